@@ -1,0 +1,1 @@
+"""Image tiles from many sources, as deterministic grain pipelines."""
