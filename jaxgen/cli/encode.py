@@ -1,0 +1,38 @@
+"""Encode a folder of images to latents in an .npz file.
+
+  jaxgen encode --workdir=runs/demo --input=my_tiles --out=latents.npz
+
+The file holds `latents`, the file `names`, and where the images lie in one
+subfolder for each class, `labels` and `label_names`.
+"""
+
+from __future__ import annotations
+
+import argparse
+
+from jaxgen.cli import common
+
+
+def add_flags(parser: argparse.ArgumentParser) -> None:
+  """Flags of this verb."""
+  common.add_run_flags(parser, out="the .npz file to write")
+  common.add_input_flag(parser, required=True)
+
+
+def run(args: argparse.Namespace, rest: list[str]) -> None:
+  """Encode and write."""
+  import numpy as np
+
+  from jaxgen.data.splits import class_labels
+
+  model = common.open_run(args)
+  names, images = common.read_images(model, args)
+  found = {"latents": model.encode(images, batch=args.batch), "names": names}
+  labels, label_names = class_labels(names)
+  if label_names:
+    found |= {"labels": np.asarray(labels), "label_names": label_names}
+  args.out.parent.mkdir(parents=True, exist_ok=True)
+  with args.out.open("wb") as file:
+    np.savez(file, **found)
+  shape = found["latents"].shape
+  print(f"{shape[0]} latents of shape {shape[1:]} are in {args.out}.")

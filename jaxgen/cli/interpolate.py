@@ -1,0 +1,40 @@
+"""Go from one image to another through latent space.
+
+  jaxgen interpolate --workdir=runs/demo --a=A.png --b=B.png --out=between
+
+Writes the images of the straight line (linear_*.png), those of the great circle
+around the mean latent (spherical_*.png), and grid.png with a row of each.
+"""
+
+from __future__ import annotations
+
+import argparse
+
+from jaxgen.cli import common
+
+
+def add_flags(parser: argparse.ArgumentParser) -> None:
+  """Flags of this verb."""
+  common.add_run_flags(parser)
+  parser.add_argument("--a", required=True, help="the first image")
+  parser.add_argument("--b", required=True, help="the last image")
+  parser.add_argument("--steps", type=int, default=9, help="images in a row")
+  parser.add_argument(
+    "--upsample", action="store_true", help="allow images smaller than the run"
+  )
+
+
+def run(args: argparse.Namespace, rest: list[str]) -> None:
+  """Interpolate and write."""
+  from jaxgen.train.logging import grid, write_png
+
+  model = common.open_run(args)
+  a, b = (common.read_images(model, args, x)[1][0] for x in (args.a, args.b))
+  rows = []
+  for how in ("linear", "spherical"):
+    images = model.interpolate(a, b, args.steps, how=how)
+    for i, image in enumerate(images):
+      write_png(args.out / f"{how}_{i:03}.png", image)
+    rows.append(images)
+  write_png(args.out / "grid.png", grid(rows))
+  print(f"2 x {args.steps} images and grid.png are in {args.out}.")

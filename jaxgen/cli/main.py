@@ -1,0 +1,107 @@
+"""Learn to generate and restore image tiles with JAX."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import pathlib
+import sys
+from types import ModuleType
+
+import jaxgen
+from jaxgen.cli import (
+  benchmark,
+  decode,
+  encode,
+  evaluate,
+  interpolate,
+  reconstruct,
+  sample,
+  train,
+)
+from jaxgen.errors import RunError, UserError
+
+VERBS: dict[str, ModuleType] = {
+  "train": train,
+  "sample": sample,
+  "encode": encode,
+  "decode": decode,
+  "reconstruct": reconstruct,
+  "interpolate": interpolate,
+  "evaluate": evaluate,
+  "benchmark": benchmark,
+}
+
+
+class Parser(argparse.ArgumentParser):
+  """argparse with one-line errors and no guessing of shortened flags."""
+
+  def __init__(self, **options):
+    super().__init__(
+      allow_abbrev=False,
+      formatter_class=argparse.RawDescriptionHelpFormatter,
+      **options,
+    )
+
+  def error(self, message: str):
+    """Exit status 2 and one line."""
+    raise UserError(f"{self.prog}: {message}; see {self.prog} --help.")
+
+
+def _overview() -> str:
+  lines = [
+    f"  {name:12} {(module.__doc__ or '').splitlines()[0]}"
+    for name, module in VERBS.items()
+  ]
+  return "\n".join(
+    ["usage: jaxgen VERB [flags]", "", __doc__ or "", "", "verbs:", *lines]
+    + ["", "jaxgen VERB --help lists the flags of a verb."]
+  )
+
+
+def _cache_compilations() -> None:
+  """Keep compiled programs between runs, unless the user says otherwise."""
+  folder = pathlib.Path.home() / ".cache" / "jaxgen" / "xla"
+  os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(folder))
+  os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0.2")
+
+
+def _dispatch(argv: list[str]) -> int:
+  if not argv or argv[0] in ("-h", "--help"):
+    print(_overview())
+    return 0
+  if argv[0] == "--version":
+    print(f"jaxgen {jaxgen.__version__}")
+    return 0
+  if argv[0] not in VERBS:
+    raise UserError(f"{argv[0]}: no such verb; there are {', '.join(VERBS)}.")
+  module = VERBS[argv[0]]
+  parser = Parser(prog=f"jaxgen {argv[0]}", description=module.__doc__)
+  module.add_flags(parser)
+  args, rest = parser.parse_known_args(argv[1:])
+  if rest and not hasattr(args, "config"):
+    parser.error(f"there is no flag {rest[0]}")
+  _cache_compilations()
+  return module.run(args, rest) or 0
+
+
+def main(argv: list[str] | None = None) -> int:
+  """Run one verb; returns the exit status (2: the user's mistake)."""
+  try:
+    return _dispatch(sys.argv[1:] if argv is None else argv)
+  except UserError as e:
+    print(f"error: {e}", file=sys.stderr)
+    return 2
+  except RunError as e:
+    print(f"error: {e}", file=sys.stderr)
+    return 1
+  except BrokenPipeError:  # the reader of a pipe has gone
+    return 1
+  except OSError as e:
+    where = f"{e.filename}: " if e.filename else ""
+    print(f"error: {where}{e.strerror or e}", file=sys.stderr)
+    return 1
+
+
+if __name__ == "__main__":
+  sys.exit(main())

@@ -1,0 +1,78 @@
+"""Train a config in a workdir, or go on where its last checkpoint left it.
+
+  jaxgen train --config=configs/textures_patch_ae.py:demo --workdir=runs/demo
+  jaxgen train --config=F --workdir=D --config.optimizer.learning_rate=0.003
+
+Every field of the config can be set with --config.FIELD=VALUE. SIGTERM and
+Ctrl-C save a checkpoint first; the same command then goes on from it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import pathlib
+
+from jaxgen.errors import UserError
+
+
+def add_flags(parser: argparse.ArgumentParser) -> None:
+  """Flags of this verb."""
+  parser.add_argument(
+    "--config", required=True, metavar="FILE.py[:variant]", help="what to train"
+  )
+  parser.add_argument(
+    "--workdir", required=True, type=pathlib.Path, help="the run's folder"
+  )
+  parser.add_argument(
+    "--allow_config_change",
+    action="store_true",
+    help="resume although the config, or the data, are not as before",
+  )
+  parser.add_argument(
+    "--deterministic",
+    action="store_true",
+    help="bit-equal reruns on a GPU too (slower there; others always are)",
+  )
+  group = parser.add_argument_group("several processes (see scripts/)")
+  group.add_argument(
+    "--distributed", action="store_true", help="join SLURM's or a TPU's peers"
+  )
+  group.add_argument(
+    "--coordinator", metavar="HOST:PORT", help="the first process's address"
+  )
+  group.add_argument("--num_processes", type=int, help="how many there are")
+  group.add_argument("--process_id", type=int, help="which one this is, from 0")
+
+
+def run(args: argparse.Namespace, rest: list[str]) -> int:
+  """Train; 0 where the run is finished or was asked to stop."""
+  from jaxgen.config import load_config
+
+  config = load_config(args.config, rest)
+  if args.deterministic:
+    flags = os.environ.get("XLA_FLAGS", "")
+    os.environ["XLA_FLAGS"] = f"{flags} --xla_gpu_deterministic_ops=true"
+  _join(args)
+  from jaxgen.train.loop import train
+
+  train(config, args.workdir, allow_config_change=args.allow_config_change)
+  return 0
+
+
+def _join(args: argparse.Namespace) -> None:
+  """Meet the other processes of the run, if there are any."""
+  named = (args.coordinator, args.num_processes, args.process_id)
+  if not args.distributed and named == (None, None, None):
+    return
+  if not args.distributed and None in named:
+    raise UserError(
+      "--coordinator, --num_processes and --process_id go together."
+    )
+  import jax
+
+  jax.distributed.initialize(
+    coordinator_address=args.coordinator,
+    num_processes=args.num_processes,
+    process_id=args.process_id,
+  )

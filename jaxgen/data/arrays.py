@@ -1,0 +1,209 @@
+"""Arrays as images: `.npy` and `.npz` files, and tiles in `.pt` files.
+
+An array is (n, h, w) or (n, h, w, c), n photographs, or one, (h, w) or
+(h, w, c). Three axes are the latter where the last is at most 4 or `channels`
+long. Small arrays of equal size give whole tiles, large ones are cut as
+photographs are. `uint8` and `uint16` are handed out as they are, floats are mapped from
+`value_range` to [-1, 1] and clipped to it. `.npy` files are memory-mapped.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import pathlib
+import zipfile
+
+import numpy as np
+
+from jaxgen.data import splits, tiles, values
+from jaxgen.data.source import DataOptions, Source, Split
+from jaxgen.data.torch_tiles import torch_photos
+from jaxgen.errors import UserError
+
+_IMAGE_KEYS = ("image", "images")
+_LABEL_KEYS = ("label", "labels")
+_format = np.lib.format
+
+
+@dataclasses.dataclass(frozen=True)
+class ArrayFile:
+  """One array of a file, as it was at a time: (size, modification time)."""
+
+  path: str
+  key: str  # of an `.npz`; empty: an `.npy`
+  stamp: tuple[int, int]
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class ArrayPhotos:
+  """Photograph i of an array, a view; picklable, the process opens the file."""
+
+  file: ArrayFile
+  channels: int
+
+  def __call__(self, photo: int) -> tiles.Photo:
+    return (as_images(open_array(self.file), self.channels)[photo],)
+
+
+def arrays(options: DataOptions, split: Split, resolution: int) -> Source:
+  """Tiles of arrays in `path`: an `.npy`, `.npz` or `.pt` file, or a folder of
+  `.pt` files, which are read without executing anything in them.
+
+  Every value is looked at once at the start. A `label` or `labels` array of an
+  `.npz` file (integers, -1: missing, or strings) gives the classes.
+
+  Reads `path, key, value_range, channels, crop, crop_size, upsample, split_by,
+  validation_fraction, on_bad, cache_mb` of the options.
+
+  Raises:
+    UserError: nothing to read, an array that is no image, values that are not
+      finite, or most of them outside of `value_range`.
+  """
+  path = pathlib.Path(options.path)
+  low, high = options.value_range
+  if not low < high:
+    raise UserError(f"data.value_range={low, high}: the first must be lower")
+  if path.suffix in (".npy", ".npz") and path.is_file():
+    photos = _array_photos(options)
+  elif options.path and (path.is_dir() or path.suffix == ".pt"):
+    photos = torch_photos(options)
+  else:
+    raise UserError(
+      f"no arrays in {options.path!r}: set data.path to an .npy, .npz or .pt"
+      " file, or to a folder of .pt files"
+    )
+  return tiles.cut(photos, options, split, resolution)
+
+
+def as_images(array: np.ndarray, channels: int) -> np.ndarray:
+  """A view (n, h, w, c) of an array of two to four axes."""
+  last = array.shape[-1]
+  if array.ndim == 2:
+    return array[None, ..., None]
+  if array.ndim == 3 and (last <= 4 or last == channels):
+    return array[None]
+  return array[..., None] if array.ndim == 3 else array
+
+
+@functools.lru_cache(maxsize=4)
+def open_array(file: ArrayFile) -> np.ndarray:
+  """The array, memory-mapped where it is an `.npy` file; pickles are refused.
+
+  Raises:
+    UserError: damaged, or an array of objects.
+  """
+  try:
+    content = np.load(file.path, mmap_mode="r", allow_pickle=False)
+    return content[file.key] if file.key else content
+  except Exception as error:
+    raise UserError(
+      f"{file.path} cannot be read as arrays of numbers: {error}"
+    ) from error
+
+
+def _array_photos(options: DataOptions) -> tiles.Photos:
+  path = options.path
+  stat = pathlib.Path(path).stat()
+  stamp = stat.st_size, stat.st_mtime_ns
+  key, label_key = "", None
+  if path.endswith(".npz"):
+    key, label_key = _choose_keys(path, options.key)
+  file = ArrayFile(path, key, stamp)
+  found = _check_array(file, options.channels, options.value_range)
+  images = as_images(open_array(file), options.channels)
+  label_names, labels = (), np.zeros(0, np.int32)
+  if label_key is not None:
+    labels = open_array(ArrayFile(path, label_key, stamp)).reshape(-1)
+    label_names, labels = _label_names(labels)
+    if len(labels) != len(images):
+      raise UserError(
+        f"{path}: {len(labels)} {label_key} for {len(images)} images"
+      )
+  return tiles.Photos(
+    names=[f"{path} [{i}]" if key else str(i) for i in range(len(images))],
+    sizes=[images.shape[1:3]] * len(images),
+    digests=[x.digest for x in found],
+    load=ArrayPhotos(file=file, channels=options.channels),
+    in_memory=True,
+    labels=labels,
+    label_names=label_names,
+    finish=functools.partial(
+      values.to_model_range, value_range=options.value_range
+    ),
+    extra=f"{key} {options.value_range}",
+  )
+
+
+@functools.cache
+def _check_array(
+  file: ArrayFile, channels: int, value_range: tuple[float, float]
+) -> tuple[values.Values, ...]:
+  array = open_array(file)
+  name = f"{file.path} {file.key}".strip()
+  if array.ndim not in (2, 3, 4) or not array.size:
+    raise UserError(
+      f"{name}: shape {array.shape} is none of (n, h, w), (n, h, w, c), (h, w)"
+      " and (h, w, c)"
+    )
+  found, problems = [], []
+  for i, image in enumerate(as_images(array, channels)):
+    try:
+      found.append(values.examine(image, channels, value_range))
+    except ValueError as error:
+      problems.append(f"[{i}]: {error}")
+  if problems:
+    shown = "; ".join(problems[:10])
+    raise UserError(
+      f"{name} {array.shape}: {len(problems)} unusable images: {shown}"
+    )
+  values.check_range(name, found, value_range)
+  return tuple(found)
+
+
+def _choose_keys(path: str, key: str) -> tuple[str, str | None]:
+  """Which arrays of an `.npz` file hold the images and the labels."""
+  headers = _headers(path)
+  label = next((x for x in _LABEL_KEYS if x in headers), None)
+  if key and key not in headers:
+    raise UserError(f"{path} has no data.key={key}, but {', '.join(headers)}")
+  if key:
+    return key, label
+  dims = {
+    name: len(shape)
+    for name, (shape, dtype) in headers.items()
+    if len(shape) in (2, 3, 4) and dtype.kind in "uf" and name != label
+  }
+  named = [name for name in _IMAGE_KEYS if name in dims]
+  candidates = named or [x for x in dims if dims[x] > 2] or list(dims)
+  if not candidates:
+    raise UserError(f"{path} has no image-shaped array: {', '.join(headers)}")
+  return candidates[0], label
+
+
+def _headers(path: str) -> dict[str, tuple[tuple[int, ...], np.dtype]]:
+  """Shapes and types of an `.npz` file's arrays, without reading them."""
+  headers = {}
+  try:
+    with zipfile.ZipFile(path) as archive:
+      for name in archive.namelist():
+        with archive.open(name) as file:
+          old = _format.read_magic(file) == (1, 0)
+          read = (
+            _format.read_array_header_1_0
+            if old
+            else _format.read_array_header_2_0
+          )
+          shape, _, dtype = read(file)
+        headers[name.removesuffix(".npy")] = shape, dtype
+  except Exception as error:
+    raise UserError(f"{path} is no .npz file: {error}") from error
+  return headers
+
+
+def _label_names(labels: np.ndarray) -> tuple[tuple[str, ...], np.ndarray]:
+  if labels.dtype.kind not in "iu":
+    return splits.index_labels([str(x) for x in labels])
+  labels = np.maximum(labels.astype(np.int64), -1)
+  count = int(labels.max(initial=-1)) + 1
+  return tuple(map(str, range(count))), labels.astype(np.int32)

@@ -1,0 +1,193 @@
+"""A folder of images, with classes and masks where there are any.
+
+    FOLDER/[images/][train|validation/][CLASS/]NAME.png
+    FOLDER/index.csv          columns `file` and `label`, `class` or `..._class`
+    MASKS/[...]NAME.png       `masks`: beside the images or inside the folder
+
+Subfolders `train` and `validation` (or `val`, or `test`) are the splits;
+without them `split_by` tells how they are made. Where all files have 16 bits
+the tiles are uint16, otherwise uint8 (the upper 8 bits). Identical images count
+once.
+"""
+
+from __future__ import annotations
+
+import csv
+import dataclasses
+import pathlib
+from collections.abc import Sequence
+
+import numpy as np
+
+from jaxgen.data import images, resize, splits, tiles
+from jaxgen.data.source import DataOptions, Source, Split
+from jaxgen.errors import UserError
+
+Labels = tuple[tuple[str, ...], np.ndarray]
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class ImageFiles:
+  """Decodes photograph i, with its mask; picklable."""
+
+  paths: tuple[str, ...]
+  masks: tuple[str, ...]
+  bits: int
+  channels: int
+
+  def __call__(self, photo: int) -> tiles.Photo:
+    image = images.read_pixels(self.paths[photo], bits=self.bits)
+    if self.channels == 1:
+      image = resize.to_channels(image, 1)
+    if not self.masks:
+      return (image,)
+    return image, images.read_labels(self.masks[photo])
+
+
+def folder(options: DataOptions, split: Split, resolution: int) -> Source:
+  """Tiles of the images in `path`.
+
+  Every file is decoded once at the start, by `threads` threads (about 15 ms for
+  a megapixel of JPEG and a core; once in a process), so that damaged ones are
+  known before the training.
+
+  Reads `path, masks, channels, crop, crop_size, upsample, split_by,
+  validation_fraction, on_bad, cache_mb, threads` of the options.
+
+  Raises:
+    UserError: no image found; files that are unreadable, too small or without
+      their mask (all in one message); no label for what an index names.
+  """
+  if options.channels not in (1, 3):
+    raise UserError(f"data.channels={options.channels}: images have 1 or 3")
+  root = pathlib.Path(options.path)
+  if not options.path or not root.is_dir():
+    raise UserError(
+      f"no folder {options.path!r}: set data.path to a folder of images"
+    )
+  masks = _masks_folder(root, options.masks)
+  paths = _image_paths(root, masks)
+  names = [path.relative_to(root).as_posix() for path in paths]
+  checked: list[images.ImageInfo | str] = images.check_files(
+    paths, threads=options.threads
+  )
+  mask_paths: list[pathlib.Path] = []
+  extra = ""
+  if masks is not None:
+    mask_paths = [_mask_path(masks, root, path) for path in paths]
+    found = images.check_files(mask_paths, threads=options.threads, labels=True)
+    checked = [_match(*pair) for pair in zip(checked, found, strict=True)]
+    extra = " ".join(x.digest for x in found if not isinstance(x, str))
+  good = [i for i, x in enumerate(checked) if not isinstance(x, str)]
+  infos = [x for x in checked if not isinstance(x, str)]
+  label_names, labels = _labels(root, names)
+  photos = tiles.Photos(
+    names=[names[i] for i in good],
+    sizes=[(info.height, info.width) for info in infos],
+    digests=[info.digest for info in infos],
+    load=ImageFiles(
+      paths=tuple(str(paths[i]) for i in good),
+      masks=tuple(str(mask_paths[i]) for i in good if mask_paths),
+      bits=min((info.bits for info in infos), default=8),
+      channels=options.channels,
+    ),
+    labels=labels[good] if label_names else (),
+    label_names=label_names,
+    problems=[
+      f"{name}: {x}"
+      for name, x in zip(names, checked, strict=True)
+      if isinstance(x, str)
+    ],
+    extra=extra,
+  )
+  return tiles.cut(photos, options, split, resolution)
+
+
+def _image_paths(
+  root: pathlib.Path, masks: pathlib.Path | None
+) -> list[pathlib.Path]:
+  inner = root / "images"
+  paths = images.list_images(inner if inner.is_dir() else root)
+  if masks is not None:
+    paths = [path for path in paths if masks not in path.parents]
+  if not paths:
+    raise UserError(
+      f"no images in {root}: set data.path to a folder that holds some"
+      f" ({', '.join(images.SUFFIXES)})"
+    )
+  return paths
+
+
+def _masks_folder(root: pathlib.Path, masks: str) -> pathlib.Path | None:
+  if not masks:
+    return None
+  for place in (pathlib.Path(masks), root / masks):
+    if place.is_dir():
+      return place
+  raise UserError(f"no folder {masks} of masks: set data.masks to one")
+
+
+def _mask_path(
+  masks: pathlib.Path, root: pathlib.Path, image: pathlib.Path
+) -> pathlib.Path:
+  """The label image of the same stem, at the same place or directly in the
+  folder; one that is not there fails the check by its name."""
+  inner = image.relative_to(root)
+  if inner.parts[0] == "images":
+    inner = inner.relative_to("images")
+  places = [masks / inner, masks / image.name]
+  tried = [p.with_suffix(x) for p in places for x in (".png", ".tif", ".tiff")]
+  return next((path for path in tried if path.is_file()), tried[0])
+
+
+def _match(
+  image: images.ImageInfo | str, mask: images.ImageInfo | str
+) -> images.ImageInfo | str:
+  if isinstance(image, str):
+    return image
+  if isinstance(mask, str):
+    return f"mask: {mask}"
+  if (image.height, image.width) != (mask.height, mask.width):
+    return (
+      f"{image.width} x {image.height}, but its mask is"
+      f" {mask.width} x {mask.height}"
+    )
+  return image
+
+
+def _labels(root: pathlib.Path, names: Sequence[str]) -> Labels:
+  """From the index where it has a column of labels, else from subfolders."""
+  index = root / "index.csv"
+  rows = _read_index(index) if index.is_file() else None
+  if rows is None:
+    return splits.class_labels(names)
+  found = [_look_up(rows, name) for name in names]
+  if not any(found):
+    raise UserError(
+      f"{index} names none of the {len(names)} images: its column `file` holds"
+      " names relative to the folder or to images/, with or without extension"
+    )
+  return splits.index_labels(found)
+
+
+def _read_index(path: pathlib.Path) -> dict[str, str] | None:
+  """`file` to label, or None without a column of labels."""
+  with path.open(newline="", encoding="utf-8-sig") as lines:
+    reader = csv.DictReader(lines)
+    columns = [name for name in reader.fieldnames or () if name]
+    label = next((x for x in ("label", "class") if x in columns), None)
+    label = label or next((x for x in columns if x.endswith("_class")), None)
+    if label is None:
+      return None
+    if "file" not in columns:
+      raise UserError(f"{path} has labels but no column `file`: add one")
+    return {row["file"]: row[label] or "" for row in reader}
+
+
+def _look_up(rows: dict[str, str], name: str) -> str | None:
+  inner = name.removeprefix("images/")
+  for full in (name, inner):
+    for key in (full, str(pathlib.PurePosixPath(full).with_suffix(""))):
+      if key in rows:
+        return rows[key]
+  return None

@@ -1,0 +1,291 @@
+"""Image files: finding, checking and decoding them, one safe way for all.
+
+PNG, JPEG, WebP, TIFF (the first page) and BMP of 8 or 16 bits: grey, RGB, RGBA
+(alpha is dropped, not blended), palette, CMYK. The EXIF orientation is applied.
+Files are never trusted: `check_files` decodes each of them once, in full,
+before a training begins.
+"""
+
+from __future__ import annotations
+
+import concurrent.futures
+import dataclasses
+import functools
+import hashlib
+import io
+import pathlib
+from collections.abc import Callable, Sequence
+
+import numpy as np
+from PIL import Image, ImageOps
+
+from jaxgen.data import resize
+from jaxgen.errors import UserError
+
+SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff", ".bmp")
+_FORMATS = ("PNG", "JPEG", "WEBP", "TIFF", "BMP")
+_GREY16 = ("I;16", "I;16L", "I;16B", "I;16N")
+_PLANAR = 284, 2  # TIFF: PlanarConfiguration, separate planes
+# PIL decodes 16 bit colour to its high bytes; the other unpacker of the same
+# width gives the low bytes. "N" is the byte order of the machine.
+_LOW_BYTES = {"16B": "16L", "16L": "16B", "16N": "16B"}
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class ImageInfo:
+  """What a full decode of a file tells.
+
+  Attributes:
+    height, width: after the EXIF orientation.
+    bits: 8 or 16.
+    digest: of the pixels, so that a copy in another file is known.
+  """
+
+  height: int
+  width: int
+  bits: int
+  digest: str
+
+
+def list_images(root: pathlib.Path) -> list[pathlib.Path]:
+  """Every image file under a folder, sorted; hidden ones are passed over."""
+  return sorted(
+    path
+    for path in root.rglob("*")
+    if path.suffix.lower() in SUFFIXES
+    and not any(part[0] == "." for part in path.relative_to(root).parts)
+    and path.is_file()
+  )
+
+
+def decode(data: bytes, *, bits: int) -> np.ndarray:
+  """Decodes a file's bytes.
+
+  Args:
+    data: the content of the file.
+    bits: 16 keeps uint16 where the file has it; 8 keeps the upper 8 bits.
+
+  Returns:
+    (h, w, 1) or (h, w, 3), uint8 in [0, 255] or uint16 in [0, 65535].
+
+  Raises:
+    Exception: of many kinds, as PIL does, when the file is damaged, too large
+      (PIL's limit against decompression bombs) or of a kind not read here.
+  """
+  image = _open(data)
+  if image.mode in _GREY16:
+    pixels = np.asarray(ImageOps.exif_transpose(image)).astype(np.uint16)
+  elif _is_deep_colour(image) and bits == 16:
+    pixels = _deep_colour(image, data)
+  else:
+    pixels = np.asarray(ImageOps.exif_transpose(_to_8_bits(image)))
+  if pixels.dtype == np.uint16 and bits == 8:
+    pixels = (pixels >> 8).astype(np.uint8)
+  return pixels[..., None] if pixels.ndim == 2 else pixels
+
+
+def decode_labels(data: bytes) -> np.ndarray:
+  """Decodes a label image: (h, w) int32, the stored values (a palette's
+  indices), up to 16 bits (PNG) or 32 (TIFF).
+
+  Raises:
+    Exception: as `decode`; ValueError for a colour image.
+  """
+  image = _open(data)
+  if image.mode not in ("1", "L", "P", "I", *_GREY16):
+    raise ValueError(f"a mask has one channel of labels, not {image.mode}")
+  return np.asarray(ImageOps.exif_transpose(image)).astype(np.int32)
+
+
+def check(data: bytes) -> ImageInfo:
+  """Decodes in full and verifies checksums; raises as `decode` does."""
+  _open(data).verify()
+  pixels = decode(data, bits=16)
+  return _info(pixels, bits=8 * pixels.itemsize)
+
+
+def check_labels(data: bytes) -> ImageInfo:
+  """`check` for a label image."""
+  _open(data).verify()
+  return _info(decode_labels(data), bits=16)
+
+
+def check_files(
+  paths: Sequence[pathlib.Path], *, threads: int, labels: bool = False
+) -> list[ImageInfo | str]:
+  """Checks every file once: about 15 ms for a megapixel of JPEG and a core.
+
+  The result is remembered in this process for as long as the file's size and
+  time stay the same: training, validation and later stages do not pay again.
+
+  Returns:
+    For each file what it holds, or the reason why it cannot be used.
+  """
+  with concurrent.futures.ThreadPoolExecutor(max(threads, 1)) as pool:
+    return list(pool.map(lambda path: _check_file(path, labels), paths))
+
+
+def read_pixels(path: str | pathlib.Path, *, bits: int) -> np.ndarray:
+  """`decode` of a file that has passed the check.
+
+  Raises:
+    UserError: when it changed since.
+  """
+  return _read(path, lambda data: decode(data, bits=bits))
+
+
+def read_labels(path: str | pathlib.Path) -> np.ndarray:
+  """`decode_labels` of a file that has passed the check, as `read_pixels`."""
+  return _read(path, decode_labels)
+
+
+def report_bad(problems: Sequence[str], remedy: str) -> UserError:
+  """One error for all unusable files: the first 10 by name, and how many."""
+  shown = "; ".join(problems[:10]) + ("; ..." if len(problems) > 10 else "")
+  return UserError(f"{len(problems)} unusable images: {shown}\n{remedy}")
+
+
+def load_images(
+  path: str, *, resolution: int, channels: int, upsample: bool = False
+) -> tuple[list[str], np.ndarray]:
+  """Reads a user's images at one size, for the command line.
+
+  The middle square of each is resized as `resize.resize` does it. Class labels,
+  where the images lie in subfolders: `splits.class_labels(names)`.
+
+  Args:
+    path: a folder, searched with its subfolders, or one image file.
+    resolution: pixels on a side of the result.
+    channels: 1 (grey) or 3 (RGB).
+    upsample: allow images smaller than the resolution.
+
+  Returns:
+    The names relative to the folder, sorted, and (n, resolution, resolution,
+    channels) uint8.
+
+  Raises:
+    UserError: nothing found; or files unreadable or too small, all by name.
+  """
+  root = pathlib.Path(path)
+  paths = [root] if root.is_file() else list_images(root) if path else []
+  if not paths:
+    raise UserError(
+      f"no images in {path!r}: name a folder that holds some, or a file"
+      f" ({', '.join(SUFFIXES)})"
+    )
+  names, images, problems = [], [], []
+  for file in paths:
+    name = file.name if file == root else file.relative_to(root).as_posix()
+    try:
+      square = resize.centre_square(decode(file.read_bytes(), bits=8))
+      if len(square) < resolution and not upsample:
+        raise ValueError(f"smaller than {resolution} pixels")
+    except Exception as error:
+      problems.append(f"{name}: {reason(error)}")
+      continue
+    names.append(name)
+    tile = resize.resize(np.ascontiguousarray(square), resolution)
+    images.append(resize.to_channels(tile, channels))
+  if problems:
+    raise report_bad(problems, "Remove them or replace them.")
+  return names, np.stack(images)
+
+
+def reason(error: Exception) -> str:
+  """An exception in a few words, on one line."""
+  if isinstance(error, FileNotFoundError):
+    return f"no file {pathlib.Path(error.filename).name}"
+  if isinstance(error, Image.UnidentifiedImageError):
+    return f"not an image of the formats {', '.join(_FORMATS)}"
+  return " ".join(str(error).split()) or type(error).__name__
+
+
+def _check_file(path: pathlib.Path, labels: bool) -> ImageInfo | str:
+  try:
+    stat = path.stat()
+    return _check_once(path, stat.st_size, stat.st_mtime_ns, labels)
+  except Exception as error:
+    return reason(error)
+
+
+def _read(path: str | pathlib.Path, decoder: Callable) -> np.ndarray:
+  try:
+    return decoder(pathlib.Path(path).read_bytes())
+  except Exception as error:
+    raise UserError(
+      f"{path} can no longer be read ({reason(error)}): was it changed?"
+    ) from error
+
+
+@functools.cache
+def _check_once(path: pathlib.Path, size: int, time: int, labels: bool):
+  del size, time  # parts of the key
+  return (check_labels if labels else check)(path.read_bytes())
+
+
+def _info(pixels: np.ndarray, bits: int) -> ImageInfo:
+  digest = hashlib.blake2b(digest_size=16)
+  digest.update(f"{pixels.shape} {pixels.dtype.str}".encode())
+  digest.update(np.ascontiguousarray(pixels).data)
+  return ImageInfo(
+    height=pixels.shape[0],
+    width=pixels.shape[1],
+    bits=bits,
+    digest=digest.hexdigest(),
+  )
+
+
+def _open(data: bytes) -> Image.Image:
+  image = Image.open(io.BytesIO(data), formats=_FORMATS)
+  limit = Image.MAX_IMAGE_PIXELS
+  if limit is not None and image.width * image.height > limit:
+    raise ValueError(
+      f"{image.width} x {image.height} pixels, over the limit of {limit}"
+      " that guards against decompression bombs"
+    )
+  return image
+
+
+def _to_8_bits(image: Image.Image) -> Image.Image:
+  if image.mode in ("I", "F"):
+    raise ValueError("32 bit pixels: use data.source=arrays for such data")
+  if image.mode in ("1", "L", "LA"):
+    return image.convert("L")
+  if image.mode in ("P", "PA", "RGBa"):  # to RGB by way of RGBA, as PIL advises
+    image = image.convert("RGBA")
+  return image.convert("RGB")
+
+
+def _is_deep_colour(image: Image.Image) -> bool:
+  """Whether a lazily opened RGB or RGBA image has 16 bits to a channel."""
+  tag, separate = _PLANAR
+  tags = getattr(image, "tag_v2", {})
+  if (
+    16 in tags.get(258, ()) and tags.get(tag) == separate and len(tags[258]) > 1
+  ):
+    raise ValueError("16 bit TIFF in separate planes: save it interleaved")
+  mode = _raw_mode(image)
+  return mode.startswith(("RGB;16", "RGBA;16"))
+
+
+def _raw_mode(image: Image.Image) -> str:
+  tiles = getattr(image, "tile", None)
+  args = tiles[0].args if tiles else ""
+  mode = args[0] if isinstance(args, tuple) and args else args
+  return mode if isinstance(mode, str) else ""
+
+
+def _deep_colour(image: Image.Image, data: bytes) -> np.ndarray:
+  """16 bits of each channel, (h, w, 3) uint16, from two decodes."""
+  low = _open(data)
+  low.tile = [_with_low_bytes(tile) for tile in low.tile]  # pyright: ignore
+  halves = [np.asarray(ImageOps.exif_transpose(x)) for x in (image, low)]
+  high_bytes, low_bytes = (half[..., :3].astype(np.uint16) for half in halves)
+  return high_bytes << 8 | low_bytes
+
+
+def _with_low_bytes(tile):
+  whole = isinstance(tile.args, str)
+  mode = tile.args if whole else tile.args[0]
+  mode = mode[:-3] + _LOW_BYTES[mode[-3:]]
+  return tile._replace(args=mode if whole else (mode, *tile.args[1:]))

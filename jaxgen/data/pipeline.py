@@ -1,0 +1,113 @@
+"""Batches from a source: shuffled, augmented, sharded, resumable.
+
+Batch k is a pure function of (seed, k): the place in the data is one number, and
+nothing else has to be stored to go on where a run stopped. Shuffling, crops and
+augmentation come before the slicing into processes, so that the union of the
+processes' batches is the same for any number of them.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+from collections.abc import Iterator
+from typing import Any
+
+import grain
+import numpy as np
+from absl import flags
+
+from jaxgen.data.source import DataOptions, Element, Source
+
+
+@dataclasses.dataclass(frozen=True)
+class Read(grain.transforms.RandomMap):
+  """Index to element, with a random crop and the chosen augmentations."""
+
+  source: Source
+  flips: bool
+  turns: bool
+
+  def random_map(self, element: Any, rng: np.random.Generator) -> Element:
+    """Read tile `element` (an index)."""
+    tile = self.source.read(int(element), rng)
+    flips = rng.random(2) < 0.5
+    turns = int(rng.integers(4))
+    return {
+      name: _augment(x, flips if self.flips else (), turns * self.turns)
+      for name, x in tile.items()
+    }
+
+
+def _augment(x: np.ndarray, flips: Any, turns: int) -> np.ndarray:
+  """Flip and turn an image or a mask; scalars pass through."""
+  if x.ndim < 2:
+    return x
+  for axis, flip in enumerate(flips):
+    x = np.flip(x, axis) if flip else x
+  return np.ascontiguousarray(np.rot90(x, turns) if turns else x)
+
+
+def derive_seed(*parts: Any) -> int:
+  """A 32-bit seed from any parts, the same on every machine."""
+  digest = hashlib.sha256(repr(parts).encode()).digest()
+  return int.from_bytes(digest[:4], "little")
+
+
+def batches(
+  source: Source,
+  options: DataOptions,
+  *,
+  batch_size: int,
+  start: int = 0,
+  stream: Any = "train",
+  process: int = 0,
+  processes: int = 1,
+) -> Iterator[Element]:
+  """Endless batches of this process's share, beginning with batch `start`.
+
+  Args:
+    source: of one split.
+    options: augmentation, threads and worker processes.
+    batch_size: over all processes; a multiple of `processes`.
+    start: index of the first batch.
+    stream: names the random stream: stages and verbs have one each.
+    process: of this process, in `[0, processes)`.
+    processes: how many share a batch.
+
+  Returns:
+    An iterator of dicts of arrays `(batch_size / processes, ...)`.
+  """
+  seed = derive_seed("batches", options.seed, stream)
+  tiles = grain.MapDataset.range(len(source)).seed(seed).shuffle().repeat()
+  tiles = tiles.random_map(Read(source, options.flips, options.turns))
+  tiles = tiles[start * batch_size + process :: processes]
+  tiles = tiles.batch(batch_size // processes, drop_remainder=True)
+  reading = grain.ReadOptions(
+    num_threads=options.threads, prefetch_buffer_size=max(options.threads, 1)
+  )
+  dataset = tiles.to_iter_dataset(reading)
+  if options.workers:
+    if not flags.FLAGS.is_parsed():  # grain reads absl's flags
+      flags.FLAGS.mark_as_parsed()
+    many = grain.MultiprocessingOptions(num_workers=options.workers)
+    dataset = dataset.mp_prefetch(many)
+  return iter(dataset)
+
+
+def fixed_tiles(
+  source: Source,
+  num: int,
+  *,
+  process: int = 0,
+  processes: int = 1,
+) -> list[Element]:
+  """`num` tiles of a split, always the same ones, spread evenly over it."""
+  n = len(source)
+  indices = np.unique(np.linspace(0, n - 1, min(num, n)).round().astype(int))
+  return [source.read(int(i)) for i in indices[process::processes]]
+
+
+def stack(tiles: list[Element]) -> Element:
+  """One batch from a list of elements."""
+  return {k: np.stack([tile[k] for tile in tiles]) for k in tiles[0]}

@@ -1,0 +1,256 @@
+"""Random fields on the unit square: spline noise, grains and sheets.
+
+Every field is a function of continuous coordinates, drawn on a lattice of `n`
+cells to a tile and then evaluated at the pixels, so that a tile keeps its
+content when the resolution changes. What makes a tile wrap is one number, the
+lattice's period: `n` where the tile is seamless, and a little more where the
+far edge is to differ from the near one.
+
+- `noise`: cubic B-spline noise, f(y, x) = sum_ij B(ny - i) B(nx - j) z_ij with
+  normal z. It is separable, so an octave is two matrix products. `gain` > 0
+  adds octaves of doubled frequency and amplitude `gain` times the last one's,
+  until they are faint or the lattice's spacing is two pixels.
+- `grains`: a power diagram of jittered lattice points (Worley, SIGGRAPH 1996,
+  with weights): each pixel belongs to the seed s of least |p - s|^2 - w_s.
+- `sheets`: the same in one dimension, across a family of parallel surfaces.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import zlib
+
+import numpy as np
+import scipy.sparse
+
+_FAINTEST = 0.05  # amplitude of an octave, of the first one's
+_BLOCK = 16384  # pixels at a time: what a processor's cache holds
+_MARGIN = 4  # lattice cells beyond the tile where it does not wrap
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Canvas:
+  """A unit square to draw on.
+
+  Attributes:
+    size: pixels on its side.
+    seamless: whether fields wrap around.
+    key: what its random streams depend on, non-negative integers.
+  """
+
+  size: int
+  seamless: bool
+  key: tuple[int, ...]
+
+  def rng(self, stream: str) -> np.random.Generator:
+    """A generator of its own for each name, whatever else was drawn."""
+    return np.random.default_rng((*self.key, zlib.crc32(stream.encode())))
+
+  def period(self, cells: int) -> int:
+    """After how many cells a lattice of `cells` to a tile repeats."""
+    return cells if self.seamless else cells + _MARGIN
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Grains:
+  """A partition of the square. Arrays are (size, size); lengths are in cells.
+
+  Attributes:
+    owner: int index of the grain, in [0, count).
+    offset: complex64, from the grain's seed to the pixel, x + iy.
+    edge: float32, about the distance to the grain's border.
+    count: grains there may be; a table of this length gives them properties.
+  """
+
+  owner: np.ndarray
+  offset: np.ndarray
+  edge: np.ndarray
+  count: int
+
+
+@functools.lru_cache(maxsize=256)
+def _pixels(size: int) -> np.ndarray:
+  return ((np.arange(size) + 0.5) / size).astype(np.float32)
+
+
+def coordinates(canvas: Canvas) -> tuple[np.ndarray, np.ndarray]:
+  """The pixel centres' y, (size, 1), and x, (1, size), in (0, 1)."""
+  at = _pixels(canvas.size)
+  return at[:, None], at[None, :]
+
+
+@functools.lru_cache(maxsize=256)
+def _spline(size: int, cells: int, period: int) -> scipy.sparse.csr_array:
+  """B-spline weights (size, period), scaled to give unit variance."""
+  position = _pixels(size).astype(np.float64) * cells
+  steps = np.arange(-1, 3)
+  column = np.floor(position).astype(np.int32)[:, None] + steps
+  d = np.abs(position[:, None] - column)
+  inner, outer = 2 / 3 - d**2 + d**3 / 2, (2 - d) ** 3 / 6
+  weight = np.where(d < 1, inner, outer)
+  weight /= np.sqrt((weight**2).sum(1).mean())
+  row = np.repeat(np.arange(size, dtype=np.int32), len(steps))
+  return scipy.sparse.csr_array(
+    (weight.ravel().astype(np.float32), (row, column.ravel() % period)),
+    shape=(size, period),
+  )
+
+
+def _octave(canvas: Canvas, rng, shape: tuple[int, int]) -> np.ndarray:
+  """Sparse products: faster than dense ones, and the same bits everywhere."""
+  ny, nx = shape
+  py, px = canvas.period(ny), canvas.period(nx)
+  lattice = rng.standard_normal((px, py), dtype=np.float32)
+  across = _spline(canvas.size, nx, px) @ lattice
+  return _spline(canvas.size, ny, py) @ np.ascontiguousarray(across.T)
+
+
+def noise(
+  canvas: Canvas, stream: str, cells: int | tuple[int, int], gain: float = 0.0
+) -> np.ndarray:
+  """Noise of zero mean and about unit variance.
+
+  Args:
+    canvas: where.
+    stream: name of its random stream.
+    cells: of the first octave's lattice, along y and x.
+    gain: amplitude of each further octave relative to the last, in [0, 1).
+
+  Returns:
+    float32 (size, size).
+  """
+  rng = canvas.rng(stream)
+  ny, nx = (cells, cells) if isinstance(cells, int) else cells
+  total = _octave(canvas, rng, (ny, nx))
+  amplitude = gain
+  while amplitude > _FAINTEST and max(ny, nx) * 4 <= canvas.size:
+    ny, nx = 2 * ny, 2 * nx
+    total += np.float32(amplitude) * _octave(canvas, rng, (ny, nx))
+    amplitude *= gain
+  return total * np.float32(np.sqrt(1 - gain**2))
+
+
+def slope(canvas: Canvas, field: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+  """Central differences of a field, along y and x, per unit length."""
+  if canvas.seamless:
+    padded = np.pad(field, 1, mode="wrap")
+  else:  # straight on, beyond the tile
+    padded = np.pad(field, 1, mode="reflect", reflect_type="odd")
+  half = np.float32(canvas.size / 2)
+  dy = padded[2:, 1:-1] - padded[:-2, 1:-1]
+  dx = padded[1:-1, 2:] - padded[1:-1, :-2]
+  return dy * half, dx * half
+
+
+def grains(
+  canvas: Canvas,
+  stream: str,
+  cells: tuple[int, int],
+  at: tuple[np.ndarray, np.ndarray],
+  spread: float = 0.0,
+  jitter: float = 0.45,
+) -> Grains:
+  """Divides the square into grains.
+
+  Args:
+    canvas: where.
+    stream: name of its random stream.
+    cells: of the lattice, along y and x; grains are as long as its cells.
+    at: y and x of the pixels, (size, size) or broadcastable, in tiles; they may
+      be warped by a periodic field and stray outside [0, 1).
+    spread: of the grains' sizes, in [0, 1]; 0: all alike.
+    jitter: of the seeds about the centres of their cells, in [0, 0.5].
+
+  Returns:
+    Which grain each pixel is in, and where in it.
+  """
+  rng = canvas.rng(stream)
+  ny, nx = cells
+  py, px = canvas.period(ny), canvas.period(nx)
+  place = rng.uniform(0.5 - jitter, 0.5 + jitter, (2, py, px))
+  seeds = _wrapped((place[0] + 1j * place[1]).astype(np.complex64))
+  weights = _wrapped(rng.uniform(0, spread, (py, px)).astype(np.float32) / 2)
+  y, x = at[0] * np.float32(ny), at[1] * np.float32(nx)
+  row, column = np.floor(y), np.floor(x)
+  where = (x - column) + np.complex64(1j) * (y - row)
+  corner = (row.astype(np.int32) % py) * (px + 2) + column.astype(np.int32) % px
+  spans = [slice(i, i + _BLOCK) for i in range(0, corner.size, _BLOCK)]
+  flat, at_flat = corner.ravel(), where.ravel()
+  blocks = [
+    _two_nearest(flat[span], at_flat[span], seeds, weights) for span in spans
+  ]
+  best, offset, nearest, second = map(np.concatenate, zip(*blocks, strict=True))
+  ids = _wrapped(np.arange(py * px, dtype=np.int32).reshape(py, px))
+  shape = corner.shape
+  return Grains(
+    owner=ids.ravel().take(best).reshape(shape),
+    offset=offset.reshape(shape),
+    edge=((second - nearest) / 2).reshape(shape),
+    count=py * px,
+  )
+
+
+def _wrapped(table: np.ndarray) -> np.ndarray:
+  """A table with one more cell on every side."""
+  return np.pad(table, 1, mode="wrap")
+
+
+def _two_nearest(corner, where, seeds, weights):
+  """Best seed, offset from it, and the least two distances, over 3 x 3."""
+  stride = seeds.shape[1]
+  seeds, weights = seeds.ravel(), weights.ravel()
+  second = np.full(where.shape, np.inf, np.float32)
+  nearest, best, offset = second.copy(), corner.copy(), where.copy()
+  for dy in range(3):
+    for dx in range(3):
+      index = corner + (dy * stride + dx)
+      d = where - (seeds.take(index) + np.complex64(dx - 1 + 1j * (dy - 1)))
+      distance = d.real**2 + d.imag**2 - weights.take(index)
+      closer = distance < nearest
+      np.minimum(second, np.maximum(distance, nearest), out=second)
+      np.minimum(nearest, distance, out=nearest)
+      np.copyto(best, index, where=closer)
+      np.copyto(offset, d, where=closer)
+  return best, offset, nearest, second
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Sheets:
+  """A family of parallel surfaces that cuts the square.
+
+  Attributes:
+    owner: (size, size) int index of the nearest surface, in [0, count).
+    distance: float32, signed, to that surface, in tiles.
+    count: surfaces there may be.
+  """
+
+  owner: np.ndarray
+  distance: np.ndarray
+  count: int
+
+
+def sheets(
+  canvas: Canvas, direction: tuple[int, int], count: int, bend: np.ndarray
+) -> Sheets:
+  """Surfaces normal to a direction, bent by a field.
+
+  Args:
+    canvas: where.
+    direction: whole numbers (y, x), so that the family can wrap.
+    count: surfaces from edge to edge along an axis of direction 1.
+    bend: (size, size) displacement in tiles, along the direction.
+
+  Returns:
+    The nearest surface of each pixel and the distance to it.
+  """
+  y, x = coordinates(canvas)
+  phase = direction[0] * y + direction[1] * x + bend
+  dy, dx = slope(canvas, bend)
+  steep = np.hypot(dy + direction[0], dx + direction[1])
+  level = np.floor(phase * count)
+  across = (phase * count - level - 0.5) / (count * np.maximum(steep, 0.5))
+  period = canvas.period(count)
+  return Sheets(
+    owner=level.astype(np.int32) % period, distance=across, count=period
+  )

@@ -1,0 +1,155 @@
+"""Training and validation: who belongs where, so that no pixel is in both."""
+
+from __future__ import annotations
+
+import pathlib
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from jaxgen.data.source import Split
+from jaxgen.errors import UserError
+
+_HELD_OUT = ("validation", "val", "test")  # the first of them that is there
+_NOT_CLASSES = ("train", *_HELD_OUT, "images", "prior_clean")
+
+
+class Box(NamedTuple):
+  """A rectangle of pixels."""
+
+  top: int
+  left: int
+  height: int
+  width: int
+
+
+def unique(digests: Sequence[str]) -> list[int]:
+  """Indices of the first of each set of identical items."""
+  first: dict[str, int] = {}
+  for index, digest in enumerate(digests):
+    first.setdefault(digest, index)
+  return list(first.values())
+
+
+def by_digest(
+  digests: Sequence[str], fraction: float
+) -> dict[Split, list[int]]:
+  """Splits items by their content; of identical items one stays.
+
+  The order of digests is as good as a random one, knows neither names nor
+  seeds, and hardly changes when items are added.
+
+  Returns:
+    Indices in ascending order; validation has `round(fraction * n)`, at least
+    one, and training at least one.
+
+  Raises:
+    UserError: fewer than two different items.
+  """
+  distinct = sorted(unique(digests), key=lambda index: digests[index])
+  if len(distinct) < 2:
+    raise UserError(
+      f"{len(distinct)} different image(s) cannot be split into training and"
+      " validation by files: set data.split_by=regions or add images"
+    )
+  count = min(max(round(fraction * len(distinct)), 1), len(distinct) - 1)
+  return {
+    "validation": sorted(distinct[:count]),
+    "train": sorted(distinct[count:]),
+  }
+
+
+def by_folder(
+  names: Sequence[str], digests: Sequence[str]
+) -> dict[Split, list[int]] | None:
+  """Splits that folders give by their names: `train` and one of `validation`,
+  `val` and `test`. Items in neither are not used; of identical items one stays,
+  and one that is held out is not trained on.
+
+  Returns:
+    Indices in ascending order, or None where there are no such folders.
+  """
+  folders = [{part.lower() for part in _folders(name)} for name in names]
+  held_out = next((x for x in _HELD_OUT if any(x in f for f in folders)), None)
+  if held_out is None or not any("train" in parts for parts in folders):
+    return None
+  held = [i for i, parts in enumerate(folders) if held_out in parts]
+  train = [i for i, parts in enumerate(folders) if "train" in parts]
+  seen = {digests[i] for i in held}
+  train = [i for i in train if digests[i] not in seen]
+  return {
+    "validation": _distinct(held, digests),
+    "train": _distinct(train, digests),
+  }
+
+
+def by_region(
+  height: int, width: int, *, split: Split, fraction: float, size: int
+) -> Box | None:
+  """Cuts a photograph in two across its longer side, the end for validation.
+
+  The strip is `fraction` of the longer side and at least one tile, so that it
+  is the same for all tile sizes up to that. (Stages of larger tiles widen it:
+  `crop_size` or a larger fraction keep it fixed.)
+
+  Args:
+    height, width: of the photograph in pixels.
+    split: whose part.
+    fraction: of the photograph for validation.
+    size: pixels on a tile's side.
+
+  Returns:
+    The split's part, or None where a photograph is too small to be cut: it is
+    left to the training in whole.
+  """
+  longer = max(height, width)
+  strip = max(round(fraction * longer), size)
+  if longer - strip < size:
+    return Box(0, 0, height, width) if split == "train" else None
+  start, length = (
+    (0, longer - strip) if split == "train" else (longer - strip, strip)
+  )
+  if height >= width:
+    return Box(start, 0, length, width)
+  return Box(0, start, height, length)
+
+
+def class_labels(names: Sequence[str]) -> tuple[tuple[str, ...], np.ndarray]:
+  """Classes from subfolders: `[train/]CLASS/.../name`.
+
+  Args:
+    names: paths relative to the data set's folder, with `/`.
+
+  Returns:
+    The classes' names, sorted (none, where no item is in a subfolder), and for
+    each item its index, int32, -1 outside of any.
+  """
+  folders = [_class_folder(name) for name in names]
+  return index_labels(folders)
+
+
+def index_labels(
+  values: Sequence[str | None],
+) -> tuple[tuple[str, ...], np.ndarray]:
+  """Values to class names (numbers in their order) and int32 indices, with -1
+  for None and the empty string."""
+  present = {value for value in values if value}
+  numeric = all(value.isdecimal() for value in present)
+  classes = sorted(present, key=int if numeric else str)
+  index = {name: i for i, name in enumerate(classes)}
+  labels = [index[value] if value else -1 for value in values]
+  return tuple(classes), np.array(labels, np.int32)
+
+
+def _class_folder(name: str) -> str | None:
+  parts = _folders(name)
+  return next((x for x in parts if x.lower() not in _NOT_CLASSES), None)
+
+
+def _folders(name: str) -> tuple[str, ...]:
+  return pathlib.PurePosixPath(name).parts[:-1]
+
+
+def _distinct(indices: list[int], digests: Sequence[str]) -> list[int]:
+  return [indices[i] for i in unique([digests[j] for j in indices])]

@@ -1,0 +1,70 @@
+"""The embedded default: three real photographs of brick, grass and gravel.
+
+512 x 512 grey, CC0 (cc0textures.com), shipped inside scikit-image's wheel:
+nothing is downloaded. The bottom quarter of each is the validation split.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import hashlib
+import importlib.resources
+
+import numpy as np
+
+from jaxgen.data import images, tiles
+from jaxgen.data.source import DataOptions, Source, Split
+from jaxgen.errors import UserError
+
+NAMES = ("brick", "grass", "gravel")
+_SIDE = 512
+_VALIDATION = 0.25
+
+
+def textures(options: DataOptions, split: Split, resolution: int) -> Source:
+  """Tiles of the three textures, `label` says of which; some thousand random
+  crops to an epoch at 32 and 64 pixels.
+
+  Reads `channels, crop (random or tiled), crop_size` of the options.
+
+  Raises:
+    UserError: `crop=whole`, or tiles of more than 256 pixels.
+  """
+  size = options.crop_size or resolution
+  if options.crop == "whole" or 2 * size > _SIDE:
+    raise UserError(
+      f"textures are cut into tiles of up to {_SIDE // 2} pixels, not {size}"
+      f" (data.crop={options.crop}): use crop=random and a lower resolution"
+    )
+  photos = tiles.Photos(
+    names=NAMES,
+    sizes=[(_SIDE, _SIDE)] * len(NAMES),
+    digests=[hashlib.sha256(_read_bytes(name)).hexdigest() for name in NAMES],
+    load=_photo,
+    in_memory=True,
+    labels=range(len(NAMES)),
+    label_names=NAMES,
+  )
+  regions = dataclasses.replace(
+    options, split_by="regions", validation_fraction=_VALIDATION
+  )
+  return tiles.cut(photos, regions, split, resolution)
+
+
+@functools.cache
+def _photo(index: int) -> tuple[np.ndarray]:
+  image = images.decode(_read_bytes(NAMES[index]), bits=8)
+  image.flags.writeable = False
+  return (image,)
+
+
+def _read_bytes(name: str) -> bytes:
+  file = importlib.resources.files("skimage") / "data" / f"{name}.png"
+  try:
+    return file.read_bytes()
+  except OSError as error:
+    raise UserError(
+      f"scikit-image carries no data/{name}.png: reinstall it (0.25 or later),"
+      " or use data.source=rocks"
+    ) from error

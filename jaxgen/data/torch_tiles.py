@@ -1,0 +1,120 @@
+"""Tiles in `.pt` files: a dict with a tensor `clean_norm` (C, H, W), or the one
+named by `data.key`.
+
+Subfolders tell the class (`[prior_clean/]DOMAIN/[train/]NAME.pt`) and, where
+they are named `train` and `validation` (or `val`, or `test`), the split.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import pathlib
+
+import numpy as np
+
+from jaxgen.data import splits, tiles, values
+from jaxgen.data.source import DataOptions
+from jaxgen.data.torch_files import read_torch
+from jaxgen.errors import UserError
+
+_TENSOR = "clean_norm"
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class TorchPhotos:
+  """Reads the tile in the i-th file; picklable."""
+
+  paths: tuple[str, ...]
+  key: str
+
+  def __call__(self, photo: int) -> tiles.Photo:
+    return (read_tile(self.paths[photo], self.key),)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class _Tile:
+  size: tuple[int, int]
+  kind: str
+  values: values.Values
+
+
+def read_tile(path: str, key: str = "") -> np.ndarray:
+  """The tensor (C, H, W) of a file as (H, W, C), of the type it was saved in.
+
+  Raises:
+    UserError: as `read_torch`, or there is no such tensor.
+  """
+  content = read_torch(path)
+  key = key or _TENSOR
+  tensor = content.get(key) if isinstance(content, dict) else None
+  if not isinstance(tensor, np.ndarray) or tensor.ndim != 3:
+    raise UserError(f"{path} holds no dict with a tensor `{key}` (C, H, W)")
+  return np.ascontiguousarray(np.moveaxis(tensor, 0, 2))
+
+
+def torch_photos(options: DataOptions) -> tiles.Photos:
+  """The tiles of a `.pt` file or of a folder of them, each read once to check
+  it; those that fail are among the `problems`.
+
+  Raises:
+    UserError: no file, tiles of several types, or most of their values outside
+      of `value_range`.
+  """
+  path = pathlib.Path(options.path)
+  root = path.parent if path.is_file() else path
+  paths = [path] if path.is_file() else sorted(path.rglob("*.pt"))
+  if not paths:
+    raise UserError(f"no .pt files in {path}: set data.path to some")
+  checked = [(file, _check_file(file, options)) for file in paths]
+  good = [(file, x) for file, x in checked if isinstance(x, _Tile)]
+  kinds = sorted({tile.kind for _, tile in good})
+  if len(kinds) > 1:
+    raise UserError(f"{path}: tiles of several types ({', '.join(kinds)})")
+  found = [tile.values for _, tile in good]
+  values.check_range(str(path), found, options.value_range)
+  names = [file.relative_to(root).as_posix() for file, _ in good]
+  label_names, labels = splits.class_labels(names)
+  return tiles.Photos(
+    names=names,
+    sizes=[tile.size for _, tile in good],
+    digests=[x.digest for x in found],
+    load=TorchPhotos(paths=tuple(str(x) for x, _ in good), key=options.key),
+    labels=labels if label_names else (),
+    label_names=label_names,
+    finish=functools.partial(
+      values.to_model_range, value_range=options.value_range
+    ),
+    problems=[x for _, x in checked if isinstance(x, str)],
+    extra=f"{options.key} {options.value_range}",
+  )
+
+
+def _check_file(path: pathlib.Path, options: DataOptions) -> _Tile | str:
+  try:
+    stat = path.stat()
+    stamp = stat.st_size, stat.st_mtime_ns
+    return _check_once(
+      str(path), options.key, options.channels, options.value_range, stamp
+    )
+  except UserError as error:
+    return str(error)
+  except (OSError, ValueError) as error:
+    return f"{path}: {error}"
+
+
+@functools.cache
+def _check_once(
+  path: str,
+  key: str,
+  channels: int,
+  value_range: tuple[float, float],
+  stamp: tuple[int, int],
+) -> _Tile:
+  del stamp  # a part of the key
+  tile = read_tile(path, key)
+  return _Tile(
+    size=(tile.shape[0], tile.shape[1]),
+    kind="float" if tile.dtype.kind == "f" else tile.dtype.name,
+    values=values.examine(tile, channels, value_range),
+  )

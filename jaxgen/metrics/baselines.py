@@ -1,0 +1,43 @@
+"""What an autoencoder has to beat: PCA of the same size, and the mean image."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+
+Reconstruct = Callable[[np.ndarray], np.ndarray]
+
+SMALL = 4096  # numbers in an image up to which the exact solver is used
+
+
+def pca(images: np.ndarray, dimensions: int) -> Reconstruct:
+  """The linear autoencoder with the least squared error on `images`.
+
+  Args:
+    images: float32 `(n, h, w, c)`, more than `dimensions` of them.
+    dimensions: of the latent space; the mean comes on top, as a bias does.
+
+  Returns:
+    A function from images `(m, h, w, c)` to their reconstructions. Components
+    come from scikit-learn: exact for small images, else a randomised solver.
+  """
+  from sklearn.decomposition import PCA  # seconds to import
+
+  flat = images.reshape(len(images), -1)
+  solver = "covariance_eigh" if flat.shape[1] <= SMALL else "randomized"
+  limit = min(len(flat) - 1, flat.shape[1])
+  model = PCA(min(dimensions, limit), svd_solver=solver, random_state=0)
+  model.fit(flat)
+
+  def reconstruct(x: np.ndarray) -> np.ndarray:
+    z = model.transform(x.reshape(len(x), -1))
+    return model.inverse_transform(z).reshape(x.shape).astype(np.float32)
+
+  return reconstruct
+
+
+def mean_image(images: np.ndarray) -> Reconstruct:
+  """Every image becomes the mean of `images`, float32 `(n, h, w, c)`."""
+  mean = images.mean(0, dtype=np.float64).astype(np.float32)
+  return lambda x: np.broadcast_to(mean, x.shape)

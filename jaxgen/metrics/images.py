@@ -1,0 +1,38 @@
+"""Image similarity, one number per image, in the field's usual units.
+
+Images are float32 `(b, h, w, c)` in [-1, 1] and are clipped to it; they are then
+compared on [0, 1], as most papers do. SSIM is dm-pix's, which agrees with
+scikit-image's (11-pixel Gaussian window, sigma 1.5).
+"""
+
+from __future__ import annotations
+
+import dm_pix
+import jax.numpy as jnp
+
+from jaxgen.typing import Array, Metrics
+
+SSIM_WINDOW = 11
+
+
+def unit(images: Array) -> Array:
+  """From [-1, 1], clipped, to [0, 1]."""
+  return (jnp.clip(images, -1.0, 1.0) + 1.0) / 2.0
+
+
+def similarity(images: Array, references: Array) -> Metrics:
+  """PSNR (dB), SSIM, MSE and L1, each `(b,)`.
+
+  Images smaller than SSIM's window get no SSIM. PSNR is capped at 100 dB, so
+  that a perfect image does not turn a mean into infinity.
+  """
+  x, y = unit(images), unit(references)
+  mse = jnp.mean((x - y) ** 2, axis=(1, 2, 3))
+  scores = {
+    "psnr": -10.0 * jnp.log10(jnp.maximum(mse, 1e-10)),
+    "mse": mse,
+    "l1": jnp.mean(jnp.abs(x - y), axis=(1, 2, 3)),
+  }
+  if min(x.shape[1:3]) >= SSIM_WINDOW:
+    scores["ssim"] = dm_pix.ssim(x, y)
+  return scores

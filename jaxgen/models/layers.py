@@ -1,0 +1,123 @@
+"""Building blocks of the transformers: patches, norms, attention, MLP.
+
+Blocks are pre-norm residual and start as the identity (their last layers are
+zero-initialised), so that a network of any depth starts as its linear skeleton
+and a block added to a trained network changes nothing until it is trained.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+
+from jaxgen.typing import Array
+
+# Variance 1/fan_in, as flax's default, but for layers that must start at zero.
+ZEROS = nn.initializers.zeros
+
+
+def patchify(images: Array, patch: int) -> Array:
+  """`(b, h, w, c)` -> `(b, h/p * w/p, p * p * c)`, patches in row order."""
+  b, h, w, c = images.shape
+  x = images.reshape(b, h // patch, patch, w // patch, patch, c)
+  return x.swapaxes(2, 3).reshape(b, -1, patch * patch * c)
+
+
+def unpatchify(patches: Array, patch: int, grid: tuple[int, int]) -> Array:
+  """The inverse of `patchify` for a `grid` of (rows, columns) patches."""
+  b, rows, cols = patches.shape[0], *grid
+  x = patches.reshape(b, rows, cols, patch, patch, -1)
+  return x.swapaxes(2, 3).reshape(b, rows * patch, cols * patch, -1)
+
+
+class RMSNorm(nn.Module):
+  """Divide by the root mean square over the last axis, times a learned gain.
+
+  Computed in float32 whatever the input's type (arXiv:1910.07467, eq. 4).
+  """
+
+  @nn.compact
+  def __call__(self, x: Array) -> Array:
+    gain = self.param("scale", nn.initializers.ones, (x.shape[-1],))
+    y = x.astype(jnp.float32)
+    y = y * jax.lax.rsqrt(jnp.mean(y * y, axis=-1, keepdims=True) + 1e-6)
+    return (y * gain).astype(x.dtype)
+
+
+class SelfAttention(nn.Module):
+  """Multi-head self-attention over `(b, n, d)`, queries and keys RMS-normed
+  (arXiv:2302.05442, section 2), fused by `jax.nn.dot_product_attention`."""
+
+  heads: int
+  dtype: Any = jnp.float32
+
+  @nn.compact
+  def __call__(self, x: Array) -> Array:
+    b, n, d = x.shape
+    qkv = nn.Dense(3 * d, use_bias=False, dtype=self.dtype, name="qkv")(x)
+    q, k, v = jnp.split(qkv.reshape(b, n, 3 * self.heads, -1), 3, axis=2)
+    q, k = RMSNorm(name="q_norm")(q), RMSNorm(name="k_norm")(k)
+    y = jax.nn.dot_product_attention(q, k, v).reshape(b, n, d)
+    return nn.Dense(d, kernel_init=ZEROS, dtype=self.dtype, name="out")(y)
+
+
+class MLP(nn.Module):
+  """`(..., d) -> (..., d)` through one hidden layer of `ratio * d` GELUs."""
+
+  ratio: int
+  dtype: Any = jnp.float32
+
+  @nn.compact
+  def __call__(self, x: Array) -> Array:
+    y = nn.Dense(self.ratio * x.shape[-1], dtype=self.dtype, name="up")(x)
+    y = nn.gelu(y)
+    return nn.Dense(
+      x.shape[-1], kernel_init=ZEROS, dtype=self.dtype, name="down"
+    )(y)
+
+
+class Block(nn.Module):
+  """One pre-norm transformer block: attention, then MLP, each residual."""
+
+  heads: int
+  mlp_ratio: int = 4
+  dropout: float = 0.0
+  dtype: Any = jnp.float32
+
+  @nn.compact
+  def __call__(self, x: Array, train: bool) -> Array:
+    drop = nn.Dropout(self.dropout, deterministic=not train)
+    attention = SelfAttention(self.heads, self.dtype, name="attention")
+    x = x + drop(attention(RMSNorm(name="norm_attention")(x)))
+    mlp = MLP(self.mlp_ratio, self.dtype, name="mlp")
+    return x + drop(mlp(RMSNorm(name="norm_mlp")(x)))
+
+
+class Blocks(nn.Module):
+  """`depth` equal blocks, unrolled or as one scan (one compilation of one
+  block; parameters then carry a leading axis of length `depth`)."""
+
+  depth: int
+  heads: int
+  mlp_ratio: int = 4
+  dropout: float = 0.0
+  scan: bool = False
+  dtype: Any = jnp.float32
+
+  @nn.compact
+  def __call__(self, x: Array, train: bool) -> Array:
+    args = (self.heads, self.mlp_ratio, self.dropout, self.dtype)
+    if not self.scan:
+      for i in range(self.depth):
+        x = Block(*args, name=f"block_{i}")(x, train)
+      return x
+    body = nn.scan(
+      lambda block, x, _: (block(x, train), None),
+      variable_axes={"params": 0},
+      split_rngs={"params": True, "dropout": True},
+      length=self.depth,
+    )
+    return body(Block(*args, name="blocks"), x, None)[0]

@@ -1,0 +1,154 @@
+"""Distributions fitted to a bank of latents, and draws from them.
+
+Fits run once on the host, in float64; draws are pure functions of a fitted
+prior and of keys, one key for each image, and are meant to be jitted.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+from typing import Literal
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from jaxgen.errors import UserError
+from jaxgen.typing import Array
+
+Method = Literal["gaussian", "gmm", "interpolate", "perturb"]
+
+
+@jax.tree_util.register_dataclass
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Prior:
+  """A Gaussian mixture over flat latents, and the bank it was fitted to.
+
+  Attributes:
+    weights: `(k,)`, sum 1.
+    means: `(k, d)`.
+    factors: `(k, d, d)`, lower triangular, covariance = factor @ factor.T.
+    bank: `(n, d)` latents of real images.
+  """
+
+  weights: Array
+  means: Array
+  factors: Array
+  bank: Array
+
+
+def fit(
+  latents: np.ndarray, method: Method, *, components: int = 8, seed: int = 0
+) -> Prior:
+  """Fit the prior that `method` draws from to latents `(n, d)`.
+
+  `gmm` is a mixture of `components` full-covariance Gaussians (scikit-learn's
+  EM); the others use one Gaussian with the full covariance, shrunk after Ledoit
+  and Wolf (2004) so that few latents give a usable estimate.
+  """
+  from sklearn.covariance import ledoit_wolf  # seconds to import
+
+  if len(latents) < 2:
+    raise UserError("a prior needs the latents of at least two images.")
+  if method == "gmm":
+    weights, means, covariances = _mixture(latents, components, seed)
+  else:
+    weights, means = np.ones(1), latents.mean(0, keepdims=True)
+    covariances = ledoit_wolf(latents.astype(np.float64))[0][None]
+  return Prior(
+    weights=_f32(weights),
+    means=_f32(means),
+    factors=_f32(np.stack([_factor(c) for c in covariances])),
+    bank=_f32(latents),
+  )
+
+
+def _f32(x: np.ndarray) -> Array:
+  return jnp.asarray(x, jnp.float32)
+
+
+def _mixture(latents: np.ndarray, components: int, seed: int):
+  """EM on standardised latents, with a floor under each variance, mapped back.
+
+  Fewer components where there are less than 20 latents for each of them.
+  """
+  from sklearn.mixture import GaussianMixture
+
+  k = max(1, min(components, len(latents) // 20))
+  mean, scale = latents.mean(0), latents.std(0) + 1e-12
+  mixture = GaussianMixture(k, reg_covar=1e-2, random_state=seed)
+  mixture.fit(((latents - mean) / scale).astype(np.float64))
+  means = mixture.means_ * scale + mean
+  return mixture.weights_, means, mixture.covariances_ * np.outer(scale, scale)
+
+
+def _factor(covariance: np.ndarray) -> np.ndarray:
+  """A lower triangular factor; works for singular covariances too."""
+  values, vectors = np.linalg.eigh(covariance)
+  root = vectors * np.sqrt(np.maximum(values, 0.0))
+  return np.linalg.qr(root.T, mode="r").T
+
+
+def _mixture_draw(prior: Prior, key: Array) -> Array:
+  pick, noise = jax.random.split(key)
+  k = jax.random.categorical(pick, jnp.log(prior.weights))
+  z = jax.random.normal(noise, prior.means.shape[1:])
+  return prior.means[k] + prior.factors[k] @ z
+
+
+def _interpolate_draw(prior: Prior, key: Array) -> Array:
+  pick, weight = jax.random.split(key)
+  pair = jax.random.choice(pick, len(prior.bank), (2,), replace=False)
+  return slerp(*prior.bank[pair], jax.random.uniform(weight), prior.means[0])
+
+
+def _perturb_draw(prior: Prior, key: Array, strength: float = 0.5) -> Array:
+  pick, noise = jax.random.split(key)
+  z = prior.bank[jax.random.randint(pick, (), 0, len(prior.bank))]
+  step = prior.factors[0] @ jax.random.normal(noise, z.shape)
+  mean = prior.means[0]  # shrink towards it, so that the covariance is kept
+  return mean + (z - mean) * (1 - strength**2) ** 0.5 + strength * step
+
+
+DRAWS: dict[str, Callable[[Prior, Array], Array]] = {
+  "gaussian": _mixture_draw,
+  "gmm": _mixture_draw,
+  "interpolate": _interpolate_draw,
+  "perturb": _perturb_draw,
+}
+
+
+def draw(prior: Prior, method: Method, keys: Array) -> Array:
+  """Latents `(n, d)`, one for each key `(n,)`.
+
+  - `gaussian`, `gmm`: from the fitted distribution;
+  - `interpolate`: a random point between two random latents of the bank;
+  - `perturb`: a random latent of the bank, moved half a standard deviation in
+    a random direction of the covariance and drawn as much to the mean, so that
+    first and second moments stay those of the bank.
+  """
+  return jax.vmap(lambda key: DRAWS[method](prior, key))(keys)
+
+
+def lerp(a: Array, b: Array, t: Array) -> Array:
+  """The straight line from `a` (t = 0) to `b` (t = 1)."""
+  return a + t * (b - a)
+
+
+def slerp(a: Array, b: Array, t: Array, centre: Array | float = 0.0) -> Array:
+  """The great circle from `a` to `b` around `centre`, its radius going linearly
+  from one's to the other's (Shoemake 1985; arXiv:1609.04468).
+
+  Nearly parallel vectors are joined by a straight line.
+  """
+  u, v = a - centre, b - centre
+  ru, rv = jnp.linalg.norm(u), jnp.linalg.norm(v)
+  cosine = jnp.vdot(u, v) / jnp.maximum(ru * rv, 1e-20)
+  angle = jnp.arccos(jnp.clip(cosine, -1.0, 1.0))
+  near = jnp.sin(angle) < 1e-4
+  sine = jnp.where(near, 1.0, jnp.sin(angle))
+  wu, wv = jnp.sin((1 - t) * angle) / sine, jnp.sin(t * angle) / sine
+  unit_u, unit_v = u / jnp.maximum(ru, 1e-20), v / jnp.maximum(rv, 1e-20)
+  arc = (wu * unit_u + wv * unit_v) * lerp(ru, rv, t)
+  return centre + jnp.where(near, lerp(u, v, t), arc)

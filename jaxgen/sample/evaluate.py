@@ -1,0 +1,103 @@
+"""Held-out reconstruction metrics of a run, beside PCA and the mean image."""
+
+from __future__ import annotations
+
+import csv
+import json
+import math
+import pathlib
+
+import jax
+import numpy as np
+
+from jaxgen.data import pipeline
+from jaxgen.errors import UserError
+from jaxgen.metrics import baselines
+from jaxgen.metrics.images import similarity
+from jaxgen.sample.load import LoadedRun
+from jaxgen.tasks.images import normalize
+
+FIT_BYTES = 2 << 30  # of float32 tiles that the baselines are fitted to
+FIT_TILES = 8192
+Scores = dict[str, np.ndarray]  # metric -> (n,)
+
+
+def held_out(run: LoadedRun, num: int) -> tuple[list[str], np.ndarray]:
+  """Names and images of at most `num` validation tiles, spread evenly."""
+  source = run.plan.source("validation", -1)
+  tiles = pipeline.stack(pipeline.fixed_tiles(source, num))["image"]
+  return [f"validation_{i:05}" for i in range(len(tiles))], tiles
+
+
+def training_tiles(run: LoadedRun) -> np.ndarray:
+  """Float32 training tiles in [-1, 1], drawn as training draws them."""
+  size = math.prod(run.image_shape) * 4
+  num = max(min(FIT_TILES, FIT_BYTES // size), 64)
+  batch = 64
+  batches = pipeline.batches(
+    run.plan.source("train", -1),
+    run.plan.data,
+    batch_size=batch,
+    stream="baselines",
+  )
+  found = [next(batches)["image"] for _ in range(-(-num // batch))]
+  return np.asarray(normalize(np.concatenate(found)))
+
+
+def evaluate(run: LoadedRun, images: np.ndarray) -> dict[str, Scores]:
+  """Per-image metrics of the run and of the baselines on the same images.
+
+  Args:
+    run: of an autoencoder.
+    images: `(n, h, w, c)`, as the sources deliver them.
+
+  Returns:
+    For `autoencoder`, `pca` and `mean image` the metrics of
+    `jaxgen.metrics.images.similarity`, each `(n,)`.
+  """
+  if not len(images):
+    raise UserError("there are no images to evaluate on.")
+  tiles = training_tiles(run)
+  dimensions = math.prod(run.task.latent_shape)
+  x = np.asarray(normalize(images))
+  model = run.decode_float(run.encode(images))
+  return {
+    "autoencoder": _scores(model, x),
+    "pca": _scores(baselines.pca(tiles, dimensions)(x), x),
+    "mean image": _scores(baselines.mean_image(tiles)(x), x),
+  }
+
+
+def _scores(images: np.ndarray, references: np.ndarray) -> Scores:
+  """`similarity` in chunks, so that many images need little memory."""
+  score = jax.jit(similarity)
+  chunks = range(0, len(images), 256)
+  parts = [score(images[i : i + 256], references[i : i + 256]) for i in chunks]
+  return {k: np.concatenate([p[k] for p in parts]) for k in parts[0]}
+
+
+def means(scores: dict[str, Scores]) -> dict[str, dict[str, float]]:
+  """Mean over images of each metric."""
+  return {
+    name: {k: float(np.mean(v)) for k, v in table.items()}
+    for name, table in scores.items()
+  }
+
+
+def write(
+  folder: pathlib.Path,
+  names: list[str],
+  scores: dict[str, Scores],
+  facts: dict,
+) -> None:
+  """Write `metrics.json` (means and facts) and `per_image.csv`."""
+  folder.mkdir(parents=True, exist_ok=True)
+  summary = facts | {"metrics": means(scores)}
+  (folder / "metrics.json").write_text(json.dumps(summary, indent=2) + "\n")
+  with (folder / "per_image.csv").open("w", newline="") as file:
+    writer = csv.writer(file)
+    columns = [(name, k) for name, table in scores.items() for k in table]
+    writer.writerow(["image", *(f"{name} {k}" for name, k in columns)])
+    for i, image in enumerate(names):
+      row = [f"{scores[name][k][i]:.6g}" for name, k in columns]
+      writer.writerow([image, *row])

@@ -1,0 +1,295 @@
+"""The door for notebooks and for the command line: a trained run, loaded.
+
+run = jaxgen.load("runs/demo")
+latents = run.encode(images)          # uint8 (n, h, w, c) in
+images = run.sample(num=16, seed=0)   # uint8 (n, h, w, c) out
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import pathlib
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from jaxgen import priors, rng
+from jaxgen.config import read_config
+from jaxgen.errors import UserError
+from jaxgen.tasks import Task
+from jaxgen.tasks.images import normalize, to_uint8
+from jaxgen.train.bank import bank_path, encode_all, write_bank
+from jaxgen.train.checkpoint import Checkpoints
+from jaxgen.train.setup import Plan, make_plan
+from jaxgen.typing import Array, Params
+
+BATCH = 64  # images a call of the compiled programs, unless asked otherwise
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class LoadedRun:
+  """A run's averaged weights and what can be done with them.
+
+  Every program is compiled once for each batch size, runs on all local devices,
+  and fills up the last batch instead of being compiled anew.
+
+  Attributes:
+    workdir: of the run.
+    config: as it was resolved when the run started.
+    step: finished updates of the loaded checkpoint.
+    plan: the config in typed pieces.
+    params: averaged parameters, the same on every device.
+  """
+
+  workdir: pathlib.Path
+  config: Any
+  step: int
+  plan: Plan
+  params: Params
+
+  @property
+  def task(self) -> Task:
+    """The task at the run's last resolution."""
+    return self.plan.task(-1)
+
+  @property
+  def image_shape(self) -> tuple[int, int, int]:
+    """(height, width, channels) of the images."""
+    side = self.plan.stages[-1].resolution
+    return side, side, self.config.data.channels
+
+  @functools.cached_property
+  def _encode(self):
+    put = self.plan.layout.put
+    run = jax.jit(
+      lambda p, x: self.task.codec(p).encode(normalize(x)),
+      out_shardings=self.plan.layout.replicated,
+    )
+    return lambda x: run(self.params, put(x))
+
+  @functools.cached_property
+  def _decode(self):
+    put = self.plan.layout.put
+    run = jax.jit(
+      lambda p, z: self.task.codec(p).decode(z),
+      out_shardings=self.plan.layout.replicated,
+    )
+    return lambda z: run(self.params, put(z))
+
+  @functools.cached_property
+  def _sample(self):
+    """(prior, keys) -> images, for each method one program."""
+
+    def run(params: Params, prior: priors.Prior, keys: Array, method) -> Array:
+      latents = priors.draw(prior, method, keys)
+      shaped = latents.reshape(-1, *self.task.latent_shape)
+      return to_uint8(self.task.codec(params).decode(shaped))
+
+    replicated, batch = self.plan.layout.replicated, self.plan.layout.batch
+    return jax.jit(
+      run,
+      static_argnums=3,
+      in_shardings=(None, None, batch),
+      out_shardings=replicated,
+    )
+
+  def _batch(self, batch: int) -> int:
+    """The batch size, as a multiple of the number of devices."""
+    if batch < 1:
+      raise UserError(f"a batch of {batch} images is too small; at least 1.")
+    devices = self.plan.layout.mesh.size
+    return -(-batch // devices) * devices
+
+  def encode(self, images: np.ndarray, *, batch: int = BATCH) -> np.ndarray:
+    """Images uint8 `(n, h, w, c)` to float32 latents `(n, ...)`.
+
+    uint16, and float32 in [-1, 1], are taken too.
+    """
+    self._check_images(images)
+    return encode_all(self._encode, images, self._batch(batch))
+
+  def decode(self, latents: np.ndarray, *, batch: int = BATCH) -> np.ndarray:
+    """Latents `(n, ...)` to uint8 images `(n, h, w, c)`."""
+    return np.asarray(to_uint8(self.decode_float(latents, batch=batch)))
+
+  def decode_float(
+    self, latents: np.ndarray, *, batch: int = BATCH
+  ) -> np.ndarray:
+    """Latents to float32 images, about [-1, 1] and not clipped."""
+    latents = np.asarray(latents, np.float32)
+    if latents.shape[1:] != self.task.latent_shape or not len(latents):
+      raise UserError(
+        f"latents of shape {latents.shape} do not fit this run: "
+        f"(n, {', '.join(map(str, self.task.latent_shape))}) are needed."
+      )
+    return encode_all(self._decode, latents, self._batch(batch))
+
+  def reconstruct(
+    self, images: np.ndarray, *, batch: int = BATCH
+  ) -> np.ndarray:
+    """`decode(encode(images))`, uint8 `(n, h, w, c)` in and out."""
+    return self.decode(self.encode(images, batch=batch), batch=batch)
+
+  def sample(
+    self,
+    num: int = 16,
+    *,
+    seed: int = 0,
+    method: priors.Method = "gaussian",
+    batch: int = BATCH,
+  ) -> np.ndarray:
+    """New images, uint8 `(num, h, w, c)`.
+
+    Image i is a function of (seed, i) alone, whatever `num`, the batch size and
+    the number of devices, but for the last bit of floating-point sums.
+
+    Args:
+      num: how many.
+      seed: of the whole set.
+      method: `gaussian` or `gmm` draw from a distribution fitted to latents of
+        the training set, `interpolate` goes between pairs of them, `perturb`
+        moves single ones.
+      batch: images a call of the compiled program.
+    """
+    if num < 1:
+      raise UserError(f"{num} images cannot be drawn; ask for at least 1.")
+    if method not in priors.DRAWS:
+      raise UserError(
+        f"method={method!r}: known are {', '.join(priors.DRAWS)}."
+      )
+    size = self._batch(batch)
+    key = rng.stream(seed, "sample")
+    prior = self._prior(method)
+    found = []
+    for start in range(0, num, size):
+      keys = rng.per_sample(key, jnp.arange(start, start + size))
+      keys = jax.device_put(keys, self.plan.layout.batch)
+      images = self._sample(self.params, prior, keys, method)
+      found.append(np.asarray(images))
+    return np.concatenate(found)[:num]
+
+  def interpolate(
+    self, a: np.ndarray, b: np.ndarray, steps: int = 9, *, how: str = "linear"
+  ) -> np.ndarray:
+    """Images from `a` to `b` (uint8 `(h, w, c)`) through latent space.
+
+    Args:
+      a: the first image, reconstructed as image 0.
+      b: the last one.
+      steps: how many images, both ends included; at least 2.
+      how: `linear`, or `spherical` around the mean of the training latents.
+    """
+    if steps < 2 or how not in ("linear", "spherical"):
+      raise UserError(
+        f"steps={steps}, how={how!r}: at least 2 steps, linear or spherical."
+      )
+    first, last = self.encode(np.stack([a, b]))
+    t = np.linspace(0, 1, steps)
+    if how == "linear":
+      latents = np.stack([priors.lerp(first, last, x) for x in t])
+    else:
+      centre = self.bank.mean(0)
+      latents = np.stack([priors.slerp(first, last, x, centre) for x in t])
+    return self.decode(latents)
+
+  def analogy(self, a: np.ndarray, b: np.ndarray, c: np.ndarray) -> np.ndarray:
+    """`a - b + c` in latent space, uint8 `(n, h, w, c)` each and out."""
+    return self.decode(self.encode(a) - self.encode(b) + self.encode(c))
+
+  @functools.cached_property
+  def bank(self) -> np.ndarray:
+    """Latents `(n, ...)` of training tiles, as kept in the workdir; computed
+    from the training data, and kept, where the run did not end by itself."""
+    path = bank_path(self.workdir, self.step)
+    if path.exists():
+      return np.load(path)["latents"]
+    latents = self.plan.bank(-1).latents(self.params)
+    try:
+      write_bank(path, latents)
+    except OSError:  # a read-only workdir: computed again next time
+      pass
+    return latents
+
+  @functools.cached_property
+  def _priors(self) -> dict[str, priors.Prior]:
+    return {}
+
+  def _prior(self, method: priors.Method) -> priors.Prior:
+    if method not in self._priors:
+      flat = self.bank.reshape(len(self.bank), -1)
+      self._priors[method] = priors.fit(flat, method)
+    return self._priors[method]
+
+  def _check_images(self, images: np.ndarray) -> None:
+    kind, shape = getattr(images, "dtype", type(images)), np.shape(images)
+    good = len(shape) == 4 and shape[0] and shape[1:] == self.image_shape
+    if not good or kind not in (np.uint8, np.uint16, np.float32):
+      raise UserError(
+        f"images {kind} {shape} do not fit this run: uint8 "
+        f"(n, {', '.join(map(str, self.image_shape))}) are needed."
+      )
+    if kind == np.float32 and not np.abs(images).max() <= 1.0001:
+      raise UserError("float32 images must be finite and lie in [-1, 1].")
+
+
+def load(
+  workdir: str | pathlib.Path, checkpoint: str | int = "best"
+) -> LoadedRun:
+  """Load a run for encoding, decoding and sampling.
+
+  Args:
+    workdir: of the training.
+    checkpoint: `best` by the held-out metric, `latest`, or a step.
+
+  Raises:
+    UserError: there is no run, no such checkpoint, or it is damaged.
+  """
+  workdir = pathlib.Path(workdir)
+  config = read_config(workdir / "config.json")
+  plan = make_plan(config)
+  if not (workdir / "checkpoints").is_dir():
+    raise UserError(f"{workdir} holds no checkpoint yet.")
+  store = Checkpoints(workdir, metric=plan.task(-1).metric, read_only=True)
+  try:
+    step = _choose(store, workdir, checkpoint)
+    shapes = plan.shapes(-1).ema
+    shapes = jax.tree.map(
+      lambda x: jax.ShapeDtypeStruct(
+        x.shape, x.dtype, sharding=plan.layout.replicated
+      ),
+      shapes,
+    )
+    params = store.restore_ema(step, shapes)
+  except (ValueError, KeyError, OSError) as e:
+    reason = str(e).strip().splitlines()[0][:200]
+    raise UserError(
+      f"{workdir}: the {checkpoint} checkpoint cannot be read ({reason}).\n"
+      f"Complete ones: {store.steps}; choose with --checkpoint=STEP."
+    ) from e
+  finally:
+    store.close()
+  return LoadedRun(
+    workdir=workdir, config=config, step=step, plan=plan, params=params
+  )
+
+
+def _choose(
+  store: Checkpoints, workdir: pathlib.Path, checkpoint: str | int
+) -> int:
+  steps = store.steps
+  if not steps:
+    raise UserError(f"{workdir} holds no checkpoint yet.")
+  if checkpoint == "latest":
+    return steps[-1]
+  if checkpoint == "best":
+    best = store.best()
+    return steps[-1] if best is None else best
+  if not str(checkpoint).isdigit() or int(checkpoint) not in steps:
+    raise UserError(
+      f"{workdir} has no checkpoint {checkpoint!r}; there are {steps}, "
+      "and the words best and latest."
+    )
+  return int(checkpoint)

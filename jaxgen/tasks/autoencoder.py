@@ -1,0 +1,65 @@
+"""The autoencoders as a `Task`: reconstruct, and nothing else."""
+
+from __future__ import annotations
+
+import jax
+import jax.numpy as jnp
+
+from jaxgen.losses.reconstruction import RECONSTRUCTION
+from jaxgen.metrics.images import similarity
+from jaxgen.models.build import build
+from jaxgen.tasks.images import normalize
+from jaxgen.tasks.task import Task
+from jaxgen.typing import Array, Batch, Codec, Metrics, Params
+
+
+def autoencoder(config, resolution: int) -> Task:
+  """The task of a config at one resolution."""
+  channels = config.data.channels
+  model = build(resolution=resolution, channels=channels, **config.model)
+  image = jax.ShapeDtypeStruct((1, resolution, resolution, channels), "float32")
+
+  def init(key: Array) -> Params:
+    return model.init(key, jnp.zeros(image.shape, image.dtype))["params"]
+
+  def codec(params: Params) -> Codec:
+    return Codec(
+      encode=lambda x, key=None: model.apply(
+        {"params": params}, x, method="encode"
+      ),
+      decode=lambda z: model.apply({"params": params}, z, method="decode"),
+    )
+
+  params = jax.eval_shape(init, jax.random.key(0))
+  latent = jax.eval_shape(lambda p, x: codec(p).encode(x), params, image)
+  return Task(
+    init=init,
+    loss=_loss(model, config.loss.reconstruction),
+    evaluate=lambda params, batch: _evaluate(codec(params), batch),
+    preview=lambda params, batch: _preview(codec(params), batch),
+    codec=codec,
+    latent_shape=latent.shape[1:],
+    metric="psnr",
+  )
+
+
+def _loss(model, name: str):
+  distance = RECONSTRUCTION[name]
+
+  def loss(params: Params, batch: Batch, key: Array) -> tuple[Array, Metrics]:
+    x = normalize(batch["image"])
+    y = model.apply({"params": params}, x, True, rngs={"dropout": key})
+    value = jnp.mean(distance(y, x))
+    return value, {"mse": jnp.mean((y - x) ** 2)}
+
+  return loss
+
+
+def _evaluate(codec: Codec, batch: Batch) -> Metrics:
+  x = normalize(batch["image"])
+  return similarity(codec.decode(codec.encode(x)), x)
+
+
+def _preview(codec: Codec, batch: Batch) -> Array:
+  x = normalize(batch["image"])
+  return jnp.stack([x, codec.decode(codec.encode(x))])

@@ -1,0 +1,22 @@
+"""Between stored pixel types and float32 in [-1, 1]."""
+
+from __future__ import annotations
+
+import jax.numpy as jnp
+import numpy as np
+
+from jaxgen.typing import Array
+
+_HALF_RANGE = {"uint8": 127.5, "uint16": 32767.5}
+
+
+def normalize(images: Array) -> Array:
+  """uint8, uint16 or float32 images to float32 in [-1, 1]."""
+  half = _HALF_RANGE.get(str(images.dtype))
+  x = images.astype(jnp.float32)
+  return x if half is None else x / half - 1.0
+
+
+def to_uint8(images: Array) -> Array:
+  """Float images in [-1, 1], clipped and rounded, to uint8 in [0, 255]."""
+  return jnp.round((jnp.clip(images, -1.0, 1.0) + 1.0) * 127.5).astype(np.uint8)

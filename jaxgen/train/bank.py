@@ -1,0 +1,78 @@
+"""The bank: latents of training tiles, which the samplers' priors fit to."""
+
+from __future__ import annotations
+
+import io
+import pathlib
+
+import jax
+import numpy as np
+
+from jaxgen.data import pipeline
+from jaxgen.data.source import DataOptions, Source
+from jaxgen.tasks import Task
+from jaxgen.tasks.images import normalize
+from jaxgen.train.heldout import padded
+from jaxgen.train.sharding import Layout
+from jaxgen.typing import Params
+
+
+class Bank:
+  """Encodes the same `num` random training tiles whenever it is asked."""
+
+  def __init__(
+    self,
+    task: Task,
+    source: Source,
+    options: DataOptions,
+    layout: Layout,
+    *,
+    num: int,
+    batch: int,
+  ):
+    self._layout, self._batch, self._num = layout, batch, num
+    self._source, self._options = source, options
+    self._encode = jax.jit(
+      lambda params, x: task.codec(params).encode(normalize(x)),
+      out_shardings=layout.replicated,
+    )
+
+  def latents(self, params: Params, num: int = 0) -> np.ndarray:
+    """Latents `(num, ...)` of the first `num` tiles, by default of all."""
+    num = num or self._num
+    share = self._batch // jax.process_count()
+    batches = pipeline.batches(
+      self._source,
+      self._options,
+      batch_size=self._batch,
+      stream="bank",
+      process=jax.process_index(),
+      processes=jax.process_count(),
+    )
+    found = []
+    for _ in range(-(-num // self._batch)):
+      images = next(batches)["image"][:share]
+      found.append(np.asarray(self._encode(params, self._layout.put(images))))
+    return np.concatenate(found)[:num]
+
+
+def encode_all(encode, images: np.ndarray, batch: int) -> np.ndarray:
+  """`encode` over any number of images, in padded batches of one shape."""
+  parts = padded({"image": images}, batch)
+  found = [np.asarray(encode(part["image"])) for part, _ in parts]
+  return np.concatenate(found)[: len(images)]
+
+
+def bank_path(workdir: pathlib.Path, step: int) -> pathlib.Path:
+  """Where the bank of the checkpoint at `step` is kept."""
+  return workdir / "latents" / f"{step}.npz"
+
+
+def write_bank(path: pathlib.Path, latents: np.ndarray) -> None:
+  """Write latents as `.npz`, in one atomic step."""
+  path.parent.mkdir(exist_ok=True)
+  buffer = io.BytesIO()
+  np.savez(buffer, latents=latents)
+  part = path.with_suffix(".part")
+  part.write_bytes(buffer.getvalue())
+  part.replace(path)

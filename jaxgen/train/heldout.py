@@ -1,0 +1,64 @@
+"""Held-out metrics: the same validation tiles each time, on all devices."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from jaxgen.data import pipeline
+from jaxgen.data.source import Element, Source
+from jaxgen.tasks import Task
+from jaxgen.train.sharding import Layout
+from jaxgen.typing import Batch, Params
+
+
+def padded(tiles: Element, size: int) -> list[tuple[Element, np.ndarray]]:
+  """Tiles in batches of `size`, the last one filled up with its first image,
+  each with a float mask `(size,)` that is 0 on the filling."""
+  n = len(tiles["image"])
+  batches = []
+  for start in range(0, n, size):
+    index = np.arange(start, start + size)
+    valid = (index < n).astype(np.float32)
+    index = np.where(index < n, index, start)
+    batches.append(({k: v[index] for k, v in tiles.items()}, valid))
+  return batches
+
+
+class HeldOut:
+  """The validation tiles of a run, on the devices, and their mean metrics."""
+
+  def __init__(
+    self, task: Task, source: Source, layout: Layout, *, num: int, batch: int
+  ):
+    tiles = pipeline.stack(pipeline.fixed_tiles(source, num))
+    index, count = jax.process_index(), jax.process_count()
+    self.num = len(tiles["image"])
+    self._batches = [
+      layout.put(jax.tree.map(lambda x: x[index::count], part))
+      for part in padded(tiles, batch)
+    ]
+    self._sums = _summing(task)
+
+  @property
+  def first(self) -> Batch:
+    """The first batch, for previews."""
+    return self._batches[0][0]
+
+  def __call__(self, params: Params) -> dict[str, float]:
+    """Means over all tiles."""
+    sums = [self._sums(params, *part) for part in self._batches]
+    total = jax.tree.map(lambda *x: float(sum(map(np.asarray, x))), *sums)
+    return {k: v / self.num for k, v in total.items()}
+
+
+def _summing(task: Task) -> Callable:
+  @jax.jit
+  def sums(params: Params, batch: Batch, valid: jax.Array):
+    scores = task.evaluate(params, batch)
+    return {k: jnp.sum(v * valid) for k, v in scores.items()}
+
+  return sums

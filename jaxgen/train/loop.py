@@ -1,0 +1,155 @@
+"""The one training loop.
+
+Each turn, in this order: evaluate, save, fetch, step, log. Metrics are read one
+step late, so that reading them never makes the device wait. Everything that is
+due at a number of images is due at the first step that reaches it.
+"""
+
+from __future__ import annotations
+
+import math
+import pathlib
+
+import jax
+import numpy as np
+
+from jaxgen.errors import RunError
+from jaxgen.train.setup import Run, Setup, open_run, set_up
+from jaxgen.train.state import TrainState
+from jaxgen.train.stop import Stop, watching
+from jaxgen.train.workdir import claim
+
+
+def train(
+  config, workdir: pathlib.Path, *, allow_config_change: bool = False
+) -> bool:
+  """Train a config in a workdir, or go on where a checkpoint there left it.
+
+  Returns:
+    Whether the run is finished; False where it was asked to stop.
+
+  Raises:
+    UserError: a bad config, workdir or data set.
+    RunError: the loss is not finite, or a checkpoint cannot be written.
+  """
+  allow = allow_config_change
+  with (
+    claim(workdir, config, allow_change=allow),
+    watching() as stop,
+    open_run(config, workdir, allow_data_change=allow) as run,
+  ):
+    state = run.state
+    for index, end in enumerate(run.plan.ends):
+      if int(state.images) < end:
+        state, going = _run_stage(run, index, state, stop)
+        if not going:
+          return False
+    _finish(run, state)
+    return True
+
+
+def _due(every: int, images: int, batch: int) -> bool:
+  return every > 0 and images // every > (images - batch) // every
+
+
+def _run_stage(
+  run: Run, index: int, state: TrainState, stop: Stop
+) -> tuple[TrainState, bool]:
+  setup, options = set_up(run, index), run.plan.train
+  batch, last = run.plan.stages[index].batch_size, run.plan.ends[index]
+  step, images = int(state.step), int(state.images)
+  scores, late = None, None
+  batches = setup.batches(images)
+  while images < last:
+    if step > run.start and _due(options.evaluate_images, images, batch):
+      scores = _evaluate(run, setup, state, step, images)
+    if step > run.start and _due(options.save_images, images, batch):
+      _check(run, late, step)
+      run.save(state, index, scores)
+    if stop.requested(step):
+      _stop(run, state, index, step, stop)
+      return state, False
+    scores = None
+    state, metrics = setup.step(state, next(batches))
+    step, images = step + 1, images + batch
+    _check(run, late, step - 1)
+    if _due(options.log_images, images, batch):
+      _log(run, index, step, images, metrics)
+    if _due(options.preview_images, images, batch):
+      setup.preview(state, step)
+    late = metrics
+  _check(run, late, step)
+  scores = _evaluate(run, setup, state, step, images)
+  run.save(state, index, scores)
+  setup.preview(state, step)
+  return state, True
+
+
+def _log(run: Run, index: int, step: int, images: int, metrics: dict) -> None:
+  """Report one step's metrics; waits for that step."""
+  values = {k: float(v) for k, v in metrics.items()}
+  values |= {"images": images, "images_per_second": run.terminal.speed(images)}
+  run.log(step, values)
+  run.terminal.progress(images, step, index, run.seen)
+
+
+def _evaluate(
+  run: Run, setup: Setup, state: TrainState, step: int, images: int
+) -> dict[str, float]:
+  scores = setup.heldout(state.ema)
+  values = {f"validation/{k}": v for k, v in scores.items()}
+  run.log(step, {"images": images, **values})
+  run.terminal.skip()
+  return scores
+
+
+def _check(run: Run, metrics: dict | None, step: int) -> None:
+  """End the run where the last step's loss or gradient was not finite.
+
+  The step itself has left the parameters as they were.
+  """
+  if metrics is None or run.plan.train.on_nan == "skip":
+    return
+  values = [float(metrics[k]) for k in ("loss", "gradient_norm")]
+  if not all(map(math.isfinite, values)):
+    run.checkpoints.wait()
+    steps = run.checkpoints.steps
+    kept = (
+      f"checkpoint {steps[-1]} is the last good one"
+      if steps
+      else ("there is no checkpoint yet")
+    )
+    raise RunError(
+      f"step {step}: loss {values[0]}, gradient norm {values[1]}; {kept}.\n"
+      "Lower optimizer.learning_rate, or leave such updates out with "
+      "--config.train.on_nan=skip --allow_config_change."
+    )
+
+
+def _stop(
+  run: Run, state: TrainState, index: int, step: int, stop: Stop
+) -> None:
+  """Save where the run is and say how to go on."""
+  if step not in run.checkpoints.steps:
+    run.save(state, index, None)
+  run.checkpoints.wait()
+  name = stop.signal.name if stop.signal else "a preemption notice"
+  run.terminal.say(
+    f"stopped by {name}: step {step} is saved; the same command goes on."
+  )
+
+
+def _finish(run: Run, state: TrainState) -> None:
+  """Keep the latents that the samplers need, and say where things are."""
+  jax.block_until_ready(state)
+  skipped = int(np.asarray(state.skipped))
+  if skipped:
+    run.terminal.say(f"{skipped} updates were left out: not finite.")
+  run.write_bank(state)
+  run.checkpoints.wait()
+  psnr = run.seen.get("validation/psnr")
+  score = f", held-out PSNR {psnr:.2f} dB" if psnr else ""
+  run.terminal.say(
+    f"finished: {int(state.images):,} images, {int(state.step)} steps{score}; "
+    f"everything is in {run.workdir}."
+  )

@@ -1,0 +1,104 @@
+"""Optimizers at learning rate 1, and the schedule of the rate in images.
+
+The rate is a function of images seen, not of steps, so that it stays where it
+is when a stage changes the batch size; `train.step` multiplies it in.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Literal
+
+import jax
+import jax.numpy as jnp
+import optax
+
+from jaxgen.errors import UserError
+from jaxgen.typing import Array, Params
+
+DIMENSIONS = optax.contrib.MuonDimensionNumbers
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class OptimizerOptions:
+  """Everything under `optimizer` in a config; see `jaxgen.config`."""
+
+  name: Literal["muon", "adamw"]
+  learning_rate: float
+  adam_learning_rate: float
+  schedule: Literal["warmup_cosine", "constant"]
+  warmup_images: int
+  weight_decay: float
+  b1: float
+  b2: float
+  clip_norm: float
+  ema_halflife: int
+  ema_ramp: float
+
+  def __post_init__(self):
+    for field, known in (
+      ("name", ("muon", "adamw")),
+      ("schedule", ("warmup_cosine", "constant")),
+    ):
+      if getattr(self, field) not in known:
+        raise UserError(
+          f"optimizer.{field}={getattr(self, field)!r}: known are "
+          f"{', '.join(known)}."
+        )
+
+
+def is_matrix(path, leaf) -> bool:
+  """Kernels of dense layers: what Muon orthogonalises and weight decay shrinks.
+
+  Scanned layers carry one more axis in front.
+  """
+  return path[-1].key == "kernel" and leaf.ndim >= 2
+
+
+def matrices(params: Params) -> Params:
+  """A tree of booleans like `params`: which leaves are matrices."""
+  return jax.tree_util.tree_map_with_path(is_matrix, params)
+
+
+def _muon_axes(params: Params) -> Params:
+  return jax.tree_util.tree_map_with_path(
+    lambda path, x: (
+      DIMENSIONS(x.ndim - 2, x.ndim - 1) if is_matrix(path, x) else None
+    ),
+    params,
+  )
+
+
+def build(options: OptimizerOptions) -> optax.GradientTransformation:
+  """Clip, then Muon (arXiv:2502.16982; AdamW for what is no matrix) or AdamW.
+
+  Updates have learning rate 1; weight decay falls on matrices alone.
+  """
+  o = options
+  adam = {"weight_decay": o.weight_decay, "b1": o.b1, "b2": o.b2}
+  if o.name == "adamw":
+    rule = optax.adamw(1.0, mask=matrices, **adam)
+  else:
+    rule = optax.contrib.muon(
+      1.0,
+      adam_b1=o.b1,
+      adam_b2=o.b2,
+      weight_decay=o.weight_decay,
+      adam_learning_rate=o.adam_learning_rate / o.learning_rate,
+      muon_weight_dimension_numbers=_muon_axes,
+    )
+  clip = optax.clip_by_global_norm(o.clip_norm or float("inf"))
+  return optax.chain(clip, rule)
+
+
+def learning_rate(
+  options: OptimizerOptions, images: Array, total: int
+) -> Array:
+  """The rate after `images` of `total`: a linear warm-up times a half cosine
+  from 1 to 0, or times 1."""
+  seen = jnp.asarray(images, jnp.float32)
+  warm = jnp.minimum(seen / max(options.warmup_images, 1), 1.0)
+  if options.schedule == "warmup_cosine":
+    progress = jnp.clip(seen / total, 0.0, 1.0)
+    warm = warm * 0.5 * (1.0 + jnp.cos(jnp.pi * progress))
+  return options.learning_rate * warm

@@ -1,0 +1,321 @@
+"""What the loop works with: the run as a whole, and one stage of it."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import itertools
+import pathlib
+from collections.abc import Callable, Iterator
+from typing import Any, Literal
+
+import jax
+import numpy as np
+
+from jaxgen import priors, rng, tasks
+from jaxgen.data import pipeline
+from jaxgen.data.build import build as build_source
+from jaxgen.data.source import DataOptions, Source, Split
+from jaxgen.errors import UserError
+from jaxgen.tasks import Stage, Task
+from jaxgen.tasks.images import to_uint8
+from jaxgen.train import optimizer
+from jaxgen.train.bank import Bank, bank_path, write_bank
+from jaxgen.train.checkpoint import Checkpoints
+from jaxgen.train.heldout import HeldOut
+from jaxgen.train.logging import MetricLog, Terminal, grid, write_png
+from jaxgen.train.sharding import Layout, make_mesh
+from jaxgen.train.state import TrainState, create, make_step
+from jaxgen.typing import Batch, Metrics
+
+PREVIEW_COLUMNS = 8
+PREVIEW_BANK = 1024  # latents that a preview's samples are fitted to
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class TrainOptions:
+  """Everything under `train` in a config; see `jaxgen.config`."""
+
+  log_images: int
+  evaluate_images: int
+  preview_images: int
+  save_images: int
+  max_to_keep: int
+  validation_tiles: int
+  on_nan: Literal["stop", "skip"]
+  fsdp: bool
+  bank_tiles: int
+
+  def __post_init__(self):
+    if self.on_nan not in ("stop", "skip"):
+      raise UserError(f"train.on_nan={self.on_nan!r}: known are stop, skip.")
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Plan:
+  """A config in typed pieces, with the devices it runs on."""
+
+  config: Any
+  stages: tuple[Stage, ...]
+  train: TrainOptions
+  optimizer: optimizer.OptimizerOptions
+  data: DataOptions
+  layout: Layout
+
+  @property
+  def ends(self) -> list[int]:
+    """Images seen at the end of each stage: whole batches."""
+    whole = [-(-s.images // s.batch_size) * s.batch_size for s in self.stages]
+    return list(itertools.accumulate(whole))
+
+  def task(self, stage: int) -> Task:
+    """The task at a stage's resolution."""
+    return tasks.build(self.config, self.stages[stage].resolution)
+
+  def source(self, split: Split, stage: int) -> Source:
+    """The data of one split at a stage's resolution."""
+    return build_source(self.data, split, self.stages[stage].resolution)
+
+  def evaluation_batch(self, stage: int) -> int:
+    """Images in a batch of encoding or evaluation: a microbatch, rounded up to
+    a multiple of the number of devices."""
+    s, n = self.stages[stage], self.layout.mesh.size
+    return -(-s.batch_size // s.accumulate // n) * n
+
+  def bank(self, stage: int) -> Bank:
+    """Latents of training tiles at a stage's resolution."""
+    return Bank(
+      self.task(stage),
+      self.source("train", stage),
+      self.data,
+      self.layout,
+      num=self.train.bank_tiles,
+      batch=self.evaluation_batch(stage),
+    )
+
+  def step(self, stage: int) -> Callable[..., tuple[TrainState, Metrics]]:
+    """The update of a stage, not yet jitted."""
+    return make_step(
+      self.task(stage).loss,
+      self.transform,
+      self.optimizer,
+      total_images=self.ends[-1],
+      batch_size=self.stages[stage].batch_size,
+      accumulate=self.stages[stage].accumulate,
+      key=rng.stream(self.config.seed, "train"),
+    )
+
+  @property
+  def transform(self):
+    """The optimizer, as optax has it."""
+    return optimizer.build(self.optimizer)
+
+  def create(self, stage: int = 0) -> Callable[[jax.Array], TrainState]:
+    """A function of a key: the state at step 0."""
+    task = self.task(stage)
+    return lambda key: create(task.init(key), self.transform)
+
+  def shapes(self, stage: int = 0) -> TrainState:
+    """The state's shapes, with the sharding of each leaf."""
+    shapes = jax.eval_shape(self.create(stage), jax.random.key(0))
+    return jax.tree.map(
+      lambda x, s: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=s),
+      shapes,
+      self.layout.state(shapes),
+    )
+
+  def fresh(self) -> TrainState:
+    """The state at step 0, on the devices."""
+    shardings = jax.tree.map(lambda x: x.sharding, self.shapes())
+    create_ = jax.jit(self.create(), out_shardings=shardings)
+    return create_(rng.stream(self.config.seed, "parameters"))
+
+
+def make_plan(config) -> Plan:
+  """Check a config as a whole.
+
+  Raises:
+    UserError: what does not fit together.
+  """
+  layout = Layout(mesh=make_mesh(), fsdp=config.train.fsdp)
+  plan = Plan(
+    config=config,
+    stages=tasks.stages(config),
+    train=TrainOptions(**config.train),
+    optimizer=optimizer.OptimizerOptions(**config.optimizer),
+    data=DataOptions(**config.data),
+    layout=layout,
+  )
+  if len({stage.resolution for stage in plan.stages}) > 1:
+    raise UserError(
+      "stages.resolution: all stages must have the same resolution; parameters "
+      "are not carried between resolutions yet."
+    )
+  return plan
+
+
+@dataclasses.dataclass(kw_only=True)
+class Run:
+  """A plan that is being carried out in a workdir."""
+
+  plan: Plan
+  workdir: pathlib.Path
+  checkpoints: Checkpoints
+  terminal: Terminal
+  metrics: MetricLog | None  # on the first process only
+  state: TrainState  # as restored, or at step 0
+  start: int  # its step
+  seen: dict[str, float] = dataclasses.field(default_factory=dict)
+
+  def log(self, step: int, values: dict[str, float]) -> None:
+    """Scalars to CSV and TensorBoard; the newest of each are kept in `seen`."""
+    self.seen |= values
+    if self.metrics is not None:
+      self.metrics.scalars(step, values)
+
+  def save(self, state: TrainState, stage: int, scores: dict | None) -> None:
+    """Start writing a checkpoint."""
+    data = self.plan.source("train", stage).fingerprint
+    self.checkpoints.save(state, {"stage": stage, "data": data}, scores)
+
+  def write_bank(self, state: TrainState) -> None:
+    """Encode the bank with the averaged weights and keep it in the workdir."""
+    path = bank_path(self.workdir, int(state.step))
+    if not path.exists():
+      latents = self.plan.bank(len(self.plan.stages) - 1).latents(state.ema)
+      if self.metrics is not None:
+        write_bank(path, latents)
+
+
+@contextlib.contextmanager
+def open_run(
+  config, workdir: pathlib.Path, *, allow_data_change: bool
+) -> Iterator[Run]:
+  """Open a workdir and restore its newest checkpoint, or start afresh."""
+  plan = make_plan(config)
+  for stage in plan.stages:
+    plan.layout.check(stage.batch_size, stage.accumulate)
+  plan.source("train", 0), plan.source("validation", 0)  # bad data: at once
+  metric = plan.task(0).metric
+  checkpoints = Checkpoints(
+    workdir, metric=metric, max_to_keep=plan.train.max_to_keep
+  )
+  with contextlib.closing(checkpoints):
+    state, seen = _restore(plan, checkpoints, allow_data_change)
+    first = jax.process_index() == 0
+    start = int(state.step)
+    log = MetricLog(workdir, step=start) if first else None
+    terminal = Terminal(
+      images=seen, total=plan.ends[-1], stages=len(plan.stages), quiet=not first
+    )
+    with contextlib.closing(terminal):
+      yield Run(
+        plan=plan,
+        workdir=workdir,
+        checkpoints=checkpoints,
+        terminal=terminal,
+        metrics=log,
+        state=state,
+        start=start,
+      )
+    if log is not None:
+      log.close()
+
+
+def _restore(
+  plan: Plan, checkpoints: Checkpoints, allow_data_change: bool
+) -> tuple[TrainState, int]:
+  restored = checkpoints.restore(plan.shapes())
+  if restored is None:
+    return plan.fresh(), 0
+  state, meta = restored
+  now = plan.source("train", meta["stage"]).fingerprint
+  if meta["data"] != now and not allow_data_change:
+    raise UserError(
+      f"data.source={plan.data.source}: the data are not those this run was "
+      "trained on.\nPut them back, or go on with --allow_config_change."
+    )
+  images = int(state.images)
+  if jax.process_index() == 0:
+    print(f"resuming at step {int(state.step)} ({images:,} images).")
+  return state, images
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Setup:
+  """One stage, compiled on first use."""
+
+  step: Callable[[TrainState, Batch], tuple[TrainState, Metrics]]
+  batches: Callable[[int], Iterator[Batch]]
+  heldout: HeldOut
+  preview: Callable[[TrainState, int], None]
+
+
+def set_up(run: Run, index: int) -> Setup:
+  """Everything that a stage of a run needs."""
+  plan, layout = run.plan, run.plan.layout
+  stage = plan.stages[index]
+  shardings = jax.tree.map(lambda x: x.sharding, plan.shapes(index))
+  step = jax.jit(
+    plan.step(index),
+    in_shardings=(shardings, layout.batch),
+    out_shardings=(shardings, layout.replicated),
+    donate_argnums=0,
+  )
+  heldout = HeldOut(
+    plan.task(index),
+    plan.source("validation", index),
+    layout,
+    num=plan.train.validation_tiles,
+    batch=plan.evaluation_batch(index),
+  )
+  begin = plan.ends[index - 1] if index else 0
+
+  def batches(images: int) -> Iterator[Batch]:
+    """Batches for the stage, from the one after `images` images on."""
+    found = pipeline.batches(
+      plan.source("train", index),
+      plan.data,
+      batch_size=stage.batch_size,
+      start=(images - begin) // stage.batch_size,
+      stream=("train", index),
+      process=jax.process_index(),
+      processes=jax.process_count(),
+    )
+    return map(layout.put, found)
+
+  preview = _previewer(run, index, heldout)
+  return Setup(step=step, batches=batches, heldout=heldout, preview=preview)
+
+
+def _previewer(
+  run: Run, index: int, heldout: HeldOut
+) -> Callable[[TrainState, int], None]:
+  """Originals above reconstructions above samples, as `samples/STEP.png`."""
+  plan, layout = run.plan, run.plan.layout
+  task, bank = plan.task(index), plan.bank(index)
+  num = min(PREVIEW_BANK, plan.train.bank_tiles)
+  rows = jax.jit(task.preview, out_shardings=layout.replicated)
+
+  @jax.jit
+  def samples(params, prior, keys):
+    latents = priors.draw(prior, "gaussian", keys)
+    shaped = latents.reshape(-1, *task.latent_shape)
+    return task.codec(params).decode(shaped)
+
+  def preview(state: TrainState, step: int) -> None:
+    images = rows(state.ema, heldout.first)
+    latents = bank.latents(state.ema, num)
+    prior = priors.fit(latents.reshape(len(latents), -1), "gaussian")
+    key = rng.stream(plan.config.seed, "preview")
+    keys = rng.per_sample(key, np.arange(PREVIEW_COLUMNS))
+    drawn = samples(state.ema, prior, keys)
+    pictures = [np.asarray(to_uint8(x))[:PREVIEW_COLUMNS] for x in images]
+    pictures.append(np.asarray(to_uint8(drawn))[: len(pictures[0])])
+    if run.metrics is not None:
+      picture = grid(np.stack(pictures))
+      write_png(run.workdir / "samples" / f"{step:08}.png", picture)
+      run.metrics.image(step, "preview", picture)
+    run.terminal.skip()
+
+  return preview

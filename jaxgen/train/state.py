@@ -1,0 +1,123 @@
+"""The training state, and one step of it as a pure function."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import optax
+
+from jaxgen.train.optimizer import OptimizerOptions, learning_rate
+from jaxgen.typing import Array, Batch, LossFn, Metrics, Params
+
+
+@jax.tree_util.register_dataclass
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class TrainState:
+  """All that a run is, but for its config and its place in the data."""
+
+  step: Array  # uint32: finished updates, skipped ones included
+  images: Array  # uint32: images seen
+  skipped: Array  # uint32: updates left out because they were not finite
+  params: Params
+  ema: Params
+  opt_state: Any
+
+
+def create(params: Params, tx: optax.GradientTransformation) -> TrainState:
+  """The state at step 0; the moving average starts from the parameters."""
+  zero = jnp.zeros((), jnp.uint32)
+  return TrainState(
+    step=zero,
+    images=zero,
+    skipped=zero,
+    params=params,
+    ema=jax.tree.map(jnp.copy, params),
+    opt_state=tx.init(params),
+  )
+
+
+def split(batch: Batch, parts: int) -> Batch:
+  """`(b, ...)` to `(parts, b / parts, ...)`: part k has images k, k + parts...
+
+  Strided, so that a batch sharded over devices is split without moving data.
+  """
+  return jax.tree.map(
+    lambda x: x.reshape(-1, parts, *x.shape[1:]).swapaxes(0, 1), batch
+  )
+
+
+def gradients(
+  loss: LossFn, params: Params, batch: Batch, key: Array, parts: int
+) -> tuple[Metrics, Params]:
+  """Metrics and gradient of the mean loss, over `parts` microbatches, each
+  with noise of its own."""
+
+  def part(i: Array | int, microbatch: Batch) -> tuple[Metrics, Params]:
+    both = jax.value_and_grad(loss, has_aux=True)
+    keyed = jax.random.fold_in(key, i)
+    (value, metrics), grads = both(params, microbatch, keyed)
+    return {"loss": value, **metrics}, grads
+
+  if parts == 1:
+    return part(0, batch)
+  xs = (jnp.arange(parts), split(batch, parts))
+  shapes = jax.eval_shape(lambda x: part(*jax.tree.map(lambda y: y[0], x)), xs)
+  zeros = jax.tree.map(lambda s: jnp.zeros(s.shape, s.dtype), shapes)
+  add = lambda total, x: (jax.tree.map(jnp.add, total, part(*x)), None)  # noqa: E731
+  total, _ = jax.lax.scan(add, zeros, xs)
+  return jax.tree.map(lambda x: x / parts, total)
+
+
+def ema_decay(options: OptimizerOptions, batch: int, images: Array) -> Array:
+  """Decay for one step: a half-life in images, at most a share `ema_ramp` of
+  the images seen (Karras et al. 2022, table 7 and their ramp-up)."""
+  seen = images.astype(jnp.float32) * options.ema_ramp
+  halflife = jnp.minimum(seen, options.ema_halflife)
+  return 0.5 ** (batch / jnp.maximum(halflife, 1e-8))
+
+
+def make_step(
+  loss: LossFn,
+  tx: optax.GradientTransformation,
+  options: OptimizerOptions,
+  *,
+  total_images: int,
+  batch_size: int,
+  accumulate: int,
+  key: Array,
+) -> Callable[[TrainState, Batch], tuple[TrainState, Metrics]]:
+  """One update as a function `(state, batch) -> (state, metrics)`.
+
+  An update whose loss or gradient is not finite leaves parameters, optimizer
+  and average as they were, and is counted; the caller decides what it means.
+  """
+
+  def step(state: TrainState, batch: Batch) -> tuple[TrainState, Metrics]:
+    noise = jax.random.fold_in(key, state.step)
+    metrics, grads = gradients(loss, state.params, batch, noise, accumulate)
+    norm = optax.global_norm(grads)
+    middle = state.images.astype(jnp.float32) + batch_size / 2
+    rate = learning_rate(options, middle, total_images)
+    updates, opt_state = tx.update(grads, state.opt_state, state.params)
+    params = jax.tree.map(lambda p, u: p + rate * u, state.params, updates)
+    images = state.images + jnp.uint32(batch_size)
+    decay = ema_decay(options, batch_size, images)
+    ema = optax.incremental_update(params, state.ema, 1.0 - decay)
+    good = jnp.isfinite(metrics["loss"]) & jnp.isfinite(norm)
+    keep = lambda new, old: jnp.where(good, new, old)  # noqa: E731
+    new = TrainState(
+      step=state.step + jnp.uint32(1),
+      images=images,
+      skipped=state.skipped + jnp.uint32(~good),
+      params=jax.tree.map(keep, params, state.params),
+      ema=jax.tree.map(keep, ema, state.ema),
+      opt_state=jax.tree.map(keep, opt_state, state.opt_state),
+    )
+    extra = {"gradient_norm": norm, "learning_rate": rate}
+    return new, {**metrics, **extra, "skipped": new.skipped}
+
+  return step

@@ -1,0 +1,44 @@
+"""Being asked to stop: SIGTERM and Ctrl-C, obeyed between two steps."""
+
+from __future__ import annotations
+
+import contextlib
+import signal
+from collections.abc import Iterator
+
+import jax
+from jax.experimental import multihost_utils
+
+
+class Stop:
+  """Whether, and why, the run was asked to stop."""
+
+  def __init__(self):
+    self.signal: signal.Signals | None = None
+
+  def _handle(self, number: int, frame) -> None:
+    if self.signal is not None:  # asked twice: stop at once
+      raise KeyboardInterrupt
+    self.signal = signal.Signals(number)
+
+  def requested(self, step: int) -> bool:
+    """Whether to stop before `step`; all processes get the same answer.
+
+    Several processes agree through jax.distributed, which watches SIGTERM.
+    """
+    if jax.process_count() > 1:
+      return multihost_utils.reached_preemption_sync_point(step)
+    return self.signal is not None
+
+
+@contextlib.contextmanager
+def watching() -> Iterator[Stop]:
+  """Catch SIGTERM and SIGINT while the block runs."""
+  stop = Stop()
+  numbers = [] if jax.process_count() > 1 else [signal.SIGTERM, signal.SIGINT]
+  before = [signal.signal(n, stop._handle) for n in numbers]
+  try:
+    yield stop
+  finally:
+    for number, handler in zip(numbers, before, strict=True):
+      signal.signal(number, handler)
