@@ -3,8 +3,9 @@
 An array is (n, h, w) or (n, h, w, c), n photographs, or one, (h, w) or
 (h, w, c). Three axes are the latter where the last is at most 4 or `channels`
 long. Small arrays of equal size give whole tiles, large ones are cut as
-photographs are. `uint8` and `uint16` are handed out as they are, floats are mapped from
-`value_range` to [-1, 1] and clipped to it. `.npy` files are memory-mapped.
+photographs are. `uint8` and `uint16` are handed out as they are, floats are
+mapped from `value_range` to [-1, 1] and clipped to it. `.npy` files are
+memory-mapped.
 """
 
 from __future__ import annotations

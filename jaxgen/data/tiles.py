@@ -184,12 +184,13 @@ def cut(
   _check_options(options)
   whole = options.crop == "whole"
   size = resolution if whole else options.crop_size or resolution
+  small = _report_bad(photos, options, size)
   boxes = _boxes(photos, options, split, size)
-  boxes = _drop_bad(photos, boxes, options, size)
   random = split == "train" and options.crop == "random"
   regions = tuple(
     _region(photo, box, resolution if whole else size, whole, random)
     for photo, box in boxes
+    if photo not in small
   )
   if not regions:
     raise UserError(
@@ -261,13 +262,9 @@ def _strips(
   return boxes
 
 
-def _drop_bad(
-  photos: Photos,
-  boxes: list[tuple[int, splits.Box]],
-  options: DataOptions,
-  size: int,
-) -> list[tuple[int, splits.Box]]:
-  """Refuses or leaves out what is unreadable (found before) or too small."""
+def _report_bad(photos: Photos, options: DataOptions, size: int) -> set[int]:
+  """Refuses what is unreadable (found before) or too small, or warns of it and
+  returns the photographs that are too small."""
   small = {
     photo
     for photo, sides in enumerate(photos.sizes)
@@ -289,7 +286,7 @@ def _drop_bad(
   if problems:
     shown = "; ".join(problems[:10])
     warnings.warn(f"left out {len(problems)} images: {shown}", stacklevel=4)
-  return [(photo, box) for photo, box in boxes if photo not in small]
+  return small
 
 
 def _region(

@@ -23,7 +23,7 @@ import io
 import math
 import pathlib
 import pickle
-import sys
+import pickletools
 import zipfile
 from typing import Any, Literal
 
@@ -46,6 +46,7 @@ _STORAGES = {
 }
 _DTYPES = ("uint16", "uint32", "uint64")  # these have no storage of their own
 _UNTYPED = "untyped"
+_MAX_EXPANDED = 2**28  # elements that strides of 0 may make of a storage
 
 
 class RefusedError(ValueError):
@@ -93,6 +94,7 @@ class _Reader:
 
   def load(self) -> Any:
     data = self._read("data.pkl")
+    _check_memo(data)
     return _Unpickler(io.BytesIO(data), self.storage).load()
 
   def storage(self, dtype: str, key: str, count: int) -> np.ndarray:
@@ -172,6 +174,13 @@ class _Unpickler(pickle.Unpickler):
     return data
 
 
+def _check_memo(data: bytes) -> None:
+  """A memo index costs memory up to it: no honest one exceeds the length."""
+  for opcode, argument, _ in pickletools.genops(data):
+    if opcode.name.endswith("PUT") and int(argument or 0) > len(data):
+      raise ValueError(f"memo index {argument} in its pickle")
+
+
 def _view(storage: np.ndarray, offset, size, stride) -> np.ndarray:
   """A strided view whose every element lies inside of the storage."""
   numbers = (offset, *size, *stride)
@@ -182,8 +191,8 @@ def _view(storage: np.ndarray, offset, size, stride) -> np.ndarray:
   if 0 in size:
     return np.zeros(size, storage.dtype)
   last = offset + sum((n - 1) * s for n, s in zip(size, stride, strict=True))
-  if last >= storage.size or math.prod(size) > sys.maxsize // 16:
-    raise ValueError("a tensor reaches beyond the end of its storage")
+  if last >= storage.size or math.prod(size) > max(storage.size, _MAX_EXPANDED):
+    raise ValueError("a tensor larger than its storage")
   return np.lib.stride_tricks.as_strided(
     storage[offset:],
     shape=size,

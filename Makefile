@@ -1,0 +1,36 @@
+# Everything on a machine that has Python 3.11 or newer, and make.
+#   make demo   train the small autoencoder on real photographs (about 5 minutes)
+#   make test   lint, types, tests
+#   make env    only the environment, in .venv
+
+PYTHON ?= python3
+RUN ?= runs/demo
+BIN := .venv/bin
+export TF_CPP_MIN_LOG_LEVEL ?= 3
+
+.PHONY: demo test env lint
+
+env: .venv/ready
+
+.venv/ready: requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  (echo "error: Python 3.11 or newer is needed; make env PYTHON=python3.12"; exit 1)
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet uv
+	$(BIN)/uv pip install --quiet --python $(BIN)/python -r requirements.lock
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps -e .
+	touch $@
+
+demo: .venv/ready
+	$(BIN)/jaxgen train --config=configs/textures_patch_ae.py:demo --workdir=$(RUN)
+	$(BIN)/jaxgen sample --workdir=$(RUN) --num=36 --out=$(RUN)/new_images
+	$(BIN)/jaxgen evaluate --workdir=$(RUN)
+	@echo "Previews: $(RUN)/samples   new images: $(RUN)/new_images/grid.png"
+
+lint: .venv/ready
+	$(BIN)/ruff format --check jaxgen configs scripts tests
+	$(BIN)/ruff check jaxgen configs scripts tests
+	$(BIN)/pyright
+
+test: lint
+	$(BIN)/python -m pytest

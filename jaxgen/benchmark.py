@@ -1,0 +1,201 @@
+"""Speed and size of a config on this machine: medians over repeats.
+
+Nothing is trained: the state is fresh, the data are real. Shares of the peak
+are relative to a matrix product measured in the same run, on the same devices
+and in the same number format.
+"""
+
+from __future__ import annotations
+
+import resource
+import statistics
+import sys
+import time
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from ml_collections import ConfigDict
+
+from jaxgen import priors, rng
+from jaxgen.data import pipeline
+from jaxgen.models.build import compute_dtype
+from jaxgen.tasks.images import normalize, to_uint8
+from jaxgen.train.setup import Plan, make_plan
+from jaxgen.train.state import TrainState
+from jaxgen.typing import Batch
+
+PRODUCT = 2048  # rows and columns of the reference matrix product
+LATENTS = 512  # that the benchmark's prior is fitted to
+
+Report = dict[str, Any]
+
+
+def benchmark(config: ConfigDict, *, repeats: int = 10) -> Report:
+  """Measure the last stage of a config.
+
+  Args:
+    config: of a training run.
+    repeats: timed calls of each program; the median counts.
+
+  Returns:
+    Numbers by name, with the unit in the name.
+  """
+  plan = make_plan(config)
+  stage = plan.stages[-1]
+  plan.layout.check(stage.batch_size, stage.accumulate)
+  batch = plan.layout.put(next(_batches(plan)))
+  peak = matrix_product(compute_dtype(config.model.dtype), repeats)
+  report: Report = {
+    "devices": f"{jax.device_count()} x {jax.devices()[0].device_kind}",
+    "jax": jax.__version__,
+    "resolution": stage.resolution,
+    "batch_size": stage.batch_size,
+    "parameters": _count(plan.shapes(-1).params),
+    "matrix_product_gflops": peak / 1e9,
+  }
+  report |= _training(plan, batch, peak, repeats)
+  report |= _data(plan, report["train_images_per_second"], repeats)
+  report |= _codec(plan, batch, repeats)
+  report["process_peak_mib"] = _process_peak() / 2**20
+  return report
+
+
+def _batches(plan: Plan):
+  return pipeline.batches(
+    plan.source("train", -1),
+    plan.data,
+    batch_size=plan.stages[-1].batch_size,
+    stream="benchmark",
+  )
+
+
+def _count(tree: Any) -> int:
+  return sum(x.size for x in jax.tree.leaves(tree))
+
+
+def _process_peak() -> int:
+  """Largest resident size of this process so far, in bytes."""
+  size = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+  return size if sys.platform == "darwin" else size * 1024
+
+
+def seconds(call: Callable[[], Any], repeats: int) -> float:
+  """Median time of a call, after one that is not counted."""
+  jax.block_until_ready(call())
+  times = []
+  for _ in range(repeats):
+    start = time.perf_counter()
+    jax.block_until_ready(call())
+    times.append(time.perf_counter() - start)
+  return statistics.median(times)
+
+
+def matrix_product(dtype: Any, repeats: int) -> float:
+  """Floating-point operations per second of a square product, all devices."""
+  n = jax.device_count()
+  a = jnp.ones((n, PRODUCT, PRODUCT), dtype)
+  if n > 1:
+    mesh = jax.make_mesh((n,), ("data",))
+    spec = jax.sharding.PartitionSpec("data")
+    a = jax.device_put(a, jax.sharding.NamedSharding(mesh, spec))
+  product = jax.jit(lambda x: jnp.einsum("nij,njk->nik", x, x))
+  return 2 * n * PRODUCT**3 / seconds(lambda: product(a), repeats)
+
+
+def _flops(plan: Plan, state: Any, batch: Batch) -> float:
+  """Operations of one step, counted by the compiler on unrolled layers and the
+  undivided batch, for it counts the body of a loop only once."""
+  config = ConfigDict(plan.config.to_dict())
+  config.stages.accumulate = (1,) * len(plan.stages)
+  config.model.scan_layers = False
+  flat = make_plan(config)
+  shapes = jax.eval_shape(flat.create(-1), jax.random.key(0))
+  analysis = jax.jit(flat.step(-1)).lower(shapes, batch).compile()
+  return float((analysis.cost_analysis() or {}).get("flops", float("nan")))
+
+
+def _training(plan: Plan, batch: Batch, peak: float, repeats: int) -> Report:
+  shardings = jax.tree.map(lambda x: x.sharding, plan.shapes(-1))
+  state = plan.fresh()
+  step = jax.jit(
+    plan.step(-1), out_shardings=(shardings, None), donate_argnums=0
+  )
+  start = time.perf_counter()
+  with _uncached():
+    compiled = step.lower(state, batch).compile()
+  compile_seconds = time.perf_counter() - start
+  holder: list[TrainState] = [state]
+
+  def call() -> Any:
+    holder[0], metrics = compiled(holder[0], batch)
+    return metrics
+
+  taken = seconds(call, repeats)
+  flops = _flops(plan, holder[0], batch)
+  memory = compiled.memory_analysis()
+  found = {
+    "compile_seconds": compile_seconds,
+    "step_seconds": taken,
+    "train_images_per_second": plan.stages[-1].batch_size / taken,
+    "step_gflop": flops / 1e9,
+    "step_gflops_per_second": flops / taken / 1e9,
+    "share_of_matrix_product": flops / taken / peak,
+  }
+  if memory is not None:
+    total = memory.argument_size_in_bytes + memory.temp_size_in_bytes
+    found["step_peak_mib"] = total / 2**20
+  return found
+
+
+class _uncached:
+  """Compile anew, whatever the compilation cache holds."""
+
+  def __enter__(self) -> None:
+    self._before = jax.config.jax_enable_compilation_cache
+    jax.config.update("jax_enable_compilation_cache", False)
+
+  def __exit__(self, *_: object) -> None:
+    jax.config.update("jax_enable_compilation_cache", self._before)
+
+
+def _data(plan: Plan, needed: float, repeats: int) -> Report:
+  """Images per second out of the pipeline, with nothing else running."""
+  batches = _batches(plan)
+  next(batches)
+  start, calls = time.perf_counter(), max(repeats, 20)
+  for _ in range(calls):
+    next(batches)
+  speed = calls * plan.stages[-1].batch_size / (time.perf_counter() - start)
+  return {
+    "data_images_per_second": speed,
+    "data_over_training": speed / needed,
+  }
+
+
+def _codec(plan: Plan, batch: Batch, repeats: int) -> Report:
+  """Images per second of encoding, decoding and sampling."""
+  task, params = plan.task(-1), plan.fresh().params
+  encode = jax.jit(lambda p, x: task.codec(p).encode(normalize(x)))
+  decode = jax.jit(lambda p, z: to_uint8(task.codec(p).decode(z)))
+  latents = encode(params, batch["image"])
+  flat = np.asarray(latents).reshape(len(latents), -1)
+  bank = np.resize(flat, (LATENTS, flat.shape[1]))
+  bank = bank + np.random.default_rng(0).normal(size=bank.shape, scale=0.1)
+  prior = priors.fit(bank, "gaussian")
+
+  @jax.jit
+  def sample(p, keys):
+    z = priors.draw(prior, "gaussian", keys)
+    return to_uint8(task.codec(p).decode(z.reshape(latents.shape)))
+
+  n = len(latents)
+  keys = rng.per_sample(rng.stream(0, "benchmark"), jnp.arange(n))
+  speed = lambda f, x: n / seconds(lambda: f(params, x), repeats)  # noqa: E731
+  return {
+    "encode_images_per_second": speed(encode, batch["image"]),
+    "decode_images_per_second": speed(decode, latents),
+    "sample_images_per_second": speed(sample, keys),
+  }

@@ -1,0 +1,35 @@
+"""Tests run on CPU with 8 simulated devices, and keep compiled programs."""
+
+import os
+import pathlib
+
+ROOT = pathlib.Path(__file__).parents[1]
+os.environ.setdefault("JAX_PLATFORMS", "cpu")
+os.environ.setdefault("JAX_NUM_CPU_DEVICES", "8")
+os.environ.setdefault("NPROC", "16")  # else simulated devices can deadlock
+os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(ROOT / ".cache/xla"))
+os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0")
+os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES", "-1")
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+import jax  # noqa: E402
+import pytest  # noqa: E402
+from absl import flags  # noqa: E402
+
+flags.FLAGS.mark_as_parsed()  # grain's worker processes read them
+
+SHARED = ROOT.parent / "shared" / "data"
+
+
+@pytest.fixture(scope="session")
+def real_data() -> pathlib.Path:
+  """A folder of real images; tests that need it are skipped without it."""
+  if not SHARED.is_dir():
+    pytest.skip("no folder of real images here")
+  return SHARED
+
+
+@pytest.fixture(scope="session", autouse=True)
+def eight_devices() -> None:
+  """The device laws mean nothing on one device."""
+  assert jax.device_count() == 8

@@ -1,0 +1,226 @@
+import pickle
+
+import numpy as np
+import pytest
+
+from jaxgen.data.arrays import arrays
+from jaxgen.data.source import DataOptions
+from jaxgen.errors import UserError
+
+SPLITS = ("train", "validation")
+RNG = np.random.default_rng(0)
+
+
+def save(path, array=None, **named):
+  if array is not None:
+    np.save(path, array)
+  else:
+    np.savez(path, **named)
+  return path
+
+
+def options(path, **other):
+  return DataOptions(**{"source": "arrays", "path": str(path)} | other)
+
+
+def images_of(source):
+  rng = np.random.default_rng(0)
+  return [source.read(i, rng)["image"] for i in range(len(source))]
+
+
+@pytest.mark.parametrize("channels", [1, 3, 5])
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.float32, ">f8"])
+def test_small_images_are_whole_tiles(tmp_path, dtype, channels):
+  values = RNG.random((10, 8, 8, channels)) * 0.99
+  scale = 1 if np.dtype(dtype).kind == "f" else 2**8
+  data = (values * scale).astype(dtype)
+  path = save(tmp_path / "a.npy", data)
+  parts = [arrays(options(path, channels=channels), s, 8) for s in SPLITS]
+  assert [len(x) for x in parts] == [9, 1]
+  found = np.stack(images_of(parts[0]) + images_of(parts[1]))
+  expected = data if scale != 1 else 2 * data - 1
+  order = np.lexsort(expected.reshape(10, -1).T)
+  other = np.lexsort(found.reshape(10, -1).T)
+  np.testing.assert_allclose(found[other], expected[order], atol=1e-6)
+  assert found.dtype == (np.float32 if scale == 1 else dtype)
+  assert found.dtype.isnative
+
+
+@pytest.mark.parametrize(
+  ("shape", "channels", "photos"),
+  [
+    ((40, 50), 1, 1),
+    ((40, 50, 3), 3, 1),
+    ((40, 50, 6), 6, 1),
+    ((6, 40, 50), 1, 6),
+    ((6, 40, 50, 2), 2, 6),
+  ],
+)
+def test_shapes(tmp_path, shape, channels, photos):
+  data = RNG.integers(0, 65536, shape).astype(np.uint16)
+  path = save(tmp_path / "a.npy", data)
+  chosen = options(path, channels=channels, split_by="regions")
+  source = arrays(chosen, "train", 16)
+  assert len({region.photo for region in source.regions}) == photos
+  assert source.read(0)["image"].shape == (16, 16, channels)
+
+
+def test_regions_of_large_arrays_share_no_pixel(tmp_path):
+  data = np.arange(2 * 60 * 70, dtype=np.uint16).reshape(2, 60, 70)
+  path = save(tmp_path / "a.npy", data)
+  chosen = options(path, channels=1, split_by="regions")
+  train, held = (
+    np.unique(images_of(arrays(chosen, split, 16))) for split in SPLITS
+  )
+  assert not np.intersect1d(train, held).size
+  tile = arrays(chosen, "train", 16).read(3, np.random.default_rng(0))
+  assert (np.diff(tile["image"][..., 0].astype(int), axis=0) == 70).all()
+
+
+def test_the_value_range_is_mapped_and_clipped(tmp_path):
+  data = np.linspace(90, 260, 1600, dtype=np.float32).reshape(40, 40)
+  path = save(tmp_path / "a.npy", data)
+  chosen = options(
+    path, channels=1, split_by="regions", value_range=(100.0, 200.0)
+  )
+  found = np.concatenate(
+    [np.ravel(images_of(arrays(chosen, split, 8))) for split in SPLITS]
+  )
+  assert found.min() == -1 and found.max() == 1
+  source = arrays(chosen, "validation", 8)
+  expected = np.clip((data[-8:, :8] - 150) / 50, -1, 1)
+  np.testing.assert_allclose(
+    source.read(0)["image"][..., 0], expected, atol=1e-6
+  )
+
+
+def test_a_range_that_misses_the_values_is_refused(tmp_path):
+  path = save(tmp_path / "a.npy", RNG.normal(7000, 10, (5, 16, 16)))
+  with pytest.raises(UserError, match=r"0 % of the values.*value_range"):
+    arrays(options(path, channels=1), "train", 16)
+  with pytest.raises(UserError, match="value_range"):
+    arrays(options(path, value_range=(1.0, 0.0)), "train", 16)
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
+def test_values_that_are_not_finite_are_found(tmp_path, bad):
+  data = RNG.random((5, 16, 16))
+  data[3, 2, 2] = bad
+  path = save(tmp_path / "a.npy", data)
+  with pytest.raises(UserError, match=r"\[3\]: 1 of 256 values"):
+    arrays(options(path, channels=1), "train", 16)
+
+
+@pytest.mark.parametrize("dtype", [np.int32, np.int64, bool, np.complex64])
+def test_other_types_are_refused(tmp_path, dtype):
+  path = save(tmp_path / "a.npy", np.ones((4, 8, 8), dtype))
+  with pytest.raises(UserError, match="uint8, uint16 or floats"):
+    arrays(options(path, channels=1), "train", 8)
+
+
+def test_the_image_array_of_several(tmp_path):
+  frames = RNG.integers(0, 9, (4, 16, 16)).astype(np.uint8)
+  path = save(
+    tmp_path / "a.npz",
+    shifts=np.zeros((4, 2)),
+    names=np.array(["a"]),
+    frames=frames,
+    masks=255 - frames,
+  )
+  for key, low in (("", True), ("frames", True), ("masks", False)):
+    source = arrays(options(path, channels=1, key=key), "train", 16)
+    assert (source.read(0)["image"].max() < 10) == low
+  with pytest.raises(UserError, match="data.key=nope.*frames"):
+    arrays(options(path, channels=1, key="nope"), "train", 16)
+
+
+@pytest.mark.parametrize("name", ["label", "labels"])
+@pytest.mark.parametrize("values", [[2, 0, -1, 2], ["z", "x", "", "z"]])
+def test_labels(tmp_path, name, values):
+  photos = np.repeat(np.arange(4, dtype=np.uint8), 64).reshape(4, 8, 8)
+  path = save(tmp_path / "a.npz", images=photos, **{name: np.array(values)})
+  for split in SPLITS:
+    source = arrays(options(path, channels=1), split, 8)
+    for i in range(len(source)):
+      element = source.read(i)
+      label, value = int(element["label"]), values[element["image"][0, 0, 0]]
+      found = source.label_names[label] if label >= 0 else ""
+      assert found == ("" if value == -1 else str(value))
+
+
+def test_labels_that_do_not_fit(tmp_path):
+  photos = np.zeros((4, 8, 8), np.uint8)
+  path = save(tmp_path / "a.npz", images=photos, labels=np.arange(3))
+  with pytest.raises(UserError, match="3 labels for 4"):
+    arrays(options(path, channels=1), "train", 8)
+
+
+def test_copies_are_on_one_side_only(tmp_path):
+  photos = np.repeat(np.arange(12, dtype=np.uint8) // 3, 64).reshape(12, 8, 8)
+  path = save(tmp_path / "a.npy", photos)
+  chosen = options(path, channels=1, validation_fraction=0.5)
+  train, held = (
+    {x[0, 0, 0] for x in images_of(arrays(chosen, split, 8))}
+    for split in SPLITS
+  )
+  assert (len(train), len(held), len(train | held)) == (2, 2, 4)
+
+
+def test_npy_files_are_mapped_not_loaded_nor_pickled(tmp_path):
+  path = save(tmp_path / "a.npy", RNG.random((50, 64, 64), np.float32))
+  source = arrays(options(path, channels=1), "train", 16)
+  (photo,) = source.load(0)
+  while photo.base is not None and not isinstance(photo.base, np.memmap):
+    photo = photo.base
+  assert isinstance(photo.base, np.memmap)
+  data = pickle.dumps(source)
+  assert len(data) < 10_000
+  copy = pickle.loads(data)
+  for x in (source, copy):
+    one = x.read(5, np.random.default_rng(0))["image"]
+    assert np.array_equal(
+      one, source.read(5, np.random.default_rng(0))["image"]
+    )
+
+
+def test_pickles_are_refused(tmp_path):
+  class Evil:
+    def __reduce__(self):
+      return pytest.fail, ("executed",)
+
+  for name in ("a.npy", "a.npz"):
+    path = tmp_path / name
+    path.write_bytes(pickle.dumps(Evil()))
+    with pytest.raises(UserError, match=name):
+      arrays(options(path), "train", 8)
+  path = tmp_path / "b.npy"
+  np.save(path, np.array([{}], object), allow_pickle=True)
+  with pytest.raises(UserError, match="b.npy"):
+    arrays(options(path), "train", 8)
+
+
+def test_a_damaged_file_is_named(tmp_path):
+  path = save(tmp_path / "a.npz", image=RNG.random((64, 64)))
+  data = bytearray(path.read_bytes())
+  path.write_bytes(data[: len(data) // 2])
+  with pytest.raises(UserError, match="a.npz is no .npz file"):
+    arrays(options(path, channels=1, split_by="regions"), "train", 8)
+  data[len(data) // 2] ^= 1
+  path.write_bytes(data)
+  with pytest.raises(UserError, match="a.npz cannot be read"):
+    arrays(options(path, channels=1, split_by="regions"), "train", 8)
+
+
+@pytest.mark.parametrize("path", ["", "nowhere.npy", "pyproject.toml"])
+def test_no_arrays(path):
+  with pytest.raises(UserError, match="no arrays in"):
+    arrays(options(path), "train", 8)
+
+
+def test_wrong_shapes(tmp_path):
+  path = save(tmp_path / "a.npy", np.zeros((4, 3, 8, 8), np.uint8))
+  with pytest.raises(UserError, match="8 channels"):
+    arrays(options(path), "train", 8)
+  path = save(tmp_path / "b.npy", np.zeros(8, np.uint8))
+  with pytest.raises(UserError, match=r"\(n, h, w\)"):
+    arrays(options(path), "train", 8)

@@ -1,0 +1,322 @@
+import io
+import pickle
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from jaxgen.data.folder import folder
+from jaxgen.data.source import DataOptions
+from jaxgen.errors import UserError
+
+SPLITS = ("train", "validation")
+
+
+def coordinates(height, width, number):
+  """A photograph whose every pixel says which one it is: (number, y, x)."""
+  pixels = np.zeros((height, width, 3), np.uint8)
+  pixels[..., 0] = number
+  pixels[..., 1] = np.arange(height)[:, None]
+  pixels[..., 2] = np.arange(width)[None]
+  return pixels
+
+
+def save(root, photos):
+  for name, pixels in photos.items():
+    path = root / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(pixels).save(path)
+
+
+@pytest.fixture
+def photos(tmp_path):
+  sizes = [(40, 60), (60, 40), (50, 50), (32, 33), (90, 70), (64, 64)]
+  save(
+    tmp_path,
+    {f"{i}.png": coordinates(*size, i) for i, size in enumerate(sizes)},
+  )
+  return tmp_path
+
+
+def options(root, **other):
+  return DataOptions(source="folder", path=str(root), **other)
+
+
+def tiles(source, seed=0):
+  rng = np.random.default_rng(seed)
+  return [source.read(i, rng) for i in range(len(source))]
+
+
+def pixels_of(elements):
+  flat = np.concatenate([x["image"].reshape(-1, 3) for x in elements])
+  return {tuple(x) for x in np.unique(flat, axis=0).tolist()}
+
+
+@pytest.mark.parametrize("crop", ["random", "tiled"])
+@pytest.mark.parametrize("split_by", ["files", "regions"])
+def test_the_splits_share_no_pixel(photos, crop, split_by):
+  chosen = options(
+    photos, crop=crop, split_by=split_by, validation_fraction=0.3
+  )
+  train, held = (tiles(folder(chosen, split, 16)) for split in SPLITS)
+  assert train and held
+  assert not pixels_of(train) & pixels_of(held)
+
+
+def test_tiles_side_by_side_see_each_pixel_once(photos):
+  source = folder(options(photos, crop="tiled"), "validation", 16)
+  elements = tiles(source)
+  number = int(elements[0]["image"][0, 0, 0])
+  height, width = np.asarray(Image.open(photos / f"{number}.png")).shape[:2]
+  assert len(elements) == (height // 16) * (width // 16)
+  assert len(pixels_of(elements)) == 256 * len(elements)
+
+
+def test_random_crops_reach_every_pixel_and_weigh_by_area(photos):
+  source = folder(options(photos), "train", 16)
+  elements = [x for seed in range(4) for x in tiles(source, seed)]
+  numbers, counts = np.unique(
+    [x["image"][0, 0, 0] for x in elements], return_counts=True
+  )
+  shapes = [Image.open(photos / f"{i}.png").size for i in numbers]
+  areas = [width * height for width, height in shapes]
+  assert len(areas) == 5
+  assert np.corrcoef(areas, counts)[0, 1] > 0.95
+  assert counts[np.argmax(areas)] > 3 * counts[np.argmin(areas)]
+  seen = np.bincount([p[0] for p in pixels_of(elements)])
+  assert (seen[numbers] > 0.95 * np.array(areas)).all()
+
+
+def test_random_crops_are_at_every_place_alike(tmp_path):
+  for i in range(2):
+    save(tmp_path, {f"{i}.png": coordinates(18, 19, i)})
+  source = folder(options(tmp_path), "train", 16)
+  rng = np.random.default_rng(0)
+  corners = [tuple(source.read(0, rng)["image"][0, 0, 1:]) for _ in range(600)]
+  _, counts = np.unique(corners, axis=0, return_counts=True)
+  assert len(counts) == 3 * 4
+  assert (
+    counts.min() > 25 and counts.max() < 80
+  )  # 50 each, 7 standard deviation
+
+
+def test_crops_are_contiguous_pieces(photos):
+  image = folder(options(photos), "train", 16).read(5, np.random.default_rng(1))
+  steps = np.diff(image["image"].astype(int), axis=0)
+  assert (steps == [0, 1, 0]).all()
+
+
+@pytest.mark.parametrize("crop", ["random", "whole"])
+def test_reading_is_pure_and_survives_pickling(photos, crop):
+  source = folder(options(photos, crop=crop), "train", 16)
+  copy = pickle.loads(pickle.dumps(source))
+  for index in (len(source) - 1, 0):
+    one = source.read(index, np.random.default_rng(3))["image"]
+    two = copy.read(index, np.random.default_rng(3))["image"]
+    np.testing.assert_array_equal(one, two)
+
+
+def test_a_tiny_cache_changes_nothing(photos):
+  one, two = (
+    folder(options(photos, cache_mb=mb), "train", 16) for mb in (0, 64)
+  )
+  for a, b in zip(tiles(one), tiles(two), strict=True):
+    np.testing.assert_array_equal(a["image"], b["image"])
+
+
+def test_cached_photographs_are_decoded_once(photos, monkeypatch):
+  source = folder(options(photos, cache_mb=63), "train", 16)
+  tiles(source)
+  monkeypatch.setattr("jaxgen.data.images.read_pixels", None)
+  tiles(source)
+
+
+def test_whole_images_are_their_middle_squares(photos):
+  source = folder(options(photos, crop="whole"), "train", 20)
+  assert len(source) == 5
+  for element in tiles(source):
+    number = int(element["image"][0, 0, 0])
+    full = np.asarray(Image.open(photos / f"{number}.png"))
+    height, width = full.shape[:2]
+    y, x = element["image"][..., 1], element["image"][..., 2]
+    np.testing.assert_allclose(y.mean(), (height - 1) / 2, atol=1)
+    np.testing.assert_allclose(x.mean(), (width - 1) / 2, atol=1)
+    side = min(height, width)
+    np.testing.assert_allclose(np.ptp(y[2:-2]), side * 15 / 20, atol=2)
+
+
+def test_masks_are_cut_and_resized_with_their_images(photos):
+  for i in range(6):
+    full = np.asarray(Image.open(photos / f"{i}.png")).astype(np.uint16)
+    save(photos / "masks", {f"{i}.png": full[..., 1] * 256 + full[..., 2]})
+  for crop, size in (("random", 16), ("whole", 20), ("random", 8)):
+    chosen = options(photos, masks="masks", crop=crop, crop_size=16)
+    element = folder(chosen, "train", size).read(2, np.random.default_rng(0))
+    mask = element["mask"]
+    assert mask.dtype == np.int32 and mask.shape == (size, size)
+    tile = element["image"].astype(int)[3:-3, 3:-3]
+    assert np.abs(mask[3:-3, 3:-3] // 256 - tile[..., 1]).max() <= 2
+    assert np.abs(mask[3:-3, 3:-3] % 256 - tile[..., 2]).max() <= 2
+
+
+def test_images_without_a_fitting_mask_are_named(photos):
+  for i in range(5):
+    mask = np.zeros((40, 60), np.uint8)
+    save(photos / "masks", {f"{i}.png": mask})
+  with pytest.raises(UserError, match="5 unusable.*1.png.*60 x 40.*no file 5"):
+    folder(options(photos, masks="masks"), "train", 16)
+
+
+def test_classes_from_subfolders(tmp_path):
+  for i, name in enumerate(["cat/1", "dog/2", "dog/3", "ant/4", "5"]):
+    save(tmp_path, {f"{name}.png": coordinates(16, 16, i)})
+  classes = {}
+  for split in SPLITS:
+    source = folder(options(tmp_path), split, 16)
+    assert source.label_names == ("ant", "cat", "dog")
+    for x in tiles(source):
+      assert x["label"].dtype == np.int32
+      classes[int(x["image"][0, 0, 0])] = int(x["label"])
+  assert classes == {0: 1, 1: 2, 2: 2, 3: 0, 4: -1}
+
+
+@pytest.mark.parametrize("column", ["label", "class", "room_class"])
+@pytest.mark.parametrize("form", ["{}", "{}.png", "images/{}.png"])
+def test_classes_from_an_index(tmp_path, column, form):
+  for i in range(4):
+    save(tmp_path, {f"images/{i}.png": coordinates(16, 16, i)})
+    save(tmp_path, {f"labels/{i}.png": np.zeros((16, 16), np.uint8)})
+  rows = [f"{form.format(i)},{'xyzx'[i]}" for i in range(3)] + ["gone,w"]
+  (tmp_path / "index.csv").write_text("\n".join([f"file,{column}", *rows]))
+  classes = {}
+  for split in SPLITS:
+    source = folder(options(tmp_path), split, 16)
+    for x in tiles(source):
+      label = int(x["label"])
+      name = source.label_names[label] if label >= 0 else None
+      classes[int(x["image"][0, 0, 0])] = name
+  assert classes == {0: "x", 1: "y", 2: "z", 3: None}
+
+
+def test_an_index_of_other_files_is_refused(photos):
+  (photos / "index.csv").write_text("file,label\nother,1\n")
+  with pytest.raises(UserError, match="index.csv names none"):
+    folder(options(photos), "train", 16)
+
+
+def test_folders_that_are_splits(tmp_path):
+  for i, part in enumerate(["train/a", "train/b", "val/a", "test/b"]):
+    save(tmp_path, {f"{part}/x.png": coordinates(16, 16, i)})
+  train, held = (tiles(folder(options(tmp_path), s, 16)) for s in SPLITS)
+  assert sorted(int(x["image"][0, 0, 0]) for x in train) == [0, 1]
+  assert [int(x["image"][0, 0, 0]) for x in held] == [2]
+
+
+def test_copies_are_on_one_side_only(tmp_path):
+  for i in range(6):
+    for copy in ("png", "bmp", "tiff"):
+      save(tmp_path, {f"{i}_{copy}.{copy}": coordinates(20, 40, i)})
+  for split_by in ("files", "regions"):
+    chosen = options(tmp_path, split_by=split_by, validation_fraction=0.5)
+    train, held = (folder(chosen, split, 16) for split in SPLITS)
+    assert not pixels_of(tiles(train)) & pixels_of(tiles(held))
+    assert len(train.regions) == (3 if split_by == "files" else 6)
+
+
+def break_files(root):
+  (root / "torn.png").write_bytes((root / "0.png").read_bytes()[:90])
+  (root / "empty.jpg").write_bytes(b"")
+  (root / "text.webp").write_text("hello")
+  save(root, {"small.png": coordinates(15, 40, 9)})
+
+
+def test_all_bad_files_are_named_at_once(photos):
+  break_files(photos)
+  with pytest.raises(UserError) as caught:
+    folder(options(photos), "train", 16)
+  message = str(caught.value)
+  assert "4 unusable" in message and "data.on_bad=skip" in message
+  for name in ("torn.png", "empty.jpg", "text.webp", "small.png: 40 x 15"):
+    assert name in message
+
+
+def test_bad_files_can_be_skipped(photos):
+  good = folder(options(photos), "train", 16)
+  break_files(photos)
+  with pytest.warns(UserWarning, match="left out 4 images: .*torn.png"):
+    source = folder(options(photos, on_bad="skip"), "train", 16)
+  assert len(source) > 0.5 * len(good)
+  assert not any(x["image"][0, 0, 0] == 9 for x in tiles(source))
+
+
+def test_skipping_by_size_moves_nothing_between_the_splits(photos):
+  """What is held out at 16 pixels is not trained on at 48."""
+  chosen = options(photos, on_bad="skip", validation_fraction=0.5)
+  held = pixels_of(tiles(folder(chosen, "validation", 16)))
+  with pytest.warns(UserWarning):
+    large = pixels_of(tiles(folder(chosen, "train", 48)))
+  assert not {p[0] for p in held} & {p[0] for p in large}
+
+
+@pytest.mark.parametrize("crop", ["random", "tiled", "whole"])
+@pytest.mark.parametrize("split_by", ["files", "regions"])
+def test_small_images_are_enlarged_on_request(photos, crop, split_by):
+  chosen = options(photos, crop=crop, split_by=split_by, upsample=True)
+  if crop == "whole" and split_by == "regions":
+    with pytest.raises(UserError, match="split_by=files"):
+      folder(chosen, "train", 64)
+    return
+  for split in SPLITS:
+    for element in tiles(folder(chosen, split, 64)):
+      assert element["image"].shape == (64, 64, 3)
+
+
+def test_depth_is_kept_where_all_files_have_it(tmp_path):
+  rng = np.random.default_rng(0)
+  deep = rng.integers(0, 65536, (3, 16, 16)).astype(np.uint16)
+  save(tmp_path, {"a.png": deep[0], "b.tif": deep[1]})
+  for channels in (1, 3):
+    chosen = options(tmp_path, channels=channels)
+    (element,) = tiles(folder(chosen, "train", 16))
+    assert element["image"].dtype == np.uint16
+    assert any(np.array_equal(element["image"][..., 0], x) for x in deep)
+  save(tmp_path, {"c.png": coordinates(16, 16, 1)})
+  element = folder(options(tmp_path), "train", 16).read(0)
+  assert element["image"].dtype == np.uint8
+
+
+def test_the_fingerprint_follows_the_data_only(photos):
+  def fingerprint(**other):
+    return folder(options(photos, **other), "train", 16).fingerprint
+
+  before = fingerprint()
+  assert before == fingerprint(crop="tiled", seed=3, cache_mb=1)
+  save(photos, {"0.png": coordinates(40, 60, 77)})
+  assert fingerprint() != before
+
+
+@pytest.mark.parametrize("path", ["", "nowhere"])
+def test_no_folder(path):
+  with pytest.raises(UserError, match="data.path"):
+    folder(options(path), "train", 16)
+
+
+def test_no_images(tmp_path):
+  with pytest.raises(UserError, match="no images in"):
+    folder(options(tmp_path), "train", 16)
+
+
+def test_one_image_is_split_by_regions(tmp_path):
+  save(tmp_path, {"a.png": coordinates(64, 64, 0)})
+  with pytest.raises(UserError, match="split_by=regions"):
+    folder(options(tmp_path), "train", 16)
+  chosen = options(tmp_path, split_by="regions")
+  assert all(len(folder(chosen, split, 16)) for split in SPLITS)
+
+
+def test_a_file_that_changes_later_is_named(photos):
+  source = folder(options(photos, cache_mb=0), "train", 16)
+  for path in photos.glob("*.png"):
+    path.write_bytes(io.BytesIO(b"gone").getvalue())
+  with pytest.raises(UserError, match=r"\.png can no longer be read"):
+    source.read(0)
