@@ -27,7 +27,7 @@ def get_config(variant: str = ""):
     config.train.update(
       evaluate_images=20_000, save_images=20_000, preview_images=20_000
     )
-  if variant == "smoke":
+  elif variant == "smoke":
     config.model.update(width=32, latent_dim=16, patch_features=8)
     config.stages.update(images=(960,), batch_size=(32,))
     config.optimizer.warmup_images = 64
@@ -39,4 +39,6 @@ def get_config(variant: str = ""):
       validation_tiles=48,
       bank_tiles=64,
     )
+  elif variant:
+    raise ValueError(f"no variant {variant!r}; there are demo and smoke")
   return config

@@ -69,6 +69,7 @@ def _batches(plan: Plan):
     plan.data,
     batch_size=plan.stages[-1].batch_size,
     stream="benchmark",
+    keep=plan.task(-1).inputs,
   )
 
 

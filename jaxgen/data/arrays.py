@@ -59,7 +59,7 @@ def arrays(options: DataOptions, split: Split, resolution: int) -> Source:
 
   Raises:
     UserError: nothing to read, an array that is no image, values that are not
-      finite, or most of them outside of `value_range`.
+      finite, or more than a tenth of them outside of `value_range`.
   """
   path = pathlib.Path(options.path)
   low, high = options.value_range
@@ -122,7 +122,7 @@ def _array_photos(options: DataOptions) -> tiles.Photos:
         f"{path}: {len(labels)} {label_key} for {len(images)} images"
       )
   return tiles.Photos(
-    names=[f"{path} [{i}]" if key else str(i) for i in range(len(images))],
+    names=[f"image {i}" for i in range(len(images))],
     sizes=[images.shape[1:3]] * len(images),
     digests=[x.digest for x in found],
     load=ArrayPhotos(file=file, channels=options.channels),

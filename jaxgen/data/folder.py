@@ -68,16 +68,8 @@ def folder(options: DataOptions, split: Split, resolution: int) -> Source:
   masks = _masks_folder(root, options.masks)
   paths = _image_paths(root, masks)
   names = [path.relative_to(root).as_posix() for path in paths]
-  checked: list[images.ImageInfo | str] = images.check_files(
-    paths, threads=options.threads
-  )
-  mask_paths: list[pathlib.Path] = []
-  extra = ""
-  if masks is not None:
-    mask_paths = [_mask_path(masks, root, path) for path in paths]
-    found = images.check_files(mask_paths, threads=options.threads, labels=True)
-    checked = [_match(*pair) for pair in zip(checked, found, strict=True)]
-    extra = " ".join(x.digest for x in found if not isinstance(x, str))
+  mask_paths = [_mask_path(masks, root, path) for path in paths if masks]
+  checked, extra = _check(paths, mask_paths, options.threads)
   good = [i for i, x in enumerate(checked) if not isinstance(x, str)]
   infos = [x for x in checked if not isinstance(x, str)]
   label_names, labels = _labels(root, names)
@@ -101,6 +93,20 @@ def folder(options: DataOptions, split: Split, resolution: int) -> Source:
     extra=extra,
   )
   return tiles.cut(photos, options, split, resolution)
+
+
+def _check(
+  paths: Sequence[pathlib.Path], masks: Sequence[pathlib.Path], threads: int
+) -> tuple[list[images.ImageInfo | str], str]:
+  """For each image what it holds or why it cannot be used, with its mask if
+  there are any, and the digests of the masks."""
+  checked = images.check_files(paths, threads=threads)
+  if not masks:
+    return checked, ""
+  found = images.check_files(masks, threads=threads, labels=True)
+  digests = [x.digest for x in found if not isinstance(x, str)]
+  matched = [_match(*pair) for pair in zip(checked, found, strict=True)]
+  return matched, " ".join(digests)
 
 
 def _image_paths(

@@ -27,6 +27,7 @@ class Read(grain.transforms.RandomMap):
   source: Source
   flips: bool
   turns: bool
+  keep: tuple[str, ...]
 
   def random_map(self, element: Any, rng: np.random.Generator) -> Element:
     """Read tile `element` (an index)."""
@@ -36,6 +37,7 @@ class Read(grain.transforms.RandomMap):
     return {
       name: _augment(x, flips if self.flips else (), turns * self.turns)
       for name, x in tile.items()
+      if not self.keep or name in self.keep
     }
 
 
@@ -61,6 +63,7 @@ def batches(
   batch_size: int,
   start: int = 0,
   stream: Any = "train",
+  keep: tuple[str, ...] = (),
   process: int = 0,
   processes: int = 1,
 ) -> Iterator[Element]:
@@ -72,6 +75,7 @@ def batches(
     batch_size: over all processes; a multiple of `processes`.
     start: index of the first batch.
     stream: names the random stream: stages and verbs have one each.
+    keep: what to hand out of each element; by default everything.
     process: of this process, in `[0, processes)`.
     processes: how many share a batch.
 
@@ -80,7 +84,7 @@ def batches(
   """
   seed = derive_seed("batches", options.seed, stream)
   tiles = grain.MapDataset.range(len(source)).seed(seed).shuffle().repeat()
-  tiles = tiles.random_map(Read(source, options.flips, options.turns))
+  tiles = tiles.random_map(Read(source, options.flips, options.turns, keep))
   tiles = tiles[start * batch_size + process :: processes]
   tiles = tiles.batch(batch_size // processes, drop_remainder=True)
   reading = grain.ReadOptions(

@@ -15,6 +15,7 @@ import json
 import numpy as np
 
 from jaxgen.data import rock_fabric, rock_paint, rock_structure, rock_texture
+from jaxgen.data.cache import ImageCache, shared
 from jaxgen.data.source import DataOptions, Element, Split
 from jaxgen.errors import UserError
 
@@ -40,7 +41,10 @@ _LUMA = np.array([0.299, 0.587, 0.114], np.float32)  # ITU-R BT.601
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Rocks:
-  """A `Source` of procedural rocks; safe to read from several threads."""
+  """A `Source` of procedural rocks; safe to read from several threads.
+
+  Tiles are kept in `cache`, for making one takes milliseconds.
+  """
 
   split: Split
   resolution: int
@@ -49,6 +53,7 @@ class Rocks:
   seamless: bool
   seed: int
   fingerprint: str
+  cache: ImageCache
   label_names: tuple[str, ...] = ROCK_TYPES
   attribute_names: dict[str, tuple[str, ...]] = dataclasses.field(
     default_factory=lambda: dict(ATTRIBUTES)
@@ -66,19 +71,28 @@ class Rocks:
     """
     if not 0 <= index < self.num_tiles:
       raise IndexError(f"tile {index} of {self.num_tiles}")
+    key = (self.fingerprint, self.split, self.resolution, index)
+    image, mask, *values = self.cache.get(key, lambda: self._make(index))
+    attributes = dict(zip(ATTRIBUTES, values, strict=True))
+    label = attributes["rock_type"]
+    mask = mask.astype(np.int32)
+    return {"image": image, "label": label, "mask": mask, **attributes}
+
+  def _make(self, index: int) -> tuple[np.ndarray, ...]:
+    """Image and mask as uint8, and the attributes in their order."""
     key = (self.seed % 2**64, ("train", "validation").index(self.split), index)
     rgb, mask, attributes = _draw(key, self.resolution, self.seamless)
     if self.channels == 1:
       rgb = rgb @ _LUMA[:, None]
     image = (rgb * 255 + 0.5).astype(np.uint8)
-    label = attributes["rock_type"]
-    return {"image": image, "label": label, "mask": mask, **attributes}
+    return image, mask.astype(np.uint8), *attributes.values()
 
 
 def rocks(options: DataOptions, split: Split, resolution: int) -> Rocks:
   """The rocks of one split.
 
-  Reads the options num_tiles, validation_fraction, channels, seamless, seed.
+  Reads the options num_tiles, validation_fraction, channels, seamless, seed,
+  cache_mb.
 
   Args:
     options: of the data.
@@ -112,6 +126,7 @@ def rocks(options: DataOptions, split: Split, resolution: int) -> Rocks:
     seamless=options.seamless,
     seed=options.seed,
     fingerprint=_fingerprint(options),
+    cache=shared(options.cache_mb << 20),
   )
 
 

@@ -105,6 +105,8 @@ def tfds(options: DataOptions, split: Split, resolution: int) -> Source:
   part = own if own is not None and split == "validation" else "train"
   data = _open_set(builder, part, options.path)
   start, stop = 0, len(data)
+  if own is None and stop < 2:
+    raise UserError(f"{options.path} has {stop} examples: too few to split")
   if own is None:
     held = min(max(round(options.validation_fraction * stop), 1), stop - 1)
     cut = stop - held

@@ -58,8 +58,8 @@ def torch_photos(options: DataOptions) -> tiles.Photos:
   it; those that fail are among the `problems`.
 
   Raises:
-    UserError: no file, tiles of several types, or most of their values outside
-      of `value_range`.
+    UserError: no file, tiles of several types, or more than a tenth of their
+      values outside of `value_range`.
   """
   path = pathlib.Path(options.path)
   root = path.parent if path.is_file() else path

@@ -10,7 +10,7 @@ import numpy as np
 
 from jaxgen.errors import UserError
 
-_MIN_INSIDE = 0.5  # the part of all values that `value_range` has to hold
+_MIN_INSIDE = 0.9  # the part of all values that `value_range` has to hold
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -63,14 +63,15 @@ def examine(
 def check_range(
   name: str, found: Sequence[Values], value_range: tuple[float, float]
 ) -> None:
-  """Raises a UserError where most values would be clipped away."""
+  """Raises a UserError where more than a tenth of the values would be clipped:
+  a range that was forgotten rather than one that was meant."""
   inside = np.mean([values.inside for values in found]) if found else 1.0
   if inside < _MIN_INSIDE:
     low = min(values.low for values in found)
     high = max(values.high for values in found)
     raise UserError(
       f"{name}: only {100 * inside:.0f} % of the values, {low:g} to {high:g},"
-      f" are in data.value_range={value_range}: set it to the range to be shown"
+      f" are in data.value_range={value_range}: set it to the range to be kept"
     )
 
 

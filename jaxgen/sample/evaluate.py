@@ -39,6 +39,7 @@ def training_tiles(run: LoadedRun) -> np.ndarray:
     run.plan.data,
     batch_size=batch,
     stream="baselines",
+    keep=("image",),
   )
   found = [next(batches)["image"] for _ in range(-(-num // batch))]
   return np.asarray(normalize(np.concatenate(found)))

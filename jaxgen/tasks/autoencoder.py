@@ -39,6 +39,7 @@ def autoencoder(config, resolution: int) -> Task:
     preview=lambda params, batch: _preview(codec(params), batch),
     codec=codec,
     latent_shape=latent.shape[1:],
+    inputs=("image",),
     metric="psnr",
   )
 

@@ -32,6 +32,7 @@ class Task:
     preview: (params, batch) -> rows of images `(rows, columns, h, w, c)`.
     codec: params -> Codec.
     latent_shape: of one image's latent.
+    inputs: what the loss reads of a batch.
     metric: the held-out metric, higher is better, that tells the best.
   """
 
@@ -41,4 +42,5 @@ class Task:
   preview: Callable[[Params, Batch], Array]
   codec: Callable[[Params], Codec]
   latent_shape: tuple[int, ...]
+  inputs: tuple[str, ...]
   metric: str

@@ -46,6 +46,7 @@ class Bank:
       self._options,
       batch_size=self._batch,
       stream="bank",
+      keep=("image",),
       process=jax.process_index(),
       processes=jax.process_count(),
     )

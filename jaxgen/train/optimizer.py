@@ -97,7 +97,7 @@ def learning_rate(
   """The rate after `images` of `total`: a linear warm-up times a half cosine
   from 1 to 0, or times 1."""
   seen = jnp.asarray(images, jnp.float32)
-  warm = jnp.minimum(seen / max(options.warmup_images, 1), 1.0)
+  warm = jnp.minimum(seen / (options.warmup_images or 1e-6), 1.0)
   if options.schedule == "warmup_cosine":
     progress = jnp.clip(seen / total, 0.0, 1.0)
     warm = warm * 0.5 * (1.0 + jnp.cos(jnp.pi * progress))

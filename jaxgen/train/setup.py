@@ -279,6 +279,7 @@ def set_up(run: Run, index: int) -> Setup:
       batch_size=stage.batch_size,
       start=(images - begin) // stage.batch_size,
       stream=("train", index),
+      keep=plan.task(index).inputs,
       process=jax.process_index(),
       processes=jax.process_count(),
     )

@@ -29,7 +29,7 @@ def images_of(source):
 
 
 @pytest.mark.parametrize("channels", [1, 3, 5])
-@pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.float32, ">f8"])
+@pytest.mark.parametrize("dtype", [np.uint8, ">u2", np.float32, ">f8"])
 def test_small_images_are_whole_tiles(tmp_path, dtype, channels):
   values = RNG.random((10, 8, 8, channels)) * 0.99
   scale = 1 if np.dtype(dtype).kind == "f" else 2**8
@@ -42,8 +42,23 @@ def test_small_images_are_whole_tiles(tmp_path, dtype, channels):
   order = np.lexsort(expected.reshape(10, -1).T)
   other = np.lexsort(found.reshape(10, -1).T)
   np.testing.assert_allclose(found[other], expected[order], atol=1e-6)
-  assert found.dtype == (np.float32 if scale == 1 else dtype)
-  assert found.dtype.isnative
+  native = np.dtype(dtype).newbyteorder("=")
+  assert found.dtype == (np.float32 if scale == 1 else native)
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.float32])
+def test_whole_arrays_are_resized_middle_squares(tmp_path, dtype):
+  values = RNG.random((4, 16, 24)) * (200 if dtype == np.uint8 else 1)
+  data = values.astype(dtype)
+  path = save(tmp_path / "a.npy", data)
+  source = arrays(options(path, channels=1, crop="whole"), "train", 8)
+  square = data[source.regions[0].photo, :, 4:20].astype(float)
+  expected = square.reshape(8, 2, 8, 2).mean((1, 3))
+  expected = expected if dtype == np.uint8 else 2 * expected - 1
+  image = source.read(0)["image"][..., 0]
+  np.testing.assert_allclose(
+    image, expected, atol=1 if dtype == np.uint8 else 1e-6
+  )
 
 
 @pytest.mark.parametrize(
@@ -78,20 +93,29 @@ def test_regions_of_large_arrays_share_no_pixel(tmp_path):
 
 
 def test_the_value_range_is_mapped_and_clipped(tmp_path):
-  data = np.linspace(90, 260, 1600, dtype=np.float32).reshape(40, 40)
+  data = np.linspace(95, 255, 1600, dtype=np.float32).reshape(40, 40)
   path = save(tmp_path / "a.npy", data)
   chosen = options(
-    path, channels=1, split_by="regions", value_range=(100.0, 200.0)
+    path, channels=1, split_by="regions", value_range=(100.0, 250.0)
   )
   found = np.concatenate(
     [np.ravel(images_of(arrays(chosen, split, 8))) for split in SPLITS]
   )
   assert found.min() == -1 and found.max() == 1
   source = arrays(chosen, "validation", 8)
-  expected = np.clip((data[-8:, :8] - 150) / 50, -1, 1)
+  expected = np.clip((data[-8:, :8] - 175) / 75, -1, 1)
   np.testing.assert_allclose(
     source.read(0)["image"][..., 0], expected, atol=1e-6
   )
+
+
+def test_folders_above_a_file_do_not_split_it(tmp_path):
+  path = tmp_path / "train" / "val"
+  path.mkdir(parents=True)
+  photos = np.repeat(np.arange(9, dtype=np.uint8), 64).reshape(9, 8, 8)
+  save(path / "a.npz", images=photos)
+  train = arrays(options(path / "a.npz", channels=1), "train", 8)
+  assert len(train) == 8
 
 
 def test_a_range_that_misses_the_values_is_refused(tmp_path):

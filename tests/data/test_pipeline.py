@@ -1,0 +1,117 @@
+import dataclasses
+import itertools
+
+import numpy as np
+import pytest
+
+from jaxgen.data import pipeline
+from jaxgen.data.build import build
+from jaxgen.data.source import DataOptions
+from jaxgen.errors import UserError
+
+OPTIONS = DataOptions(
+  source="textures", channels=1, flips=True, turns=True, threads=2
+)
+
+
+def take(num, options=OPTIONS, **kwargs):
+  source = build(options, "train", 32)
+  kwargs = {"batch_size": 8} | kwargs
+  found = pipeline.batches(source, options, **kwargs)
+  return [b["image"] for b in itertools.islice(found, num)]
+
+
+def test_a_batch_is_a_function_of_the_seed_and_its_index():
+  whole = take(6)
+  for got, want in zip(take(3, start=3), whole[3:], strict=True):
+    np.testing.assert_array_equal(got, want)
+  other = take(1, options=dataclasses.replace(OPTIONS, seed=1))
+  assert (other[0] != whole[0]).any()
+  assert (take(1, stream="bank")[0] != whole[0]).any()
+
+
+def test_worker_processes_and_threads_change_nothing():
+  whole = take(3)
+  for change in ({"workers": 2}, {"threads": 0}):
+    options = dataclasses.replace(OPTIONS, **change)
+    for got, want in zip(take(3, options=options), whole, strict=True):
+      np.testing.assert_array_equal(got, want)
+
+
+@pytest.mark.parametrize("processes", [2, 4])
+def test_processes_share_the_same_global_batches(processes):
+  whole = take(3)
+  shares = [take(3, process=p, processes=processes) for p in range(processes)]
+  for k, batch in enumerate(whole):
+    rebuilt = np.empty_like(batch)
+    for p in range(processes):
+      rebuilt[p::processes] = shares[p][k]
+    np.testing.assert_array_equal(rebuilt, batch)
+
+
+@dataclasses.dataclass(frozen=True)
+class Numbers:
+  """A source whose tiles hold their own index."""
+
+  n: int = 10
+  label_names = ()
+  attribute_names = {}
+  fingerprint = "numbers"
+
+  def __len__(self):
+    return self.n
+
+  def read(self, index, rng=None):
+    return {"image": np.full((2, 2, 1), index, np.uint8), "label": np.array(3)}
+
+
+def epochs(num, seed=0):
+  options = DataOptions(source="", seed=seed)
+  found = pipeline.batches(Numbers(), options, batch_size=5)
+  batches = [b["image"][:, 0, 0, 0] for b in itertools.islice(found, 2 * num)]
+  return np.concatenate(batches).reshape(num, 10)
+
+
+def test_every_epoch_has_every_tile_once_in_another_order():
+  order = epochs(4)
+  for epoch in order:
+    assert sorted(epoch) == list(range(10))
+  assert len({tuple(epoch) for epoch in order}) == 4
+
+
+def test_only_what_is_asked_for_is_handed_out():
+  options = DataOptions(source="")
+  whole = next(pipeline.batches(Numbers(), options, batch_size=2))
+  assert set(whole) == {"image", "label"}
+  kept = pipeline.batches(Numbers(), options, batch_size=2, keep=("image",))
+  assert set(next(kept)) == {"image"}
+
+
+def test_flips_and_turns_give_all_eight_orientations_to_image_and_mask_alike():
+  corner = np.zeros((4, 4, 1), np.uint8)
+  corner[0, 1] = 1  # no symmetry
+
+  class Corner(Numbers):
+    def read(self, index, rng=None):
+      return {"image": corner, "mask": corner[..., 0].astype(np.int32)}
+
+  options = DataOptions(source="", flips=True, turns=True)
+  batch = next(pipeline.batches(Corner(), options, batch_size=400))
+  np.testing.assert_array_equal(batch["image"][..., 0], batch["mask"])
+  kinds, counts = np.unique(batch["mask"], axis=0, return_counts=True)
+  assert len(kinds) == 8 and counts.min() > 20
+  plain = DataOptions(source="")
+  batch = next(pipeline.batches(Corner(), plain, batch_size=20))
+  assert (batch["image"] == corner).all()
+
+
+def test_fixed_tiles_are_spread_over_the_split():
+  tiles = pipeline.fixed_tiles(Numbers(n=100), 5)
+  got = pipeline.stack(tiles)["image"][:, 0, 0, 0]
+  assert got.tolist() == [0, 25, 50, 74, 99]
+  assert len(pipeline.fixed_tiles(Numbers(n=3), 5)) == 3
+
+
+def test_an_unknown_source_is_named():
+  with pytest.raises(UserError, match="nowhere"):
+    build(DataOptions(source="nowhere"), "train", 32)

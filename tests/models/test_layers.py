@@ -1,0 +1,61 @@
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from jaxgen.models.layers import Blocks, RMSNorm, patchify, unpatchify
+
+
+def test_patches_keep_their_pixels_and_their_order():
+  images = jax.random.normal(jax.random.key(0), (2, 8, 12, 3))
+  patches = patchify(images, 4)
+  assert patches.shape == (2, 6, 48)
+  for row in range(2):
+    for col in range(3):
+      block = images[:, 4 * row : 4 * row + 4, 4 * col : 4 * col + 4]
+      np.testing.assert_array_equal(
+        patches[:, 3 * row + col], block.reshape(2, 48)
+      )
+  np.testing.assert_array_equal(unpatchify(patches, 4, (2, 3)), images)
+
+
+def test_rms_norm_gives_unit_mean_square_at_any_scale():
+  x = 100 * jax.random.normal(jax.random.key(0), (5, 64))
+  norm = RMSNorm()
+  y = norm.apply(norm.init(jax.random.key(1), x), x)
+  np.testing.assert_allclose(jnp.mean(y**2, -1), 1.0, rtol=1e-4)
+
+
+@pytest.mark.parametrize("scan", [False, True])
+def test_blocks_start_as_the_identity_and_then_are_not(scan):
+  blocks = Blocks(depth=3, heads=2, scan=scan)
+  x = jax.random.normal(jax.random.key(0), (2, 5, 16))
+  params = blocks.init(jax.random.key(1), x, False)
+  np.testing.assert_array_equal(blocks.apply(params, x, False), x)
+  moved = jax.tree.map(lambda p: p + 0.1, params)
+  assert np.abs(blocks.apply(moved, x, False) - x).max() > 0.1
+
+
+def test_scanned_blocks_are_the_unrolled_ones():
+  x = jax.random.normal(jax.random.key(0), (2, 5, 16))
+  unrolled = Blocks(depth=3, heads=2)
+  params = unrolled.init(jax.random.key(1), x, False)["params"]
+  keys = iter(jax.random.split(jax.random.key(2), 100))
+  noise = lambda p: p + 0.1 * jax.random.normal(next(keys), p.shape)  # noqa: E731
+  params = jax.tree.map(noise, params)
+  layers = [params[f"block_{i}"] for i in range(3)]
+  stacked = {"blocks": jax.tree.map(lambda *p: jnp.stack(p), *layers)}
+  a = unrolled.apply({"params": params}, x, False)
+  b = Blocks(depth=3, heads=2, scan=True).apply({"params": stacked}, x, False)
+  np.testing.assert_allclose(a, b, atol=1e-5)
+
+
+def test_attention_sees_every_token():
+  x = jax.random.normal(jax.random.key(0), (1, 6, 16))
+  blocks = Blocks(depth=1, heads=2)
+  params = jax.tree.map(
+    lambda p: p + 0.05, blocks.init(jax.random.key(1), x, False)
+  )
+  last = lambda x: blocks.apply(params, x, False)[0, -1].sum()  # noqa: E731
+  gradient = jax.grad(last)(x)
+  assert (jnp.abs(gradient[0]).max(-1) > 1e-6).all()

@@ -1,0 +1,102 @@
+import json
+import pathlib
+
+import pytest
+
+from jaxgen import config as configs
+from jaxgen.errors import UserError
+
+ROOT = pathlib.Path(__file__).parents[1]
+SMOKE = f"{ROOT}/configs/textures_patch_ae.py:smoke"
+
+
+def test_what_is_saved_is_read_back_equal(tmp_path):
+  config = configs.load_config(SMOKE, [])
+  configs.save_config(config, tmp_path / "config.json")
+  again = configs.read_config(tmp_path / "config.json")
+  assert configs.differences(config, again) == []
+  assert again.stages.images == config.stages.images  # tuples again
+
+
+def test_overrides_reach_the_config_and_show_as_differences():
+  plain = configs.load_config(SMOKE, [])
+  changed = configs.load_config(
+    SMOKE,
+    ["--config.optimizer.learning_rate=3e-4", "--config.stages.images=(64,)"],
+  )
+  assert changed.optimizer.learning_rate == 3e-4
+  assert changed.stages.images == (64,)
+  found = configs.differences(plain, changed)
+  assert [line.split(":")[0] for line in found] == [
+    "optimizer.learning_rate",
+    "stages.images",
+  ]
+
+
+@pytest.mark.parametrize(
+  ("argument", "names"),
+  [
+    ("--config.optimizer.lr=1", "optimizer.lr"),
+    ("--config.optimizer.learning_rat=1", "optimizer.learning_rate"),
+    ("--config.optimizer.learning_rate=fast", "learning_rate=fast"),
+    ("--config.model.width=5.5", "model.width"),
+    ("--config.data.flips=maybe", "data.flips"),
+    ("--other=1", "--other"),
+  ],
+)
+def test_a_bad_override_is_refused_by_name(argument, names):
+  with pytest.raises(UserError) as error:
+    configs.load_config(SMOKE, [argument])
+  assert names in str(error.value)
+  assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+  ("text", "says"),
+  [
+    (None, "no such file"),
+    ("def get_config(:\n", "line 1"),
+    ("import nowhere_at_all\n", "nowhere_at_all"),
+    ("x = 1\n", "get_config"),
+    (
+      "def get_config(v=''):\n  raise ValueError('bad variant')\n",
+      "bad variant",
+    ),
+  ],
+)
+def test_a_broken_file_is_one_line(tmp_path, text, says):
+  path = tmp_path / "c.py"
+  if text is not None:
+    path.write_text(text)
+  with pytest.raises(UserError) as error:
+    configs.load_config(str(path), [])
+  assert says in str(error.value) and str(path) in str(error.value)
+  assert "\n" not in str(error.value)
+
+
+def test_a_damaged_or_missing_saved_config_is_named(tmp_path):
+  path = tmp_path / "config.json"
+  with pytest.raises(UserError, match="holds no run"):
+    configs.read_config(path)
+  path.write_text(json.dumps({"a": 1})[:4])
+  with pytest.raises(UserError, match="damaged"):
+    configs.read_config(path)
+
+
+def test_every_config_file_loads_with_every_variant_it_names():
+  files = sorted((ROOT / "configs").glob("*.py"))
+  assert files
+  for path in files:
+    for variant in ("", ":smoke", ":demo"):
+      if variant == ":demo" and "demo" not in path.read_text():
+        continue
+      config = configs.load_config(f"{path}{variant}", [])
+      base = configs.flatten(configs.autoencoder())
+      assert configs.flatten(config).keys() == base.keys()
+      assert path.name in path.read_text()  # the command in its docstring
+
+
+def test_an_unknown_variant_is_refused():
+  for path in (ROOT / "configs").glob("*.py"):
+    with pytest.raises(UserError, match="variant"):
+      configs.load_config(f"{path}:nonsense", [])

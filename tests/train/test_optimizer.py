@@ -1,0 +1,95 @@
+import dataclasses
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from jaxgen.config import autoencoder
+from jaxgen.errors import UserError
+from jaxgen.train import optimizer
+from jaxgen.train.optimizer import OptimizerOptions
+
+OPTIONS = OptimizerOptions(**autoencoder().optimizer)
+
+
+def with_(**changes):
+  return dataclasses.replace(OPTIONS, **changes)
+
+
+def rate(images, total=1000, **changes):
+  return float(optimizer.learning_rate(with_(**changes), images, total))
+
+
+def test_the_rate_rises_linearly_and_falls_as_a_cosine():
+  kw = dict(learning_rate=2.0, warmup_images=100)
+  flat = dict(schedule="constant", **kw)
+  assert rate(50, **flat) == pytest.approx(1.0)
+  assert rate(100, **flat) == rate(900, **flat) == pytest.approx(2.0)
+  assert rate(500, **kw) == pytest.approx(1.0)
+  assert rate(250, **kw) == pytest.approx(1 + np.cos(np.pi / 4))
+  assert rate(1000, **kw) == pytest.approx(0.0, abs=1e-6)
+  assert rate(1e-3, learning_rate=2.0, warmup_images=0) == pytest.approx(2.0)
+
+
+def test_the_rate_knows_images_not_steps():
+  """The same images in larger batches have the same rate."""
+  images = jnp.arange(0, 1000, 100)
+  rates = [rate(i, warmup_images=300) for i in images]
+  assert rates[::2] == [rate(i, warmup_images=300) for i in images[::2]]
+
+
+PARAMS = {
+  "dense": {"kernel": jnp.ones((6, 4)), "bias": jnp.ones((4,))},
+  "blocks": {"kernel": jnp.ones((3, 6, 4)), "scale": jnp.ones((3, 6))},
+  "position_in": jnp.ones((5, 6)),
+}
+
+
+def test_muon_orthogonalises_kernels_and_nothing_else():
+  tx = optimizer.build(with_(name="muon", clip_norm=0.0, weight_decay=0.0))
+  noise = iter(jax.random.split(jax.random.key(0), 10))
+  grads = jax.tree.map(
+    lambda p: jax.random.normal(next(noise), p.shape), PARAMS
+  )
+  updates, _ = tx.update(grads, tx.init(PARAMS), PARAMS)
+  kernels = [updates["dense"]["kernel"], *updates["blocks"]["kernel"]]
+  for kernel in kernels:
+    values = jnp.linalg.svd(kernel, compute_uv=False)
+    assert values.max() / values.min() < 2  # all about one
+  for leaf in (updates["dense"]["bias"], updates["position_in"]):
+    size = jnp.abs(leaf)  # Adam's first step: the sign, one size for all
+    np.testing.assert_allclose(size, size.mean(), rtol=1e-3)
+
+
+@pytest.mark.parametrize("name", ["muon", "adamw"])
+def test_weight_decay_falls_on_kernels_alone(name):
+  tx = optimizer.build(with_(name=name, weight_decay=0.5))
+  zeros = jax.tree.map(jnp.zeros_like, PARAMS)
+  updates, _ = tx.update(zeros, tx.init(PARAMS), PARAMS)
+  for path, leaf in jax.tree.leaves_with_path(updates):
+    expected = -0.5 if path[-1].key == "kernel" else 0.0
+    np.testing.assert_allclose(leaf, expected, atol=1e-6)
+
+
+def test_gradients_are_clipped_by_their_global_norm():
+  """Seen through the first moment of AdamW, (1 - b1) times the gradient."""
+  grads = jax.tree.map(lambda p: 100 * p, PARAMS)
+  for clip, norm in ((1.0, 1.0), (0.0, None)):
+    tx = optimizer.build(with_(name="adamw", clip_norm=clip))
+    _, state = tx.update(grads, tx.init(PARAMS), PARAMS)
+    moments = [
+      x
+      for k, x in jax.tree.leaves_with_path(state)
+      if ".mu" in jax.tree_util.keystr(k)
+    ]
+    found = np.sqrt(sum(float((x**2).sum()) for x in moments))
+    found /= 1 - OPTIONS.b1
+    full = np.sqrt(sum(float((x**2).sum()) for x in jax.tree.leaves(grads)))
+    assert found == pytest.approx(norm or full, rel=1e-3)
+
+
+@pytest.mark.parametrize("field", ["name", "schedule"])
+def test_an_unknown_name_is_refused(field):
+  with pytest.raises(UserError, match=f"optimizer.{field}='nonsense'"):
+    with_(**{field: "nonsense"})
