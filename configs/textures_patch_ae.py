@@ -3,11 +3,12 @@
 jaxgen train --config=configs/textures_patch_ae.py:demo --workdir=runs/demo
 """
 
-from jaxgen.config import autoencoder
+from jaxgen.config import autoencoder, check_variant, smoke
 
 
 def get_config(variant: str = ""):
   """`demo`: a few minutes on two CPU cores. `smoke`: seconds, for tests."""
+  check_variant(variant, ("demo", "smoke"))
   config = autoencoder()
   config.data.channels = 1
   config.model.update(
@@ -27,18 +28,4 @@ def get_config(variant: str = ""):
     config.train.update(
       evaluate_images=20_000, save_images=20_000, preview_images=20_000
     )
-  elif variant == "smoke":
-    config.model.update(width=32, latent_dim=16, patch_features=8)
-    config.stages.update(images=(960,), batch_size=(32,))
-    config.optimizer.warmup_images = 64
-    config.train.update(
-      log_images=96,
-      evaluate_images=320,
-      save_images=320,
-      preview_images=640,
-      validation_tiles=48,
-      bank_tiles=64,
-    )
-  elif variant:
-    raise ValueError(f"no variant {variant!r}; there are demo and smoke")
-  return config
+  return smoke(config) if variant == "smoke" else config

@@ -9,6 +9,7 @@ from __future__ import annotations
 import difflib
 import json
 import pathlib
+import sys
 from typing import Any
 
 from absl import flags
@@ -95,6 +96,25 @@ def autoencoder() -> ConfigDict:
   return c
 
 
+def smoke(config: ConfigDict) -> ConfigDict:
+  """Shrink a config to seconds on a CPU: the same kind of run, a toy model."""
+  config.data.update(num_tiles=64, workers=0)
+  config.model.update(width=32, heads=2, encoder_depth=1, decoder_depth=1)
+  config.model.update(latent_dim=16, patch_features=8)
+  stages = len(config.stages.resolution)
+  config.stages.update(images=(960,) * stages, batch_size=(32,) * stages)
+  config.optimizer.update(warmup_images=64, ema_halflife=200)
+  config.train.update(log_images=96, evaluate_images=320, save_images=320)
+  config.train.update(preview_images=640, validation_tiles=48, bank_tiles=64)
+  return config
+
+
+def check_variant(variant: str, known: tuple[str, ...]) -> None:
+  """Refuse a variant (`FILE.py:variant`) that a config file does not have."""
+  if variant and variant not in known:
+    raise ValueError(f"no variant {variant!r}; there is {', '.join(known)}")
+
+
 def load_config(path: str, overrides: list[str]) -> ConfigDict:
   """Read `FILE.py[:variant]` and apply `--config.a.b=value` arguments.
 
@@ -111,12 +131,15 @@ def load_config(path: str, overrides: list[str]) -> ConfigDict:
 
 def _parse(path: str, overrides: list[str]) -> ConfigDict:
   argv = ["jaxgen", f"--config={path}", *overrides]
+  sys.modules.pop("config_config", None)  # nothing is left of another file
   holder = flags.FlagValues()
   config_flags.DEFINE_config_file("config", flag_values=holder, sys_argv=argv)
   try:
     holder(argv)
     config = holder["config"].value
     config.keys()  # a broken file raises on first use
+    if "task" not in config:
+      raise ValueError("its get_config() does not return a jaxgen config")
     return config
   except SyntaxError as e:
     raise UserError(f"--config={path}: line {e.lineno}: {e.msg}") from e

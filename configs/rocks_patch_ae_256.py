@@ -1,0 +1,28 @@
+r"""The reference system: rock tiles of 256 pixels, patch 16, latent 512 (384:1).
+
+    jaxgen train --config=configs/rocks_patch_ae_256.py --workdir=runs/rocks256
+    jaxgen train --config=configs/rocks_patch_ae_256.py --workdir=runs/photos \
+      --config.data.source=folder --config.data.path=MY_ROCK_PHOTOGRAPHS \
+      --config.data.split_by=regions
+    jaxgen benchmark --config=configs/rocks_patch_ae_256.py:benchmark
+
+Meant for a GPU or TPU.
+"""
+
+from jaxgen.config import autoencoder, check_variant, smoke
+
+
+def get_config(variant: str = ""):
+  """`benchmark`: batches that two CPU cores can take. `smoke`: for tests."""
+  check_variant(variant, ("benchmark", "smoke"))
+  config = autoencoder()
+  config.data.update(source="rocks", num_tiles=20_000, flips=True, turns=True)
+  config.data.update(cache_mb=6144, workers=8)
+  config.model.dropout = 0.1
+  config.stages.update(
+    resolution=(256,), images=(1_000_000,), batch_size=(64,), accumulate=(1,)
+  )
+  if variant == "benchmark":
+    config.data.update(num_tiles=256, workers=0)
+    config.stages.batch_size = (16,)
+  return smoke(config) if variant == "smoke" else config
