@@ -1,4 +1,4 @@
-r"""The reference system: rock tiles of 256 pixels, patch 16, latent 512 (384:1).
+r"""The reference system: 256-pixel rock tiles, patch 16, latent 512 (384:1).
 
     jaxgen train --config=configs/rocks_patch_ae_256.py --workdir=runs/rocks256
     jaxgen train --config=configs/rocks_patch_ae_256.py --workdir=runs/photos \

@@ -29,12 +29,17 @@ start() { # the process's number, then flags
     --coordinator="127.0.0.1:$port" --num_processes="$number" --process_id="$1"
 }
 
+prefix() { # what it reads, line by line, behind a label
+  trap '' INT TERM
+  while IFS= read -r line; do echo "$1 $line"; done
+}
+
 pids=()
 stop() { kill -TERM "${pids[@]}" 2>/dev/null || true; }
 trap stop INT TERM
 
 for ((i = 0; i < number; i++)); do
-  start "$i" "$@" > >(trap '' INT TERM; exec sed "s/^/[$i] /") 2>&1 &
+  start "$i" "$@" > >(prefix "[$i]") 2>&1 &
   pids+=($!)
 done
 

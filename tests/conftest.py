@@ -33,3 +33,14 @@ def real_data() -> pathlib.Path:
 def eight_devices() -> None:
   """The device laws mean nothing on one device."""
   assert jax.device_count() == 8
+
+
+@pytest.fixture(scope="session")
+def trained(tmp_path_factory) -> pathlib.Path:
+  """The workdir of a finished smoke run, for tests that only read it."""
+  from jaxgen.cli.main import main
+
+  workdir = tmp_path_factory.mktemp("runs") / "smoke"
+  config = f"{ROOT}/configs/textures_patch_ae.py:smoke"
+  assert main(["train", f"--config={config}", f"--workdir={workdir}"]) == 0
+  return workdir

@@ -28,7 +28,7 @@ def run(args: argparse.Namespace, rest: list[str]) -> None:
   model = common.open_run(args)
   names, images = common.read_images(model, args)
   found = {"latents": model.encode(images, batch=args.batch), "names": names}
-  labels, label_names = class_labels(names)
+  label_names, labels = class_labels(names)
   if label_names:
     found |= {"labels": np.asarray(labels), "label_names": label_names}
   args.out.parent.mkdir(parents=True, exist_ok=True)

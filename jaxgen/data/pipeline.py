@@ -1,9 +1,9 @@
 """Batches from a source: shuffled, augmented, sharded, resumable.
 
-Batch k is a pure function of (seed, k): the place in the data is one number, and
-nothing else has to be stored to go on where a run stopped. Shuffling, crops and
-augmentation come before the slicing into processes, so that the union of the
-processes' batches is the same for any number of them.
+Batch k is a pure function of (seed, k): the place in the data is one number,
+and nothing else has to be stored to go on where a run stopped. Shuffling, crops
+and augmentation come before the slicing into processes, so that the union of
+the processes' batches is the same for any number of them.
 """
 
 from __future__ import annotations

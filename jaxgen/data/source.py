@@ -2,8 +2,8 @@
 
 A `Source` gives random access to tiles. It knows one split and one resolution,
 and holds no state that changes what it returns: `read(i, rng)` is a pure
-function of `i` and of the generator's state, so that the order, the augmentation
-and the resumption of a run are the pipeline's business alone.
+function of `i` and of the generator's state, so that the order, the
+augmentation and the resumption of a run are the pipeline's business alone.
 """
 
 from __future__ import annotations

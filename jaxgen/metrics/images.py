@@ -1,7 +1,7 @@
 """Image similarity, one number per image, in the field's usual units.
 
-Images are float32 `(b, h, w, c)` in [-1, 1] and are clipped to it; they are then
-compared on [0, 1], as most papers do. SSIM is dm-pix's, which agrees with
+Images are float32 `(b, h, w, c)` in [-1, 1] and are clipped to it; they are
+then compared on [0, 1], as most papers do. SSIM is dm-pix's, which agrees with
 scikit-image's (11-pixel Gaussian window, sigma 1.5).
 """
 

@@ -145,9 +145,14 @@ def _duration(seconds: float) -> str:
   )
 
 
-def grid(rows: Any, gap: int = 2) -> np.ndarray:
-  """Images uint8 `(rows, columns, h, w, c)` as one picture `(H, W, 3)`."""
+def grid(rows: Any, gap: int = 2, least: int = 96) -> np.ndarray:
+  """Images uint8 `(rows, columns, h, w, c)` as one picture `(H, W, 3)`.
+
+  Small images are shown larger, by a whole factor, up to about `least` pixels.
+  """
   rows = np.asarray(rows)
+  zoom = max(1, least // rows.shape[2])
+  rows = rows.repeat(zoom, 2).repeat(zoom, 3)
   if rows.shape[-1] not in (1, 3):
     rows = rows[..., :1]
   rows = np.pad(

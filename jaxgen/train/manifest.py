@@ -1,9 +1,10 @@
 """Checksums of finished checkpoints.
 
 Orbax writes no checksum of array data, so a flipped byte would load silently
-as wrong numbers. After a save is complete, the sizes and CRC-32 of its files go to
-one JSON file beside it; before a restore they are compared. A checkpoint without
-a manifest (the process died in between) is complete, only not verified.
+as wrong numbers. After a save is complete, the sizes and CRC-32 of its files go
+to one JSON file beside it; before a restore they are compared. A checkpoint
+without a manifest (the process died in between) is complete, only not
+verified.
 """
 
 from __future__ import annotations

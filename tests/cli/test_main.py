@@ -1,0 +1,171 @@
+import csv
+import json
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import jaxgen
+from jaxgen.cli.main import VERBS, main
+
+
+def test_help_lists_the_verbs_without_importing_jax():
+  code = (
+    "import sys; from jaxgen.cli.main import main;"
+    "main(['--help']); main(['train', '--help'])"
+  )
+  check = "assert not {'jax', 'flax', 'grain', 'PIL'} & set(sys.modules)"
+  script = f"try:\n  {code}\nexcept SystemExit:\n  {check}; print('ok')\n"
+  done = subprocess.run(
+    [sys.executable, "-c", script], capture_output=True, text=True
+  )
+  assert done.stdout.endswith("ok\n"), done.stderr
+  for verb in VERBS:
+    assert f"  {verb} " in done.stdout
+
+
+def test_the_help_of_a_verb_shows_its_flags_only(capsys):
+  with pytest.raises(SystemExit) as done:
+    main(["encode", "--help"])
+  assert done.value.code == 0
+  text = capsys.readouterr().out
+  assert "--input" in text and "--method" not in text
+
+
+@pytest.mark.parametrize(
+  ("line", "names"),
+  [
+    ("trian", "trian"),
+    ("train --workdir=x", "--config"),
+    ("train --config=nowhere.py --workdir=x", "nowhere.py"),
+    ("sample --workdir=nowhere --out=x", "nowhere"),
+    ("sample --workdir=nowhere --out=x --nonsense=1", "--nonsense"),
+    ("sample --workdir=nowhere --out=x --num=many", "--num"),
+    ("sample --workdir=nowhere --out=x --method=magic", "--method"),
+    ("evaluate --work=nowhere", "--work"),
+    ("benchmark --config=configs/textures_patch_ae.py:nonsense", "nonsense"),
+  ],
+)
+def test_a_mistake_ends_with_status_2_and_names_the_culprit(
+  line, names, capsys
+):
+  assert main(line.split()) == 2
+  error = capsys.readouterr().err
+  assert error.startswith("error: ") and names in error
+  assert len(error.splitlines()) <= 2
+
+
+@pytest.fixture(scope="session")
+def tiles(tmp_path_factory):
+  """A user's folder: pictures of two classes, larger than the run's tiles."""
+  folder = tmp_path_factory.mktemp("tiles")
+  rng = np.random.default_rng(0)
+  for name in ("a/0.png", "a/1.png", "b/2.png"):
+    (folder / name).parent.mkdir(exist_ok=True)
+    pixels = rng.integers(0, 255, (40, 50, 3), np.uint8)
+    Image.fromarray(pixels).save(folder / name)
+  return folder
+
+
+def test_sample_writes_numbered_images_of_the_asked_size(trained, tmp_path):
+  command = ["sample", f"--workdir={trained}", "--num=5", f"--out={tmp_path}"]
+  assert main([*command, "--target_size=48", "--method=gmm"]) == 0
+  files = sorted(p.name for p in tmp_path.glob("0*.png"))
+  assert files == [f"{i:05}.png" for i in range(5)]
+  assert Image.open(tmp_path / files[0]).size == (48, 48)
+  assert (tmp_path / "grid.png").exists()
+
+
+def test_encode_then_decode_is_reconstruct(trained, tiles, tmp_path):
+  npz = tmp_path / "latents.npz"
+  run = f"--workdir={trained}"
+  assert main(["encode", run, f"--input={tiles}", f"--out={npz}"]) == 0
+  with np.load(npz) as file:
+    assert file["latents"].shape == (3, 16)
+    assert file["names"].tolist() == ["a/0.png", "a/1.png", "b/2.png"]
+    assert file["labels"].tolist() == [0, 0, 1]
+    assert file["label_names"].tolist() == ["a", "b"]
+  one, two = tmp_path / "one", tmp_path / "two"
+  assert main(["decode", run, f"--latents={npz}", f"--out={one}"]) == 0
+  assert main(["reconstruct", run, f"--input={tiles}", f"--out={two}"]) == 0
+  for name in ("a/0.png", "b/2.png"):
+    a, b = (np.asarray(Image.open(x / name)) for x in (one, two))
+    np.testing.assert_array_equal(a, b)
+  assert (two / "compare.png").exists()
+
+
+def test_interpolate_writes_a_row_each_way(trained, tiles, tmp_path):
+  a, b = tiles / "a/0.png", tiles / "b/2.png"
+  command = ["interpolate", f"--workdir={trained}", f"--a={a}", f"--b={b}"]
+  assert main([*command, "--steps=4", f"--out={tmp_path}"]) == 0
+  assert len(list(tmp_path.glob("linear_*.png"))) == 4
+  assert len(list(tmp_path.glob("spherical_*.png"))) == 4
+
+
+def test_evaluate_agrees_with_its_files(trained, tmp_path, capsys):
+  assert main(["evaluate", f"--workdir={trained}", f"--out={tmp_path}"]) == 0
+  table = capsys.readouterr().out
+  found = json.loads((tmp_path / "metrics.json").read_text())
+  rows = list(csv.DictReader((tmp_path / "per_image.csv").open()))
+  assert len(rows) == found["images"] == 192
+  for name in ("autoencoder", "pca", "mean image"):
+    for metric in ("psnr", "ssim", "mse", "l1"):
+      mean = np.mean([float(row[f"{name} {metric}"]) for row in rows])
+      assert mean == pytest.approx(found["metrics"][name][metric], rel=1e-4)
+    assert f"{found['metrics'][name]['psnr']:.2f}" in table
+  psnr = {k: v["psnr"] for k, v in found["metrics"].items()}
+  assert psnr["pca"] > psnr["mean image"] + 1
+
+
+def test_evaluate_takes_a_folder(trained, tiles, tmp_path):
+  command = ["evaluate", f"--workdir={trained}", f"--input={tiles}"]
+  assert main([*command, f"--out={tmp_path}"]) == 0
+  assert json.loads((tmp_path / "metrics.json").read_text())["images"] == 3
+
+
+def test_wrong_input_is_named(trained, tmp_path, capsys):
+  (tmp_path / "empty").mkdir()
+  (tmp_path / "text.npz").write_text("no")
+  (tmp_path / "bad").mkdir()
+  (tmp_path / "bad" / "broken.png").write_bytes(b"\x89PNG\r\n\x1a\n123")
+  small = Image.fromarray(np.zeros((8, 8), np.uint8))
+  (tmp_path / "tiny").mkdir()
+  small.save(tmp_path / "tiny" / "dot.png")
+  run, out = f"--workdir={trained}", f"--out={tmp_path / 'out'}"
+  for line, names in (
+    (["encode", run, out, f"--input={tmp_path / 'empty'}"], "empty"),
+    (["encode", run, out, f"--input={tmp_path / 'gone'}"], "gone"),
+    (["encode", run, out, f"--input={tmp_path / 'bad'}"], "broken.png"),
+    (["encode", run, out, f"--input={tmp_path / 'tiny'}"], "dot.png"),
+    (["decode", run, out, f"--latents={tmp_path / 'text.npz'}"], "text.npz"),
+    (["sample", run, out, "--checkpoint=77"], "77"),
+    (["sample", run, out, "--num=0"], "0 images"),
+  ):
+    assert main(line) == 2, line
+    error = capsys.readouterr().err
+    assert names in error and len(error.splitlines()) <= 3, error
+
+
+def test_benchmark_reports_what_it_promises(tmp_path):
+  path = tmp_path / "speed.json"
+  config = "--config=configs/textures_patch_ae.py:smoke"
+  assert main(["benchmark", config, "--repeats=1", f"--json={path}"]) == 0
+  found = json.loads(path.read_text())
+  for name in (
+    "train_images_per_second",
+    "step_seconds",
+    "compile_seconds",
+    "data_images_per_second",
+    "encode_images_per_second",
+    "decode_images_per_second",
+    "sample_images_per_second",
+    "parameters",
+    "step_gflop",
+    "share_of_matrix_product",
+    "step_peak_mib",
+  ):
+    assert found[name] > 0
+  run = jaxgen.load
+  assert callable(run)

@@ -1,0 +1,106 @@
+import numpy as np
+import pytest
+
+import jaxgen
+from jaxgen.errors import UserError
+
+
+@pytest.fixture(scope="module")
+def run(trained):
+  return jaxgen.load(trained)
+
+
+def images(n, seed=0):
+  return np.random.default_rng(seed).integers(0, 255, (n, 32, 32, 1), np.uint8)
+
+
+def test_the_door_takes_and_gives_uint8(run):
+  x = images(5)
+  latents = run.encode(x)
+  assert latents.shape == (5, 16) and latents.dtype == np.float32
+  y = run.decode(latents)
+  assert y.shape == x.shape and y.dtype == np.uint8
+  np.testing.assert_array_equal(run.reconstruct(x), y)
+  assert run.step == 30 and run.config.model.latent_dim == 16
+
+
+def test_an_image_does_not_depend_on_its_batch(run):
+  """Sums of other lengths may differ in the last bit, so levels by one."""
+  x = images(11)
+  whole = run.encode(x, batch=64)
+  np.testing.assert_allclose(run.encode(x, batch=8), whole, atol=1e-5)
+  np.testing.assert_allclose(run.encode(x[3:4]), whole[3:4], atol=1e-5)
+
+
+@pytest.mark.parametrize(
+  "method", ["gaussian", "gmm", "interpolate", "perturb"]
+)
+def test_sample_i_is_a_function_of_the_seed_and_i(run, method):
+  whole = run.sample(20, seed=1, method=method).astype(int)
+  few = run.sample(9, seed=1, method=method, batch=8).astype(int)
+  assert np.abs(whole[:9] - few).max() <= 1
+  assert np.mean(whole[:9] != few) < 0.01
+  other = run.sample(20, seed=2, method=method).astype(int)
+  assert np.mean(whole != other) > 0.5
+  assert len(np.unique(whole.reshape(20, -1), axis=0)) == 20
+
+
+def test_samples_have_the_statistics_of_decoded_training_latents(run):
+  bank = run.decode(run.bank).astype(float)
+  drawn = run.sample(256).astype(float)
+  assert abs(bank.mean() - drawn.mean()) < 0.25 * bank.std()
+  assert 0.7 < drawn.std() / bank.std() < 1.3
+
+
+def test_one_program_serves_all_requests_of_a_shape(run):
+  run.sample(3)
+  compiled = run._sample._cache_size()
+  run.sample(40, seed=5)
+  run.sample(64, seed=6)
+  assert run._sample._cache_size() == compiled
+
+
+def test_interpolation_runs_from_one_reconstruction_to_the_other(run):
+  a, b = images(2)
+  ends = run.reconstruct(np.stack([a, b])).astype(int)
+  for how in ("linear", "spherical"):
+    row = run.interpolate(a, b, 5, how=how).astype(int)
+    assert row.shape == (5, 32, 32, 1)
+    assert np.abs(row[[0, -1]] - ends).max() <= 1
+  same = run.interpolate(a, a, 3).astype(int)
+  assert np.abs(same - ends[0]).max() <= 1
+
+
+def test_analogy_is_latent_arithmetic(run):
+  a, b, c = images(2, 1), images(2, 2), images(2, 3)
+  got = run.analogy(a, b, c)
+  latents = run.encode(a) - run.encode(b) + run.encode(c)
+  np.testing.assert_array_equal(got, run.decode(latents))
+  same = run.analogy(a, a, c).astype(int)
+  assert np.abs(same - run.reconstruct(c)).max() <= 1
+
+
+def test_what_does_not_fit_is_refused_at_the_door(run):
+  for bad in (
+    images(2)[..., 0],
+    images(2)[:, :16],
+    np.zeros((2, 32, 32, 3), np.uint8),
+    np.zeros((0, 32, 32, 1), np.uint8),
+    np.zeros((2, 32, 32, 1), np.float64),
+    np.full((2, 32, 32, 1), 255, np.float32),
+    np.full((2, 32, 32, 1), np.nan, np.float32),
+  ):
+    with pytest.raises(UserError):
+      run.encode(bad)
+  with pytest.raises(UserError, match="16"):
+    run.decode(np.zeros((2, 15)))
+  with pytest.raises(UserError, match="magic"):
+    run.sample(4, method="magic")
+
+
+def test_checkpoints_are_chosen_by_name(trained):
+  steps = sorted(int(p.name) for p in (trained / "checkpoints").glob("[0-9]*"))
+  assert jaxgen.load(trained, "latest").step == steps[-1]
+  assert jaxgen.load(trained, steps[0]).step == steps[0]
+  with pytest.raises(UserError, match="no checkpoint '7'"):
+    jaxgen.load(trained, "7")
