@@ -37,7 +37,8 @@ def run(args: argparse.Namespace, rest: list[str]) -> None:
   if args.input:
     names, images = common.read_images(model, args)
   else:
-    names, images = evaluate.held_out(model, args.num)
+    images = model.images("validation", args.num)
+    names = [f"validation_{i:05}" for i in range(len(images))]
   scores = evaluate.evaluate(model, images)
   out = args.out or args.workdir / "evaluation"
   facts = {

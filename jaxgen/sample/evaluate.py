@@ -22,13 +22,6 @@ FIT_TILES = 8192
 Scores = dict[str, np.ndarray]  # metric -> (n,)
 
 
-def held_out(run: LoadedRun, num: int) -> tuple[list[str], np.ndarray]:
-  """Names and images of at most `num` validation tiles, spread evenly."""
-  source = run.plan.source("validation", -1)
-  tiles = pipeline.stack(pipeline.fixed_tiles(source, num))["image"]
-  return [f"validation_{i:05}" for i in range(len(tiles))], tiles
-
-
 def training_tiles(run: LoadedRun) -> np.ndarray:
   """Float32 training tiles in [-1, 1], drawn as training draws them."""
   size = math.prod(run.image_shape) * 4

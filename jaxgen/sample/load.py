@@ -18,6 +18,8 @@ import numpy as np
 
 from jaxgen import priors, rng
 from jaxgen.config import read_config
+from jaxgen.data import pipeline
+from jaxgen.data.source import Split
 from jaxgen.errors import UserError
 from jaxgen.tasks import Task
 from jaxgen.tasks.images import normalize, to_uint8
@@ -198,6 +200,12 @@ class LoadedRun:
   def analogy(self, a: np.ndarray, b: np.ndarray, c: np.ndarray) -> np.ndarray:
     """`a - b + c` in latent space, uint8 `(n, h, w, c)` each and out."""
     return self.decode(self.encode(a) - self.encode(b) + self.encode(c))
+
+  def images(self, split: Split = "validation", num: int = 16) -> np.ndarray:
+    """At most `num` tiles `(n, h, w, c)` of the run's data, always the same
+    ones, spread evenly over the split; of the source's own type."""
+    tiles = pipeline.fixed_tiles(self.plan.source(split, -1), num)
+    return pipeline.stack(tiles)["image"]
 
   @functools.cached_property
   def bank(self) -> np.ndarray:
