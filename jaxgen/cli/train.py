@@ -10,10 +10,15 @@ Ctrl-C save a checkpoint first; the same command then goes on from it.
 from __future__ import annotations
 
 import argparse
+import atexit
 import os
 import pathlib
+import sys
 
 from jaxgen.errors import UserError
+
+LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
+HEARTBEAT = 30  # seconds of silence after which a process is taken for dead
 
 
 def add_flags(parser: argparse.ArgumentParser) -> None:
@@ -56,7 +61,11 @@ def run(args: argparse.Namespace, rest: list[str]) -> int:
   _join(args)
   from jaxgen.train.loop import train
 
-  train(config, args.workdir, allow_config_change=args.allow_config_change)
+  try:
+    train(config, args.workdir, allow_config_change=args.allow_config_change)
+  except BaseException as error:
+    _do_not_wait(error)
+    raise
   return 0
 
 
@@ -69,10 +78,41 @@ def _join(args: argparse.Namespace) -> None:
     raise UserError(
       "--coordinator, --num_processes and --process_id go together."
     )
+  if args.coordinator and not args.coordinator.rpartition(":")[2].isdigit():
+    raise UserError(f"--coordinator={args.coordinator}: HOST:PORT is needed.")
   import jax
 
-  jax.distributed.initialize(
-    coordinator_address=args.coordinator,
-    num_processes=args.num_processes,
-    process_id=args.process_id,
-  )
+  host = (args.coordinator or "").rpartition(":")[0]
+  try:
+    jax.distributed.initialize(
+      coordinator_address=args.coordinator,
+      num_processes=args.num_processes,
+      process_id=args.process_id,
+      cluster_detection_method="deactivate" if host else None,
+      # by default the coordinator listens on every network there is
+      coordinator_bind_address=args.coordinator if host in LOOPBACK else None,
+      heartbeat_timeout_seconds=HEARTBEAT,
+    )
+  except ValueError as e:
+    raise UserError(
+      f"this process cannot join the others: {e}\n"
+      "Give --distributed in a SLURM, Open MPI or TPU job; elsewhere "
+      "--coordinator=HOST:PORT, --num_processes and --process_id."
+    ) from e
+
+
+def _do_not_wait(error: BaseException) -> None:
+  """Let a process that fails end at once.
+
+  At its end it would wait for the others to come there; they wait for it in
+  the middle of the training. Its death is noticed, and ends them too.
+  """
+  import jax
+
+  def end() -> None:
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(2 if isinstance(error, (UserError, SystemExit)) else 1)
+
+  if jax.process_count() > 1:
+    atexit.register(end)

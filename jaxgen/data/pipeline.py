@@ -2,8 +2,9 @@
 
 Batch k is a pure function of (seed, k): the place in the data is one number,
 and nothing else has to be stored to go on where a run stopped. Shuffling, crops
-and augmentation come before the slicing into processes, so that the union of
-the processes' batches is the same for any number of them.
+and augmentation come before the slicing into processes, and a process has a
+run of each batch, so that the processes' shares in their order make the same
+batch for any number of them.
 """
 
 from __future__ import annotations
@@ -85,8 +86,8 @@ def batches(
   seed = derive_seed("batches", options.seed, stream)
   tiles = grain.MapDataset.range(len(source)).seed(seed).shuffle().repeat()
   tiles = tiles.random_map(Read(source, options.flips, options.turns, keep))
-  tiles = tiles[start * batch_size + process :: processes]
   tiles = tiles.batch(batch_size // processes, drop_remainder=True)
+  tiles = tiles[start * processes + process :: processes]
   reading = grain.ReadOptions(
     num_threads=options.threads, prefetch_buffer_size=max(options.threads, 1)
   )

@@ -17,7 +17,7 @@ from typing import Any, Literal
 import flax.linen as nn
 import jax.numpy as jnp
 
-from jaxgen.models.layers import Blocks, patchify, unpatchify
+from jaxgen.models.layers import Blocks, Dense, patchify, unpatchify
 from jaxgen.typing import Array
 
 
@@ -65,8 +65,8 @@ class PatchAutoencoder(nn.Module):
       self.latent_out = self._dense(self.latent_dim)
       self.latent_in = self._dense(rows * cols * features)
 
-  def _dense(self, features: int) -> nn.Dense:
-    return nn.Dense(features, dtype=self.dtype)
+  def _dense(self, features: int) -> Dense:
+    return Dense(features, dtype=self.dtype)
 
   def encode(self, images: Array, train: bool = False) -> Array:
     """Images float32 in [-1, 1] to float32 latents."""

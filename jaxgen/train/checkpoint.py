@@ -12,11 +12,11 @@ import pathlib
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
-import jax
 from orbax.checkpoint import v1 as ocp
 
 from jaxgen.errors import RunError, UserError
 from jaxgen.train import manifest
+from jaxgen.train.processes import failure, is_first, shared
 from jaxgen.train.state import TrainState
 
 _KEEP = ocp.training.preservation_policies
@@ -100,7 +100,7 @@ class Checkpoints:
   def _finish(self, step: int, response: Any) -> None:
     try:
       response.result()
-      if jax.process_index() == 0:
+      if is_first():
         manifest.write(self.folder / str(step), self._manifest(step))
         self._drop_stale_manifests()
     except Exception as e:
@@ -130,14 +130,22 @@ class Checkpoints:
 
     Raises:
       UserError: there are checkpoints, and none of them can be read.
+      RunError: the processes see different ones.
     """
     steps = self.steps
+    newest = shared(steps[-1] if steps else -1)
+    if len(set(newest)) > 1:
+      raise RunError(
+        f"{self.folder}: the newest checkpoint is another one for each process "
+        f"({newest}).\nIs the file system behind? Start again in a minute."
+      )
     for step in reversed(steps):
-      try:
-        return self._read(step, abstract)
-      except Exception as e:
-        say(f"checkpoint {step} is damaged ({_first_line(e)}); set aside.")
-        self._set_aside(step)
+      found, reason = self._try(step, abstract)
+      if found is not None:
+        return found
+      if is_first():
+        say(f"checkpoint {step} is damaged ({reason}); set aside.")
+      self._set_aside(step)
     if steps:
       raise UserError(
         f"{self.folder}: no checkpoint could be read (tried {steps}).\n"
@@ -145,8 +153,17 @@ class Checkpoints:
       )
     return None
 
+  def _try(
+    self, step: int, abstract: TrainState
+  ) -> tuple[tuple[TrainState, dict] | None, str]:
+    """One checkpoint, or why it cannot be read by all processes."""
+    found = []
+    reason = failure(lambda: is_first() and self.verify(step)) or failure(
+      lambda: found.append(self._read(step, abstract))
+    )
+    return (None, reason) if reason else (found[0], "")
+
   def _read(self, step: int, abstract: TrainState) -> tuple[TrainState, dict]:
-    self.verify(step)
     meta = self.metadata(step)
     tree = self._orbax.load_checkpointables(step, _as_dict(abstract))
     return TrainState(**tree["state"], ema=tree["ema"]), meta
@@ -170,10 +187,11 @@ class Checkpoints:
     return self._orbax.load_checkpointables(step, {"ema": abstract})["ema"]
 
   def _set_aside(self, step: int) -> None:
-    if jax.process_index() == 0:
+    if is_first():
       target = self.folder.parent / f"damaged-{step}"
       (self.folder / str(step)).rename(target)
       self._manifest(step).unlink(missing_ok=True)
+    shared(step)  # the others look again when it is done
     self._orbax.reload()
 
   def close(self) -> None:

@@ -35,10 +35,11 @@ class HeldOut:
     self, task: Task, source: Source, layout: Layout, *, num: int, batch: int
   ):
     tiles = pipeline.stack(pipeline.fixed_tiles(source, num))
-    index, count = jax.process_index(), jax.process_count()
+    share = batch // jax.process_count()
+    own = slice(jax.process_index() * share, (jax.process_index() + 1) * share)
     self.num = len(tiles["image"])
     self._batches = [
-      layout.put(jax.tree.map(lambda x: x[index::count], part))
+      layout.put(jax.tree.map(lambda x: x[own], part))
       for part in padded(tiles, batch)
     ]
     self._sums = _summing(task)

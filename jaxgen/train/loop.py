@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 import pathlib
+from collections.abc import Sequence
 
 import jax
 import numpy as np
@@ -21,9 +22,19 @@ from jaxgen.train.workdir import claim
 
 
 def train(
-  config, workdir: pathlib.Path, *, allow_config_change: bool = False
+  config,
+  workdir: pathlib.Path,
+  *,
+  allow_config_change: bool = False,
+  devices: Sequence[jax.Device] | None = None,
 ) -> bool:
   """Train a config in a workdir, or go on where a checkpoint there left it.
+
+  Args:
+    config: what to train.
+    workdir: the run's folder; several processes must share it.
+    allow_config_change: resume although the config or the data changed.
+    devices: to train on, by default all of all processes.
 
   Returns:
     Whether the run is finished; False where it was asked to stop.
@@ -36,7 +47,7 @@ def train(
   with (
     claim(workdir, config, allow_change=allow),
     watching() as stop,
-    open_run(config, workdir, allow_data_change=allow) as run,
+    open_run(config, workdir, allow_data_change=allow, devices=devices) as run,
   ):
     state = run.state
     for index, end in enumerate(run.plan.ends):
@@ -130,9 +141,10 @@ def _stop(
   run: Run, state: TrainState, index: int, step: int, stop: Stop
 ) -> None:
   """Save where the run is and say how to go on."""
+  run.checkpoints.wait()
   if step not in run.checkpoints.steps:
     run.save(state, index, None)
-  run.checkpoints.wait()
+    run.checkpoints.wait()
   name = stop.signal.name if stop.signal else "a preemption notice"
   run.terminal.say(
     f"stopped by {name}: step {step} is saved; the same command goes on."

@@ -6,7 +6,7 @@ import contextlib
 import dataclasses
 import itertools
 import pathlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Literal
 
 import jax
@@ -24,6 +24,7 @@ from jaxgen.train.bank import Bank, bank_path, write_bank
 from jaxgen.train.checkpoint import Checkpoints
 from jaxgen.train.heldout import HeldOut
 from jaxgen.train.logging import MetricLog, Terminal, grid, write_png
+from jaxgen.train.processes import is_first, shared, together
 from jaxgen.train.sharding import Layout, make_mesh
 from jaxgen.train.state import TrainState, create, make_step
 from jaxgen.typing import Batch, Metrics
@@ -67,6 +68,12 @@ class Plan:
     """Images seen at the end of each stage: whole batches."""
     whole = [-(-s.images // s.batch_size) * s.batch_size for s in self.stages]
     return list(itertools.accumulate(whole))
+
+  def check(self) -> None:
+    """Raise a UserError where batches do not divide, or data are not there."""
+    for stage in self.stages:
+      self.layout.check(stage.batch_size, stage.accumulate)
+    self.source("train", 0), self.source("validation", 0)
 
   def task(self, stage: int) -> Task:
     """The task at a stage's resolution."""
@@ -131,13 +138,17 @@ class Plan:
     return create_(rng.stream(self.config.seed, "parameters"))
 
 
-def make_plan(config) -> Plan:
+def make_plan(config, devices: Sequence[jax.Device] | None = None) -> Plan:
   """Check a config as a whole.
+
+  Args:
+    config: of the run.
+    devices: to run on, by default all there are.
 
   Raises:
     UserError: what does not fit together.
   """
-  layout = Layout(mesh=make_mesh(), fsdp=config.train.fsdp)
+  layout = Layout(mesh=make_mesh(devices), fsdp=config.train.fsdp)
   plan = Plan(
     config=config,
     stages=tasks.stages(config),
@@ -181,7 +192,7 @@ class Run:
   def write_bank(self, state: TrainState) -> None:
     """Encode the bank with the averaged weights and keep it in the workdir."""
     path = bank_path(self.workdir, int(state.step))
-    if not path.exists():
+    if not shared(path.exists())[0]:
       latents = self.plan.bank(len(self.plan.stages) - 1).latents(state.ema)
       if self.metrics is not None:
         write_bank(path, latents)
@@ -189,20 +200,22 @@ class Run:
 
 @contextlib.contextmanager
 def open_run(
-  config, workdir: pathlib.Path, *, allow_data_change: bool
+  config,
+  workdir: pathlib.Path,
+  *,
+  allow_data_change: bool,
+  devices: Sequence[jax.Device] | None = None,
 ) -> Iterator[Run]:
   """Open a workdir and restore its newest checkpoint, or start afresh."""
-  plan = make_plan(config)
-  for stage in plan.stages:
-    plan.layout.check(stage.batch_size, stage.accumulate)
-  plan.source("train", 0), plan.source("validation", 0)  # bad data: at once
+  plan = make_plan(config, devices)
+  together(plan.check)
   metric = plan.task(0).metric
   checkpoints = Checkpoints(
     workdir, metric=metric, max_to_keep=plan.train.max_to_keep
   )
   with contextlib.closing(checkpoints):
     state, seen = _restore(plan, checkpoints, allow_data_change)
-    first = jax.process_index() == 0
+    first = is_first()
     start = int(state.step)
     log = MetricLog(workdir, step=start) if first else None
     terminal = Terminal(
@@ -236,7 +249,7 @@ def _restore(
       "trained on.\nPut them back, or go on with --allow_config_change."
     )
   images = int(state.images)
-  if jax.process_index() == 0:
+  if is_first():
     print(f"resuming at step {int(state.step)} ({images:,} images).")
   return state, images
 

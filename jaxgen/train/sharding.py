@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Sequence
 from typing import Any
 
 import jax
-import numpy as np
 from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
 
 from jaxgen.errors import UserError
@@ -14,10 +14,11 @@ from jaxgen.errors import UserError
 SMALL = 2**12  # leaves with fewer numbers are replicated, not split
 
 
-def make_mesh() -> Mesh:
-  """All devices of all processes on one axis."""
+def make_mesh(devices: Sequence[jax.Device] | None = None) -> Mesh:
+  """All devices of all processes, or the given ones, on one axis."""
+  size = jax.device_count() if devices is None else len(devices)
   return jax.make_mesh(
-    (jax.device_count(),), ("data",), axis_types=(AxisType.Auto,)
+    (size,), ("data",), axis_types=(AxisType.Auto,), devices=devices
   )
 
 
@@ -65,8 +66,3 @@ class Layout:
         f"stages: a microbatch of {micro} images does not divide over {n} "
         f"devices; make stages.batch_size a multiple of {n * accumulate}."
       )
-
-
-def fetch(tree: Any) -> Any:
-  """Replicated arrays as NumPy arrays, on every process."""
-  return jax.tree.map(np.asarray, tree)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import signal
 from collections.abc import Iterator
 
@@ -20,6 +21,8 @@ class Stop:
     if self.signal is not None:  # asked twice: stop at once
       raise KeyboardInterrupt
     self.signal = signal.Signals(number)
+    if jax.process_count() > 1:
+      os.kill(os.getpid(), signal.SIGTERM)
 
   def requested(self, step: int) -> bool:
     """Whether to stop before `step`; all processes get the same answer.
@@ -33,9 +36,14 @@ class Stop:
 
 @contextlib.contextmanager
 def watching() -> Iterator[Stop]:
-  """Catch SIGTERM and SIGINT while the block runs."""
+  """Catch SIGTERM and SIGINT while the block runs.
+
+  Of several processes SIGTERM is jax.distributed's; SIGINT is made into one.
+  """
   stop = Stop()
-  numbers = [] if jax.process_count() > 1 else [signal.SIGTERM, signal.SIGINT]
+  numbers = [signal.SIGINT]
+  if jax.process_count() == 1:
+    numbers.append(signal.SIGTERM)
   before = [signal.signal(n, stop._handle) for n in numbers]
   try:
     yield stop

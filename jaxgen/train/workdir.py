@@ -6,11 +6,13 @@ import contextlib
 import fcntl
 import pathlib
 from collections.abc import Iterator
+from typing import IO
 
 import jax
 
 from jaxgen.config import differences, read_config, save_config
 from jaxgen.errors import UserError
+from jaxgen.train.processes import is_first, together
 
 
 @contextlib.contextmanager
@@ -22,12 +24,24 @@ def claim(
   Of several processes the first one does it for all.
 
   Raises:
-    UserError: it cannot be written, another process trains in it, or it holds
-      a run with another config and no change is allowed.
+    UserError: it cannot be written or is not shared by all processes, another
+      run trains in it, or it holds one with another config and no change is
+      allowed.
   """
-  if jax.process_index() > 0:
+  with contextlib.ExitStack() as held:
+
+    def take() -> None:
+      if is_first():
+        held.enter_context(_lock(workdir))
+        _settle(config, workdir, allow_change)
+
+    together(take)
+    together(lambda: _check_shared(workdir))
     yield
-    return
+
+
+def _lock(workdir: pathlib.Path) -> IO[str]:
+  """The lock, as a file that holds it until it is closed."""
   try:
     workdir.mkdir(parents=True, exist_ok=True)
     lock = (workdir / ".lock").open("w")
@@ -35,15 +49,23 @@ def claim(
     raise UserError(
       f"--workdir={workdir} cannot be written ({e.strerror}); choose another."
     ) from e
-  with lock:
-    try:
-      fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError as e:
-      raise UserError(
-        f"--workdir={workdir} is in use by another training process."
-      ) from e
-    _settle(config, workdir, allow_change)
-    yield
+  try:
+    fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+  except OSError as e:
+    lock.close()
+    raise UserError(
+      f"--workdir={workdir} is in use by another training process."
+    ) from e
+  return lock
+
+
+def _check_shared(workdir: pathlib.Path) -> None:
+  """The first process has just written the config: can this one see it?"""
+  if not (workdir / "config.json").is_file():
+    raise UserError(
+      f"--workdir={workdir.resolve()} is another folder on process "
+      f"{jax.process_index()}; it must be on a file system that all share."
+    )
 
 
 def _settle(config, workdir: pathlib.Path, allow_change: bool) -> None:
