@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import math
 import pathlib
-from collections.abc import Sequence
 
 import jax
 import numpy as np
 
 from jaxgen.errors import RunError
 from jaxgen.train.setup import Run, Setup, open_run, set_up
+from jaxgen.train.sharding import Devices
 from jaxgen.train.state import TrainState
 from jaxgen.train.stop import Stop, watching
 from jaxgen.train.workdir import claim
@@ -26,7 +26,7 @@ def train(
   workdir: pathlib.Path,
   *,
   allow_config_change: bool = False,
-  devices: Sequence[jax.Device] | None = None,
+  devices: Devices = None,
 ) -> bool:
   """Train a config in a workdir, or go on where a checkpoint there left it.
 

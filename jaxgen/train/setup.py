@@ -6,7 +6,7 @@ import contextlib
 import dataclasses
 import itertools
 import pathlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from typing import Any, Literal
 
 import jax
@@ -25,7 +25,7 @@ from jaxgen.train.checkpoint import Checkpoints
 from jaxgen.train.heldout import HeldOut
 from jaxgen.train.logging import MetricLog, Terminal, grid, write_png
 from jaxgen.train.processes import is_first, shared, together
-from jaxgen.train.sharding import Layout, make_mesh
+from jaxgen.train.sharding import Devices, Layout, make_mesh
 from jaxgen.train.state import TrainState, create, make_step
 from jaxgen.typing import Batch, Metrics
 
@@ -138,7 +138,7 @@ class Plan:
     return create_(rng.stream(self.config.seed, "parameters"))
 
 
-def make_plan(config, devices: Sequence[jax.Device] | None = None) -> Plan:
+def make_plan(config, devices: Devices = None) -> Plan:
   """Check a config as a whole.
 
   Args:
@@ -204,7 +204,7 @@ def open_run(
   workdir: pathlib.Path,
   *,
   allow_data_change: bool,
-  devices: Sequence[jax.Device] | None = None,
+  devices: Devices = None,
 ) -> Iterator[Run]:
   """Open a workdir and restore its newest checkpoint, or start afresh."""
   plan = make_plan(config, devices)

@@ -11,10 +11,11 @@ from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
 
 from jaxgen.errors import UserError
 
+Devices = Sequence[Any] | None  # of jax.Device; None: all there are
 SMALL = 2**12  # leaves with fewer numbers are replicated, not split
 
 
-def make_mesh(devices: Sequence[jax.Device] | None = None) -> Mesh:
+def make_mesh(devices: Devices = None) -> Mesh:
   """All devices of all processes, or the given ones, on one axis."""
   size = jax.device_count() if devices is None else len(devices)
   return jax.make_mesh(

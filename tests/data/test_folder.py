@@ -128,7 +128,7 @@ def test_cached_photographs_are_decoded_once(photos, monkeypatch):
   source = folder(options(photos, cache_mb=63), "train", 16)
   tiles(source)
   monkeypatch.setattr("jaxgen.data.images.read_pixels", None)
-  tiles(source)
+  assert tiles(source)  # a file that is read again would be an error
 
 
 def test_whole_images_are_their_middle_squares(photos):
