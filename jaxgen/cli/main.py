@@ -6,6 +6,7 @@ import argparse
 import os
 import pathlib
 import sys
+import warnings
 from types import ModuleType
 
 import jaxgen
@@ -66,6 +67,14 @@ def _cache_compilations() -> None:
   os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0.2")
 
 
+def _quiet() -> None:
+  """What Orbax says of a damaged checkpoint or a full disk, we say shorter."""
+  from absl import logging
+
+  logging.set_verbosity(logging.FATAL)
+  warnings.filterwarnings("ignore", "coroutine .* was never awaited")
+
+
 def _dispatch(argv: list[str]) -> int:
   if not argv or argv[0] in ("-h", "--help"):
     print(_overview())
@@ -82,6 +91,7 @@ def _dispatch(argv: list[str]) -> int:
   if rest and not hasattr(args, "config"):
     parser.error(f"there is no flag {rest[0]}")
   _cache_compilations()
+  _quiet()
   return module.run(args, rest) or 0
 
 
@@ -95,6 +105,9 @@ def main(argv: list[str] | None = None) -> int:
   except RunError as e:
     print(f"error: {e}", file=sys.stderr)
     return 1
+  except KeyboardInterrupt:
+    print("error: interrupted.", file=sys.stderr)
+    return 130
   except BrokenPipeError:  # the reader of a pipe has gone
     return 1
   except OSError as e:

@@ -26,6 +26,7 @@ from jaxgen.tasks.images import normalize, to_uint8
 from jaxgen.train.bank import bank_path, encode_all, write_bank
 from jaxgen.train.checkpoint import Checkpoints
 from jaxgen.train.setup import Plan, make_plan
+from jaxgen.train.sharding import Devices
 from jaxgen.typing import Array, Params
 
 BATCH = 64  # images a call of the compiled programs, unless asked otherwise
@@ -35,7 +36,7 @@ BATCH = 64  # images a call of the compiled programs, unless asked otherwise
 class LoadedRun:
   """A run's averaged weights and what can be done with them.
 
-  Every program is compiled once for each batch size, runs on all local devices,
+  Every program is compiled once for each batch size, runs on all its devices,
   and fills up the last batch instead of being compiled anew.
 
   Attributes:
@@ -244,20 +245,24 @@ class LoadedRun:
 
 
 def load(
-  workdir: str | pathlib.Path, checkpoint: str | int = "best"
+  workdir: str | pathlib.Path,
+  checkpoint: str | int = "best",
+  *,
+  devices: Devices = None,
 ) -> LoadedRun:
   """Load a run for encoding, decoding and sampling.
 
   Args:
     workdir: of the training.
     checkpoint: `best` by the held-out metric, `latest`, or a step.
+    devices: to run on, by default all there are.
 
   Raises:
     UserError: there is no run, no such checkpoint, or it is damaged.
   """
   workdir = pathlib.Path(workdir)
   config = read_config(workdir / "config.json")
-  plan = make_plan(config)
+  plan = make_plan(config, devices)
   if not (workdir / "checkpoints").is_dir():
     raise UserError(f"{workdir} holds no checkpoint yet.")
   store = Checkpoints(workdir, metric=plan.task(-1).metric, read_only=True)

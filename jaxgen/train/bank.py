@@ -38,8 +38,8 @@ class Bank:
     )
 
   def latents(self, params: Params, num: int = 0) -> np.ndarray:
-    """Latents `(num, ...)` of the first `num` tiles, by default of all."""
-    num = num or self._num
+    """Latents `(n, ...)` of at most the first `num` tiles, by default all."""
+    num = min(num or self._num, self._num)
     share = self._batch // jax.process_count()
     batches = pipeline.batches(
       self._source,

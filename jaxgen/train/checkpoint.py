@@ -8,15 +8,18 @@ stages. The newest few are kept, and the best by the held-out metric.
 from __future__ import annotations
 
 import dataclasses
+import json
+import math
 import pathlib
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
+import jax
 from orbax.checkpoint import v1 as ocp
 
 from jaxgen.errors import RunError, UserError
 from jaxgen.train import manifest
-from jaxgen.train.processes import failure, is_first, shared
+from jaxgen.train.processes import failure, is_first, shared, together
 from jaxgen.train.state import TrainState
 
 _KEEP = ocp.training.preservation_policies
@@ -28,6 +31,13 @@ def _as_dict(state: TrainState) -> dict[str, Any]:
   tree = {f.name: getattr(state, f.name) for f in fields}
   ema = tree.pop("ema")
   return {"state": tree, "ema": ema}
+
+
+def _shapes(tree: Any) -> dict[str, tuple[int, ...]]:
+  """`{"state/params/...": shape}`; Orbax's metadata have the same names."""
+  leaves = jax.tree_util.tree_leaves_with_path(tree)
+  name = lambda path: jax.tree_util.keystr(path, simple=True, separator="/")  # noqa: E731
+  return {name(path): tuple(leaf.shape) for path, leaf in leaves}
 
 
 class Checkpoints:
@@ -49,11 +59,16 @@ class Checkpoints:
       metric: held-out metric, higher is better, that tells the best.
       max_to_keep: how many of the newest are kept.
       read_only: touch nothing: a training may be writing there.
+
+    Raises:
+      UserError: the folder cannot be written.
     """
     self.folder = workdir.resolve() / "checkpoints"
     self.metric = metric
+    if not read_only:
+      self._prepare()
     best = _KEEP.BestN(
-      get_metric_fn=lambda m: m[metric],
+      get_metric_fn=self._score,
       n=1,
       keep_checkpoints_without_metrics=False,
     )
@@ -64,9 +79,24 @@ class Checkpoints:
         [_KEEP.LatestN(max_to_keep), best]
       ),
       cleanup_tmp_directories=not read_only,
+      lightweight_initialize=bool(_unreadable_scores(self.folder)),
     )
     self._thread = ThreadPoolExecutor(1, thread_name_prefix="checkpoint")
     self._pending: Future | None = None
+
+  def _prepare(self) -> None:
+    """Create the folder; set aside what would keep Orbax from opening it."""
+    try:
+      self.folder.mkdir(parents=True, exist_ok=True)
+    except OSError as e:
+      raise UserError(f"{self.folder} cannot be written ({e.strerror}).") from e
+    if is_first():
+      for step in _unreadable_scores(self.folder):
+        self._set_aside(step, "its scores cannot be read")
+    shared(0)  # the others look when it is done
+
+  def _score(self, metrics: dict[str, float]) -> float:
+    return metrics.get(self.metric, -math.inf)
 
   @property
   def steps(self) -> list[int]:
@@ -76,7 +106,7 @@ class Checkpoints:
   def best(self) -> int | None:
     """The step with the highest held-out metric."""
     scored = [c for c in self._orbax.checkpoints if c.metrics]
-    key = lambda c: c.metrics[self.metric]  # noqa: E731
+    key = lambda c: self._score(c.metrics)  # noqa: E731
     return max(scored, key=key).step if scored else None
 
   def save(
@@ -89,7 +119,11 @@ class Checkpoints:
     """
     self.wait()
     step = int(state.step)
+    if metrics and not math.isfinite(self._score(metrics)):
+      metrics = None  # what cannot be compared must not be the best
     try:
+      if is_first():  # of an earlier checkpoint with this number
+        self._manifest(step).unlink(missing_ok=True)
       response = self._orbax.save_checkpointables_async(
         step, _as_dict(state), metrics=metrics, custom_metadata=meta, force=True
       )
@@ -120,17 +154,17 @@ class Checkpoints:
     if pending is not None:
       pending.result()
 
-  def restore(
-    self, abstract: TrainState, say: Any = print
-  ) -> tuple[TrainState, dict] | None:
+  def restore(self, abstract: TrainState) -> tuple[TrainState, dict] | None:
     """The newest good checkpoint, placed as `abstract` says, and its metadata.
 
-    Damaged ones are said aloud, set aside as `checkpoints/damaged-N`, and the
-    one before is taken. None where there is no checkpoint at all.
+    Damaged ones are said aloud, set aside as `damaged-N` in the workdir, and
+    the one before is taken. None where there is no checkpoint at all.
 
     Raises:
-      UserError: there are checkpoints, and none of them can be read.
-      RunError: the processes see different ones.
+      UserError: there are checkpoints, and none of them can be read, or the
+        newest good one is of another model or optimizer.
+      RunError: the processes see different ones, or a good one cannot be
+        loaded, say for want of memory.
     """
     steps = self.steps
     newest = shared(steps[-1] if steps else -1)
@@ -144,8 +178,9 @@ class Checkpoints:
       if found is not None:
         return found
       if is_first():
-        say(f"checkpoint {step} is damaged ({reason}); set aside.")
-      self._set_aside(step)
+        self._set_aside(step, reason)
+      shared(step)  # the others look again when it is done
+      self._orbax.reload()
     if steps:
       raise UserError(
         f"{self.folder}: no checkpoint could be read (tried {steps}).\n"
@@ -156,17 +191,49 @@ class Checkpoints:
   def _try(
     self, step: int, abstract: TrainState
   ) -> tuple[tuple[TrainState, dict] | None, str]:
-    """One checkpoint, or why it cannot be read by all processes."""
+    """One checkpoint, or how it is damaged."""
+    reason = failure(lambda: is_first() and self.verify(step))
+    if reason:
+      return None, reason
+    together(lambda: self._check_fit(step, _as_dict(abstract)))
     found = []
-    reason = failure(lambda: is_first() and self.verify(step)) or failure(
-      lambda: found.append(self._read(step, abstract))
-    )
+    reason = failure(lambda: found.append(self._read(step, abstract)))
+    if reason and self._manifest(step).exists():
+      raise RunError(
+        f"checkpoint {step} is intact, yet cannot be loaded: {reason}"
+      )
     return (None, reason) if reason else (found[0], "")
 
   def _read(self, step: int, abstract: TrainState) -> tuple[TrainState, dict]:
     meta = self.metadata(step)
-    tree = self._orbax.load_checkpointables(step, _as_dict(abstract))
+    tree = self._load(step, _as_dict(abstract))
     return TrainState(**tree["state"], ema=tree["ema"]), meta
+
+  def _load(self, step: int, abstract: dict[str, Any]) -> dict[str, Any]:
+    try:
+      return self._orbax.load_checkpointables(step, abstract)
+    except Exception as e:
+      raise ValueError(_first_line(_root(e))) from e
+
+  def _check_fit(self, step: int, abstract: dict[str, Any]) -> None:
+    """Raise a UserError where the arrays are not those that are wanted."""
+    try:
+      found = self._orbax.checkpointables_metadata(step).metadata
+      parts = [_shapes({name: found[name]}) for name in abstract]
+    except Exception:  # it is damaged, as loading it will tell
+      return
+    if not all(parts):  # so it is then
+      return
+    there = {k: v for part in parts for k, v in part.items()}
+    here = _shapes(abstract)
+    for name in sorted(here | there):
+      if here.get(name) != there.get(name):
+        raise UserError(
+          f"checkpoint {step} in {self.folder} does not fit the config: "
+          f"{name} is {there.get(name, 'missing')} there, "
+          f"{here.get(name, 'not wanted')} here.\n"
+          "Use the config it was trained with, or a new workdir."
+        )
 
   def verify(self, step: int) -> None:
     """Raise a ValueError that names the first damaged file, if any."""
@@ -177,22 +244,23 @@ class Checkpoints:
   def metadata(self, step: int) -> dict:
     """What `save` was given as `meta`."""
     meta = self._orbax.checkpointables_metadata(step).custom_metadata
-    if not isinstance(meta, dict):
+    if not isinstance(meta, dict) or not meta:
       raise ValueError("its metadata is missing")
     return meta
 
   def restore_ema(self, step: int, abstract: Any) -> Any:
     """Only the averaged parameters of one checkpoint."""
     self.verify(step)
-    return self._orbax.load_checkpointables(step, {"ema": abstract})["ema"]
+    self._check_fit(step, {"ema": abstract})
+    return self._load(step, {"ema": abstract})["ema"]
 
-  def _set_aside(self, step: int) -> None:
-    if is_first():
-      target = self.folder.parent / f"damaged-{step}"
-      (self.folder / str(step)).rename(target)
-      self._manifest(step).unlink(missing_ok=True)
-    shared(step)  # the others look again when it is done
-    self._orbax.reload()
+  def _set_aside(self, step: int, reason: str) -> None:
+    target = self.folder.parent / f"damaged-{step}"
+    while target.exists():
+      target = target.with_name(f"{target.name}-again")
+    (self.folder / str(step)).rename(target)
+    self._manifest(step).unlink(missing_ok=True)
+    print(f"checkpoint {step} is damaged ({reason}); kept as {target.name}.")
 
   def close(self) -> None:
     """Finish the last save and release the folder."""
@@ -203,7 +271,28 @@ class Checkpoints:
       self._orbax.close()
 
 
-def _first_line(error: Exception) -> str:
+def _unreadable_scores(folder: pathlib.Path) -> list[int]:
+  """Steps whose held-out metrics are damaged; Orbax opens no step then."""
+  steps = []
+  for path in folder.glob("*/metrics/metrics"):
+    try:
+      good = isinstance(json.loads(path.read_bytes()), dict)
+    except FileNotFoundError:  # just deleted by a training
+      continue
+    except ValueError:
+      good = False
+    if not good and path.parts[-3].isdecimal():
+      steps.append(int(path.parts[-3]))
+  return steps
+
+
+def _root(error: BaseException) -> BaseException:
+  while error.__cause__ is not None:
+    error = error.__cause__
+  return error
+
+
+def _first_line(error: BaseException) -> str:
   return (str(error).strip().splitlines() or [type(error).__name__])[0][:200]
 
 

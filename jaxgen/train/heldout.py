@@ -14,6 +14,8 @@ from jaxgen.tasks import Task
 from jaxgen.train.sharding import Layout
 from jaxgen.typing import Batch, Params
 
+SHOWN = 8  # tiles in a preview
+
 
 def padded(tiles: Element, size: int) -> list[tuple[Element, np.ndarray]]:
   """Tiles in batches of `size`, the last one filled up with its first image,
@@ -29,7 +31,12 @@ def padded(tiles: Element, size: int) -> list[tuple[Element, np.ndarray]]:
 
 
 class HeldOut:
-  """The validation tiles of a run, on the devices, and their mean metrics."""
+  """The validation tiles of a run, on the devices, and their mean metrics.
+
+  Attributes:
+    num: how many there are.
+    shown: a few of them, spread evenly, for previews.
+  """
 
   def __init__(
     self, task: Task, source: Source, layout: Layout, *, num: int, batch: int
@@ -42,12 +49,10 @@ class HeldOut:
       layout.put(jax.tree.map(lambda x: x[own], part))
       for part in padded(tiles, batch)
     ]
+    spread = np.linspace(0, self.num - 1, SHOWN).round().astype(int)
+    shown = {k: v[spread] for k, v in tiles.items()}
+    self.shown: Batch = jax.device_put(shown, layout.replicated)
     self._sums = _summing(task)
-
-  @property
-  def first(self) -> Batch:
-    """The first batch, for previews."""
-    return self._batches[0][0]
 
   def __call__(self, params: Params) -> dict[str, float]:
     """Means over all tiles."""

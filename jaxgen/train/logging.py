@@ -2,20 +2,69 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import pathlib
 import time
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 from PIL import Image
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn
-from tensorboardX import SummaryWriter
+from tensorboardX import summary
+from tensorboardX.event_file_writer import EventsWriter
+from tensorboardX.proto.event_pb2 import (
+  Event,  # pyright: ignore[reportAttributeAccessIssue]
+  SessionLog,  # pyright: ignore[reportAttributeAccessIssue]
+)
+
+from jaxgen.errors import writing
+
+
+class Board:
+  """TensorBoard events, written when they are given.
+
+  tensorboardX's own SummaryWriter writes in a thread behind a queue: on a full
+  disk the thread dies, and the training waits for it for ever.
+  """
+
+  def __init__(self, folder: pathlib.Path, *, step: int):
+    """Start a file; readers forget what others there say past `step`."""
+    self._folder = folder
+    with writing(folder):
+      folder.mkdir(exist_ok=True)
+      self._file = EventsWriter(str(folder / "events"))
+    self._write(
+      Event(step=step + 1, session_log=SessionLog(status=SessionLog.START))
+    )
+
+  def _write(self, event: Event) -> None:
+    event.wall_time = time.time()
+    with writing(self._folder):
+      self._file.write_event(event)
+
+  def scalars(self, step: int, values: dict[str, float]) -> None:
+    """The points of one step, on disk when this returns."""
+    for name, value in values.items():
+      self._write(Event(step=step, summary=summary.scalar(name, value)))
+    with writing(self._folder):
+      self._file.flush()
+
+  def image(self, step: int, name: str, picture: np.ndarray) -> None:
+    """A uint8 `(h, w, c)` picture."""
+    content = summary.image(name, picture, dataformats="HWC")
+    self._write(Event(step=step, summary=content))
+
+  def close(self) -> None:
+    """Flush and close."""
+    with writing(self._folder):
+      self._file.close()
 
 
 class MetricLog:
-  """Scalars to `metrics.csv` (one row a report) and to TensorBoard.
+  """Scalars to `metrics.csv` (one row a step) and to TensorBoard.
 
   After a resume the rows past the restored step are dropped, so that every step
   stands once. Columns may appear at any time; the file is then rewritten.
@@ -26,47 +75,46 @@ class MetricLog:
     self._rows = [r for r in self._read() if int(r["step"]) <= step]
     self._columns = list(self._rows[0]) if self._rows else []
     self._rewrite()
-    self._board = SummaryWriter(
-      str(workdir / "tensorboard"), purge_step=step + 1
-    )
+    self._board = Board(workdir / "tensorboard", step=step)
 
   def _read(self) -> list[dict[str, str]]:
+    """The whole rows of the file; a disk that was full has cut the last."""
     if not self._path.exists():
       return []
-    with self._path.open(newline="") as file:
-      rows = csv.DictReader(file)
-      return [r for r in rows if (r.get("step") or "").isdigit()]
+    text = self._path.read_text(errors="replace").replace("\0", "")
+    rows = list(csv.DictReader(text.splitlines()))
+    whole = [r for r in rows if None not in r and None not in r.values()]
+    return [r for r in whole if r.get("step", "").isdecimal()]
 
   def _rewrite(self) -> None:
     part = self._path.with_suffix(".part")
-    with part.open("w", newline="") as file:
-      writer = csv.DictWriter(file, self._columns)
-      writer.writeheader()
-      writer.writerows(self._rows)
-    part.replace(self._path)
+    with writing(self._path):
+      with part.open("w", newline="") as file:
+        writer = csv.DictWriter(file, self._columns)
+        writer.writeheader()
+        writer.writerows(self._rows)
+      part.replace(self._path)
 
   def scalars(self, step: int, values: dict[str, float]) -> None:
-    """Write one row and its TensorBoard points, and flush both."""
+    """Add to the row of a step, and to TensorBoard; both are then on disk."""
     row = {"step": str(step)} | {k: f"{v:.7g}" for k, v in values.items()}
-    self._rows.append(row)
     new = [k for k in row if k not in self._columns]
-    if new:
-      self._columns += new
+    self._columns += new
+    if self._rows and self._rows[-1]["step"] == row["step"]:
+      self._rows[-1] |= row
       self._rewrite()
     else:
-      with self._path.open("a", newline="") as file:
-        csv.DictWriter(file, self._columns).writerow(row)
-    for name, value in values.items():
-      self._board.add_scalar(name, value, step)
-    self._board.flush()
+      self._rows.append(row)
+      self._rewrite() if new else self._append(row)
+    self._board.scalars(step, values)
 
-  def image(self, step: int, name: str, grid: np.ndarray) -> None:
+  def _append(self, row: dict[str, str]) -> None:
+    with writing(self._path), self._path.open("a", newline="") as file:
+      csv.DictWriter(file, self._columns).writerow(row)
+
+  def image(self, step: int, name: str, picture: np.ndarray) -> None:
     """A uint8 `(h, w, c)` picture to TensorBoard."""
-    self._board.add_image(name, grid, step, dataformats="HWC")
-
-  def text(self, name: str, text: str) -> None:
-    """A text, such as the config, to TensorBoard."""
-    self._board.add_text(name, f"<pre>{text}</pre>", 0)
+    self._board.image(step, name, picture)
 
   def close(self) -> None:
     """Flush and close."""
@@ -105,9 +153,13 @@ class Terminal:
     self._mark = (now, images)
     return self._speed
 
-  def skip(self) -> None:
-    """Do not count the time since the last report as training time."""
-    self._mark = (time.monotonic(), self._mark[1])
+  @contextlib.contextmanager
+  def paused(self) -> Iterator[None]:
+    """Do not count the time in this block as training time."""
+    start = time.monotonic()
+    yield
+    then, images = self._mark
+    self._mark = (then + time.monotonic() - start, images)
 
   def progress(self, images: int, step: int, stage: int, values: dict) -> None:
     """Show where the run is."""
@@ -165,9 +217,10 @@ def grid(rows: Any, gap: int = 2, least: int = 96) -> np.ndarray:
 
 def write_png(path: pathlib.Path, picture: np.ndarray) -> None:
   """Write a uint8 `(h, w, 1 or 3)` picture, in one atomic step."""
-  path.parent.mkdir(parents=True, exist_ok=True)
   part = path.with_suffix(".part")
-  Image.fromarray(
-    np.squeeze(picture, -1) if picture.shape[-1] == 1 else picture
-  ).save(part, format="PNG")
-  part.replace(path)
+  grey = picture.shape[-1] == 1
+  image = Image.fromarray(np.squeeze(picture, -1) if grey else picture)
+  with writing(path):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    image.save(part, format="PNG")
+    part.replace(path)

@@ -16,9 +16,9 @@ import numpy as np
 from jaxgen.errors import RunError
 from jaxgen.train.setup import Run, Setup, open_run, set_up
 from jaxgen.train.sharding import Devices
-from jaxgen.train.state import TrainState
+from jaxgen.train.state import TrainState, finite
 from jaxgen.train.stop import Stop, watching
-from jaxgen.train.workdir import claim
+from jaxgen.train.workdir import claim, record
 
 
 def train(
@@ -49,6 +49,7 @@ def train(
     watching() as stop,
     open_run(config, workdir, allow_data_change=allow, devices=devices) as run,
   ):
+    record(config, workdir)
     state = run.state
     for index, end in enumerate(run.plan.ends):
       if int(state.images) < end:
@@ -69,15 +70,17 @@ def _run_stage(
   setup, options = set_up(run, index), run.plan.train
   batch, last = run.plan.stages[index].batch_size, run.plan.ends[index]
   step, images = int(state.step), int(state.images)
+  start = step
   scores, late = None, None
   batches = setup.batches(images)
   while images < last:
-    if step > run.start and _due(options.evaluate_images, images, batch):
+    if step > start and _due(options.evaluate_images, images, batch):
       scores = _evaluate(run, setup, state, step, images)
-    if step > run.start and _due(options.save_images, images, batch):
+    if step > start and _due(options.save_images, images, batch):
       _check(run, late, step)
-      run.save(state, index, scores)
+      _save(run, state, index, scores)
     if stop.requested(step):
+      _check(run, late, step)
       _stop(run, state, index, step, stop)
       return state, False
     scores = None
@@ -87,11 +90,12 @@ def _run_stage(
     if _due(options.log_images, images, batch):
       _log(run, index, step, images, metrics)
     if _due(options.preview_images, images, batch):
-      setup.preview(state, step)
+      with run.terminal.paused():
+        setup.preview(state, step)
     late = metrics
   _check(run, late, step)
   scores = _evaluate(run, setup, state, step, images)
-  run.save(state, index, scores)
+  _save(run, state, index, scores)
   setup.preview(state, step)
   return state, True
 
@@ -107,11 +111,35 @@ def _log(run: Run, index: int, step: int, images: int, metrics: dict) -> None:
 def _evaluate(
   run: Run, setup: Setup, state: TrainState, step: int, images: int
 ) -> dict[str, float]:
-  scores = setup.heldout(state.ema)
+  jax.block_until_ready(state)
+  with run.terminal.paused():
+    scores = setup.heldout(state.ema)
   values = {f"validation/{k}": v for k, v in scores.items()}
   run.log(step, {"images": images, **values})
-  run.terminal.skip()
   return scores
+
+
+_finite = jax.jit(finite)
+
+
+def _save(run: Run, state: TrainState, index: int, scores: dict | None) -> None:
+  """Start writing a checkpoint; never one that no training can go on from."""
+  if not bool(_finite(state)):
+    raise RunError(
+      f"step {int(state.step)}: parameters or moments overflowed; "
+      f"{_kept(run)}.\nLower optimizer.learning_rate and start from there with "
+      "--allow_config_change."
+    )
+  run.save(state, index, scores)
+
+
+def _kept(run: Run) -> str:
+  """Which checkpoint remains."""
+  run.checkpoints.wait()
+  steps = run.checkpoints.steps
+  if not steps:
+    return "there is no checkpoint yet"
+  return f"checkpoint {steps[-1]} is the last good one"
 
 
 def _check(run: Run, metrics: dict | None, step: int) -> None:
@@ -123,15 +151,9 @@ def _check(run: Run, metrics: dict | None, step: int) -> None:
     return
   values = [float(metrics[k]) for k in ("loss", "gradient_norm")]
   if not all(map(math.isfinite, values)):
-    run.checkpoints.wait()
-    steps = run.checkpoints.steps
-    kept = (
-      f"checkpoint {steps[-1]} is the last good one"
-      if steps
-      else ("there is no checkpoint yet")
-    )
     raise RunError(
-      f"step {step}: loss {values[0]}, gradient norm {values[1]}; {kept}.\n"
+      f"step {step}: loss {values[0]}, gradient norm {values[1]}; "
+      f"{_kept(run)}.\n"
       "Lower optimizer.learning_rate, or leave such updates out with "
       "--config.train.on_nan=skip --allow_config_change."
     )
@@ -143,7 +165,7 @@ def _stop(
   """Save where the run is and say how to go on."""
   run.checkpoints.wait()
   if step not in run.checkpoints.steps:
-    run.save(state, index, None)
+    _save(run, state, index, None)
     run.checkpoints.wait()
   name = stop.signal.name if stop.signal else "a preemption notice"
   run.terminal.say(

@@ -10,27 +10,23 @@ from collections.abc import Callable, Iterator
 from typing import Any, Literal
 
 import jax
-import numpy as np
 
-from jaxgen import priors, rng, tasks
+from jaxgen import rng, tasks
 from jaxgen.data import pipeline
 from jaxgen.data.build import build as build_source
 from jaxgen.data.source import DataOptions, Source, Split
-from jaxgen.errors import UserError
+from jaxgen.errors import UserError, writing
 from jaxgen.tasks import Stage, Task
-from jaxgen.tasks.images import to_uint8
 from jaxgen.train import optimizer
 from jaxgen.train.bank import Bank, bank_path, write_bank
 from jaxgen.train.checkpoint import Checkpoints
 from jaxgen.train.heldout import HeldOut
-from jaxgen.train.logging import MetricLog, Terminal, grid, write_png
+from jaxgen.train.logging import MetricLog, Terminal
+from jaxgen.train.preview import previewer
 from jaxgen.train.processes import is_first, shared, together
 from jaxgen.train.sharding import Devices, Layout, make_mesh
 from jaxgen.train.state import TrainState, create, make_step
 from jaxgen.typing import Batch, Metrics
-
-PREVIEW_COLUMNS = 8
-PREVIEW_BANK = 1024  # latents that a preview's samples are fitted to
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -50,6 +46,8 @@ class TrainOptions:
   def __post_init__(self):
     if self.on_nan not in ("stop", "skip"):
       raise UserError(f"train.on_nan={self.on_nan!r}: known are stop, skip.")
+    if self.max_to_keep < 1:
+      raise UserError(f"train.max_to_keep={self.max_to_keep}: at least 1.")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -175,7 +173,6 @@ class Run:
   terminal: Terminal
   metrics: MetricLog | None  # on the first process only
   state: TrainState  # as restored, or at step 0
-  start: int  # its step
   seen: dict[str, float] = dataclasses.field(default_factory=dict)
 
   def log(self, step: int, values: dict[str, float]) -> None:
@@ -195,7 +192,8 @@ class Run:
     if not shared(path.exists())[0]:
       latents = self.plan.bank(len(self.plan.stages) - 1).latents(state.ema)
       if self.metrics is not None:
-        write_bank(path, latents)
+        with writing(path):
+          write_bank(path, latents)
 
 
 @contextlib.contextmanager
@@ -216,8 +214,7 @@ def open_run(
   with contextlib.closing(checkpoints):
     state, seen = _restore(plan, checkpoints, allow_data_change)
     first = is_first()
-    start = int(state.step)
-    log = MetricLog(workdir, step=start) if first else None
+    log = MetricLog(workdir, step=int(state.step)) if first else None
     terminal = Terminal(
       images=seen, total=plan.ends[-1], stages=len(plan.stages), quiet=not first
     )
@@ -229,7 +226,6 @@ def open_run(
         terminal=terminal,
         metrics=log,
         state=state,
-        start=start,
       )
     if log is not None:
       log.close()
@@ -298,38 +294,13 @@ def set_up(run: Run, index: int) -> Setup:
     )
     return map(layout.put, found)
 
-  preview = _previewer(run, index, heldout)
+  preview = previewer(
+    plan.task(index),
+    heldout,
+    plan.bank(index),
+    layout,
+    seed=plan.config.seed,
+    workdir=run.workdir,
+    log=run.metrics,
+  )
   return Setup(step=step, batches=batches, heldout=heldout, preview=preview)
-
-
-def _previewer(
-  run: Run, index: int, heldout: HeldOut
-) -> Callable[[TrainState, int], None]:
-  """Originals above reconstructions above samples, as `samples/STEP.png`."""
-  plan, layout = run.plan, run.plan.layout
-  task, bank = plan.task(index), plan.bank(index)
-  num = min(PREVIEW_BANK, plan.train.bank_tiles)
-  rows = jax.jit(task.preview, out_shardings=layout.replicated)
-
-  @jax.jit
-  def samples(params, prior, keys):
-    latents = priors.draw(prior, "gaussian", keys)
-    shaped = latents.reshape(-1, *task.latent_shape)
-    return task.codec(params).decode(shaped)
-
-  def preview(state: TrainState, step: int) -> None:
-    images = rows(state.ema, heldout.first)
-    latents = bank.latents(state.ema, num)
-    prior = priors.fit(latents.reshape(len(latents), -1), "gaussian")
-    key = rng.stream(plan.config.seed, "preview")
-    keys = rng.per_sample(key, np.arange(PREVIEW_COLUMNS))
-    drawn = samples(state.ema, prior, keys)
-    pictures = [np.asarray(to_uint8(x))[:PREVIEW_COLUMNS] for x in images]
-    pictures.append(np.asarray(to_uint8(drawn))[: len(pictures[0])])
-    if run.metrics is not None:
-      picture = grid(np.stack(pictures))
-      write_png(run.workdir / "samples" / f"{step:08}.png", picture)
-      run.metrics.image(step, "preview", picture)
-    run.terminal.skip()
-
-  return preview

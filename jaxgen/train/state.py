@@ -40,6 +40,12 @@ def create(params: Params, tx: optax.GradientTransformation) -> TrainState:
   )
 
 
+def finite(state: TrainState) -> Array:
+  """Whether every number of a state is finite, as a boolean scalar."""
+  leaves = [jnp.isfinite(x).all() for x in jax.tree.leaves(state)]
+  return jnp.stack(leaves).all()
+
+
 def split(batch: Batch, parts: int) -> Batch:
   """`(b, ...)` to `(parts, b / parts, ...)`: part k has images k, k + parts...
 

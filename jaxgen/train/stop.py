@@ -18,9 +18,10 @@ class Stop:
     self.signal: signal.Signals | None = None
 
   def _handle(self, number: int, frame) -> None:
-    if self.signal is not None:  # asked twice: stop at once
-      raise KeyboardInterrupt
+    again = self.signal is not None
     self.signal = signal.Signals(number)
+    if again and self.signal is signal.SIGINT:  # Ctrl-C twice: stop at once
+      raise KeyboardInterrupt
     if jax.process_count() > 1:
       os.kill(os.getpid(), signal.SIGTERM)
 

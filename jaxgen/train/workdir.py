@@ -11,7 +11,7 @@ from typing import IO
 import jax
 
 from jaxgen.config import differences, read_config, save_config
-from jaxgen.errors import UserError
+from jaxgen.errors import UserError, writing
 from jaxgen.train.processes import is_first, together
 
 
@@ -19,7 +19,7 @@ from jaxgen.train.processes import is_first, together
 def claim(
   workdir: pathlib.Path, config, *, allow_change: bool
 ) -> Iterator[None]:
-  """Create the folder if need be, hold its lock, and settle its config.
+  """Create the folder if need be, hold its lock, and compare its config.
 
   Of several processes the first one does it for all.
 
@@ -33,7 +33,8 @@ def claim(
     def take() -> None:
       if is_first():
         held.enter_context(_lock(workdir))
-        _settle(config, workdir, allow_change)
+        if not allow_change:
+          _compare(config, workdir)
 
     together(take)
     together(lambda: _check_shared(workdir))
@@ -60,23 +61,28 @@ def _lock(workdir: pathlib.Path) -> IO[str]:
 
 
 def _check_shared(workdir: pathlib.Path) -> None:
-  """The first process has just written the config: can this one see it?"""
-  if not (workdir / "config.json").is_file():
+  """The first process has just created the lock: can this one see it?"""
+  if not (workdir / ".lock").is_file():
     raise UserError(
       f"--workdir={workdir.resolve()} is another folder on process "
       f"{jax.process_index()}; it must be on a file system that all share."
     )
 
 
-def _settle(config, workdir: pathlib.Path, allow_change: bool) -> None:
-  """Write the config to a new workdir, or compare it with the one there."""
+def _compare(config, workdir: pathlib.Path) -> None:
   path = workdir / "config.json"
-  if path.exists():
-    changes = differences(read_config(path), config)
-    if changes and not allow_change:
-      raise UserError(
-        f"--workdir={workdir} holds a run with another config "
-        f"({'; '.join(changes)}).\n"
-        "Use a new workdir, or --allow_config_change to go on with the new one."
-      )
-  save_config(config, path)
+  changes = differences(read_config(path), config) if path.exists() else []
+  if changes:
+    raise UserError(
+      f"--workdir={workdir} holds a run with another config "
+      f"({'; '.join(changes)}).\n"
+      "Use a new workdir, or --allow_config_change to go on with the new one."
+    )
+
+
+def record(config, workdir: pathlib.Path) -> None:
+  """Keep the config in the workdir: a run with it could be opened there."""
+  path = workdir / "config.json"
+  if is_first():
+    with writing(path):
+      save_config(config, path)
