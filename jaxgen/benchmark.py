@@ -33,7 +33,7 @@ LATENTS = 512  # that the benchmark's prior is fitted to
 Report = dict[str, Any]
 
 
-def benchmark(config: ConfigDict, *, repeats: int = 10) -> Report:
+def benchmark(config: Any, *, repeats: int = 10) -> Report:
   """Measure the last stage of a config.
 
   Args:
@@ -109,7 +109,7 @@ def matrix_product(dtype: Any, repeats: int) -> float:
 def _flops(plan: Plan, state: Any, batch: Batch) -> float:
   """Operations of one step, counted by the compiler on unrolled layers and the
   undivided batch, for it counts the body of a loop only once."""
-  config = ConfigDict(plan.config.to_dict())
+  config: Any = ConfigDict(plan.config.to_dict())
   config.stages.accumulate = (1,) * len(plan.stages)
   config.model.scan_layers = False
   flat = make_plan(config)
@@ -155,7 +155,7 @@ class _uncached:
   """Compile anew, whatever the compilation cache holds."""
 
   def __enter__(self) -> None:
-    self._before = jax.config.jax_enable_compilation_cache
+    self._before = jax.config.read("jax_enable_compilation_cache")
     jax.config.update("jax_enable_compilation_cache", False)
 
   def __exit__(self, *_: object) -> None:

@@ -18,9 +18,9 @@ from ml_collections import ConfigDict, config_flags
 from jaxgen.errors import UserError
 
 
-def autoencoder() -> ConfigDict:
+def autoencoder() -> Any:
   """The base config of the autoencoders: every field and its default."""
-  c = ConfigDict()
+  c: Any = ConfigDict()
   c.task = "autoencoder"
   c.seed = 0  # of parameters and noise
 
@@ -96,7 +96,7 @@ def autoencoder() -> ConfigDict:
   return c
 
 
-def smoke(config: ConfigDict) -> ConfigDict:
+def smoke(config: Any) -> Any:
   """Shrink a config to seconds on a CPU: the same kind of run, a toy model."""
   config.data.update(num_tiles=64, workers=0)
   config.model.update(width=32, heads=2, encoder_depth=1, decoder_depth=1)
@@ -115,7 +115,7 @@ def check_variant(variant: str, known: tuple[str, ...]) -> None:
     raise ValueError(f"no variant {variant!r}; there is {', '.join(known)}")
 
 
-def load_config(path: str, overrides: list[str]) -> ConfigDict:
+def load_config(path: str, overrides: list[str]) -> Any:
   """Read `FILE.py[:variant]` and apply `--config.a.b=value` arguments.
 
   Raises:
@@ -129,14 +129,14 @@ def load_config(path: str, overrides: list[str]) -> ConfigDict:
   return _parse(path, overrides).lock() if overrides else config.lock()
 
 
-def _parse(path: str, overrides: list[str]) -> ConfigDict:
+def _parse(path: str, overrides: list[str]) -> Any:
   argv = ["jaxgen", f"--config={path}", *overrides]
   sys.modules.pop("config_config", None)  # nothing is left of another file
   holder = flags.FlagValues()
   config_flags.DEFINE_config_file("config", flag_values=holder, sys_argv=argv)
   try:
     holder(argv)
-    config = holder["config"].value
+    config: Any = holder["config"].value
     config.keys()  # a broken file raises on first use
     if "task" not in config:
       raise ValueError("its get_config() does not return a jaxgen config")
@@ -166,7 +166,7 @@ def save_config(config: ConfigDict, path: pathlib.Path) -> None:
   part.replace(path)
 
 
-def read_config(path: pathlib.Path) -> ConfigDict:
+def read_config(path: pathlib.Path) -> Any:
   """The config that `save_config` wrote; lists become tuples again."""
   if not path.is_file():
     raise UserError(f"{path.parent} holds no run: there is no {path.name}.")

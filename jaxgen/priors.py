@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable
-from typing import Literal
+from typing import Any, Literal
 
 import jax
 import jax.numpy as jnp
@@ -64,7 +64,7 @@ def fit(
   )
 
 
-def _f32(x: np.ndarray) -> Array:
+def _f32(x: Any) -> Array:
   return jnp.asarray(x, jnp.float32)
 
 
@@ -87,7 +87,8 @@ def _factor(covariance: np.ndarray) -> np.ndarray:
   """A lower triangular factor; works for singular covariances too."""
   values, vectors = np.linalg.eigh(covariance)
   root = vectors * np.sqrt(np.maximum(values, 0.0))
-  return np.linalg.qr(root.T, mode="r").T
+  upper: Any = np.linalg.qr(root.T, mode="r")
+  return upper.T
 
 
 def _mixture_draw(prior: Prior, key: Array) -> Array:
@@ -100,7 +101,8 @@ def _mixture_draw(prior: Prior, key: Array) -> Array:
 def _interpolate_draw(prior: Prior, key: Array) -> Array:
   pick, weight = jax.random.split(key)
   pair = jax.random.choice(pick, len(prior.bank), (2,), replace=False)
-  return slerp(*prior.bank[pair], jax.random.uniform(weight), prior.means[0])
+  a, b = prior.bank[pair[0]], prior.bank[pair[1]]
+  return slerp(a, b, jax.random.uniform(weight), prior.means[0])
 
 
 def _perturb_draw(prior: Prior, key: Array, strength: float = 0.5) -> Array:

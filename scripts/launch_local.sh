@@ -1,64 +1,63 @@
 #!/usr/bin/env bash
 # Train with N processes on this machine: a rehearsal for a cluster, for which
-# CPU cores are enough.
+# CPU cores are enough. (To use all GPUs of one machine no launcher is needed:
+# `jaxgen train` does. Here process i is given GPU i.)
 #
 #   scripts/launch_local.sh 2 --config=configs/textures_patch_ae.py:smoke \
 #     --workdir=runs/two
 #
-# What follows the number goes to `jaxgen train`. Lines of output begin with the
-# number of their process. Ctrl-C and SIGTERM reach all processes: they save the
-# same step and end with status 0; the same command then goes on from it. If one
-# process fails the others are ended, and its status is the script's.
-#
-# To use all GPUs of one machine no launcher is needed, `jaxgen train` does; here
-# process i is given GPU i.
+# What follows the number goes to `jaxgen train`. Each line of output begins with
+# the number of its process. Ctrl-C and SIGTERM reach all processes: they save
+# the same step and end with status 0; the same command goes on from there. If a
+# process fails, the others are ended, and its status is that of the script.
 set -euo pipefail
 
 if [[ ! ${1:-} =~ ^[1-9][0-9]*$ ]]; then
-  echo "usage: $0 NUMBER_OF_PROCESSES --config=... --workdir=..." >&2
+  echo "usage: $0 NUMBER_OF_PROCESSES --config=FILE.py --workdir=FOLDER" >&2
   exit 2
 fi
 number=$1
 shift
 
 PATH="$(cd "$(dirname "$0")/.." && pwd)/.venv/bin:$PATH"
-port=$(python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
+port=$(python3 -c '
+import socket
+with socket.socket() as s:
+  s.bind(("127.0.0.1", 0))  # any free port
+  print(s.getsockname()[1])
+')
 
-start() { # the process's number, then flags
-  CUDA_VISIBLE_DEVICES=$1 PYTHONUNBUFFERED=1 exec jaxgen train "${@:2}" \
-    --coordinator="127.0.0.1:$port" --num_processes="$number" --process_id="$1"
-}
-
-prefix() { # what it reads, line by line, behind a label
-  trap '' INT TERM
-  while IFS= read -r line; do echo "$1 $line"; done
+label() { # reads lines, and writes them behind [$1]
+  trap "" INT TERM
+  while IFS= read -r line; do echo "[$1] $line"; done
 }
 
 pids=()
-stop() { kill -TERM "${pids[@]}" 2>/dev/null || true; }
-trap stop INT TERM
-
 for ((i = 0; i < number; i++)); do
-  start "$i" "$@" > >(prefix "[$i]") 2>&1 &
+  CUDA_VISIBLE_DEVICES=$i PYTHONUNBUFFERED=1 jaxgen train "$@" \
+    --coordinator="127.0.0.1:$port" --num_processes="$number" \
+    --process_id="$i" > >(label "$i") 2>&1 &
   pids+=($!)
 done
 
+signal() { kill "-$1" "${pids[@]}" 2>/dev/null || true; }
+trap "signal TERM" INT TERM
+
 status=0
 while ((${#pids[@]})); do
-  sleep 0.2 || true # a signal may end it
+  sleep 0.2 &
+  wait $! || true # unlike sleep itself, it lets a trap run at once
   for i in "${!pids[@]}"; do
-    kill -0 "${pids[i]}" 2>/dev/null && continue
+    kill -0 "${pids[i]}" 2>/dev/null && continue # it is running
     code=0
     wait "${pids[i]}" || code=$?
     unset "pids[i]"
     if ((code && !status)); then
+      echo "process $i failed with status $code; the others are ended." >&2
       status=$code
-      echo "process $i failed with status $code; ending the others." >&2
-      deadline=$((SECONDS + 10)) # time for those that fail by themselves
+      patience=$((SECONDS + 10)) # most notice it, and end by themselves
     fi
   done
-  if ((status && SECONDS >= deadline && ${#pids[@]})); then
-    kill -KILL "${pids[@]}" 2>/dev/null || true
-  fi
+  if ((status && SECONDS > patience && ${#pids[@]})); then signal KILL; fi
 done
 exit "$status"

@@ -91,7 +91,7 @@ def upsample(images: np.ndarray, side: int, method: str) -> np.ndarray:
 
   if side < 1 or side > 16_384:
     raise UserError(f"--target_size={side}: from 1 to 16384 pixels.")
-  kernel = {"lanczos": Image.LANCZOS, "bicubic": Image.BICUBIC}[method]
+  kernel = Image.Resampling[method.upper()]
   squeezed = images[..., 0] if images.shape[-1] == 1 else images
   resized = [
     np.asarray(Image.fromarray(x).resize((side, side), kernel))

@@ -34,5 +34,5 @@ def similarity(images: Array, references: Array) -> Metrics:
     "l1": jnp.mean(jnp.abs(x - y), axis=(1, 2, 3)),
   }
   if min(x.shape[1:3]) >= SSIM_WINDOW:
-    scores["ssim"] = dm_pix.ssim(x, y)
+    scores["ssim"] = jnp.asarray(dm_pix.ssim(x, y))
   return scores

@@ -44,7 +44,8 @@ class PatchAutoencoder(nn.Module):
   @property
   def grid(self) -> tuple[int, int]:
     """Rows and columns of patches."""
-    return (self.resolution // self.patch_size,) * 2
+    side = self.resolution // self.patch_size
+    return side, side
 
   def setup(self) -> None:
     rows, cols = self.grid

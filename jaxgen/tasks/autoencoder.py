@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import jax
 import jax.numpy as jnp
 
@@ -23,12 +25,13 @@ def autoencoder(config, resolution: int) -> Task:
     return model.init(key, jnp.zeros(image.shape, image.dtype))["params"]
 
   def codec(params: Params) -> Codec:
-    return Codec(
-      encode=lambda x, key=None: model.apply(
-        {"params": params}, x, method="encode"
-      ),
-      decode=lambda z: model.apply({"params": params}, z, method="decode"),
-    )
+    def encode(images: Array, key: Array | None = None) -> Any:
+      return model.apply({"params": params}, images, method="encode")
+
+    def decode(latents: Array) -> Any:
+      return model.apply({"params": params}, latents, method="decode")
+
+    return Codec(encode=encode, decode=decode)
 
   params = jax.eval_shape(init, jax.random.key(0))
   latent = jax.eval_shape(lambda p, x: codec(p).encode(x), params, image)

@@ -10,13 +10,13 @@ from jaxgen.typing import Array
 _HALF_RANGE = {"uint8": 127.5, "uint16": 32767.5}
 
 
-def normalize(images: Array) -> Array:
+def normalize(images: Array | np.ndarray) -> Array:
   """uint8, uint16 or float32 images to float32 in [-1, 1]."""
   half = _HALF_RANGE.get(str(images.dtype))
-  x = images.astype(jnp.float32)
+  x = jnp.asarray(images, jnp.float32)
   return x if half is None else x / half - 1.0
 
 
-def to_uint8(images: Array) -> Array:
+def to_uint8(images: Array | np.ndarray) -> Array:
   """Float images in [-1, 1], clipped and rounded, to uint8 in [0, 255]."""
   return jnp.round((jnp.clip(images, -1.0, 1.0) + 1.0) * 127.5).astype(np.uint8)

@@ -22,8 +22,8 @@ from jaxgen.train import manifest
 from jaxgen.train.processes import failure, is_first, shared, together
 from jaxgen.train.state import TrainState
 
-_KEEP = ocp.training.preservation_policies
-_SAVE = ocp.training.save_decision_policies
+_KEEP: Any = ocp.training.preservation_policies  # their types disagree
+_SAVE: Any = ocp.training.save_decision_policies
 
 
 def _as_dict(state: TrainState) -> dict[str, Any]:
@@ -72,8 +72,8 @@ class Checkpoints:
       n=1,
       keep_checkpoints_without_metrics=False,
     )
-    self._orbax = ocp.training.Checkpointer(
-      self.folder,
+    self._orbax: Any = ocp.training.Checkpointer(
+      str(self.folder),
       save_decision_policy=_SAVE.FixedIntervalPolicy(1),
       preservation_policy=_KEEP.AnyPreservationPolicy(
         [_KEEP.LatestN(max_to_keep), best]

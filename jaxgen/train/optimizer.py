@@ -75,15 +75,15 @@ def build(options: OptimizerOptions) -> optax.GradientTransformation:
   Updates have learning rate 1; weight decay falls on matrices alone.
   """
   o = options
-  adam = {"weight_decay": o.weight_decay, "b1": o.b1, "b2": o.b2}
+  decay = o.weight_decay
   if o.name == "adamw":
-    rule = optax.adamw(1.0, mask=matrices, **adam)
+    rule = optax.adamw(1.0, b1=o.b1, b2=o.b2, weight_decay=decay, mask=matrices)
   else:
     rule = optax.contrib.muon(
       1.0,
       adam_b1=o.b1,
       adam_b2=o.b2,
-      weight_decay=o.weight_decay,
+      weight_decay=decay,
       adam_learning_rate=o.adam_learning_rate / o.learning_rate,
       muon_weight_dimension_numbers=_muon_axes,
     )

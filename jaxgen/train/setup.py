@@ -71,7 +71,8 @@ class Plan:
     """Raise a UserError where batches do not divide, or data are not there."""
     for stage in self.stages:
       self.layout.check(stage.batch_size, stage.accumulate)
-    self.source("train", 0), self.source("validation", 0)
+    for split in ("train", "validation"):
+      self.source(split, 0)
 
   def task(self, stage: int) -> Task:
     """The task at a stage's resolution."""

@@ -1,8 +1,8 @@
 """Laws of devices: where a run is computed does not change what it computes.
 
 Gradients are compared, not parameters after many updates: Adam and Muon divide
-by the size of a gradient, so that a rounding of 1e-8 in a gradient near zero can
-turn an update round.
+by the size of a gradient, so that a rounding of 1e-8 in one near zero can turn
+an update round.
 """
 
 import pathlib
