@@ -55,7 +55,7 @@ while ((${#pids[@]})); do
     if ((code && !status)); then
       echo "process $i failed with status $code; the others are ended." >&2
       status=$code
-      patience=$((SECONDS + 10)) # most notice it, and end by themselves
+      patience=$((SECONDS + 5)) # most notice it, and end by themselves
     fi
   done
   if ((status && SECONDS > patience && ${#pids[@]})); then signal KILL; fi

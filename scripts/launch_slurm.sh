@@ -40,10 +40,10 @@ step=$!
 
 status=0
 wait "$step" || status=$?
-if [[ $requeue ]]; then # the trap has interrupted the first wait
+while kill -0 "$step" 2>/dev/null; do # it was the trap that ended the wait
   status=0
   wait "$step" || status=$?
-fi
+done
 
 if [[ $requeue && $status == 0 ]]; then scontrol requeue "$SLURM_JOB_ID"; fi
 exit "$status"

@@ -31,7 +31,7 @@ on_all_hosts() {
 
 # shellcheck disable=SC2016 # these are for the remote shells to expand
 stop='kill -TERM "$(cat ~/.jaxgen.pid)"'
-trap 'on_all_hosts "$stop"' INT TERM
+trap 'on_all_hosts "$stop" || true' INT TERM
 
 flags=$(printf "%q " "$@") # quoted once more, for the remote shells
 on_all_hosts "cd ~/jaxgen && echo \$\$ > ~/.jaxgen.pid &&
