@@ -17,6 +17,8 @@ import numpy as np
 from jaxgen.errors import UserError
 from jaxgen.typing import Array
 
+WIDE = 512
+
 Method = Literal["gaussian", "gmm", "interpolate", "perturb"]
 
 
@@ -28,7 +30,7 @@ class Prior:
   Attributes:
     weights: `(k,)`, sum 1.
     means: `(k, d)`.
-    factors: `(k, d, d)`, lower triangular, covariance = factor @ factor.T.
+    factors: `(k, d, r)`, covariance = factor @ factor.T.
     bank: `(n, d)` latents of real images.
   """
 
@@ -45,23 +47,45 @@ def fit(
 
   `gmm` is a mixture of `components` full-covariance Gaussians (scikit-learn's
   EM); the others use one Gaussian with the full covariance, shrunk after Ledoit
-  and Wolf (2004) so that few latents give a usable estimate.
-  """
-  from sklearn.covariance import ledoit_wolf  # seconds to import
+  and Wolf (2004) so that few latents give a usable estimate. Latents of more
+  than `WIDE` numbers are modelled in the span of their `WIDE` leading principal
+  components.
 
+  Raises:
+    UserError: fewer than two latents.
+  """
   if len(latents) < 2:
     raise UserError("a prior needs the latents of at least two images.")
+  centre, basis, z = _principal(np.asarray(latents, np.float64))
   if method == "gmm":
-    weights, means, covariances = _mixture(latents, components, seed)
+    weights, means, covariances = _mixture(z, components, seed)
   else:
-    weights, means = np.ones(1), latents.mean(0, keepdims=True)
-    covariances = ledoit_wolf(latents.astype(np.float64))[0][None]
+    weights, means, covariances = _gaussian(z)
   return Prior(
     weights=_f32(weights),
-    means=_f32(means),
-    factors=_f32(np.stack([_factor(c) for c in covariances])),
+    means=_f32(centre + means @ basis),
+    factors=_f32(np.stack([basis.T @ _factor(c) for c in covariances])),
     bank=_f32(latents),
   )
+
+
+def _principal(latents: np.ndarray):
+  """Centre `(d,)`, basis `(r, d)` and coordinates `(n, r)` of wide latents; of
+  others the latents as they are."""
+  d = latents.shape[1]
+  if d <= WIDE:
+    return np.zeros(d), np.eye(d), latents
+  centre = latents.mean(0)
+  basis = np.linalg.svd(latents - centre, full_matrices=False)[2][:WIDE]
+  return centre, basis, (latents - centre) @ basis.T
+
+
+def _gaussian(latents: np.ndarray):
+  """Weights, means and covariances of one Gaussian."""
+  from sklearn.covariance import ledoit_wolf  # seconds to import
+
+  covariance = ledoit_wolf(latents)[0]
+  return np.ones(1), latents.mean(0, keepdims=True), covariance[None]
 
 
 def _f32(x: Any) -> Array:
@@ -78,7 +102,7 @@ def _mixture(latents: np.ndarray, components: int, seed: int):
   k = max(1, min(components, len(latents) // 20))
   mean, scale = latents.mean(0), latents.std(0) + 1e-12
   mixture = GaussianMixture(k, reg_covar=1e-2, random_state=seed)
-  mixture.fit(((latents - mean) / scale).astype(np.float64))
+  mixture.fit((latents - mean) / scale)
   means = mixture.means_ * scale + mean
   return mixture.weights_, means, mixture.covariances_ * np.outer(scale, scale)
 
@@ -94,7 +118,7 @@ def _factor(covariance: np.ndarray) -> np.ndarray:
 def _mixture_draw(prior: Prior, key: Array) -> Array:
   pick, noise = jax.random.split(key)
   k = jax.random.categorical(pick, jnp.log(prior.weights))
-  z = jax.random.normal(noise, prior.means.shape[1:])
+  z = jax.random.normal(noise, prior.factors.shape[2:])
   return prior.means[k] + prior.factors[k] @ z
 
 
@@ -108,7 +132,8 @@ def _interpolate_draw(prior: Prior, key: Array) -> Array:
 def _perturb_draw(prior: Prior, key: Array, strength: float = 0.5) -> Array:
   pick, noise = jax.random.split(key)
   z = prior.bank[jax.random.randint(pick, (), 0, len(prior.bank))]
-  step = prior.factors[0] @ jax.random.normal(noise, z.shape)
+  factor = prior.factors[0]
+  step = factor @ jax.random.normal(noise, factor.shape[1:])
   mean = prior.means[0]  # shrink towards it, so that the covariance is kept
   return mean + (z - mean) * (1 - strength**2) ** 0.5 + strength * step
 

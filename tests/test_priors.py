@@ -69,6 +69,22 @@ def test_fewer_latents_than_dimensions_still_give_a_prior():
     priors.fit(bank[:1], "gaussian")
 
 
+@pytest.mark.parametrize("method", ["gaussian", "gmm"])
+def test_wide_latents_keep_mean_and_covariance(method):
+  """More numbers than are modelled, on a plane: nothing is lost."""
+  generator = np.random.default_rng(0)
+  basis = generator.normal(size=(3, priors.WIDE + 100)) / 20
+  bank = 5 + gaussian_bank() @ basis
+  prior = priors.fit(bank, method)
+  drawn = np.asarray(priors.draw(prior, method, keys(4000)))
+  np.testing.assert_allclose(drawn.mean(0), bank.mean(0), atol=0.05)
+  back = np.linalg.pinv(basis)
+  expected = np.cov((bank @ back).T)
+  np.testing.assert_allclose(
+    np.cov((drawn @ back).T), expected, atol=0.1 * np.trace(expected)
+  )
+
+
 def test_slerp_turns_evenly_and_ends_where_it_should():
   a, b = jnp.array([1.0, 0.0, 0.0]), jnp.array([0.0, 2.0, 0.0])
   np.testing.assert_allclose(priors.slerp(a, b, 0.0), a, atol=1e-6)

@@ -73,8 +73,8 @@ def write_images(
   """One PNG for each image and `grid.png` of the first ones."""
   from jaxgen.train.logging import grid, write_png
 
-  for name, image in zip(names, images, strict=True):
-    write_png((out / name).with_suffix(".png"), image)
+  for name, image in zip(file_names(names), images, strict=True):
+    write_png(out / name, image)
   shown = images[:GRID]
   columns = max(1, round(len(shown) ** 0.5))
   rows = [shown[i : i + columns] for i in range(0, len(shown), columns)]
@@ -82,6 +82,17 @@ def write_images(
     rows = rows[:-1]
   write_png(out / "grid.png", grid(rows))
   print(f"{len(images)} images and grid.png are in {out}.")
+
+
+def file_names(names: list[str]) -> list[str]:
+  """PNG names after the images' own, below one folder and all different."""
+  inside = [
+    "/".join(x for x in pathlib.PurePosixPath(n).parts if x not in ("/", ".."))
+    for n in names
+  ]
+  stems = [n.rpartition(".")[0] if "." in n else n for n in inside]
+  unique = len(set(stems)) == len(stems)
+  return [f"{n}.png" for n in (stems if unique else inside)]
 
 
 def upsample(images: np.ndarray, side: int, method: str) -> np.ndarray:
