@@ -7,16 +7,18 @@ and in the same number format.
 
 from __future__ import annotations
 
+import contextlib
 import resource
 import statistics
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.experimental.compilation_cache import compilation_cache
 from ml_collections import ConfigDict
 
 from jaxgen import priors, rng
@@ -151,15 +153,18 @@ def _training(plan: Plan, batch: Batch, peak: float, repeats: int) -> Report:
   return found
 
 
-class _uncached:
+@contextlib.contextmanager
+def _uncached() -> Iterator[None]:
   """Compile anew, whatever the compilation cache holds."""
-
-  def __enter__(self) -> None:
-    self._before = jax.config.read("jax_enable_compilation_cache")
-    jax.config.update("jax_enable_compilation_cache", False)
-
-  def __exit__(self, *_: object) -> None:
-    jax.config.update("jax_enable_compilation_cache", self._before)
+  options: Any = jax.config
+  before = options.jax_enable_compilation_cache
+  options.update("jax_enable_compilation_cache", False)
+  compilation_cache.reset_cache()  # else the first answer is kept
+  try:
+    yield
+  finally:
+    options.update("jax_enable_compilation_cache", before)
+    compilation_cache.reset_cache()
 
 
 def _data(plan: Plan, needed: float, repeats: int) -> Report:

@@ -171,9 +171,15 @@ def read_config(path: pathlib.Path) -> Any:
   if not path.is_file():
     raise UserError(f"{path.parent} holds no run: there is no {path.name}.")
   try:
-    return ConfigDict(_tuples(json.loads(path.read_text()))).lock()
+    config = json.loads(path.read_text())
   except (ValueError, UnicodeDecodeError) as e:
     raise UserError(f"{path} is damaged: {e}") from e
+  parts = ("data", "model", "optimizer", "stages", "train")
+  if not isinstance(config, dict) or not all(
+    isinstance(config.get(part), dict) for part in parts
+  ):
+    raise UserError(f"{path} is damaged: it lacks one of {', '.join(parts)}.")
+  return ConfigDict(_tuples(config)).lock()
 
 
 def _tuples(value: Any) -> Any:

@@ -30,6 +30,14 @@ mv "$log" "$log.ready"
 for _ in {1..300}; do sleep 0.1; done
 """
 
+# Signals the waiting srun, whose process number is in the name of its file.
+SCANCEL = r"""#!/usr/bin/env bash
+echo "scancel $*"
+found=("$CALLS"/srun-*.ready)
+number=${found[0]%.ready}
+kill "-${1#--signal=}" "${number##*-}"
+"""
+
 
 @pytest.fixture
 def site(tmp_path, monkeypatch):
@@ -119,14 +127,14 @@ def test_a_signal_stops_all_local_processes(site, number):
 def test_slurm_requeues_what_the_time_limit_stopped(site):
   for name in ("srun", "scontrol"):
     stand_in(site / "bin" / name, STAND_IN)
-  kill = 'pkill -TERM -P "$PPID" srun\n'  # the steps of the job
-  stand_in(site / "bin/scancel", f"#!/usr/bin/env bash\n{kill}")
+  stand_in(site / "bin/scancel", SCANCEL)
   run = launch(site, "slurm", *FLAGS, DO="wait", SLURM_JOB_ID="7")
   until_waiting(site, "srun")
   stand_in(site / "bin/scontrol", STAND_IN.replace("${DO:-}", ""))
   run.send_signal(signal.SIGUSR1)
   said, _ = run.communicate(timeout=20)
-  assert run.returncode == 0 and "srun stopped" in said
+  assert run.returncode == 0
+  assert "scancel --signal=TERM 7" in said and "srun stopped" in said
   (call,) = calls(site, "srun")
   assert call[-6:] == ["jaxgen", "train", "--distributed", *FLAGS]
   assert calls(site, "scontrol") == [["requeue", "7"]]

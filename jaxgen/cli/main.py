@@ -73,6 +73,13 @@ def _quiet() -> None:
 
   logging.set_verbosity(logging.FATAL)
   warnings.filterwarnings("ignore", "coroutine .* was never awaited")
+  sys.unraisablehook = _report
+
+
+def _report(unraisable) -> None:
+  """The usual, but for what TensorStore's threads say after a failed save."""
+  if str(unraisable.exc_value) != "Event loop is closed":
+    sys.__unraisablehook__(unraisable)
 
 
 def _dispatch(argv: list[str]) -> int:

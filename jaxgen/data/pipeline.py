@@ -11,6 +11,10 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
+import multiprocessing
+import os
+import signal
+import threading
 from collections.abc import Iterator
 from typing import Any
 
@@ -96,8 +100,19 @@ def batches(
     if not flags.FLAGS.is_parsed():  # grain reads absl's flags
       flags.FLAGS.mark_as_parsed()
     many = grain.MultiprocessingOptions(num_workers=options.workers)
-    dataset = dataset.mp_prefetch(many)
+    dataset = dataset.mp_prefetch(many, worker_init_fn=_attend)
   return iter(dataset)
+
+
+def _attend(worker: int, workers: int) -> None:
+  """In a worker process: leave signals to the main process, which may still
+  want batches when a whole group is signalled, and end when it has ended."""
+  for number in (signal.SIGINT, signal.SIGTERM):
+    signal.signal(number, signal.SIG_IGN)
+  main = multiprocessing.parent_process()
+  if main is not None:
+    watch = lambda: (main.join(), os._exit(1))  # noqa: E731
+    threading.Thread(target=watch, daemon=True).start()
 
 
 def fixed_tiles(

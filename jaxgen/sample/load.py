@@ -280,7 +280,7 @@ def load(
     reason = str(e).strip().splitlines()[0][:200]
     raise UserError(
       f"{workdir}: the {checkpoint} checkpoint cannot be read ({reason}).\n"
-      f"Complete ones: {store.steps}; choose with --checkpoint=STEP."
+      f"There are {store.steps}; choose with --checkpoint=STEP."
     ) from e
   finally:
     store.close()

@@ -10,6 +10,7 @@ import numpy as np
 
 from jaxgen.data import pipeline
 from jaxgen.data.source import DataOptions, Source
+from jaxgen.errors import RunError
 from jaxgen.tasks import Task
 from jaxgen.tasks.images import normalize
 from jaxgen.train.heldout import padded
@@ -54,7 +55,13 @@ class Bank:
     for _ in range(-(-num // self._batch)):
       images = next(batches)["image"][:share]
       found.append(np.asarray(self._encode(params, self._layout.put(images))))
-    return np.concatenate(found)[:num]
+    latents = np.concatenate(found)[:num]
+    if not np.isfinite(latents).all():
+      raise RunError(
+        "the latents of training tiles are not finite: the model has diverged."
+        "\nLower optimizer.learning_rate and go on with --allow_config_change."
+      )
+    return latents
 
 
 def encode_all(encode, images: np.ndarray, batch: int) -> np.ndarray:

@@ -7,9 +7,12 @@ stages. The newest few are kept, and the best by the held-out metric.
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
+import errno
 import json
 import math
+import os
 import pathlib
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
@@ -24,6 +27,7 @@ from jaxgen.train.state import TrainState
 
 _KEEP: Any = ocp.training.preservation_policies  # their types disagree
 _SAVE: Any = ocp.training.save_decision_policies
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES)
 
 
 def _as_dict(state: TrainState) -> dict[str, Any]:
@@ -61,12 +65,12 @@ class Checkpoints:
       read_only: touch nothing: a training may be writing there.
 
     Raises:
-      UserError: the folder cannot be written.
+      UserError: the folder cannot be written, or (when reading) no checkpoint
+        can be told from the others because of a damaged one.
     """
     self.folder = workdir.resolve() / "checkpoints"
     self.metric = metric
-    if not read_only:
-      self._prepare()
+    self._prepare(read_only)
     best = _KEEP.BestN(
       get_metric_fn=self._score,
       n=1,
@@ -79,20 +83,27 @@ class Checkpoints:
         [_KEEP.LatestN(max_to_keep), best]
       ),
       cleanup_tmp_directories=not read_only,
-      lightweight_initialize=bool(_unreadable_scores(self.folder)),
     )
     self._thread = ThreadPoolExecutor(1, thread_name_prefix="checkpoint")
     self._pending: Future | None = None
 
-  def _prepare(self) -> None:
+  def _prepare(self, read_only: bool) -> None:
     """Create the folder; set aside what would keep Orbax from opening it."""
+    broken = _unreadable_scores(self.folder)
+    if read_only:
+      if broken:
+        raise UserError(
+          f"{broken[0]} is damaged.\nTake its checkpoint away, or start the "
+          "training again, which does so."
+        )
+      return
     try:
       self.folder.mkdir(parents=True, exist_ok=True)
     except OSError as e:
       raise UserError(f"{self.folder} cannot be written ({e.strerror}).") from e
     if is_first():
-      for step in _unreadable_scores(self.folder):
-        self._set_aside(step, "its scores cannot be read")
+      for path in broken:
+        path.rename(path.with_name("damaged"))
     shared(0)  # the others look when it is done
 
   def _score(self, metrics: dict[str, float]) -> float:
@@ -148,6 +159,11 @@ class Checkpoints:
       if not (self.folder / path.stem).exists():
         path.unlink()
 
+  def check(self) -> None:
+    """Raise the error of a save that has failed meanwhile."""
+    if self._pending is not None and self._pending.done():
+      self.wait()
+
   def wait(self) -> None:
     """Until the last save is on disk and verified."""
     pending, self._pending = self._pending, None
@@ -173,17 +189,16 @@ class Checkpoints:
         f"{self.folder}: the newest checkpoint is another one for each process "
         f"({newest}).\nIs the file system behind? Start again in a minute."
       )
+    damaged = {}
     for step in reversed(steps):
-      found, reason = self._try(step, abstract)
+      found, damaged[step] = self._try(step, abstract)
       if found is not None:
+        self._set_aside(damaged)
         return found
-      if is_first():
-        self._set_aside(step, reason)
-      shared(step)  # the others look again when it is done
-      self._orbax.reload()
     if steps:
+      reasons = "; ".join(f"{step}: {why}" for step, why in damaged.items())
       raise UserError(
-        f"{self.folder}: no checkpoint could be read (tried {steps}).\n"
+        f"{self.folder}: no checkpoint can be read ({reasons}).\n"
         "Start again in a new workdir, or restore the files from a copy."
       )
     return None
@@ -213,7 +228,7 @@ class Checkpoints:
     try:
       return self._orbax.load_checkpointables(step, abstract)
     except Exception as e:
-      raise ValueError(_first_line(_root(e))) from e
+      raise ValueError(_reason(e)) from e
 
   def _check_fit(self, step: int, abstract: dict[str, Any]) -> None:
     """Raise a UserError where the arrays are not those that are wanted."""
@@ -251,16 +266,24 @@ class Checkpoints:
   def restore_ema(self, step: int, abstract: Any) -> Any:
     """Only the averaged parameters of one checkpoint."""
     self.verify(step)
+    self.metadata(step)
     self._check_fit(step, {"ema": abstract})
     return self._load(step, {"ema": abstract})["ema"]
 
-  def _set_aside(self, step: int, reason: str) -> None:
-    target = self.folder.parent / f"damaged-{step}"
-    while target.exists():
-      target = target.with_name(f"{target.name}-again")
-    (self.folder / str(step)).rename(target)
-    self._manifest(step).unlink(missing_ok=True)
-    print(f"checkpoint {step} is damaged ({reason}); kept as {target.name}.")
+  def _set_aside(self, damaged: dict[int, str]) -> None:
+    """Move the checkpoints away that there is a reason for."""
+    for step in filter(damaged.get, damaged) if is_first() else ():
+      target = self.folder.parent / f"damaged-{step}"
+      while target.exists():
+        target = target.with_name(f"{target.name}-again")
+      (self.folder / str(step)).rename(target)
+      self._manifest(step).unlink(missing_ok=True)
+      print(
+        f"checkpoint {step} is damaged ({damaged[step]}); "
+        f"kept as {target.name}."
+      )
+    shared(0)  # the others look again when it is done
+    self._orbax.reload()
 
   def close(self) -> None:
     """Finish the last save and release the folder."""
@@ -268,36 +291,36 @@ class Checkpoints:
       self.wait()
     finally:
       self._thread.shutdown()
-      self._orbax.close()
+      with contextlib.suppress(Exception):  # says again what wait() has said
+        self._orbax.close()
 
 
-def _unreadable_scores(folder: pathlib.Path) -> list[int]:
-  """Steps whose held-out metrics are damaged; Orbax opens no step then."""
-  steps = []
+def _unreadable_scores(folder: pathlib.Path) -> list[pathlib.Path]:
+  """Damaged files of held-out metrics: Orbax opens no checkpoint then."""
+  broken = []
   for path in folder.glob("*/metrics/metrics"):
-    try:
-      good = isinstance(json.loads(path.read_bytes()), dict)
-    except FileNotFoundError:  # just deleted by a training
-      continue
-    except ValueError:
-      good = False
-    if not good and path.parts[-3].isdecimal():
-      steps.append(int(path.parts[-3]))
-  return steps
+    with contextlib.suppress(FileNotFoundError):  # just deleted by a training
+      try:
+        good = isinstance(json.loads(path.read_bytes()), dict)
+      except ValueError:
+        good = False
+      broken += [] if good else [path]
+  return broken
 
 
-def _root(error: BaseException) -> BaseException:
+def _reason(error: BaseException) -> str:
+  """One line: of a chain of errors the first, of a system's error its name."""
   while error.__cause__ is not None:
     error = error.__cause__
-  return error
-
-
-def _first_line(error: BaseException) -> str:
-  return (str(error).strip().splitlines() or [type(error).__name__])[0][:200]
+  if isinstance(error, OSError) and error.strerror:
+    return error.strerror
+  text = str(error).strip() or type(error).__name__
+  known = [os.strerror(code) for code in _FULL if os.strerror(code) in text]
+  return (known or text.splitlines())[0][:200]
 
 
 def _save_failed(step: int, error: Exception) -> str:
   return (
-    f"checkpoint {step} could not be written ({_first_line(error)}).\n"
-    "The checkpoints before it are intact: free disk space, then start again."
+    f"checkpoint {step} could not be written ({_reason(error)}).\n"
+    "The checkpoints before it are intact: mend the disk, then start again."
   )

@@ -105,6 +105,7 @@ def _log(run: Run, index: int, step: int, images: int, metrics: dict) -> None:
   values = {k: float(v) for k, v in metrics.items()}
   values |= {"images": images, "images_per_second": run.terminal.speed(images)}
   run.log(step, values)
+  run.checkpoints.check()
   run.terminal.progress(images, step, index, run.seen)
 
 
@@ -116,6 +117,12 @@ def _evaluate(
     scores = setup.heldout(state.ema)
   values = {f"validation/{k}": v for k, v in scores.items()}
   run.log(step, {"images": images, **values})
+  main = run.checkpoints.metric
+  if not math.isfinite(scores[main]):
+    raise RunError(
+      f"step {step}: the held-out {main} is {scores[main]}; {_kept(run)}.\n"
+      "Lower optimizer.learning_rate and go on with --allow_config_change."
+    )
   return scores
 
 
