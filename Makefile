@@ -23,7 +23,7 @@ env: .venv/ready
 
 demo: .venv/ready
 	$(BIN)/jaxgen train --config=configs/textures_patch_ae.py:demo --workdir=$(RUN)
-	$(BIN)/jaxgen sample --workdir=$(RUN) --num=36 --out=$(RUN)/new_images
+	$(BIN)/jaxgen sample --workdir=$(RUN) --num=36 --method=gmm --out=$(RUN)/new_images
 	$(BIN)/jaxgen evaluate --workdir=$(RUN)
 	@echo "Previews: $(RUN)/samples   new images: $(RUN)/new_images/grid.png"
 
