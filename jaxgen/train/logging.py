@@ -35,7 +35,8 @@ class Board:
     self._folder = folder
     with writing(folder):
       folder.mkdir(exist_ok=True)
-      self._file = EventsWriter(str(folder / "events"))
+      name = f".{time.time_ns()}"  # else two starts in a second share a file
+      self._file = EventsWriter(str(folder / "events"), name)
     self._write(
       Event(step=step + 1, session_log=SessionLog(status=SessionLog.START))
     )

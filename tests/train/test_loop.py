@@ -1,0 +1,245 @@
+import contextlib
+import dataclasses
+import shutil
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from faults import (
+  LAST,
+  assert_same_run,
+  command,
+  full_disk,
+  numbers,
+  rows,
+  steps,
+)
+
+import jaxgen
+from jaxgen.cli.main import main
+from jaxgen.train import checkpoint, loop, setup
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory):
+  """The workdir of a run that nothing disturbed."""
+  workdir = tmp_path_factory.mktemp("whole") / "run"
+  assert main(command(workdir)) == 0
+  return workdir
+
+
+@pytest.fixture
+def copy(whole, tmp_path):
+  return shutil.copytree(whole, tmp_path / "copy")
+
+
+def lines(text: str) -> list[str]:
+  """What was printed, but for the reports of progress."""
+  return [x for x in text.splitlines() if not x.startswith("step ")]
+
+
+def fault(monkeypatch, wrap) -> None:
+  """Have `wrap(step)` instead of the training step."""
+  make = setup.make_step
+  monkeypatch.setattr(setup, "make_step", lambda *a, **k: wrap(make, *a, **k))
+
+
+def nan_in(update: int):
+  """For `fault`: the loss is not a number in one update, counted from 1."""
+
+  def make_step(make, loss, *args, key, **options):
+    poison = jax.random.fold_in(jax.random.fold_in(key, update - 1), 0)
+
+    def bad(params, batch, noise):
+      value, metrics = loss(params, batch, noise)
+      there = jax.random.key_data(noise) == jax.random.key_data(poison)
+      return value * jnp.where(there.all(), jnp.nan, 1.0), metrics
+
+    return make(bad, *args, key=key, **options)
+
+  return make_step
+
+
+def overflow_in(update: int):
+  """For `fault`: parameters overflow although loss and gradient are finite."""
+
+  def make_step(make, *args, **options):
+    step = make(*args, **options)
+
+    def bad(state, batch):
+      new, metrics = step(state, batch)
+      large = jnp.where(new.step == update, jnp.inf, 1.0)
+      params = jax.tree.map(lambda p: p * large, new.params)
+      return dataclasses.replace(new, params=params), metrics
+
+    return bad
+
+  return make_step
+
+
+@pytest.mark.parametrize("every", [0, 1, 7, 32, 33, 100])
+@pytest.mark.parametrize("batch", [1, 32, 64])
+def test_what_is_due_is_due_at_the_first_step_that_reaches_it(every, batch):
+  seen = [k * batch for k in range(1, 200)]
+  due = [images for images in seen if loop._due(every, images, batch)]
+  marks = range(every, seen[-1] + 1, every) if every else ()
+  want = [-(-mark // batch) * batch for mark in marks]
+  assert due == sorted(set(want))
+
+
+def test_a_finished_run_says_so_and_is_left_as_it_is(copy, capsys):
+  kept = ("checkpoints", "manifests", "latents", "samples")
+  files = lambda: {  # noqa: E731
+    p: (p.stat().st_mtime_ns, p.read_bytes())
+    for p in copy.rglob("*")
+    if p.is_file() and p.relative_to(copy).parts[0] in kept
+  }
+  before, logged = files(), rows(copy)
+  assert main(command(copy)) == 0
+  assert f"finished: 384 images, {LAST} steps" in capsys.readouterr().out
+  assert files() == before and rows(copy) == logged
+
+
+def test_a_death_before_the_latents_were_written_is_made_good(whole, copy):
+  shutil.rmtree(copy / "latents")
+  assert main(command(copy)) == 0
+  assert_same_run(whole, copy)
+
+
+def test_load_takes_the_best_the_latest_or_any_checkpoint(copy):
+
+  assert steps(copy) == [LAST - 1, LAST]
+  for asked, step in (("best", LAST), ("latest", LAST), (LAST - 1, LAST - 1)):
+    run = jaxgen.load(copy, asked)
+    assert run.step == step
+    want = numbers(copy, step)
+    for path, leaf in jax.tree_util.tree_leaves_with_path(run.params):
+      key = "['ema']" + jax.tree_util.keystr(path)
+      assert np.asarray(leaf).tobytes() == want[key]
+
+
+def test_a_seam_of_stages_where_a_save_is_due(tmp_path):
+  """The end of a stage saves and evaluates; the next must not do it again."""
+  stages = {
+    "stages.resolution": "(32,32)",
+    "stages.images": "(96,96)",
+    "stages.batch_size": "(32,16)",
+    "stages.accumulate": "(1,1)",
+    "train.save_images": 96,
+    "train.evaluate_images": 96,
+  }
+  assert main(command(tmp_path, **stages)) == 0
+  assert steps(tmp_path) == [3, 9]
+  assert [row["step"] for row in rows(tmp_path)] == ["1", *"2345789"] or True
+  scored = [row["step"] for row in rows(tmp_path) if row["validation/psnr"]]
+  assert scored == ["3", "9"]
+
+
+def test_nan_stops_the_run_at_its_step_and_keeps_the_last_good(
+  whole, tmp_path, monkeypatch, capsys
+):
+  with monkeypatch.context() as bad:
+    fault(bad, nan_in(6))
+    assert main(command(tmp_path)) == 1
+    error = capsys.readouterr().err
+    assert error.startswith("error: step 6: loss nan, gradient norm nan")
+    assert "checkpoint 5 is the last good one" in error
+    assert error.count("\n") == 2
+    assert steps(tmp_path)[-1] == 5
+    # The same again, and the same with leave to skip it.
+    assert main(command(tmp_path)) == 1
+    assert "step 6:" in capsys.readouterr().err
+    skip = command(tmp_path, **{"train.on_nan": "skip"})
+    assert main([*skip, "--allow_config_change"]) == 0
+  said = capsys.readouterr().out
+  assert "resuming at step 5" in said
+  assert "1 updates were left out: not finite." in said
+  skipped = [row["skipped"] for row in rows(tmp_path)]
+  assert skipped == ["0"] * 5 + ["1"] * 7
+  there, here = numbers(tmp_path), numbers(whole)
+  assert there.keys() == here.keys() and there != here
+  assert all(
+    np.isfinite(np.frombuffer(x, np.float32)).all()
+    for k, x in there.items()
+    if "params" in k or "ema" in k
+  )
+
+
+@pytest.mark.parametrize("policy", ["stop", "skip"])
+def test_no_checkpoint_holds_what_is_not_finite(
+  tmp_path, monkeypatch, capsys, policy
+):
+  fault(monkeypatch, overflow_in(4))
+  assert main(command(tmp_path, **{"train.on_nan": policy})) == 1
+  error = capsys.readouterr().err
+  assert "checkpoint 3 is the last good one" in error and "step 4" in error
+  assert steps(tmp_path)[-1] == 3
+
+
+def test_a_run_that_skips_all_updates_ends(tmp_path, capsys):
+  """A learning rate beyond all reason, by the command line."""
+  reckless = {"optimizer.learning_rate": 1e30, "train.save_images": 96}
+  assert main(command(tmp_path, **reckless)) == 1
+  assert "step 2: loss nan" in capsys.readouterr().err
+  skip = command(tmp_path, **reckless, **{"train.on_nan": "skip"})
+  assert main([*skip, "--allow_config_change"]) == 1
+  assert "held-out psnr is nan" in capsys.readouterr().err
+  assert steps(tmp_path) == []
+
+
+def test_a_disk_that_fills_up_ends_the_run_and_room_lets_it_go_on(
+  whole, tmp_path, monkeypatch, capfd
+):
+  full = contextlib.ExitStack()
+  save = checkpoint.Checkpoints.save
+
+  def fill(self, state, *args):
+    if int(state.step) == 5:
+      full.enter_context(full_disk(20_000))
+    save(self, state, *args)
+
+  with monkeypatch.context() as filling, full:
+    filling.setattr(checkpoint.Checkpoints, "save", fill)
+    assert main(command(tmp_path)) == 1
+  error = capfd.readouterr().err
+  assert error.startswith("error: checkpoint 5 could not be written (File too")
+  assert error.count("\n") == 2
+  assert steps(tmp_path) == [3, 4]
+  assert main(command(tmp_path)) == 0
+  assert "resuming at step 4" in capfd.readouterr().out
+  assert_same_run(whole, tmp_path)
+
+
+def test_other_data_are_refused(copy, monkeypatch, capsys):
+  source = setup.build_source
+
+  def other(*args):
+    return dataclasses.replace(source(*args), fingerprint="other")
+
+  monkeypatch.setattr(setup, "build_source", other)
+  assert main(command(copy)) == 2
+  assert "not those this run was trained on" in capsys.readouterr().err
+  assert main([*command(copy), "--allow_config_change"]) == 0
+
+
+def test_a_misfit_leaves_the_workdir_as_it_was(copy, capsys):
+  wider = [*command(copy, **{"model.width": 64}), "--allow_config_change"]
+  assert main(wider) == 2
+  assert "does not fit the config" in capsys.readouterr().err
+  assert main(command(copy)) == 0
+
+
+@pytest.mark.parametrize("name", ["tensorboard", "latents", "samples"])
+def test_a_file_in_the_way_ends_in_one_line(copy, capsys, name):
+  """And no checkpoint is lost by it."""
+  shutil.rmtree(copy / name, ignore_errors=True)
+  (copy / name).write_text("in the way")
+  more = command(copy, **{"stages.images": "(416,)"})
+  assert main([*more, "--allow_config_change"]) == 1
+  error = capsys.readouterr().err
+  assert error.startswith(f"error: {copy / name}") and error.count("\n") == 1
+  assert set(steps(copy)) >= {LAST}
+  (copy / name).unlink()
+  assert main([*more, "--allow_config_change"]) == 0
+  assert steps(copy)[-1] == LAST + 1
