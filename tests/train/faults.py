@@ -14,6 +14,8 @@ from orbax.checkpoint import v1 as ocp
 CONFIG = pathlib.Path(__file__).parents[2] / "configs/textures_patch_ae.py"
 LAST = 12  # updates of a run here, saved after each
 FLAGS = {
+  "model.encoder_depth": "1",
+  "model.decoder_depth": "0",
   "stages.images": "(384,)",
   "optimizer.warmup_images": "64",
   "train.save_images": "32",
