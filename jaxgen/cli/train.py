@@ -114,5 +114,5 @@ def _do_not_wait(error: BaseException) -> None:
     sys.stderr.flush()
     os._exit(2 if isinstance(error, (UserError, SystemExit)) else 1)
 
-  if jax.process_count() > 1:
+  if jax.distributed.is_initialized():
     atexit.register(end)

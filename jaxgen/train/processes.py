@@ -5,6 +5,7 @@ Every call here waits for all processes, so all must make it.
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Callable
 
 import jax
@@ -24,6 +25,11 @@ def shared(value: int) -> list[int]:
   if jax.process_count() == 1:
     return [value]
   return multihost_utils.process_allgather(np.int32(value)).tolist()
+
+
+def same(text: str) -> bool:
+  """Whether all processes give the same text."""
+  return len(set(shared(zlib.crc32(text.encode()) >> 1))) == 1
 
 
 def failure(action: Callable[[], object]) -> str:

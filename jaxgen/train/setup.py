@@ -23,7 +23,7 @@ from jaxgen.train.checkpoint import Checkpoints
 from jaxgen.train.heldout import HeldOut
 from jaxgen.train.logging import MetricLog, Terminal
 from jaxgen.train.preview import previewer
-from jaxgen.train.processes import is_first, shared, together
+from jaxgen.train.processes import is_first, same, shared, together
 from jaxgen.train.sharding import Devices, Layout, make_mesh
 from jaxgen.train.state import TrainState, create, make_step
 from jaxgen.typing import Batch, Metrics
@@ -81,6 +81,12 @@ class Plan:
   def source(self, split: Split, stage: int) -> Source:
     """The data of one split at a stage's resolution."""
     return build_source(self.data, split, self.stages[stage].resolution)
+
+  @property
+  def fingerprint(self) -> str:
+    """Of the data of both splits."""
+    parts: tuple[Split, ...] = ("train", "validation")
+    return " ".join(self.source(split, 0).fingerprint for split in parts)
 
   def evaluation_batch(self, stage: int) -> int:
     """Images in a batch of encoding or evaluation: a microbatch, rounded up to
@@ -208,6 +214,11 @@ def open_run(
   """Open a workdir and restore its newest checkpoint, or start afresh."""
   plan = make_plan(config, devices)
   together(plan.check)
+  if not same(plan.fingerprint):
+    raise UserError(
+      f"data.source={plan.data.source}: the processes see different data; "
+      "are the files the same on all machines?"
+    )
   metric = plan.task(0).metric
   checkpoints = Checkpoints(
     workdir, metric=metric, max_to_keep=plan.train.max_to_keep

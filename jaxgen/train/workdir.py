@@ -12,7 +12,7 @@ import jax
 
 from jaxgen.config import differences, read_config, save_config
 from jaxgen.errors import UserError, writing
-from jaxgen.train.processes import is_first, together
+from jaxgen.train.processes import is_first, same, together
 
 
 @contextlib.contextmanager
@@ -25,9 +25,11 @@ def claim(
 
   Raises:
     UserError: it cannot be written or is not shared by all processes, another
-      run trains in it, or it holds one with another config and no change is
-      allowed.
+      run trains in it, it holds one with another config and no change is
+      allowed, or the processes were given different ones.
   """
+  if not same(str(config.to_dict())):
+    raise UserError("--config: the processes were not given the same config.")
   with contextlib.ExitStack() as held:
 
     def take() -> None:

@@ -24,7 +24,7 @@ from laws import (
 from jaxgen.cli import train
 from jaxgen.errors import UserError
 from jaxgen.train.checkpoint import Checkpoints
-from jaxgen.train.processes import failure, shared, together
+from jaxgen.train.processes import failure, same, shared, together
 
 
 def main(port: int, number: int, folder: pathlib.Path) -> None:
@@ -38,6 +38,7 @@ def main(port: int, number: int, folder: pathlib.Path) -> None:
     "held_out": held_out(p)["psnr"],
     "latents": latents(p),
     "shared": shared(10 + number),
+    "same": [same("a text"), same(f"a text of {number}")],
     "failure_of_none": failure(lambda: None),
     "failure_of_one": failure(lambda: fail_on(1, number)),
     "together": how_it_ends(lambda: together(lambda: fail_on(1, number))),

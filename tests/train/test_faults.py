@@ -8,22 +8,13 @@ import sys
 import threading
 import time
 
-import numpy as np
-import pytest
-from faults import LAST, assert_same_run, command, rows, steps
+from faults import LAST, assert_same_run, command, steps
 
 import jaxgen
 from jaxgen.cli.main import main
+from jaxgen.train.setup import Run
 
 SLOW = 120  # seconds that anything here may take on a busy machine
-
-
-@pytest.fixture(scope="module")
-def whole(tmp_path_factory):
-  """The workdir of a run that nothing disturbed."""
-  workdir = tmp_path_factory.mktemp("whole") / "run"
-  assert main(command(workdir)) == 0
-  return workdir
 
 
 def wait_for(there, process: subprocess.Popen | None = None) -> None:
@@ -61,6 +52,15 @@ def saving(workdir: pathlib.Path, step: int):
   return there
 
 
+def gone(group: int) -> bool:
+  """Whether no process is left in a group."""
+  try:
+    os.killpg(group, 0)
+  except ProcessLookupError:
+    return True
+  return False
+
+
 def interrupt(when, number: signal.Signals) -> threading.Thread:
   """Send this process a signal as soon as `when()`."""
 
@@ -83,25 +83,31 @@ def test_kill_9_in_the_middle_of_saves_changes_nothing(whole, tmp_path, capsys):
   finally:
     process.kill()
     process.communicate()
-  complete = steps(tmp_path)
-  assert 0 < complete[-1] < LAST
-  assert main(command(tmp_path)) == 0
-  assert f"resuming at step {complete[-1]}" in capsys.readouterr().out
+  newest = steps(tmp_path)[-1]
+  assert 0 < newest < LAST
+  again = start(command(tmp_path))
+  said = again.communicate(timeout=SLOW)[0].splitlines()
+  assert again.returncode == 0
+  assert said[0].startswith(f"resuming at step {newest} ")
+  assert said[-1].startswith("finished: ")
+  assert {line.split()[0] for line in said[1:-1]} == {"step"}  # no warnings
   assert_same_run(whole, tmp_path)
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_being_asked_to_stop_changes_nothing(whole, tmp_path, capsys, number):
-  thread = interrupt(saving(tmp_path, 3), number)
+def test_being_asked_to_stop_changes_nothing(whole, tmp_path, capsys):
+  start_at = 0
+  for number, step in ((signal.SIGTERM, 3), (signal.SIGINT, 7)):
+    thread = interrupt(saving(tmp_path, step), number)
+    assert main(command(tmp_path)) == 0
+    thread.join()
+    said = capsys.readouterr()
+    assert said.err == ""
+    assert start_at == 0 or f"resuming at step {start_at} " in said.out
+    start_at = steps(tmp_path)[-1]
+    assert step <= start_at < LAST
+    message = f"stopped by {number.name}: step {start_at} is saved; the same"
+    assert message in said.out
   assert main(command(tmp_path)) == 0
-  thread.join()
-  step = steps(tmp_path)[-1]
-  said = capsys.readouterr()
-  message = f"stopped by {number.name}: step {step} is saved; the same command"
-  assert message in said.out and said.err == ""
-  assert 3 <= step < LAST
-  assert main(command(tmp_path)) == 0
-  assert f"resuming at step {step}" in capsys.readouterr().out
   assert_same_run(whole, tmp_path)
 
 
@@ -115,28 +121,26 @@ def test_a_signal_to_the_whole_group_leaves_the_workers_working(tmp_path):
   finally:
     process.kill()
   assert process.returncode == 0, said
-  assert "stopped by SIGTERM" in said and "Traceback" not in said
-  with pytest.raises(ProcessLookupError):  # nobody is left in the group
-    os.killpg(process.pid, 0)
+  assert {x.split()[0] for x in said.splitlines()} <= {"step", "stopped"}
+  assert "stopped by SIGTERM" in said
+  wait_for(lambda: gone(process.pid))
 
 
 def test_a_reader_removes_nothing_while_a_training_writes(
   whole, tmp_path, monkeypatch
 ):
-  """Readers at every save of a run, which is the same as without them."""
+  """The run ends up as it does without a reader."""
   found = []
-  from jaxgen.train.loop import Run
-
   save = Run.save
 
   def read_too(run, state, *args):
     save(run, state, *args)
-    if int(state.step) in (3, 7):
+    if int(state.step) == 7:
       found.append(jaxgen.load(tmp_path, "latest").step)
 
   monkeypatch.setattr(Run, "save", read_too)
   assert main(command(tmp_path)) == 0
-  assert len(found) == 2 and 2 <= found[0] <= 3 and 6 <= found[1] <= 7
+  assert found in ([6], [7])
   assert_same_run(whole, tmp_path)
 
 
@@ -147,15 +151,3 @@ def test_ctrl_c_before_the_training_is_one_line(tmp_path, monkeypatch, capsys):
   monkeypatch.setattr("jaxgen.config.load_config", press)
   assert main(command(tmp_path)) == 130
   assert capsys.readouterr().err == "error: interrupted.\n"
-
-
-def test_a_run_says_nothing_but_its_own_words(whole, tmp_path):
-  """No library's warnings, in a process of its own."""
-  process = start(command(tmp_path, **{"train.log_images": 192}))
-  said = process.communicate(timeout=SLOW)[0]
-  assert process.returncode == 0
-  starts = [line.split()[0] for line in said.splitlines()]
-  assert starts == ["step", "step", "finished:"]
-  scores = [row["validation/psnr"] for row in rows(tmp_path)]
-  best = np.asarray([float(x) for x in scores if x])
-  assert (best > 10).all()
