@@ -14,7 +14,8 @@ folder:
     --config.data.channels=1          grey
 """
 
-from jaxgen.config import autoencoder, check_variant, smoke
+from jaxgen.config import check_variant
+from jaxgen.defaults import autoencoder, smoke
 
 
 def get_config(variant: str = ""):

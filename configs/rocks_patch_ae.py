@@ -7,7 +7,8 @@ Tiles are a pure function of (data.seed, index); rock type, colour scheme,
 texture pattern and zoom level are known for each.
 """
 
-from jaxgen.config import autoencoder, check_variant, smoke
+from jaxgen.config import check_variant
+from jaxgen.defaults import autoencoder, smoke
 
 
 def get_config(variant: str = ""):

@@ -10,7 +10,8 @@ Meant for a GPU or TPU; not trained there yet. On two busy CPU cores a step of
 16 images takes 9.6 s, or 8.2 s with model.scan_layers=True.
 """
 
-from jaxgen.config import autoencoder, check_variant, smoke
+from jaxgen.config import check_variant
+from jaxgen.defaults import autoencoder, smoke
 
 
 def get_config(variant: str = ""):

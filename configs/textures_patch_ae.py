@@ -9,7 +9,8 @@ Measured, `:demo`: 27.96 dB held-out PSNR after 64,000 images in 2 min 7 s on
 two busy CPU cores; PCA with 64 dimensions has 25.84 dB, the mean image 17.26.
 """
 
-from jaxgen.config import autoencoder, check_variant, smoke
+from jaxgen.config import check_variant
+from jaxgen.defaults import autoencoder, smoke
 
 
 def get_config(variant: str = ""):

@@ -11,11 +11,17 @@ import zlib
 
 import jax
 
+from jaxgen.options import Seed, check_value
 from jaxgen.typing import Array
 
 
 def stream(seed: int, name: str, *indices: int | Array) -> Array:
-  """The key of stream `name` (any string), folded with each index in turn."""
+  """The key of stream `name` (any string), folded with each index in turn.
+
+  Raises:
+    UserError: a seed that is no whole number from 0 to 2**32 - 1.
+  """
+  check_value("seed", Seed, seed)
   key = jax.random.fold_in(jax.random.key(seed), zlib.crc32(name.encode()))
   for index in indices:
     key = jax.random.fold_in(key, index)

@@ -4,6 +4,7 @@ import pathlib
 import pytest
 
 from jaxgen import config as configs
+from jaxgen import defaults
 from jaxgen.errors import UserError
 
 ROOT = pathlib.Path(__file__).parents[1]
@@ -83,6 +84,30 @@ def test_a_damaged_or_missing_saved_config_is_named(tmp_path):
     configs.read_config(path)
 
 
+@pytest.mark.parametrize("value", [None, 3, "x", [1]])
+@pytest.mark.parametrize("name", ["task", "seed", "data", "loss", "stages"])
+def test_a_saved_config_with_a_wrong_section_is_damaged(tmp_path, name, value):
+  path = tmp_path / "config.json"
+  config = defaults.autoencoder().to_dict()
+  right = type(config[name])
+  config[name] = value
+  path.write_text(json.dumps(config))
+  if not isinstance(value, right):
+    with pytest.raises(UserError, match=f"'{name}' is missing or wrong"):
+      configs.read_config(path)
+  path.write_text("[1, 2]")
+  with pytest.raises(UserError, match="damaged"):
+    configs.read_config(path)
+
+
+def test_a_run_of_an_older_version_gets_the_defaults(tmp_path):
+  path = tmp_path / "config.json"
+  config = defaults.autoencoder().to_dict()
+  del config["model"]["scan_layers"]
+  path.write_text(json.dumps(config))
+  assert configs.read_config(path).model.scan_layers is False
+
+
 def test_every_config_file_loads_with_every_variant_it_names():
   files = sorted((ROOT / "configs").glob("*.py"))
   assert files
@@ -91,12 +116,13 @@ def test_every_config_file_loads_with_every_variant_it_names():
       if variant == ":demo" and "demo" not in path.read_text():
         continue
       config = configs.load_config(f"{path}{variant}", [])
-      base = configs.flatten(configs.autoencoder())
+      base = configs.flatten(defaults.autoencoder())
       assert configs.flatten(config).keys() == base.keys()
       assert path.name in path.read_text()  # the command in its docstring
 
 
 def test_an_unknown_variant_is_refused():
   for path in (ROOT / "configs").glob("*.py"):
-    with pytest.raises(UserError, match="variant"):
+    with pytest.raises(UserError, match="no variant 'nonsense'; there is") as e:
       configs.load_config(f"{path}:nonsense", [])
+    assert len(str(e.value)) < 200

@@ -12,6 +12,8 @@ import argparse
 import json
 import pathlib
 
+from jaxgen.cli import common
+
 
 def add_flags(parser: argparse.ArgumentParser) -> None:
   """Flags of this verb."""
@@ -19,7 +21,10 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
     "--config", required=True, metavar="FILE.py[:variant]", help="what to time"
   )
   parser.add_argument(
-    "--repeats", type=int, default=10, help="timed calls of each program"
+    "--repeats",
+    type=common.whole(1),
+    default=10,
+    help="timed calls of each program",
   )
   parser.add_argument(
     "--json", type=pathlib.Path, help="also write the numbers to this file"
@@ -33,10 +38,7 @@ def run(args: argparse.Namespace, rest: list[str]) -> None:
 
   from jaxgen.benchmark import benchmark
   from jaxgen.config import load_config
-  from jaxgen.errors import UserError
 
-  if args.repeats < 1:
-    raise UserError(f"--repeats={args.repeats}: at least 1.")
   report = benchmark(load_config(args.config, rest), repeats=args.repeats)
   table = Table(title=args.config, show_header=False)
   for name, value in report.items():

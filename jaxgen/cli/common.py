@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import argparse
+import math
 import pathlib
+import tempfile
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from jaxgen import options
 from jaxgen.errors import UserError
 
 if TYPE_CHECKING:
@@ -14,10 +18,30 @@ if TYPE_CHECKING:
   from jaxgen.sample.load import LoadedRun
 
 GRID = 64  # images at most in grid.png
+SUMMARIES = ("grid", "compare")  # names that images of the user cannot have
+
+
+def whole(low: int, high: float = math.inf) -> Callable[[str], int]:
+  """The type of a flag that takes whole numbers in a range."""
+  span = options.Range(low, high)
+
+  def number(text: str) -> int:
+    try:
+      value = int(text)
+    except ValueError:
+      value = None
+    if value is None or value not in span:
+      raise argparse.ArgumentTypeError(f"a whole number, {span}, not {text!r}")
+    return value
+
+  return number
 
 
 def add_run_flags(
-  parser: argparse.ArgumentParser, *, out: str | None = "a folder"
+  parser: argparse.ArgumentParser,
+  *,
+  out: str | None = "a folder",
+  batch: bool = True,
 ) -> None:
   """The flags that name a run and where results go."""
   parser.add_argument(
@@ -26,9 +50,13 @@ def add_run_flags(
   parser.add_argument(
     "--checkpoint", default="best", help="best (the default), latest, or a step"
   )
-  parser.add_argument(
-    "--batch", type=int, default=64, help="images at a time (default: 64)"
-  )
+  if batch:
+    parser.add_argument(
+      "--batch",
+      type=whole(1),
+      default=64,
+      help="images at a time (default: 64)",
+    )
   if out:
     parser.add_argument("--out", required=True, type=pathlib.Path, help=out)
 
@@ -45,11 +73,28 @@ def add_input_flag(parser: argparse.ArgumentParser, **options) -> None:
   )
 
 
-def open_run(args: argparse.Namespace) -> LoadedRun:
-  """The run that the flags name."""
+def open_run(
+  args: argparse.Namespace, out: pathlib.Path | None = None
+) -> LoadedRun:
+  """The run that the flags name, once it is known that results can be kept in
+  the folder `out` (default: --out)."""
   from jaxgen.sample.load import load
 
-  return load(args.workdir, args.checkpoint)
+  run = load(args.workdir, args.checkpoint)
+  make_folder(out or args.out)
+  return run
+
+
+def make_folder(path: pathlib.Path) -> None:
+  """Make a folder for results, or say at once that they cannot be kept."""
+  try:
+    path.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryFile(dir=path):
+      pass
+  except OSError as e:
+    raise UserError(
+      f"{path} cannot be written to ({e.strerror or e}): name another --out."
+    ) from e
 
 
 def read_images(
@@ -68,14 +113,19 @@ def read_images(
 
 
 def write_images(
-  out: pathlib.Path, names: list[str], images: np.ndarray
+  out: pathlib.Path,
+  names: list[str],
+  images: np.ndarray,
+  finish: Callable[[np.ndarray], np.ndarray] = lambda image: image,
 ) -> None:
-  """One PNG for each image and `grid.png` of the first ones."""
+  """One PNG for each image, `finish`ed, and `grid.png` of the first ones."""
+  import numpy as np
+
   from jaxgen.train.logging import grid, write_png
 
   for name, image in zip(file_names(names), images, strict=True):
-    write_png(out / name, image)
-  shown = images[:GRID]
+    write_png(out / name, finish(image))
+  shown = np.stack([finish(image) for image in images[:GRID]])
   columns = max(1, round(len(shown) ** 0.5))
   rows = [shown[i : i + columns] for i in range(0, len(shown), columns)]
   if len(rows[-1]) < columns:
@@ -86,26 +136,26 @@ def write_images(
 
 def file_names(names: list[str]) -> list[str]:
   """PNG names after the images' own, below one folder and all different."""
+  outside = ("/", "..")
   inside = [
-    "/".join(x for x in pathlib.PurePosixPath(n).parts if x not in ("/", ".."))
+    "/".join(x for x in pathlib.PurePosixPath(n).parts if x not in outside)
     for n in names
   ]
-  stems = [n.rpartition(".")[0] if "." in n else n for n in inside]
-  unique = len(set(stems)) == len(stems)
-  return [f"{n}.png" for n in (stems if unique else inside)]
+  stems = [n and str(pathlib.PurePosixPath(n).with_suffix("")) for n in inside]
+  last = [n.rpartition("/")[2] for n in inside]
+  numbered = [f"{i:05} {n}" for i, n in enumerate(last)]
+  taken = {*SUMMARIES, ""}
+  different = lambda x: len({*x, *taken}) == len(x) + len(taken)  # noqa: E731
+  found = next(filter(different, (stems, inside, numbered)))
+  return [f"{n}.png" for n in found]
 
 
-def upsample(images: np.ndarray, side: int, method: str) -> np.ndarray:
-  """Images uint8 `(n, h, w, c)` resampled to `side` pixels, by Pillow."""
+def resample(image: np.ndarray, side: int, method: str) -> np.ndarray:
+  """An image uint8 `(h, w, c)` resampled to `side` pixels, by Pillow."""
   import numpy as np
   from PIL import Image
 
-  if side < 1 or side > 16_384:
-    raise UserError(f"--target_size={side}: from 1 to 16384 pixels.")
   kernel = Image.Resampling[method.upper()]
-  squeezed = images[..., 0] if images.shape[-1] == 1 else images
-  resized = [
-    np.asarray(Image.fromarray(x).resize((side, side), kernel))
-    for x in squeezed
-  ]
-  return np.stack(resized).reshape(len(images), side, side, -1)
+  squeezed = image[..., 0] if image.shape[-1] == 1 else image
+  resized = Image.fromarray(squeezed).resize((side, side), kernel)
+  return np.asarray(resized).reshape(side, side, -1)

@@ -9,9 +9,14 @@ from __future__ import annotations
 
 import argparse
 import pathlib
+import zipfile
+from typing import TYPE_CHECKING
 
 from jaxgen.cli import common
 from jaxgen.errors import UserError
+
+if TYPE_CHECKING:
+  import numpy as np
 
 
 def add_flags(parser: argparse.ArgumentParser) -> None:
@@ -26,19 +31,23 @@ def run(args: argparse.Namespace, rest: list[str]) -> None:
   """Decode and write."""
   latents, names = _read(args.latents)
   images = common.open_run(args).decode(latents, batch=args.batch)
-  names = names or [f"{i:05}" for i in range(len(images))]
   common.write_images(args.out, names, images)
 
 
-def _read(path: pathlib.Path):
+def _read(path: pathlib.Path) -> tuple[np.ndarray, list[str]]:
+  """Latents, and a name for each."""
   import numpy as np
 
+  if not path.is_file():
+    raise UserError(f"--latents={path}: there is no such file.")
   try:
-    with np.load(path, allow_pickle=False) as file:
+    with np.lib.npyio.NpzFile(path.open("rb"), own_fid=True) as file:
       latents = file["latents"]
-      names = [str(x) for x in file["names"]] if "names" in file else []
-  except (OSError, ValueError, KeyError, EOFError) as e:
+      names = file["names"].astype(str).tolist() if "names" in file else []
+  except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as e:
     raise UserError(
       f"--latents={path}: not an .npz file with an array `latents` ({e})."
     ) from e
-  return latents, names if len(names) == len(latents) else []
+  if np.shape(names) != latents.shape[:1]:
+    names = [f"{i:05}" for i in range(len(np.atleast_1d(latents)))]
+  return latents, names

@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 
 from jaxgen.cli import common
+from jaxgen.errors import UserError
 
 
 def add_flags(parser: argparse.ArgumentParser) -> None:
@@ -25,13 +26,14 @@ def run(args: argparse.Namespace, rest: list[str]) -> None:
 
   from jaxgen.data.splits import class_labels
 
-  model = common.open_run(args)
+  model = common.open_run(args, args.out.parent)
+  if args.out.is_dir():
+    raise UserError(f"--out={args.out}: a folder; name the file to write.")
   names, images = common.read_images(model, args)
   found = {"latents": model.encode(images, batch=args.batch), "names": names}
   label_names, labels = class_labels(names)
   if label_names:
     found |= {"labels": np.asarray(labels), "label_names": label_names}
-  args.out.parent.mkdir(parents=True, exist_ok=True)
   with args.out.open("wb") as file:
     np.savez(file, **found)
   shape = found["latents"].shape

@@ -25,7 +25,7 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
     "--out", type=pathlib.Path, help="a folder (default: WORKDIR/evaluation)"
   )
   parser.add_argument(
-    "--num", type=int, default=1024, help="validation tiles at most"
+    "--num", type=common.whole(1), default=1024, help="validation tiles at most"
   )
 
 
@@ -33,20 +33,15 @@ def run(args: argparse.Namespace, rest: list[str]) -> None:
   """Evaluate, print and write."""
   from jaxgen.sample import evaluate
 
-  model = common.open_run(args)
+  out = args.out or args.workdir / "evaluation"
+  model = common.open_run(args, out)
   if args.input:
     names, images = common.read_images(model, args)
   else:
     images = model.images("validation", args.num)
     names = [f"validation_{i:05}" for i in range(len(images))]
-  scores = evaluate.evaluate(model, images)
-  out = args.out or args.workdir / "evaluation"
-  facts = {
-    "step": model.step,
-    "images": len(images),
-    "source": args.input or "validation split",
-    "latent_shape": list(model.task.latent_shape),
-  }
+  scores, facts = evaluate.evaluate(model, images, batch=args.batch)
+  facts["source"] = args.input or "the validation split"
   evaluate.write(out, names, scores, facts)
   _print_table(evaluate.means(scores), facts)
   print(f"metrics.json and per_image.csv are in {out}.")
@@ -58,8 +53,10 @@ def _print_table(table: dict[str, dict[str, float]], facts: dict) -> None:
 
   size = " x ".join(map(str, facts["latent_shape"]))
   shown = Table(
-    title=f"{facts['images']} held-out images, step {facts['step']}, latent "
-    f"{size}"
+    title=f"{facts['images']} images of {facts['source']}, "
+    f"step {facts['step']}, latent {size}",
+    caption=f"PCA: {facts['pca_dimensions']} dimensions, fitted to "
+    f"{facts['training_tiles']} training tiles",
   )
   columns = [k for k in UNITS if k in table["autoencoder"]]
   shown.add_column("")

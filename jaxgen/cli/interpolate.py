@@ -9,16 +9,26 @@ around the mean latent (spherical_*.png), and grid.png with a row of each.
 from __future__ import annotations
 
 import argparse
+import pathlib
+from typing import TYPE_CHECKING
 
 from jaxgen.cli import common
+from jaxgen.errors import UserError
+
+if TYPE_CHECKING:
+  import numpy as np
+
+  from jaxgen.sample.load import LoadedRun
 
 
 def add_flags(parser: argparse.ArgumentParser) -> None:
   """Flags of this verb."""
-  common.add_run_flags(parser)
+  common.add_run_flags(parser, batch=False)
   parser.add_argument("--a", required=True, help="the first image")
   parser.add_argument("--b", required=True, help="the last image")
-  parser.add_argument("--steps", type=int, default=9, help="images in a row")
+  parser.add_argument(
+    "--steps", type=common.whole(2), default=9, help="images in a row"
+  )
   parser.add_argument(
     "--upsample", action="store_true", help="allow images smaller than the run"
   )
@@ -29,7 +39,7 @@ def run(args: argparse.Namespace, rest: list[str]) -> None:
   from jaxgen.train.logging import grid, write_png
 
   model = common.open_run(args)
-  a, b = (common.read_images(model, args, x)[1][0] for x in (args.a, args.b))
+  a, b = (_read(model, args, path) for path in (args.a, args.b))
   rows = []
   for how in ("linear", "spherical"):
     images = model.interpolate(a, b, args.steps, how=how)
@@ -38,3 +48,9 @@ def run(args: argparse.Namespace, rest: list[str]) -> None:
     rows.append(images)
   write_png(args.out / "grid.png", grid(rows))
   print(f"2 x {args.steps} images and grid.png are in {args.out}.")
+
+
+def _read(model: LoadedRun, args: argparse.Namespace, path: str) -> np.ndarray:
+  if not pathlib.Path(path).is_file():
+    raise UserError(f"{path} is no file: --a and --b take one image each.")
+  return common.read_images(model, args, path)[1][0]

@@ -77,6 +77,7 @@ def _quiet() -> None:
 
   logging.set_verbosity(logging.FATAL)
   warnings.filterwarnings("ignore", "coroutine .* was never awaited")
+  warnings.formatwarning = lambda message, *_, **__: f"warning: {message}\n"
   sys.unraisablehook = _report
 
 

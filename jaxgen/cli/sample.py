@@ -16,8 +16,15 @@ from jaxgen.cli import common
 def add_flags(parser: argparse.ArgumentParser) -> None:
   """Flags of this verb."""
   common.add_run_flags(parser)
-  parser.add_argument("--num", type=int, default=16, help="how many images")
-  parser.add_argument("--seed", type=int, default=0, help="of the whole set")
+  parser.add_argument(
+    "--num", type=common.whole(1), default=16, help="how many images"
+  )
+  parser.add_argument(
+    "--seed",
+    type=common.whole(0, 2**32 - 1),
+    default=0,
+    help="of the whole set",
+  )
   parser.add_argument(
     "--method",
     default="gaussian",
@@ -26,7 +33,9 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
     "pairs of them; or moved ones",
   )
   parser.add_argument(
-    "--target_size", type=int, help="resample to so many pixels on a side"
+    "--target_size",
+    type=common.whole(1, 16_384),
+    help="resample to so many pixels on a side",
   )
   parser.add_argument(
     "--resample", default="lanczos", choices=("lanczos", "bicubic")
@@ -39,7 +48,7 @@ def run(args: argparse.Namespace, rest: list[str]) -> None:
   images = model.sample(
     args.num, seed=args.seed, method=args.method, batch=args.batch
   )
-  if args.target_size is not None:
-    images = common.upsample(images, args.target_size, args.resample)
+  side = args.target_size or images.shape[1]
   names = [f"{i:05}" for i in range(len(images))]
-  common.write_images(args.out, names, images)
+  finish = lambda image: common.resample(image, side, args.resample)  # noqa: E731
+  common.write_images(args.out, names, images, finish)

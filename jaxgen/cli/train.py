@@ -15,6 +15,7 @@ import os
 import pathlib
 import sys
 
+from jaxgen.cli import common
 from jaxgen.errors import UserError
 
 LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
@@ -46,8 +47,12 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
   group.add_argument(
     "--coordinator", metavar="HOST:PORT", help="the first process's address"
   )
-  group.add_argument("--num_processes", type=int, help="how many there are")
-  group.add_argument("--process_id", type=int, help="which one this is, from 0")
+  group.add_argument(
+    "--num_processes", type=common.whole(1), help="how many there are"
+  )
+  group.add_argument(
+    "--process_id", type=common.whole(0), help="which one this is, from 0"
+  )
 
 
 def run(args: argparse.Namespace, rest: list[str]) -> int:

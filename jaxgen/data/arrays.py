@@ -62,9 +62,6 @@ def arrays(options: DataOptions, split: Split, resolution: int) -> Source:
       finite, or more than a tenth of them outside of `value_range`.
   """
   path = pathlib.Path(options.path)
-  low, high = options.value_range
-  if not low < high:
-    raise UserError(f"data.value_range={low, high}: the first must be lower")
   if path.suffix in (".npy", ".npz") and path.is_file():
     photos = _array_photos(options)
   elif options.path and (path.is_dir() or path.suffix == ".pt"):

@@ -16,12 +16,14 @@ import csv
 import dataclasses
 import pathlib
 from collections.abc import Sequence
+from typing import Literal
 
 import numpy as np
 
 from jaxgen.data import images, resize, splits, tiles
 from jaxgen.data.source import DataOptions, Source, Split
 from jaxgen.errors import UserError
+from jaxgen.options import check_value
 
 Labels = tuple[tuple[str, ...], np.ndarray]
 
@@ -58,8 +60,7 @@ def folder(options: DataOptions, split: Split, resolution: int) -> Source:
     UserError: no image found; files that are unreadable, too small or without
       their mask (all in one message); no label for what an index names.
   """
-  if options.channels not in (1, 3):
-    raise UserError(f"data.channels={options.channels}: images have 1 or 3")
+  check_value("data.channels", Literal[1, 3], options.channels)
   root = pathlib.Path(options.path)
   if not options.path or not root.is_dir():
     raise UserError(

@@ -115,17 +115,11 @@ def _attend(worker: int, workers: int) -> None:
     threading.Thread(target=watch, daemon=True).start()
 
 
-def fixed_tiles(
-  source: Source,
-  num: int,
-  *,
-  process: int = 0,
-  processes: int = 1,
-) -> list[Element]:
+def fixed_tiles(source: Source, num: int) -> list[Element]:
   """`num` tiles of a split, always the same ones, spread evenly over it."""
   n = len(source)
   indices = np.unique(np.linspace(0, n - 1, min(num, n)).round().astype(int))
-  return [source.read(int(i)) for i in indices[process::processes]]
+  return [source.read(int(i)) for i in indices]
 
 
 def stack(tiles: list[Element]) -> Element:

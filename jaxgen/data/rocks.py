@@ -11,6 +11,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
+from typing import Literal
 
 import numpy as np
 
@@ -18,6 +19,7 @@ from jaxgen.data import rock_fabric, rock_paint, rock_structure, rock_texture
 from jaxgen.data.cache import ImageCache, shared
 from jaxgen.data.source import DataOptions, Element, Split
 from jaxgen.errors import UserError
+from jaxgen.options import check_value
 
 FORMAT_VERSION = 1  # raise it when tiles change
 RESOLUTIONS = (32, 1024)
@@ -111,10 +113,7 @@ def rocks(options: DataOptions, split: Split, resolution: int) -> Rocks:
     raise UserError(
       f"rocks: no tiles of resolution {resolution}; use {low} to {high}."
     )
-  if options.channels not in (1, 3):
-    raise UserError(f"rocks: data.channels is {options.channels}; use 1 or 3.")
-  if options.num_tiles < 1:
-    raise UserError(f"rocks: data.num_tiles is {options.num_tiles}; use >= 1.")
+  check_value("data.channels", Literal[1, 3], options.channels)
   num_tiles = options.num_tiles
   if split == "validation":
     num_tiles = max(1, round(num_tiles * options.validation_fraction))

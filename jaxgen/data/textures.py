@@ -10,12 +10,14 @@ import dataclasses
 import functools
 import hashlib
 import importlib.resources
+from typing import Literal
 
 import numpy as np
 
 from jaxgen.data import images, tiles
 from jaxgen.data.source import DataOptions, Source, Split
 from jaxgen.errors import UserError
+from jaxgen.options import check_value
 
 NAMES = ("brick", "grass", "gravel")
 _SIDE = 512
@@ -31,6 +33,7 @@ def textures(options: DataOptions, split: Split, resolution: int) -> Source:
   Raises:
     UserError: `crop=whole`, or tiles of more than 256 pixels.
   """
+  check_value("data.channels", Literal[1, 3], options.channels)
   size = options.crop_size or resolution
   if options.crop == "whole" or 2 * size > _SIDE:
     raise UserError(

@@ -9,7 +9,7 @@ import hashlib
 import pathlib
 import re
 from concurrent import futures
-from typing import Any
+from typing import Any, Literal
 
 import msgpack
 import numpy as np
@@ -18,6 +18,7 @@ from jaxgen.data import images, tiles
 from jaxgen.data.resize import centre_square, resize, to_channels
 from jaxgen.data.source import DataOptions, Element, Source, Split
 from jaxgen.errors import UserError
+from jaxgen.options import check_value
 
 _VALIDATION = ("validation", "test")  # the first of them that is there
 _RECORD_SUFFIXES = (".array_record", ".arrayrecord")
@@ -152,8 +153,7 @@ def records(options: DataOptions, split: Split, resolution: int) -> Source:
   Raises:
     UserError: no file, or records that are no images or too small, all in one.
   """
-  if options.channels not in (1, 3):
-    raise UserError(f"data.channels={options.channels}: images have 1 or 3")
+  check_value("data.channels", Literal[1, 3], options.channels)
   paths = _record_paths(options.path)
   stamps = tuple((p.stat().st_size, p.stat().st_mtime_ns) for p in paths)
   names = tuple(str(path) for path in paths)

@@ -216,11 +216,6 @@ def cut(
 
 
 def _check_options(options: DataOptions) -> None:
-  if not 0 < options.validation_fraction < 1:
-    raise UserError(
-      f"data.validation_fraction={options.validation_fraction}: a number"
-      " between 0 and 1 is needed"
-    )
   if options.crop == "whole" and options.split_by == "regions":
     raise UserError(
       "data.crop=whole does not go with data.split_by=regions (a whole image"

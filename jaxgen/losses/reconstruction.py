@@ -5,9 +5,20 @@ Images are float32 `(b, h, w, c)` in [-1, 1]; results are `(b,)`.
 
 from __future__ import annotations
 
+import dataclasses
+from typing import Literal
+
 import jax.numpy as jnp
 
+from jaxgen.options import Options
 from jaxgen.typing import Array
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class LossOptions(Options, section="loss"):
+  """Everything under `loss` in a config; see `jaxgen.defaults`."""
+
+  reconstruction: Literal["mse", "l1", "log_mse"] = "log_mse"
 
 
 def mse(x: Array, y: Array) -> Array:

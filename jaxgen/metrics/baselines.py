@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 
 import numpy as np
@@ -11,12 +12,19 @@ Reconstruct = Callable[[np.ndarray], np.ndarray]
 SMALL = 4096  # numbers in an image up to which the exact solver is used
 
 
-def pca(images: np.ndarray, dimensions: int) -> Reconstruct:
+def dimensions(images: np.ndarray, wanted: int) -> int:
+  """How many components PCA can have on `images (n, h, w, c)`: `wanted`, or
+  fewer where there are fewer images or pixels."""
+  return min(wanted, len(images) - 1, math.prod(images.shape[1:]))
+
+
+def pca(images: np.ndarray, components: int) -> Reconstruct:
   """The linear autoencoder with the least squared error on `images`.
 
   Args:
-    images: float32 `(n, h, w, c)`, more than `dimensions` of them.
-    dimensions: of the latent space; the mean comes on top, as a bias does.
+    images: float32 `(n, h, w, c)`.
+    components: of the latent space, at most `dimensions(images, ...)`; the mean
+      comes on top, as a bias does.
 
   Returns:
     A function from images `(m, h, w, c)` to their reconstructions. Components
@@ -26,8 +34,7 @@ def pca(images: np.ndarray, dimensions: int) -> Reconstruct:
 
   flat = images.reshape(len(images), -1)
   solver = "covariance_eigh" if flat.shape[1] <= SMALL else "randomized"
-  limit = min(len(flat) - 1, flat.shape[1])
-  model = PCA(min(dimensions, limit), svd_solver=solver, random_state=0)
+  model = PCA(components, svd_solver=solver, random_state=0)
   model.fit(flat)
 
   def reconstruct(x: np.ndarray) -> np.ndarray:

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any, Literal
+
 import jax
 import jax.numpy as jnp
 
 from jaxgen.errors import UserError
 from jaxgen.models.patch_autoencoder import PatchAutoencoder
+from jaxgen.options import check, check_value
 
 MODELS = {"patch_autoencoder": PatchAutoencoder}
+DTYPES = ("auto", "float32", "bfloat16", "float16")
 
 
 def compute_dtype(name: str) -> jnp.dtype:
@@ -18,26 +23,37 @@ def compute_dtype(name: str) -> jnp.dtype:
   return jnp.dtype(name)
 
 
-def build(*, name: str, resolution: int, channels: int, dtype: str, **options):
-  """The flax module `name` for images `(b, resolution, resolution, channels)`.
+def build(model: Mapping[str, Any], *, resolution: int, channels: int):
+  """The flax module that `model.name` names, for images `(b, resolution,
+  resolution, channels)`.
+
+  Args:
+    model: the section of a config: name, dtype, and fields of the module.
+    resolution: pixels on a side.
+    channels: of the images.
 
   Raises:
-    UserError: an unknown name, or a patch size that does not divide.
+    UserError: an unknown name or field, a value that is not allowed, or numbers
+      that do not divide.
   """
-  if name not in MODELS:
-    raise UserError(f"model.name={name!r}: known are {', '.join(MODELS)}.")
-  patch, heads = options["patch_size"], options["heads"]
-  if resolution % patch:
-    raise UserError(
-      f"model.patch_size={patch} does not divide the resolution {resolution}."
-    )
-  if options["width"] % heads:
-    raise UserError(
-      f"model.heads={heads} does not divide model.width={options['width']}."
-    )
-  return MODELS[name](
+  options = dict(model)
+  name, dtype = options.pop("name", None), options.pop("dtype", "auto")
+  check_value("model.name", Literal[*MODELS], name)
+  check_value("model.dtype", Literal[*DTYPES], dtype)
+  check(MODELS[name], "model", options)
+  module = MODELS[name](
     resolution=resolution,
     channels=channels,
     dtype=compute_dtype(dtype),
     **options,
   )
+  if resolution % module.patch_size:
+    raise UserError(
+      f"model.patch_size={module.patch_size} does not divide the resolution "
+      f"{resolution}."
+    )
+  if module.width % module.heads:
+    raise UserError(
+      f"model.heads={module.heads} does not divide model.width={module.width}."
+    )
+  return module

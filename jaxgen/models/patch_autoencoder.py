@@ -18,6 +18,7 @@ import flax.linen as nn
 import jax.numpy as jnp
 
 from jaxgen.models.layers import Blocks, Dense, patchify, unpatchify
+from jaxgen.options import Count, Share, Size
 from jaxgen.typing import Array
 
 
@@ -28,16 +29,16 @@ class PatchAutoencoder(nn.Module):
 
   resolution: int
   channels: int = 3
-  patch_size: int = 16
-  width: int = 512
-  encoder_depth: int = 6
-  decoder_depth: int = 6
-  heads: int = 8
-  mlp_ratio: int = 4
+  patch_size: Count = 16
+  width: Count = 512
+  encoder_depth: Size = 6
+  decoder_depth: Size = 6
+  heads: Count = 8
+  mlp_ratio: Count = 4
   latent: Literal["vector", "tokens"] = "vector"
-  latent_dim: int = 512
-  patch_features: int = 32  # numbers per patch between tokens and the latent
-  dropout: float = 0.0
+  latent_dim: Count = 512
+  patch_features: Count = 32  # numbers per patch between tokens and the latent
+  dropout: Share = 0.0
   scan_layers: bool = False
   dtype: Any = jnp.float32
 

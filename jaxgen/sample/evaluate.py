@@ -6,15 +6,15 @@ import csv
 import json
 import math
 import pathlib
+from typing import Any
 
 import jax
 import numpy as np
 
 from jaxgen.data import pipeline
-from jaxgen.errors import UserError
 from jaxgen.metrics import baselines
 from jaxgen.metrics.images import similarity
-from jaxgen.sample.load import LoadedRun
+from jaxgen.sample.load import BATCH, LoadedRun
 from jaxgen.tasks.images import normalize
 
 FIT_BYTES = 2 << 30  # of float32 tiles that the baselines are fitted to
@@ -38,27 +38,37 @@ def training_tiles(run: LoadedRun) -> np.ndarray:
   return np.asarray(normalize(np.concatenate(found)))
 
 
-def evaluate(run: LoadedRun, images: np.ndarray) -> dict[str, Scores]:
+def evaluate(
+  run: LoadedRun, images: np.ndarray, *, batch: int = BATCH
+) -> tuple[dict[str, Scores], dict[str, Any]]:
   """Per-image metrics of the run and of the baselines on the same images.
 
   Args:
     run: of an autoencoder.
     images: `(n, h, w, c)`, as the sources deliver them.
+    batch: images a call of the compiled programs.
 
   Returns:
     For `autoencoder`, `pca` and `mean image` the metrics of
-    `jaxgen.metrics.images.similarity`, each `(n,)`.
+    `jaxgen.metrics.images.similarity`, each `(n,)`; and facts: the step, how
+    many images, the latent's shape, PCA's dimensions (fewer than the latent's
+    where there are fewer tiles or pixels), the tiles it was fitted to.
   """
-  if not len(images):
-    raise UserError("there are no images to evaluate on.")
+  model = run.decode_float(run.encode(images, batch=batch), batch=batch)
   tiles = training_tiles(run)
-  dimensions = math.prod(run.task.latent_shape)
+  dimensions = baselines.dimensions(tiles, math.prod(run.task.latent_shape))
   x = np.asarray(normalize(images))
-  model = run.decode_float(run.encode(images))
-  return {
+  scores = {
     "autoencoder": _scores(model, x),
     "pca": _scores(baselines.pca(tiles, dimensions)(x), x),
     "mean image": _scores(baselines.mean_image(tiles)(x), x),
+  }
+  return scores, {
+    "step": run.step,
+    "images": len(images),
+    "latent_shape": list(run.task.latent_shape),
+    "pca_dimensions": dimensions,
+    "training_tiles": len(tiles),
   }
 
 

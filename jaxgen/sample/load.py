@@ -10,7 +10,7 @@ from __future__ import annotations
 import dataclasses
 import functools
 import pathlib
-from typing import Any
+from typing import Annotated, Any, Literal
 
 import jax
 import jax.numpy as jnp
@@ -21,6 +21,7 @@ from jaxgen.config import read_config
 from jaxgen.data import pipeline
 from jaxgen.data.source import Split
 from jaxgen.errors import UserError
+from jaxgen.options import Count, Range, check_value
 from jaxgen.tasks import Task
 from jaxgen.tasks.images import normalize, to_uint8
 from jaxgen.train.bank import bank_path, encode_all, write_bank
@@ -101,8 +102,7 @@ class LoadedRun:
 
   def _batch(self, batch: int) -> int:
     """The batch size, as a multiple of the number of devices."""
-    if batch < 1:
-      raise UserError(f"a batch of {batch} images is too small; at least 1.")
+    check_value("batch", Count, batch)
     devices = self.plan.layout.mesh.size
     return -(-batch // devices) * devices
 
@@ -122,12 +122,7 @@ class LoadedRun:
     self, latents: np.ndarray, *, batch: int = BATCH
   ) -> np.ndarray:
     """Latents to float32 images, about [-1, 1] and not clipped."""
-    latents = np.asarray(latents, np.float32)
-    if latents.shape[1:] != self.task.latent_shape or not len(latents):
-      raise UserError(
-        f"latents of shape {latents.shape} do not fit this run: "
-        f"(n, {', '.join(map(str, self.task.latent_shape))}) are needed."
-      )
+    latents = self._check_latents(latents)
     return encode_all(self._decode, latents, self._batch(batch))
 
   def reconstruct(
@@ -157,12 +152,8 @@ class LoadedRun:
         moves single ones.
       batch: images a call of the compiled program.
     """
-    if num < 1:
-      raise UserError(f"{num} images cannot be drawn; ask for at least 1.")
-    if method not in priors.DRAWS:
-      raise UserError(
-        f"method={method!r}: known are {', '.join(priors.DRAWS)}."
-      )
+    check_value("num", Count, num)
+    check_value("method", priors.Method, method)
     size = self._batch(batch)
     key = rng.stream(seed, "sample")
     prior = self._prior(method)
@@ -185,11 +176,9 @@ class LoadedRun:
       steps: how many images, both ends included; at least 2.
       how: `linear`, or `spherical` around the mean of the training latents.
     """
-    if steps < 2 or how not in ("linear", "spherical"):
-      raise UserError(
-        f"steps={steps}, how={how!r}: at least 2 steps, linear or spherical."
-      )
-    first, last = self.encode(np.stack([a, b]))
+    check_value("steps", Annotated[int, Range(2)], steps)
+    check_value("how", Literal["linear", "spherical"], how)
+    first, last = (self.encode(np.asarray(x)[None])[0] for x in (a, b))
     t = np.linspace(0, 1, steps)
     if how == "linear":
       latents = np.stack([priors.lerp(first, last, x) for x in t])
@@ -200,11 +189,16 @@ class LoadedRun:
 
   def analogy(self, a: np.ndarray, b: np.ndarray, c: np.ndarray) -> np.ndarray:
     """`a - b + c` in latent space, uint8 `(n, h, w, c)` each and out."""
-    return self.decode(self.encode(a) - self.encode(b) + self.encode(c))
+    first, second, third = map(self.encode, (a, b, c))
+    if not len(first) == len(second) == len(third):
+      raise UserError("a, b and c need the same number of images.")
+    return self.decode(first - second + third)
 
   def images(self, split: Split = "validation", num: int = 16) -> np.ndarray:
     """At most `num` tiles `(n, h, w, c)` of the run's data, always the same
     ones, spread evenly over the split; of the source's own type."""
+    check_value("split", Split, split)
+    check_value("num", Count, num)
     tiles = pipeline.fixed_tiles(self.plan.source(split, -1), num)
     return pipeline.stack(tiles)["image"]
 
@@ -231,6 +225,21 @@ class LoadedRun:
       flat = self.bank.reshape(len(self.bank), -1)
       self._priors[method] = priors.fit(flat, method)
     return self._priors[method]
+
+  def _check_latents(self, latents: Any) -> np.ndarray:
+    wanted = f"(n, {', '.join(map(str, self.task.latent_shape))})"
+    try:
+      found = np.asarray(latents).astype(np.float32, casting="same_kind")
+    except (TypeError, ValueError) as e:
+      raise UserError(f"latents: numbers of shape {wanted} are needed.") from e
+    if found.shape[1:] != self.task.latent_shape or not found.size:
+      raise UserError(
+        f"latents of shape {found.shape} do not fit this run: "
+        f"{wanted} are needed."
+      )
+    if not np.isfinite(found).all():
+      raise UserError("latents must be finite.")
+    return found
 
   def _check_images(self, images: np.ndarray) -> None:
     kind, shape = getattr(images, "dtype", type(images)), np.shape(images)

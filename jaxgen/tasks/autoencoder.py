@@ -7,7 +7,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from jaxgen.losses.reconstruction import RECONSTRUCTION
+from jaxgen.losses.reconstruction import RECONSTRUCTION, LossOptions
 from jaxgen.metrics.images import similarity
 from jaxgen.models.build import build
 from jaxgen.tasks.images import normalize
@@ -18,7 +18,8 @@ from jaxgen.typing import Array, Batch, Codec, Metrics, Params
 def autoencoder(config, resolution: int) -> Task:
   """The task of a config at one resolution."""
   channels = config.data.channels
-  model = build(resolution=resolution, channels=channels, **config.model)
+  model = build(config.model, resolution=resolution, channels=channels)
+  options = LossOptions.read(config.loss)
   image = jax.ShapeDtypeStruct((1, resolution, resolution, channels), "float32")
 
   def init(key: Array) -> Params:
@@ -37,7 +38,7 @@ def autoencoder(config, resolution: int) -> Task:
   latent = jax.eval_shape(lambda p, x: codec(p).encode(x), params, image)
   return Task(
     init=init,
-    loss=_loss(model, config.loss.reconstruction),
+    loss=_loss(model, options.reconstruction),
     evaluate=lambda params, batch: _evaluate(codec(params), batch),
     preview=lambda params, batch: _preview(codec(params), batch),
     codec=codec,

@@ -5,17 +5,18 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable
 
+from jaxgen.options import Count, Options
 from jaxgen.typing import Array, Batch, Codec, LossFn, Metrics, Params
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Stage:
+class Stage(Options, section="stages"):
   """A stretch of training at one resolution and batch size."""
 
-  resolution: int
-  images: int  # seen in this stage
-  batch_size: int  # over all devices and processes
-  accumulate: int = 1  # microbatches that a step is split into
+  resolution: Count
+  images: Count  # seen in this stage
+  batch_size: Count  # over all devices and processes
+  accumulate: Count = 1  # microbatches that a step is split into
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

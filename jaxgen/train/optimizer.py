@@ -13,38 +13,27 @@ import jax
 import jax.numpy as jnp
 import optax
 
-from jaxgen.errors import UserError
+from jaxgen.options import NonNegative, Options, Positive, Share, Size
 from jaxgen.typing import Array, Params
 
 DIMENSIONS = optax.contrib.MuonDimensionNumbers
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class OptimizerOptions:
-  """Everything under `optimizer` in a config; see `jaxgen.config`."""
+class OptimizerOptions(Options, section="optimizer"):
+  """Everything under `optimizer` in a config; see `jaxgen.defaults`."""
 
   name: Literal["muon", "adamw"]
-  learning_rate: float
-  adam_learning_rate: float
+  learning_rate: Positive
+  adam_learning_rate: Positive
   schedule: Literal["warmup_cosine", "constant"]
-  warmup_images: int
-  weight_decay: float
-  b1: float
-  b2: float
-  clip_norm: float
-  ema_halflife: int
-  ema_ramp: float
-
-  def __post_init__(self):
-    for field, known in (
-      ("name", ("muon", "adamw")),
-      ("schedule", ("warmup_cosine", "constant")),
-    ):
-      if getattr(self, field) not in known:
-        raise UserError(
-          f"optimizer.{field}={getattr(self, field)!r}: known are "
-          f"{', '.join(known)}."
-        )
+  warmup_images: Size
+  weight_decay: NonNegative
+  b1: Share
+  b2: Share
+  clip_norm: NonNegative
+  ema_halflife: Size
+  ema_ramp: Positive
 
 
 def is_matrix(path, leaf) -> bool:

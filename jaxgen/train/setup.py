@@ -7,7 +7,7 @@ import dataclasses
 import itertools
 import pathlib
 from collections.abc import Callable, Iterator
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import jax
 
@@ -16,6 +16,7 @@ from jaxgen.data import pipeline
 from jaxgen.data.build import build as build_source
 from jaxgen.data.source import DataOptions, Source, Split
 from jaxgen.errors import UserError, writing
+from jaxgen.options import Count, Options, Range, Seed, check_value
 from jaxgen.tasks import Stage, Task
 from jaxgen.train import optimizer
 from jaxgen.train.bank import Bank, bank_path, write_bank
@@ -30,24 +31,18 @@ from jaxgen.typing import Batch, Metrics
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class TrainOptions:
-  """Everything under `train` in a config; see `jaxgen.config`."""
+class TrainOptions(Options, section="train"):
+  """Everything under `train` in a config; see `jaxgen.defaults`."""
 
-  log_images: int
-  evaluate_images: int
-  preview_images: int
-  save_images: int
-  max_to_keep: int
-  validation_tiles: int
+  log_images: Count
+  evaluate_images: Count
+  preview_images: Count
+  save_images: Count
+  max_to_keep: Count
+  validation_tiles: Count
   on_nan: Literal["stop", "skip"]
   fsdp: bool
-  bank_tiles: int
-
-  def __post_init__(self):
-    if self.on_nan not in ("stop", "skip"):
-      raise UserError(f"train.on_nan={self.on_nan!r}: known are stop, skip.")
-    if self.max_to_keep < 1:
-      raise UserError(f"train.max_to_keep={self.max_to_keep}: at least 1.")
+  bank_tiles: Annotated[int, Range(2)]
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -69,8 +64,9 @@ class Plan:
 
   def check(self) -> None:
     """Raise a UserError where batches do not divide, or data are not there."""
-    for stage in self.stages:
+    for index, stage in enumerate(self.stages):
       self.layout.check(stage.batch_size, stage.accumulate)
+      self.task(index)
     for split in ("train", "validation"):
       self.source(split, 0)
 
@@ -153,14 +149,15 @@ def make_plan(config, devices: Devices = None) -> Plan:
   Raises:
     UserError: what does not fit together.
   """
-  layout = Layout(mesh=make_mesh(devices), fsdp=config.train.fsdp)
+  check_value("seed", Seed, config.seed)
+  options = TrainOptions.read(config.train)
   plan = Plan(
     config=config,
     stages=tasks.stages(config),
-    train=TrainOptions(**config.train),
-    optimizer=optimizer.OptimizerOptions(**config.optimizer),
-    data=DataOptions(**config.data),
-    layout=layout,
+    train=options,
+    optimizer=optimizer.OptimizerOptions.read(config.optimizer),
+    data=DataOptions.read(config.data),
+    layout=Layout(mesh=make_mesh(devices), fsdp=options.fsdp),
   )
   if len({stage.resolution for stage in plan.stages}) > 1:
     raise UserError(

@@ -12,16 +12,32 @@ def test_images_are_named_after_their_files_and_stay_below_the_folder():
     "etc/x.png",
     "y.png",
   ]
+  assert common.file_names(["x", "x"]) == ["00000 x.png", "00001 x.png"]
+  assert common.file_names(["..", "y.png"]) == ["00000 .png", "00001 y.png.png"]
+
+
+def test_no_image_takes_the_name_of_a_summary():
+  assert common.file_names(["grid.png"]) == ["grid.png.png"]
+  assert common.file_names(["compare"]) == ["00000 compare.png"]
+  assert common.file_names(["a/grid.png"]) == ["a/grid.png"]
 
 
 @pytest.mark.parametrize("channels", [1, 3])
 @pytest.mark.parametrize("method", ["lanczos", "bicubic"])
 def test_enlarging_keeps_a_ramp_a_ramp(channels, method):
   ramp = np.linspace(0, 255, 16).round().astype(np.uint8)
-  image = np.broadcast_to(ramp[None, None, :, None], (2, 16, 16, channels))
-  large = common.upsample(image, 64, method).astype(int)
-  assert large.shape == (2, 64, 64, channels)
-  steps = np.diff(large[0, :, 8:-8, 0], axis=1)
+  image = np.broadcast_to(ramp[None, :, None], (16, 16, channels))
+  large = common.resample(image, 64, method).astype(int)
+  assert large.shape == (64, 64, channels)
+  steps = np.diff(large[:, 8:-8, 0], axis=1)
   assert (abs(steps - 255 / 15 / 4) <= 2).all()
-  with pytest.raises(UserError, match="target_size=0"):
-    common.upsample(image, 0, method)
+
+
+def test_a_folder_that_cannot_be_made_is_refused_at_once(tmp_path):
+  (tmp_path / "file").write_text("mine")
+  for path in (tmp_path / "file", tmp_path / "file" / "below"):
+    with pytest.raises(UserError, match="name another --out"):
+      common.make_folder(path)
+  assert (tmp_path / "file").read_text() == "mine"
+  common.make_folder(tmp_path / "new")
+  assert not any((tmp_path / "new").iterdir())

@@ -43,9 +43,20 @@ def test_the_help_of_a_verb_shows_its_flags_only(capsys):
     ("sample --workdir=nowhere --out=x", "nowhere"),
     ("sample --workdir=nowhere --out=x --nonsense=1", "--nonsense"),
     ("sample --workdir=nowhere --out=x --num=many", "--num"),
+    ("sample --workdir=nowhere --out=x --num=0", "--num"),
+    ("sample --workdir=nowhere --out=x --batch=0", "--batch"),
+    ("sample --workdir=nowhere --out=x --seed=-1", "--seed"),
+    ("sample --workdir=nowhere --out=x --seed=4294967296", "--seed"),
+    ("sample --workdir=nowhere --out=x --target_size=0", "--target_size"),
+    ("evaluate --workdir=nowhere --num=0", "--num"),
+    ("interpolate --workdir=x --out=x --a=a --b=b --steps=1", "--steps"),
+    ("decode --workdir=nowhere --latents=gone.npz --out=x", "gone.npz"),
     ("sample --workdir=nowhere --out=x --method=magic", "--method"),
     ("evaluate --work=nowhere", "--work"),
-    ("benchmark --config=configs/textures_patch_ae.py:nonsense", "nonsense"),
+    (
+      "benchmark --config=configs/textures_patch_ae.py:nonsense",
+      "py:nonsense: no variant 'nonsense'; there is demo, smoke\n",
+    ),
   ],
 )
 def test_a_mistake_ends_with_status_2_and_names_the_culprit(
@@ -117,6 +128,8 @@ def test_evaluate_agrees_with_its_files(trained, tmp_path, capsys):
     assert f"{found['metrics'][name]['psnr']:.2f}" in table
   psnr = {k: v["psnr"] for k, v in found["metrics"].items()}
   assert psnr["pca"] > psnr["mean image"] + 1
+  assert found["pca_dimensions"] == 16 and found["training_tiles"] == 8192
+  assert "16 dimensions, fitted to 8192 training tiles" in table
 
 
 def test_evaluate_takes_a_folder(trained, tiles, tmp_path):
@@ -125,7 +138,7 @@ def test_evaluate_takes_a_folder(trained, tiles, tmp_path):
   assert json.loads((tmp_path / "metrics.json").read_text())["images"] == 3
 
 
-def test_wrong_input_is_named(trained, tmp_path, capsys):
+def test_wrong_input_is_named(trained, tiles, tmp_path, capsys):
   (tmp_path / "empty").mkdir()
   (tmp_path / "text.npz").write_text("no")
   (tmp_path / "bad").mkdir()
@@ -141,11 +154,63 @@ def test_wrong_input_is_named(trained, tmp_path, capsys):
     (["encode", run, out, f"--input={tmp_path / 'tiny'}"], "dot.png"),
     (["decode", run, out, f"--latents={tmp_path / 'text.npz'}"], "text.npz"),
     (["sample", run, out, "--checkpoint=77"], "77"),
-    (["sample", run, out, "--num=0"], "0 images"),
+    (["sample", run, f"--out={tmp_path / 'text.npz'}"], "text.npz"),
+    (["encode", run, f"--out={tmp_path}", f"--input={tiles}"], "a folder"),
+    (
+      ["interpolate", run, out, f"--a={tiles}", f"--b={tiles / 'a/0.png'}"],
+      f"{tiles} is no file",
+    ),
   ):
     assert main(line) == 2, line
     error = capsys.readouterr().err
     assert names in error and len(error.splitlines()) <= 3, error
+
+
+@pytest.mark.parametrize(
+  ("arrays", "says"),
+  [
+    ({"latents": np.zeros((2, 15), np.float32)}, r"(2, 15)"),
+    ({"latents": np.zeros((), np.float32)}, "()"),
+    ({"latents": np.full((2, 16), np.nan, np.float32)}, "finite"),
+    ({"latents": np.array([["a"] * 16])}, "numbers"),
+    ({"other": np.zeros((2, 16), np.float32)}, "latents"),
+    ({"latents": np.array([None])}, "bad.npz"),
+  ],
+)
+def test_latents_that_do_not_fit_are_refused(
+  trained, tmp_path, capsys, arrays, says
+):
+  path = tmp_path / "bad.npz"
+  np.savez(path, **arrays)
+  command = ["decode", f"--workdir={trained}", f"--out={tmp_path / 'out'}"]
+  assert main([*command, f"--latents={path}"]) == 2
+  error = capsys.readouterr().err
+  assert says in error and error.count("\n") == 1
+
+
+@pytest.mark.parametrize("damage", ["cut", "npy"])
+def test_a_file_that_is_no_npz_is_refused(trained, tmp_path, capsys, damage):
+  path = tmp_path / "bad.npz"
+  np.savez(path, latents=np.zeros((2, 16), np.float32))
+  if damage == "cut":
+    path.write_bytes(path.read_bytes()[:100])
+  else:
+    with path.open("wb") as file:
+      np.save(file, np.zeros((2, 16), np.float32))
+  command = ["decode", f"--workdir={trained}", f"--out={tmp_path / 'out'}"]
+  assert main([*command, f"--latents={path}"]) == 2
+  assert "not an .npz file" in capsys.readouterr().err
+
+
+def test_decoded_images_are_numbered_where_names_do_not_fit(trained, tmp_path):
+  path, out = tmp_path / "latents.npz", tmp_path / "out"
+  np.savez(
+    path, latents=np.zeros((2, 16), np.float32), names=["grid", "a", "b"]
+  )
+  command = ["decode", f"--workdir={trained}", f"--out={out}"]
+  assert main([*command, f"--latents={path}"]) == 0
+  found = sorted(p.name for p in out.iterdir())
+  assert found == ["00000.png", "00001.png", "grid.png"]
 
 
 def test_benchmark_reports_what_it_promises(tmp_path):

@@ -121,11 +121,12 @@ def test_parameter_names_and_most_shapes_do_not_know_the_resolution():
 
 
 def test_build_names_what_does_not_fit():
-  options = {k: v for k, v in SMALL.items() if k not in ("resolution",)}
+  ours = ("resolution", "channels")
+  options = {k: v for k, v in SMALL.items() if k not in ours}
   make = lambda **kw: build(  # noqa: E731
-    **{"name": "patch_autoencoder", "resolution": 16, "dtype": "auto"}
-    | options
-    | kw
+    {"name": "patch_autoencoder", "dtype": "auto"} | options | kw,
+    resolution=16,
+    channels=1,
   )
   assert make().resolution == 16
   with pytest.raises(UserError, match="patch_size=5 does not divide"):

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from jaxgen import tasks
-from jaxgen.config import autoencoder, smoke
+from jaxgen.defaults import autoencoder, smoke
 from jaxgen.errors import UserError
 from jaxgen.tasks.images import normalize, to_uint8
 

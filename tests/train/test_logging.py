@@ -62,8 +62,10 @@ def test_tensorboard_is_told_to_forget_it_too(tmp_path):
 def test_a_row_that_a_full_disk_has_cut_is_dropped(tmp_path):
   log(tmp_path, 0, (9, {"loss": 1.0, "mse": 2.0}), (12, {"loss": 3, "mse": 4}))
   path = tmp_path / "metrics.csv"
-  for end in (b"12,3,4\r\n", b"2,3,4\r\n", b",3,4\r\n"):  # a cut 12 is a 1
-    path.write_bytes(path.read_bytes().removesuffix(end))
+  whole = path.read_bytes()
+  assert whole.endswith(b"12,3,4\r\n")
+  for end in (b"2,3,4\r\n", b",3,4\r\n", b",4\r\n"):  # a cut 12 is a 1
+    path.write_bytes(whole.removesuffix(end))
     log(tmp_path, 12)
     assert [row["step"] for row in rows(tmp_path)] == ["9"]
 

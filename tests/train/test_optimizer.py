@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaxgen.config import autoencoder
+from jaxgen.defaults import autoencoder
 from jaxgen.errors import UserError
 from jaxgen.train import optimizer
 from jaxgen.train.optimizer import OptimizerOptions

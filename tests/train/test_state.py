@@ -6,7 +6,7 @@ import numpy as np
 import optax
 import pytest
 
-from jaxgen.config import autoencoder
+from jaxgen.defaults import autoencoder
 from jaxgen.train.optimizer import OptimizerOptions
 from jaxgen.train.state import create, ema_decay, make_step
 

@@ -1,0 +1,125 @@
+"""The defaults of a config, section by section: every field, with a comment.
+
+A field that is added here appears in every config file, and as a flag.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ml_collections import ConfigDict
+
+
+def autoencoder() -> Any:
+  """The base config of the autoencoders."""
+  c: Any = ConfigDict()
+  c.task = "autoencoder"
+  c.seed = 0  # of parameters and noise
+  c.data = data()
+  c.model = patch_autoencoder()
+  c.loss = loss = ConfigDict()
+  loss.reconstruction = "log_mse"  # mse, l1, or log_mse (optimises PSNR)
+  c.optimizer = optimizer()
+  c.stages = stages()
+  c.train = train()
+  return c
+
+
+def data() -> Any:
+  """Where images come from, and how tiles are cut out of them."""
+  c: Any = ConfigDict()
+  c.source = "textures"  # textures, rocks, folder, arrays, tfds, records
+  c.path = ""  # folder, arrays, records: where; tfds: name[@data_dir]
+  c.masks = ""  # folder: a parallel folder of per-pixel label images
+  c.channels = 3  # 1: grey, 3: RGB
+  c.crop = "random"  # random, tiled, or whole (resized to the resolution)
+  c.crop_size = 0  # source pixels on a tile's side; 0: the resolution
+  c.upsample = False  # allow source images smaller than a tile
+  c.split_by = "files"  # validation: whole files, or regions of each file
+  c.validation_fraction = 0.1
+  c.on_bad = "error"  # unreadable or too small files: error or skip
+  c.value_range = (0.0, 1.0)  # arrays: black and white of float images
+  c.key = ""  # arrays: the array of an .npz; tfds: the image feature
+  c.seamless = False  # rocks: tiles that wrap around
+  c.num_tiles = 8192  # rocks: tiles in the training split
+  c.flips = False  # random left-right and up-down flips
+  c.turns = False  # random quarter turns
+  c.cache_mb = 2048  # memory for decoded images, per process
+  c.seed = 0  # of shuffling, crops and procedural tiles
+  c.threads = 4  # reading ahead
+  c.workers = 0  # worker processes
+  return c
+
+
+def patch_autoencoder() -> Any:
+  """A transformer on patches, from an image to a latent and back."""
+  c: Any = ConfigDict()
+  c.name = "patch_autoencoder"
+  c.patch_size = 16  # must divide the resolution
+  c.width = 512
+  c.encoder_depth = 6
+  c.decoder_depth = 6
+  c.heads = 8
+  c.mlp_ratio = 4
+  c.latent = "vector"  # one vector, or "tokens": one for each patch
+  c.latent_dim = 512
+  c.patch_features = 32  # numbers per patch between tokens and the vector
+  c.dropout = 0.0
+  c.scan_layers = False  # one compiled block for all layers of a stack
+  c.dtype = "auto"  # of the computation: bfloat16 on GPU and TPU
+  return c
+
+
+def optimizer() -> Any:
+  """The update rule, its rate, and the average of the weights."""
+  c: Any = ConfigDict()
+  c.name = "muon"  # muon or adamw
+  c.learning_rate = 0.02  # of Muon; AdamW wants about 0.001
+  c.adam_learning_rate = 0.02  # Muon: for biases, gains, positions
+  c.schedule = "warmup_cosine"  # or constant (after the warm-up)
+  c.warmup_images = 10_000
+  c.weight_decay = 0.0  # matrices only, times the learning rate
+  c.b1 = 0.9
+  c.b2 = 0.99
+  c.clip_norm = 1.0  # global norm of the gradient; 0: off
+  c.ema_halflife = 10_000  # images; 0: the samplers' weights are raw
+  c.ema_ramp = 0.05  # half-life at most this share of images seen
+  return c
+
+
+def stages() -> Any:
+  """Equal-length tuples, one entry a stage."""
+  c: Any = ConfigDict()
+  c.resolution = (256,)
+  c.images = (1_000_000,)
+  c.batch_size = (64,)  # over all devices and processes
+  c.accumulate = (1,)  # microbatches a step
+  return c
+
+
+def train() -> Any:
+  """How often what is done; image counts are of images seen."""
+  c: Any = ConfigDict()
+  c.log_images = 2_000  # a line of metrics every so many images
+  c.evaluate_images = 50_000
+  c.preview_images = 100_000
+  c.save_images = 50_000
+  c.max_to_keep = 2  # newest checkpoints; the best is kept besides
+  c.validation_tiles = 512  # at most
+  c.on_nan = "stop"  # or skip: leave such updates out and count them
+  c.fsdp = False  # shard parameters and optimizer over the devices
+  c.bank_tiles = 4_096  # training latents that the samplers are fitted to
+  return c
+
+
+def smoke(config: Any) -> Any:
+  """Shrink a config to seconds on a CPU: the same kind of run, a toy model."""
+  config.data.update(num_tiles=64, workers=0)
+  config.model.update(width=32, heads=2, encoder_depth=1, decoder_depth=1)
+  config.model.update(latent_dim=16, patch_features=8)
+  stages = len(config.stages.resolution)
+  config.stages.update(images=(960,) * stages, batch_size=(32,) * stages)
+  config.optimizer.update(warmup_images=64, ema_halflife=200)
+  config.train.update(log_images=96, evaluate_images=320, save_images=320)
+  config.train.update(preview_images=640, validation_tiles=48, bank_tiles=64)
+  return config
