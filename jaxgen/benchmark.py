@@ -169,12 +169,13 @@ def _uncached() -> Iterator[None]:
 
 def _data(plan: Plan, needed: float, repeats: int) -> Report:
   """Images per second out of the pipeline, with nothing else running."""
-  batches = _batches(plan)
-  next(batches)
-  start, calls = time.perf_counter(), max(repeats, 20)
-  for _ in range(calls):
+  with contextlib.closing(_batches(plan)) as batches:
     next(batches)
-  speed = calls * plan.stages[-1].batch_size / (time.perf_counter() - start)
+    start, calls = time.perf_counter(), max(repeats, 20)
+    for _ in range(calls):
+      next(batches)
+    took = time.perf_counter() - start
+  speed = calls * plan.stages[-1].batch_size / took
   return {
     "data_images_per_second": speed,
     "data_over_training": speed / needed,

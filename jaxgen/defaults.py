@@ -98,7 +98,7 @@ def stages() -> Any:
 
 
 def train() -> Any:
-  """How often what is done; image counts are of images seen."""
+  """How often what is done, in images seen; 0: only at the end of a stage."""
   c: Any = ConfigDict()
   c.log_images = 2_000  # a line of metrics every so many images
   c.evaluate_images = 50_000

@@ -15,7 +15,6 @@ import multiprocessing
 import os
 import signal
 import threading
-from collections.abc import Iterator
 from typing import Any
 
 import grain
@@ -71,7 +70,7 @@ def batches(
   keep: tuple[str, ...] = (),
   process: int = 0,
   processes: int = 1,
-) -> Iterator[Element]:
+) -> grain.DatasetIterator[Element]:
   """Endless batches of this process's share, beginning with batch `start`.
 
   Args:
@@ -85,7 +84,8 @@ def batches(
     processes: how many share a batch.
 
   Returns:
-    An iterator of dicts of arrays `(batch_size / processes, ...)`.
+    An iterator of dicts of arrays `(batch_size / processes, ...)`; closing it
+    ends its worker processes.
   """
   seed = derive_seed("batches", options.seed, stream)
   tiles = grain.MapDataset.range(len(source)).seed(seed).shuffle().repeat()
@@ -100,8 +100,13 @@ def batches(
     if not flags.FLAGS.is_parsed():  # grain reads absl's flags
       flags.FLAGS.mark_as_parsed()
     many = grain.MultiprocessingOptions(num_workers=options.workers)
-    dataset = dataset.mp_prefetch(many, worker_init_fn=_attend)
+    dataset = dataset.mp_prefetch(many, worker_init_fn=_attend).map(_own)
   return iter(dataset)
+
+
+def _own(batch: Element) -> Element:
+  """Out of the workers' shared memory, which has to be given back."""
+  return {k: np.array(v, subok=False) for k, v in batch.items()}
 
 
 def _attend(worker: int, workers: int) -> None:

@@ -225,7 +225,7 @@ def _builder(path: str) -> Any:
       name, data_dir=data_dir or None, file_format="array_record"
     )
   except Exception as error:
-    words = images.reason(error)[:200]
+    words = images.reason(error).partition(" Available datasets")[0][:200]
     raise UserError(
       f"no tfds set {path}: {words}\nName one that is prepared, NAME@DATA_DIR."
     ) from error

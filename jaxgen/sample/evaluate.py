@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import json
 import math
@@ -34,7 +35,8 @@ def training_tiles(run: LoadedRun) -> np.ndarray:
     stream="baselines",
     keep=("image",),
   )
-  found = [next(batches)["image"] for _ in range(-(-num // batch))]
+  with contextlib.closing(batches):
+    found = [next(batches)["image"] for _ in range(-(-num // batch))]
   return np.asarray(normalize(np.concatenate(found)))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import pathlib
 
@@ -52,9 +53,10 @@ class Bank:
       processes=jax.process_count(),
     )
     found = []
-    for _ in range(-(-num // self._batch)):
-      images = next(batches)["image"][:share]
-      found.append(np.asarray(self._encode(params, self._layout.put(images))))
+    with contextlib.closing(batches):
+      for _ in range(-(-num // self._batch)):
+        images = self._layout.put(next(batches)["image"][:share])
+        found.append(np.asarray(self._encode(params, images)))
     latents = np.concatenate(found)[:num]
     if not np.isfinite(latents).all():
       raise RunError(

@@ -7,8 +7,10 @@ due at a number of images is due at the first step that reaches it.
 
 from __future__ import annotations
 
+import contextlib
 import math
 import pathlib
+from collections.abc import Iterator
 
 import jax
 import numpy as np
@@ -19,6 +21,7 @@ from jaxgen.train.sharding import Devices
 from jaxgen.train.state import TrainState, finite
 from jaxgen.train.stop import Stop, watching
 from jaxgen.train.workdir import claim, record
+from jaxgen.typing import Batch
 
 
 def train(
@@ -53,7 +56,9 @@ def train(
     state = run.state
     for index, end in enumerate(run.plan.ends):
       if int(state.images) < end:
-        state, going = _run_stage(run, index, state, stop)
+        setup = set_up(run, index)
+        with contextlib.closing(setup.batches(int(state.images))) as batches:
+          state, going = _run_stage(run, setup, index, state, batches, stop)
         if not going:
           return False
     _finish(run, state)
@@ -65,14 +70,18 @@ def _due(every: int, images: int, batch: int) -> bool:
 
 
 def _run_stage(
-  run: Run, index: int, state: TrainState, stop: Stop
+  run: Run,
+  setup: Setup,
+  index: int,
+  state: TrainState,
+  batches: Iterator[Batch],
+  stop: Stop,
 ) -> tuple[TrainState, bool]:
-  setup, options = set_up(run, index), run.plan.train
+  options = run.plan.train
   batch, last = run.plan.stages[index].batch_size, run.plan.ends[index]
   step, images = int(state.step), int(state.images)
   start = step
   scores, late = None, None
-  batches = setup.batches(images)
   while images < last:
     if step > start and _due(options.evaluate_images, images, batch):
       scores = _evaluate(run, setup, state, step, images)

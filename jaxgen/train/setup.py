@@ -6,7 +6,7 @@ import contextlib
 import dataclasses
 import itertools
 import pathlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from typing import Annotated, Any, Literal
 
 import jax
@@ -16,7 +16,7 @@ from jaxgen.data import pipeline
 from jaxgen.data.build import build as build_source
 from jaxgen.data.source import DataOptions, Source, Split
 from jaxgen.errors import UserError, writing
-from jaxgen.options import Count, Options, Range, Seed, check_value
+from jaxgen.options import Count, Options, Range, Seed, Size, check_value
 from jaxgen.tasks import Stage, Task
 from jaxgen.train import optimizer
 from jaxgen.train.bank import Bank, bank_path, write_bank
@@ -34,10 +34,10 @@ from jaxgen.typing import Batch, Metrics
 class TrainOptions(Options, section="train"):
   """Everything under `train` in a config; see `jaxgen.defaults`."""
 
-  log_images: Count
-  evaluate_images: Count
-  preview_images: Count
-  save_images: Count
+  log_images: Size
+  evaluate_images: Size
+  preview_images: Size
+  save_images: Size
   max_to_keep: Count
   validation_tiles: Count
   on_nan: Literal["stop", "skip"]
@@ -264,7 +264,7 @@ class Setup:
   """One stage, compiled on first use."""
 
   step: Callable[[TrainState, Batch], tuple[TrainState, Metrics]]
-  batches: Callable[[int], Iterator[Batch]]
+  batches: Callable[[int], Generator[Batch]]
   heldout: HeldOut
   preview: Callable[[TrainState, int], None]
 
@@ -289,7 +289,7 @@ def set_up(run: Run, index: int) -> Setup:
   )
   begin = plan.ends[index - 1] if index else 0
 
-  def batches(images: int) -> Iterator[Batch]:
+  def batches(images: int) -> Generator[Batch]:
     """Batches for the stage, from the one after `images` images on."""
     found = pipeline.batches(
       plan.source("train", index),
@@ -301,7 +301,8 @@ def set_up(run: Run, index: int) -> Setup:
       process=jax.process_index(),
       processes=jax.process_count(),
     )
-    return map(layout.put, found)
+    with contextlib.closing(found):
+      yield from map(layout.put, found)
 
   preview = previewer(
     plan.task(index),

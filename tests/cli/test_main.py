@@ -2,13 +2,14 @@ import csv
 import json
 import subprocess
 import sys
+import warnings
 
 import numpy as np
 import pytest
 from PIL import Image
 
 import jaxgen
-from jaxgen.cli.main import VERBS, main
+from jaxgen.cli.main import VERBS, _quiet, main
 
 
 def test_help_lists_the_verbs_without_importing_jax():
@@ -164,6 +165,13 @@ def test_wrong_input_is_named(trained, tiles, tmp_path, capsys):
     assert main(line) == 2, line
     error = capsys.readouterr().err
     assert names in error and len(error.splitlines()) <= 3, error
+
+
+def test_a_warning_is_one_line(monkeypatch):
+  monkeypatch.setattr(warnings, "formatwarning", None)
+  _quiet()
+  line = warnings.formatwarning("left out 1 image", UserWarning, "x.py", 3)
+  assert line == "warning: left out 1 image\n"
 
 
 @pytest.mark.parametrize(

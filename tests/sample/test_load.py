@@ -1,3 +1,5 @@
+import re
+
 import numpy as np
 import pytest
 
@@ -94,8 +96,35 @@ def test_what_does_not_fit_is_refused_at_the_door(run):
       run.encode(bad)
   with pytest.raises(UserError, match="16"):
     run.decode(np.zeros((2, 15)))
-  with pytest.raises(UserError, match="magic"):
-    run.sample(4, method="magic")
+  for latents in ("abc", np.full((2, 16), np.nan), np.zeros(()), None):
+    with pytest.raises(UserError, match="latents"):
+      run.decode(latents)
+
+
+@pytest.mark.parametrize(
+  ("call", "names"),
+  [
+    (lambda run: run.sample(4, method="magic"), "method='magic'"),
+    (lambda run: run.sample(0), "num=0"),
+    (lambda run: run.sample(4, seed=-1), "seed=-1"),
+    (lambda run: run.sample(4, seed=2**32), "seed=4294967296"),
+    (lambda run: run.sample(4, batch=0), "batch=0"),
+    (lambda run: run.interpolate(*images(2), steps=1), "steps=1"),
+    (lambda run: run.interpolate(*images(2), how="curved"), "how='curved'"),
+    (lambda run: run.interpolate(images(1)[0], images(2)), "do not fit"),
+    (lambda run: run.analogy(images(2), images(2), images(1)), "same number"),
+    (lambda run: run.images(num=0), "num=0"),
+    (lambda run: run.images("test"), "split='test'"),
+  ],
+)
+def test_a_wrong_argument_is_named(run, call, names):
+  with pytest.raises(UserError, match=re.escape(names)):
+    call(run)
+
+
+def test_the_largest_seeds_are_seeds_of_their_own(run):
+  one, two = (run.sample(4, seed=2**32 - n) for n in (1, 2))
+  assert (one != two).mean() > 0.5
 
 
 def test_checkpoints_are_chosen_by_name(trained):
