@@ -52,12 +52,12 @@ def _print_table(table: dict[str, dict[str, float]], facts: dict) -> None:
   from rich.table import Table
 
   size = " x ".join(map(str, facts["latent_shape"]))
-  shown = Table(
-    title=f"{facts['images']} images of {facts['source']}, "
-    f"step {facts['step']}, latent {size}",
-    caption=f"PCA: {facts['pca_dimensions']} dimensions, fitted to "
-    f"{facts['training_tiles']} training tiles",
+  print(
+    f"{facts['images']} images of {facts['source']}; step {facts['step']}, "
+    f"latent {size}; PCA of {facts['pca_dimensions']} dimensions, fitted to "
+    f"{facts['training_tiles']} training tiles"
   )
+  shown = Table()
   columns = [k for k in UNITS if k in table["autoencoder"]]
   shown.add_column("")
   for k in columns:
