@@ -1,0 +1,71 @@
+"""Data whose denoiser, and whose probability flow, are known in closed form.
+
+What a network would learn on them is written down here, so that samplers and
+guidance can be checked to rounding. Every pixel is drawn independently.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from jaxgen.diffusion.edm import per_image
+from jaxgen.typing import Array, DenoiseFn
+
+
+def gaussian(mean: float = 0.0, std: float = 0.5) -> DenoiseFn:
+  """Of pixels N(mean, std^2): D = mean + std^2 / (std^2 + sigma^2) (x - mean).
+
+  The flow is linear: x - mean shrinks as sqrt(std^2 + sigma^2).
+  """
+
+  def denoise(x: Array, sigma: Array, cond: Any = None) -> Array:
+    share = std**2 / (std**2 + per_image(sigma) ** 2)
+    return mean + share * (x - mean)
+
+  return denoise
+
+
+def mixture(
+  means: Sequence[float], std: float, weights: Sequence[float] | None = None
+) -> DenoiseFn:
+  """Of pixels from a mixture of Gaussians N(means[k], std^2): the components'
+  denoisers, weighted by their posterior probabilities."""
+  centres = jnp.asarray(means)
+  prior = jnp.log(jnp.asarray(weights or [1 / len(means)] * len(means)))
+
+  def denoise(x: Array, sigma: Array, cond: Any = None) -> Array:
+    total = (std**2 + per_image(sigma) ** 2)[..., None]
+    off = x[..., None] - centres
+    belief = jax.nn.softmax(prior - off**2 / (2 * total), axis=-1)
+    return jnp.sum(belief * (centres + std**2 / total * off), axis=-1)
+
+  return denoise
+
+
+def mixture_flow(
+  x: np.ndarray, sigma: float, means: Sequence[float], std: float
+) -> np.ndarray:
+  """Where the probability flow takes x from `sigma` to 0, for an even mixture.
+
+  A flow in one dimension keeps the order of points, so that F_0(end) =
+  F_sigma(x) with F the distribution functions; solved by bisection, float64.
+  """
+  from scipy.special import ndtr
+
+  def below(x: np.ndarray, sigma: float) -> np.ndarray:
+    spread = np.hypot(std, sigma)
+    return np.mean([ndtr((x - m) / spread) for m in means], axis=0)
+
+  target = below(np.asarray(x, np.float64), sigma)
+  low = np.full(target.shape, min(means) - 10 * std)
+  high = np.full(target.shape, max(means) + 10 * std)
+  for _ in range(60):
+    middle = (low + high) / 2
+    less = below(middle, 0.0) < target
+    low, high = np.where(less, middle, low), np.where(less, high, middle)
+  return (low + high) / 2

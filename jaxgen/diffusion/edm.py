@@ -1,0 +1,70 @@
+"""The denoiser of Karras et al. 2022 (EDM, arXiv:2206.00364): preconditioning
+of a network, and the loss weight that goes with it.
+
+A noisy image is x = y + sigma n with n standard normal: noise is added, nothing
+is shrunk, and sigma is all the time there is. With s = sigma_data,
+
+    D(x, sigma) = c_skip x + c_out F(c_in x, c_noise)                  (eq. 7)
+    loss = weight |D(y + sigma n, sigma) - y|^2                        (eq. 2)
+
+so that the network F sees and has to produce numbers of unit variance at every
+sigma, and weight * c_out^2 = 1 (table 1, column "Ours").
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import jax.numpy as jnp
+
+from jaxgen.typing import Array, DenoiseFn
+
+SIGMA_DATA = 0.5  # standard deviation of the clean images
+
+Network = Callable[[Array, Array, Any], Array]  # (x, c_noise (b,), cond)
+
+
+class Scalings(NamedTuple):
+  """The four functions of sigma, each of sigma's shape."""
+
+  c_skip: Array
+  c_out: Array
+  c_in: Array
+  c_noise: Array
+
+
+def scalings(sigma: Array, sigma_data: float = SIGMA_DATA) -> Scalings:
+  """Table 1 of the paper, for `sigma` > 0."""
+  s2 = sigma_data**2
+  total = jnp.square(sigma) + s2
+  return Scalings(
+    c_skip=s2 / total,
+    c_out=sigma * sigma_data / jnp.sqrt(total),
+    c_in=1 / jnp.sqrt(total),
+    c_noise=jnp.log(sigma) / 4,
+  )
+
+
+def weight(sigma: Array, sigma_data: float = SIGMA_DATA) -> Array:
+  """lambda(sigma) of the loss: 1 / c_out^2."""
+  return (sigma**2 + sigma_data**2) / (sigma * sigma_data) ** 2
+
+
+def precondition(network: Network, sigma_data: float = SIGMA_DATA) -> DenoiseFn:
+  """A denoiser around a network `(x, c_noise, cond)`, eq. 7.
+
+  The network may compute in any precision; everything here is float32.
+  """
+
+  def denoise(x: Array, sigma: Array, cond: Any = None) -> Array:
+    c_skip, c_out, c_in, c_noise = scalings(sigma, sigma_data)
+    f = network(per_image(c_in) * x, c_noise, cond)
+    return per_image(c_skip) * x + per_image(c_out) * f.astype(jnp.float32)
+
+  return denoise
+
+
+def per_image(values: Array) -> Array:
+  """`(b,)` to `(b, 1, 1, 1)`, to go with images."""
+  return values[:, None, None, None]
