@@ -132,6 +132,8 @@ def _wanted(hint: Any, value: Any) -> str:
 
 
 def _wanted_tuple(parts: tuple, value: Any) -> str:
+  if parts[-1] is ... and isinstance(value, tuple):
+    parts = parts[:1] * len(value)
   if not isinstance(value, tuple) or len(value) != len(parts):
     return f"a tuple of {len(parts)}"
   return next(filter(None, map(_wanted, parts, value)), "")

@@ -8,11 +8,12 @@ from typing import Any, Literal
 import jax
 import jax.numpy as jnp
 
-from jaxgen.errors import UserError
+from jaxgen.models.dit import DiT
 from jaxgen.models.patch_autoencoder import PatchAutoencoder
+from jaxgen.models.unet import UNet
 from jaxgen.options import check, check_value
 
-MODELS = {"patch_autoencoder": PatchAutoencoder}
+MODELS = {"patch_autoencoder": PatchAutoencoder, "unet": UNet, "dit": DiT}
 DTYPES = ("auto", "float32", "bfloat16", "float16")
 
 
@@ -23,37 +24,23 @@ def compute_dtype(name: str) -> jnp.dtype:
   return jnp.dtype(name)
 
 
-def build(model: Mapping[str, Any], *, resolution: int, channels: int):
-  """The flax module that `model.name` names, for images `(b, resolution,
-  resolution, channels)`.
+def build(model: Mapping[str, Any], **given: Any):
+  """The flax module that `model.name` names.
 
   Args:
     model: the section of a config: name, dtype, and fields of the module.
-    resolution: pixels on a side.
-    channels: of the images.
+    **given: further fields: the images' resolution and channels, for denoisers
+      the conditions' sizes.
 
   Raises:
     UserError: an unknown name or field, a value that is not allowed, or numbers
-      that do not divide.
+      that do not go together.
   """
   options = dict(model)
   name, dtype = options.pop("name", None), options.pop("dtype", "auto")
   check_value("model.name", Literal[*MODELS], name)
   check_value("model.dtype", Literal[*DTYPES], dtype)
   check(MODELS[name], "model", options)
-  module = MODELS[name](
-    resolution=resolution,
-    channels=channels,
-    dtype=compute_dtype(dtype),
-    **options,
-  )
-  if resolution % module.patch_size:
-    raise UserError(
-      f"model.patch_size={module.patch_size} does not divide the resolution "
-      f"{resolution}."
-    )
-  if module.width % module.heads:
-    raise UserError(
-      f"model.heads={module.heads} does not divide model.width={module.width}."
-    )
+  module = MODELS[name](dtype=compute_dtype(dtype), **given, **options)
+  module.check()
   return module

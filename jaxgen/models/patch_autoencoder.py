@@ -17,6 +17,7 @@ from typing import Any, Literal
 import flax.linen as nn
 import jax.numpy as jnp
 
+from jaxgen.errors import UserError
 from jaxgen.models.layers import Blocks, Dense, patchify, unpatchify
 from jaxgen.options import Count, Share, Size
 from jaxgen.typing import Array
@@ -41,6 +42,18 @@ class PatchAutoencoder(nn.Module):
   dropout: Share = 0.0
   scan_layers: bool = False
   dtype: Any = jnp.float32
+
+  def check(self) -> None:
+    """Raise a UserError where numbers do not go together."""
+    if self.resolution % self.patch_size:
+      raise UserError(
+        f"model.patch_size={self.patch_size} does not divide the resolution "
+        f"{self.resolution}."
+      )
+    if self.width % self.heads:
+      raise UserError(
+        f"model.heads={self.heads} does not divide model.width={self.width}."
+      )
 
   @property
   def grid(self) -> tuple[int, int]:

@@ -1,0 +1,110 @@
+"""A transformer on patches as the inner network of a denoiser (DiT,
+arXiv:2212.09748): nearly all of its work are matrix products.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import flax.linen as nn
+import jax.numpy as jnp
+
+from jaxgen.errors import UserError
+from jaxgen.models.conditioning import Conditioning
+from jaxgen.models.layers import (
+  MLP,
+  ZEROS,
+  Dense,
+  RMSNorm,
+  SelfAttention,
+  patchify,
+  unpatchify,
+)
+from jaxgen.options import Count, Share
+from jaxgen.typing import Array
+
+
+def positions(rows: int, columns: int, width: int, base: int) -> Array:
+  """Sines and cosines of each patch's place, `(rows * columns, width)`.
+
+  Places are relative to the image's side and scaled to `base` patches, so that
+  an image at another resolution has the positions in between.
+  """
+  frequencies = 1 / 100 ** (jnp.arange(width // 4) / (width // 4))
+  y = (jnp.arange(rows) + 0.5) * base / rows
+  x = (jnp.arange(columns) + 0.5) * base / columns
+  places = jnp.stack(jnp.meshgrid(y, x, indexing="ij"), -1).reshape(-1, 2, 1)
+  angles = (places * frequencies).reshape(rows * columns, -1)
+  return jnp.concatenate([jnp.sin(angles), jnp.cos(angles)], axis=-1)
+
+
+class DiTBlock(nn.Module):
+  """A transformer block whose norms and residuals the condition scales.
+
+  It starts as the identity, for attention and MLP end in zeros; the gates
+  start at 1, or nothing would ever leave that start.
+  """
+
+  heads: int
+  mlp_ratio: int
+  dropout: float
+  dtype: Any
+
+  @nn.compact
+  def __call__(self, x: Array, embedding: Array, train: bool) -> Array:
+    """`x` `(b, n, d)`, `embedding` `(b, e)`."""
+    drop = nn.Dropout(self.dropout, deterministic=not train)
+    film = Dense(6 * x.shape[-1], kernel_init=ZEROS, dtype=self.dtype)
+    film = jnp.split(film(embedding)[:, None], 6, axis=-1)
+    attention = SelfAttention(self.heads, self.dtype, name="attention")
+    mlp = MLP(self.mlp_ratio, self.dtype, name="mlp")
+    for layer, (scale, shift, gate) in ((attention, film[:3]), (mlp, film[3:])):
+      y = RMSNorm(name=f"norm_{layer.name}")(x) * (1 + scale) + shift
+      x = x + (1 + gate) * drop(layer(y))
+    return x
+
+
+class DiT(nn.Module):
+  """`(x (b, h, w, channels), c_noise (b,), cond)` to the shape of `x`."""
+
+  resolution: int  # of the training; others work too
+  channels: int = 3
+  sizes: tuple[tuple[str, int], ...] = ()  # of the conditions
+  patch_size: Count = 4
+  width: Count = 256
+  depth: Count = 6
+  heads: Count = 4
+  mlp_ratio: Count = 4
+  dropout: Share = 0.0
+  dtype: Any = jnp.float32
+
+  def check(self) -> None:
+    """Raise a UserError where numbers do not go together."""
+    if self.resolution % self.patch_size:
+      raise UserError(
+        f"model.patch_size={self.patch_size} does not divide the resolution "
+        f"{self.resolution}."
+      )
+    if self.width % self.heads or self.width % 4:
+      raise UserError(
+        f"model.width={self.width}: a multiple of 4 and of model.heads="
+        f"{self.heads} is needed."
+      )
+
+  @nn.compact
+  def __call__(
+    self, x: Array, c_noise: Array, cond: Any = None, train: bool = False
+  ) -> Array:
+    patch, c = self.patch_size, x.shape[-1]
+    grid = x.shape[1] // patch, x.shape[2] // patch
+    vector = Conditioning(self.width, self.sizes, name="conditioning")
+    embedding = vector(c_noise, cond, x.shape[1])
+    x = Dense(self.width, dtype=self.dtype, name="patch_in")(patchify(x, patch))
+    base = self.resolution // patch
+    x = x + positions(*grid, self.width, base).astype(x.dtype)
+    block = (self.heads, self.mlp_ratio, self.dropout, self.dtype)
+    for i in range(self.depth):
+      x = DiTBlock(*block, name=f"block_{i}")(x, embedding, train)
+    last = Dense(patch**2 * c, kernel_init=ZEROS, name="patch_out")
+    x = last(RMSNorm(name="norm_out")(x).astype(jnp.float32))
+    return unpatchify(x, patch, grid)

@@ -1,0 +1,115 @@
+"""The U-Net of the EDM and DDPM++ family, as the inner network of a denoiser.
+
+    conv -> down the levels -> bottom -> up the levels -> norm, conv
+
+Levels are counted from the bottom (0, the smallest images), so that a network
+that grows outwards keeps its parameters' names; no resolution stands in them.
+Fully convolutional but for the attention, which takes any number of pixels: one
+set of weights runs at every resolution that halves often enough.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import flax.linen as nn
+import jax.numpy as jnp
+
+from jaxgen.errors import UserError
+from jaxgen.models.conditioning import Conditioning
+from jaxgen.models.conv import GroupNorm, Padding, ResBlock, conv
+from jaxgen.models.layers import ZEROS
+from jaxgen.options import Count, Share
+from jaxgen.typing import Array
+
+
+class UNet(nn.Module):
+  """`(x (b, h, w, channels), c_noise (b,), cond)` to the shape of `x`."""
+
+  resolution: int  # of the training; others work too
+  channels: int = 3
+  sizes: tuple[tuple[str, int], ...] = ()  # of the conditions
+  width: Count = 64
+  multipliers: tuple[Count, ...] = (1, 2, 2)  # of the width, outermost first
+  blocks: Count = 2  # on the way down at each level; one more on the way up
+  attention: tuple[bool, ...] = (False, True, False)  # for each of these
+  head_width: Count = 64
+  dropout: Share = 0.0
+  padding: Padding = "zeros"  # circular: seamless tiles
+  dtype: Any = jnp.float32
+
+  def check(self) -> None:
+    """Raise a UserError where numbers do not go together."""
+    if len(self.attention) != len(self.multipliers):
+      raise UserError(
+        "model.attention and model.multipliers need one entry for each level."
+      )
+    if self.resolution % 2 ** (len(self.multipliers) - 1):
+      raise UserError(
+        f"model.multipliers: {len(self.multipliers)} levels cannot halve a "
+        f"resolution of {self.resolution}."
+      )
+    if any(self.width * m % 4 for m in self.multipliers):
+      raise UserError(f"model.width={self.width}: a multiple of 4 is needed.")
+    levels = zip(self.multipliers, self.attention, strict=True)
+    if any(a and self.width * m % self.head_width for m, a in levels):
+      raise UserError(
+        f"model.head_width={self.head_width} does not divide the channels of "
+        "every level with attention."
+      )
+
+  @nn.compact
+  def __call__(
+    self, x: Array, c_noise: Array, cond: Any = None, train: bool = False
+  ) -> Array:
+    vector = Conditioning(4 * self.width, self.sizes, name="conditioning")
+    embedding = vector(c_noise, cond, x.shape[1])
+
+    def block(level: int, name: str, x: Array, **options: Any) -> Array:
+      outer = len(self.multipliers) - 1 - level
+      options.setdefault("head_width", self.head_width * self.attention[outer])
+      made = ResBlock(
+        features=self.width * self.multipliers[outer],
+        padding=self.padding,
+        dropout=self.dropout,
+        dtype=self.dtype,
+        name=f"level_{level}_{name}",
+        **options,
+      )
+      return made(x, embedding, train)
+
+    x = conv(self.width, self.padding, self.dtype, name="conv_in")(x)
+    x = self._up(block, *self._down(block, x))
+    x = nn.silu(GroupNorm(name="norm_out")(x))
+    last = conv(
+      self.channels,
+      self.padding,
+      self.dtype,
+      kernel_init=ZEROS,
+      name="conv_out",
+    )
+    return last(x)
+
+  def _down(self, block, x: Array) -> tuple[Array, list[Array]]:
+    """The bottom's input, and what the way up is reminded of."""
+    kept = [x]
+    for level in reversed(range(len(self.multipliers))):
+      if level < len(self.multipliers) - 1:
+        x = block(level + 1, "halve", x, resample="halve", head_width=0)
+        kept.append(x)
+      for i in range(self.blocks):
+        x = block(level, f"down_{i}", x)
+        kept.append(x)
+    return x, kept
+
+  def _up(self, block, x: Array, kept: list[Array]) -> Array:
+    x = block(0, "bottom_0", x, head_width=self.head_width)
+    x = block(0, "bottom_1", x, head_width=0)
+    for level in range(len(self.multipliers)):
+      if level:
+        x = block(level - 1, "double", x, resample="double", head_width=0)
+      for i in range(self.blocks + 1):
+        x = jnp.concatenate([x, kept.pop()], axis=-1)
+        last: Any = {} if i == self.blocks else {"head_width": 0}
+        x = block(level, f"up_{i}", x, **last)
+    return x
