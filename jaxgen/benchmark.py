@@ -23,6 +23,7 @@ from ml_collections import ConfigDict
 
 from jaxgen import priors, rng
 from jaxgen.data import pipeline
+from jaxgen.diffusion import samplers, sigmas
 from jaxgen.models.build import compute_dtype
 from jaxgen.tasks.images import normalize, to_uint8
 from jaxgen.train.setup import Plan, make_plan
@@ -30,6 +31,7 @@ from jaxgen.train.state import TrainState
 from jaxgen.typing import Batch
 
 PRODUCT = 2048  # rows and columns of the reference matrix product
+STEPS = 18  # of the samplers
 LATENTS = 512  # that the benchmark's prior is fitted to
 
 Report = dict[str, Any]
@@ -60,7 +62,8 @@ def benchmark(config: Any, *, repeats: int = 10) -> Report:
   }
   report |= _training(plan, batch, peak, repeats)
   report |= _data(plan, report["train_images_per_second"], repeats)
-  report |= _codec(plan, batch, repeats)
+  report |= _codec(plan, batch, repeats) if plan.task(-1).codec else {}
+  report |= _denoiser(plan, batch, repeats) if plan.task(-1).denoiser else {}
   report["process_peak_mib"] = _process_peak() / 2**20
   return report
 
@@ -113,7 +116,8 @@ def _flops(plan: Plan, state: Any, batch: Batch) -> float:
   undivided batch, for it counts the body of a loop only once."""
   config: Any = ConfigDict(plan.config.to_dict())
   config.stages.accumulate = (1,) * len(plan.stages)
-  config.model.scan_layers = False
+  if "scan_layers" in config.model:
+    config.model.scan_layers = False
   flat = make_plan(config)
   shapes = jax.eval_shape(flat.create(-1), jax.random.key(0))
   analysis = jax.jit(flat.step(-1)).lower(shapes, batch).compile()
@@ -184,9 +188,10 @@ def _data(plan: Plan, needed: float, repeats: int) -> Report:
 
 def _codec(plan: Plan, batch: Batch, repeats: int) -> Report:
   """Images per second of encoding, decoding and sampling."""
-  task, params = plan.task(-1), plan.fresh().params
-  encode = jax.jit(lambda p, x: task.codec(p).encode(normalize(x)))
-  decode = jax.jit(lambda p, z: to_uint8(task.codec(p).decode(z)))
+  codec, params = plan.task(-1).codec, plan.fresh().params
+  assert codec is not None
+  encode = jax.jit(lambda p, x: codec(p).encode(normalize(x)))
+  decode = jax.jit(lambda p, z: to_uint8(codec(p).decode(z)))
   latents = encode(params, batch["image"])
   flat = np.asarray(latents).reshape(len(latents), -1)
   bank = np.resize(flat, (LATENTS, flat.shape[1]))
@@ -196,7 +201,7 @@ def _codec(plan: Plan, batch: Batch, repeats: int) -> Report:
   @jax.jit
   def sample(p, keys):
     z = priors.draw(prior, "gaussian", keys)
-    return to_uint8(task.codec(p).decode(z.reshape(latents.shape)))
+    return to_uint8(codec(p).decode(z.reshape(latents.shape)))
 
   n = len(latents)
   keys = rng.per_sample(rng.stream(0, "benchmark"), jnp.arange(n))
@@ -206,3 +211,27 @@ def _codec(plan: Plan, batch: Batch, repeats: int) -> Report:
     "decode_images_per_second": speed(decode, latents),
     "sample_images_per_second": speed(sample, keys),
   }
+
+
+def _denoiser(plan: Plan, batch: Batch, repeats: int) -> Report:
+  """Calls of the denoiser, and images per second of two samplers with what they
+  need beyond those calls."""
+  denoiser, params = plan.task(-1).denoiser, plan.fresh().params
+  assert denoiser is not None
+  x = normalize(batch["image"])
+  n = len(x)
+  keys = rng.per_sample(rng.stream(0, "benchmark"), jnp.arange(n))
+  call = jax.jit(lambda p, x: denoiser(p)(x, jnp.ones(n)))
+  one = seconds(lambda: call(params, x), repeats)
+  report: Report = {
+    "denoiser_calls_per_second": 1 / one,
+    "denoiser_images_per_second": n / one,
+  }
+  grid = sigmas.karras(STEPS)
+  for name, calls in (("euler", STEPS), ("heun", 2 * STEPS - 1)):
+    sampler = samplers.SAMPLERS[name]
+    run = jax.jit(lambda p, x, s=sampler: s(denoiser(p), x, grid, keys=keys))
+    taken = seconds(lambda f=run: f(params, 80 * x), max(repeats // 3, 1))
+    report[f"{name}_{STEPS}_images_per_second"] = n / taken
+    report[f"{name}_{STEPS}_beyond_the_calls"] = taken / (calls * one) - 1
+  return report

@@ -92,12 +92,13 @@ def read_config(path: pathlib.Path) -> Any:
     config = json.loads(path.read_text())
   except (ValueError, UnicodeDecodeError) as e:
     raise UserError(f"{path} is damaged: {e}") from e
-  base = defaults.autoencoder().to_dict()
-  for name, default in base.items():
-    kind = type(default)
-    if not isinstance(config, dict) or not isinstance(config.get(name), kind):
+  task = config.get("task") if isinstance(config, dict) else None
+  if not isinstance(task, str) or task not in defaults.BASES:
+    raise UserError(f"{path} is damaged: 'task' is missing or wrong.")
+  for name, default in defaults.BASES[task]().to_dict().items():
+    if not isinstance(config.get(name), type(default)):
       raise UserError(f"{path} is damaged: {name!r} is missing or wrong.")
-    if kind is dict:  # a run of an older version lacks what is new
+    if isinstance(default, dict):  # a run of an older version lacks what is new
       config[name] = default | config[name]
   return ConfigDict(_tuples(config)).lock()
 

@@ -25,6 +25,26 @@ def autoencoder() -> Any:
   return c
 
 
+def denoiser(model: Any) -> Any:
+  """The base config of the denoisers, around `unet()` or `dit()`."""
+  c: Any = ConfigDict()
+  c.task = "diffusion"
+  c.seed = 0  # of parameters and noise
+  c.data = data()
+  c.model = model
+  c.diffusion = diffusion()
+  c.optimizer = optimizer()
+  c.stages = stages()
+  c.train = train()
+  return c
+
+
+BASES = {
+  "autoencoder": autoencoder,
+  "diffusion": lambda: denoiser(ConfigDict()),
+}
+
+
 def data() -> Any:
   """Where images come from, and how tiles are cut out of them."""
   c: Any = ConfigDict()
@@ -70,6 +90,50 @@ def patch_autoencoder() -> Any:
   return c
 
 
+def unet() -> Any:
+  """The U-Net of EDM and DDPM++."""
+  c: Any = ConfigDict()
+  c.name = "unet"
+  c.width = 64
+  c.multipliers = (1, 2, 2)  # of the width, at each level, the outermost first
+  c.blocks = 2  # at each level on the way down; one more on the way up
+  c.attention = (False, True, False)  # at each level
+  c.head_width = 64
+  c.dropout = 0.0
+  c.padding = "zeros"  # or circular: seamless tiles
+  c.dtype = "auto"  # of the computation: bfloat16 on GPU and TPU
+  return c
+
+
+def dit() -> Any:
+  """A transformer on patches, the faster one where matrix products are."""
+  c: Any = ConfigDict()
+  c.name = "dit"
+  c.patch_size = 4  # must divide the resolution
+  c.width = 256
+  c.depth = 6
+  c.heads = 4
+  c.mlp_ratio = 4
+  c.dropout = 0.0
+  c.dtype = "auto"
+  return c
+
+
+def diffusion() -> Any:
+  """Noise levels and conditions of a denoiser (EDM, arXiv:2206.00364)."""
+  c: Any = ConfigDict()
+  c.sigma_data = 0.5  # standard deviation of the images
+  c.levels = "log_normal"  # of training; or log_uniform in the range below
+  c.level_mean = -1.2  # of log sigma
+  c.level_std = 1.2
+  c.sigma_min = 0.002  # where samplers end
+  c.sigma_max = 80.0  # and begin
+  c.conditions = ()  # of the data: label, or names of attributes
+  c.hide = 0.2  # share of images that some conditions are hidden of
+  c.preview_steps = 12  # of Heun's method
+  return c
+
+
 def optimizer() -> Any:
   """The update rule, its rate, and the average of the weights."""
   c: Any = ConfigDict()
@@ -112,11 +176,24 @@ def train() -> Any:
   return c
 
 
+SMOKE_MODELS = {
+  "patch_autoencoder": {
+    "width": 32,
+    "heads": 2,
+    "encoder_depth": 1,
+    "decoder_depth": 1,
+    "latent_dim": 16,
+    "patch_features": 8,
+  },
+  "unet": {"width": 8, "blocks": 1, "head_width": 8},
+  "dit": {"width": 32, "heads": 2, "depth": 1},
+}
+
+
 def smoke(config: Any) -> Any:
   """Shrink a config to seconds on a CPU: the same kind of run, a toy model."""
   config.data.update(num_tiles=64, workers=0)
-  config.model.update(width=32, heads=2, encoder_depth=1, decoder_depth=1)
-  config.model.update(latent_dim=16, patch_features=8)
+  config.model.update(SMOKE_MODELS[config.model.name])
   stages = len(config.stages.resolution)
   config.stages.update(images=(960,) * stages, batch_size=(32,) * stages)
   config.optimizer.update(warmup_images=64, ema_halflife=200)

@@ -18,6 +18,7 @@ from jaxgen.errors import UserError
 from jaxgen.typing import Array
 
 WIDE = 512
+PREVIEW = "gmm"  # what previews of a training draw from
 
 Method = Literal["gaussian", "gmm", "interpolate", "perturb"]
 

@@ -7,7 +7,7 @@ import math
 import pathlib
 import tempfile
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from jaxgen import options
 from jaxgen.errors import UserError
@@ -15,7 +15,8 @@ from jaxgen.errors import UserError
 if TYPE_CHECKING:
   import numpy as np
 
-  from jaxgen.sample.load import LoadedRun
+  from jaxgen.sample.autoencoder import Autoencoder
+  from jaxgen.sample.run import LoadedRun
 
 GRID = 64  # images at most in grid.png
 SUMMARIES = ("grid", "compare")  # names that images of the user cannot have
@@ -73,15 +74,26 @@ def add_input_flag(parser: argparse.ArgumentParser, **options) -> None:
   )
 
 
-def open_run(
-  args: argparse.Namespace, out: pathlib.Path | None = None
-) -> LoadedRun:
+def open_run(args: argparse.Namespace, out: pathlib.Path | None = None) -> Any:
   """The run that the flags name, once it is known that results can be kept in
   the folder `out` (default: --out)."""
   from jaxgen.sample.load import load
 
   run = load(args.workdir, args.checkpoint)
   make_folder(out or args.out)
+  return run
+
+
+def open_autoencoder(
+  args: argparse.Namespace, out: pathlib.Path | None = None
+) -> Autoencoder:
+  """`open_run` for the verbs that need latents."""
+  run = open_run(args, out)
+  if run.task.codec is None:
+    raise UserError(
+      f"--workdir={args.workdir} is a run of {run.config.task}, which has no "
+      "latents: name a run of an autoencoder."
+    )
   return run
 
 
@@ -121,17 +133,23 @@ def write_images(
   """One PNG for each image, `finish`ed, and `grid.png` of the first ones."""
   import numpy as np
 
-  from jaxgen.train.logging import grid, write_png
+  from jaxgen.train.logging import write_png
 
   for name, image in zip(file_names(names), images, strict=True):
     write_png(out / name, finish(image))
   shown = np.stack([finish(image) for image in images[:GRID]])
-  columns = max(1, round(len(shown) ** 0.5))
-  rows = [shown[i : i + columns] for i in range(0, len(shown), columns)]
-  if len(rows[-1]) < columns:
-    rows = rows[:-1]
-  write_png(out / "grid.png", grid(rows))
+  write_png(out / "grid.png", picture(shown))
   print(f"{len(images)} images and grid.png are in {out}.")
+
+
+def picture(images: np.ndarray) -> np.ndarray:
+  """Images `(n, h, w, c)` as one picture `(H, W, 3)`, about square; what would
+  fill a row only in part is left out."""
+  from jaxgen.train.logging import grid
+
+  columns = max(1, round(len(images) ** 0.5))
+  full = len(images) // columns * columns
+  return grid(images[:full].reshape(-1, columns, *images.shape[1:]))
 
 
 def file_names(names: list[str]) -> list[str]:

@@ -30,7 +30,7 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace, rest: list[str]) -> None:
   """Decode and write."""
   latents, names = _read(args.latents)
-  images = common.open_run(args).decode(latents, batch=args.batch)
+  images = common.open_autoencoder(args).decode(latents, batch=args.batch)
   common.write_images(args.out, names, images)
 
 

@@ -26,7 +26,7 @@ def run(args: argparse.Namespace, rest: list[str]) -> None:
 
   from jaxgen.data.splits import class_labels
 
-  model = common.open_run(args, args.out.parent)
+  model = common.open_autoencoder(args, args.out.parent)
   if args.out.is_dir():
     raise UserError(f"--out={args.out}: a folder; name the file to write.")
   names, images = common.read_images(model, args)

@@ -34,7 +34,7 @@ def run(args: argparse.Namespace, rest: list[str]) -> None:
   from jaxgen.sample import evaluate
 
   out = args.out or args.workdir / "evaluation"
-  model = common.open_run(args, out)
+  model = common.open_autoencoder(args, out)
   if args.input:
     names, images = common.read_images(model, args)
   else:

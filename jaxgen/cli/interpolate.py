@@ -18,7 +18,7 @@ from jaxgen.errors import UserError
 if TYPE_CHECKING:
   import numpy as np
 
-  from jaxgen.sample.load import LoadedRun
+  from jaxgen.sample.run import LoadedRun
 
 
 def add_flags(parser: argparse.ArgumentParser) -> None:
@@ -38,7 +38,7 @@ def run(args: argparse.Namespace, rest: list[str]) -> None:
   """Interpolate and write."""
   from jaxgen.train.logging import grid, write_png
 
-  model = common.open_run(args)
+  model = common.open_autoencoder(args)
   a, b = (_read(model, args, path) for path in (args.a, args.b))
   rows = []
   for how in ("linear", "spherical"):

@@ -100,7 +100,7 @@ def _dispatch(argv: list[str]) -> int:
   parser = Parser(prog=f"jaxgen {argv[0]}", description=module.__doc__)
   module.add_flags(parser)
   args, rest = parser.parse_known_args(argv[1:])
-  if rest and not hasattr(args, "config"):
+  if rest and not (hasattr(args, "config") or hasattr(args, "takes_more")):
     parser.error(f"there is no flag {rest[0]}")
   _cache_compilations()
   _quiet()

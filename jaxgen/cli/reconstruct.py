@@ -22,7 +22,7 @@ def run(args: argparse.Namespace, rest: list[str]) -> None:
   """Reconstruct and write."""
   from jaxgen.train.logging import grid, write_png
 
-  model = common.open_run(args)
+  model = common.open_autoencoder(args)
   names, images = common.read_images(model, args)
   rebuilt = model.reconstruct(images, batch=args.batch)
   common.write_images(args.out, names, rebuilt)

@@ -26,17 +26,25 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from jaxgen.typing import Array
 
 Denoise = Callable[[Array, Array], Array]  # (x, sigma (b,)) -> clean images
+Grid = Array | np.ndarray
 Result = Any  # x, or (x, seen)
+
+
+def start(keys: Array, shape: tuple[int, ...], sigma: float | Array) -> Array:
+  """Noise at the top of a grid, `(b, *shape)`: a function of each key."""
+  draw = lambda key: jax.random.normal(jax.random.fold_in(key, 2**31), shape)  # noqa: E731
+  return sigma * jax.vmap(draw)(keys)
 
 
 def euler(
   denoise: Denoise,
   x: Array,
-  sigmas: Array,
+  sigmas: Grid,
   *,
   keys: Array | None = None,
   trajectory: bool = False,
@@ -53,7 +61,7 @@ def euler(
 def heun(
   denoise: Denoise,
   x: Array,
-  sigmas: Array,
+  sigmas: Grid,
   *,
   keys: Array | None = None,
   trajectory: bool = False,
@@ -82,7 +90,7 @@ def _heun_step(denoise: Denoise, x: Array, s: Array, t: Array, carry: Any):
 def edm_stochastic(
   denoise: Denoise,
   x: Array,
-  sigmas: Array,
+  sigmas: Grid,
   *,
   keys: Array,
   trajectory: bool = False,
@@ -114,7 +122,7 @@ def edm_stochastic(
 def dpmpp_2m(
   denoise: Denoise,
   x: Array,
-  sigmas: Array,
+  sigmas: Grid,
   *,
   keys: Array | None = None,
   trajectory: bool = False,
@@ -139,7 +147,7 @@ def dpmpp_2m(
 def dpmpp_sde(
   denoise: Denoise,
   x: Array,
-  sigmas: Array,
+  sigmas: Grid,
   *,
   keys: Array,
   trajectory: bool = False,
@@ -169,7 +177,7 @@ def dpmpp_sde(
 def ddim(
   denoise: Denoise,
   x: Array,
-  sigmas: Array,
+  sigmas: Grid,
   *,
   keys: Array | None = None,
   trajectory: bool = False,
@@ -198,7 +206,7 @@ def ddim(
 def ddpm(
   denoise: Denoise,
   x: Array,
-  sigmas: Array,
+  sigmas: Grid,
   *,
   keys: Array,
   trajectory: bool = False,
@@ -230,7 +238,7 @@ def _noise(keys: Array, i: Array, x: Array) -> Array:
 
 
 def _walk(
-  step: Callable, x: Array, sigmas: Array, trajectory: bool, carry: Any = ()
+  step: Callable, x: Array, sigmas: Grid, trajectory: bool, carry: Any = ()
 ) -> Result:
   """`step(x, carry, s, t, i) -> (x, carry, clean image)` down the grid."""
   x = jnp.asarray(x)

@@ -15,7 +15,8 @@ import numpy as np
 from jaxgen.data import pipeline
 from jaxgen.metrics import baselines
 from jaxgen.metrics.images import similarity
-from jaxgen.sample.load import BATCH, LoadedRun
+from jaxgen.sample.autoencoder import Autoencoder
+from jaxgen.sample.run import BATCH, LoadedRun
 from jaxgen.tasks.images import normalize
 
 FIT_BYTES = 2 << 30  # of float32 tiles that the baselines are fitted to
@@ -41,7 +42,7 @@ def training_tiles(run: LoadedRun) -> np.ndarray:
 
 
 def evaluate(
-  run: LoadedRun, images: np.ndarray, *, batch: int = BATCH
+  run: Autoencoder, images: np.ndarray, *, batch: int = BATCH
 ) -> tuple[dict[str, Scores], dict[str, Any]]:
   """Per-image metrics of the run and of the baselines on the same images.
 

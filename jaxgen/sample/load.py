@@ -7,250 +7,21 @@ images = run.sample(num=16, seed=0)   # uint8 (n, h, w, c) out
 
 from __future__ import annotations
 
-import dataclasses
-import functools
 import pathlib
-from typing import Annotated, Any, Literal
+from typing import Any
 
 import jax
-import jax.numpy as jnp
-import numpy as np
 
-from jaxgen import priors, rng
 from jaxgen.config import read_config
-from jaxgen.data import pipeline
-from jaxgen.data.source import Split
 from jaxgen.errors import UserError
-from jaxgen.options import Count, Range, check_value
-from jaxgen.tasks import Task
-from jaxgen.tasks.images import normalize, to_uint8
-from jaxgen.train.bank import bank_path, encode_all, write_bank
+from jaxgen.sample.autoencoder import Autoencoder
+from jaxgen.sample.denoiser import Denoiser
 from jaxgen.train.checkpoint import Checkpoints
-from jaxgen.train.setup import Plan, make_plan
+from jaxgen.train.setup import make_plan
 from jaxgen.train.sharding import Devices
-from jaxgen.typing import Array, Params
+from jaxgen.train.workdir import read_names
 
-BATCH = 64  # images a call of the compiled programs, unless asked otherwise
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class LoadedRun:
-  """A run's averaged weights and what can be done with them.
-
-  Every program is compiled once for each batch size, runs on all its devices,
-  and fills up the last batch instead of being compiled anew.
-
-  Attributes:
-    workdir: of the run.
-    config: as it was resolved when the run started.
-    step: finished updates of the loaded checkpoint.
-    plan: the config in typed pieces.
-    params: averaged parameters, the same on every device.
-  """
-
-  workdir: pathlib.Path
-  config: Any
-  step: int
-  plan: Plan
-  params: Params
-
-  @property
-  def task(self) -> Task:
-    """The task at the run's last resolution."""
-    return self.plan.task(-1)
-
-  @property
-  def image_shape(self) -> tuple[int, int, int]:
-    """(height, width, channels) of the images."""
-    side = self.plan.stages[-1].resolution
-    return side, side, self.config.data.channels
-
-  @functools.cached_property
-  def _encode(self):
-    put = self.plan.layout.put
-    run = jax.jit(
-      lambda p, x: self.task.codec(p).encode(normalize(x)),
-      out_shardings=self.plan.layout.replicated,
-    )
-    return lambda x: run(self.params, put(x))
-
-  @functools.cached_property
-  def _decode(self):
-    put = self.plan.layout.put
-    run = jax.jit(
-      lambda p, z: self.task.codec(p).decode(z),
-      out_shardings=self.plan.layout.replicated,
-    )
-    return lambda z: run(self.params, put(z))
-
-  @functools.cached_property
-  def _sample(self):
-    """(prior, keys) -> images, for each method one program."""
-
-    def run(params: Params, prior: priors.Prior, keys: Array, method) -> Array:
-      latents = priors.draw(prior, method, keys)
-      shaped = latents.reshape(-1, *self.task.latent_shape)
-      return to_uint8(self.task.codec(params).decode(shaped))
-
-    replicated, batch = self.plan.layout.replicated, self.plan.layout.batch
-    return jax.jit(
-      run,
-      static_argnums=3,
-      in_shardings=(None, None, batch),
-      out_shardings=replicated,
-    )
-
-  def _batch(self, batch: int) -> int:
-    """The batch size, as a multiple of the number of devices."""
-    check_value("batch", Count, batch)
-    devices = self.plan.layout.mesh.size
-    return -(-batch // devices) * devices
-
-  def encode(self, images: np.ndarray, *, batch: int = BATCH) -> np.ndarray:
-    """Images uint8 `(n, h, w, c)` to float32 latents `(n, ...)`.
-
-    uint16, and float32 in [-1, 1], are taken too.
-    """
-    self._check_images(images)
-    return encode_all(self._encode, images, self._batch(batch))
-
-  def decode(self, latents: np.ndarray, *, batch: int = BATCH) -> np.ndarray:
-    """Latents `(n, ...)` to uint8 images `(n, h, w, c)`."""
-    return np.asarray(to_uint8(self.decode_float(latents, batch=batch)))
-
-  def decode_float(
-    self, latents: np.ndarray, *, batch: int = BATCH
-  ) -> np.ndarray:
-    """Latents to float32 images, about [-1, 1] and not clipped."""
-    latents = self._check_latents(latents)
-    return encode_all(self._decode, latents, self._batch(batch))
-
-  def reconstruct(
-    self, images: np.ndarray, *, batch: int = BATCH
-  ) -> np.ndarray:
-    """`decode(encode(images))`, uint8 `(n, h, w, c)` in and out."""
-    return self.decode(self.encode(images, batch=batch), batch=batch)
-
-  def sample(
-    self,
-    num: int = 16,
-    *,
-    seed: int = 0,
-    method: priors.Method = "gaussian",
-    batch: int = BATCH,
-  ) -> np.ndarray:
-    """New images, uint8 `(num, h, w, c)`.
-
-    Image i is a function of (seed, i) alone, whatever `num`, the batch size and
-    the number of devices, but for the last bit of floating-point sums.
-
-    Args:
-      num: how many.
-      seed: of the whole set.
-      method: `gaussian` or `gmm` draw from a distribution fitted to latents of
-        the training set, `interpolate` goes between pairs of them, `perturb`
-        moves single ones.
-      batch: images a call of the compiled program.
-    """
-    check_value("num", Count, num)
-    check_value("method", priors.Method, method)
-    size = self._batch(batch)
-    key = rng.stream(seed, "sample")
-    prior = self._prior(method)
-    found = []
-    for start in range(0, num, size):
-      keys = rng.per_sample(key, jnp.arange(start, start + size))
-      keys = jax.device_put(keys, self.plan.layout.batch)
-      images = self._sample(self.params, prior, keys, method)
-      found.append(np.asarray(images))
-    return np.concatenate(found)[:num]
-
-  def interpolate(
-    self, a: np.ndarray, b: np.ndarray, steps: int = 9, *, how: str = "linear"
-  ) -> np.ndarray:
-    """Images from `a` to `b` (uint8 `(h, w, c)`) through latent space.
-
-    Args:
-      a: the first image, reconstructed as image 0.
-      b: the last one.
-      steps: how many images, both ends included; at least 2.
-      how: `linear`, or `spherical` around the mean of the training latents.
-    """
-    check_value("steps", Annotated[int, Range(2)], steps)
-    check_value("how", Literal["linear", "spherical"], how)
-    first, last = (self.encode(np.asarray(x)[None])[0] for x in (a, b))
-    t = np.linspace(0, 1, steps)
-    if how == "linear":
-      latents = np.stack([priors.lerp(first, last, x) for x in t])
-    else:
-      centre = self.bank.mean(0)
-      latents = np.stack([priors.slerp(first, last, x, centre) for x in t])
-    return self.decode(latents)
-
-  def analogy(self, a: np.ndarray, b: np.ndarray, c: np.ndarray) -> np.ndarray:
-    """`a - b + c` in latent space, uint8 `(n, h, w, c)` each and out."""
-    first, second, third = map(self.encode, (a, b, c))
-    if not len(first) == len(second) == len(third):
-      raise UserError("a, b and c need the same number of images.")
-    return self.decode(first - second + third)
-
-  def images(self, split: Split = "validation", num: int = 16) -> np.ndarray:
-    """At most `num` tiles `(n, h, w, c)` of the run's data, always the same
-    ones, spread evenly over the split; of the source's own type."""
-    check_value("split", Split, split)
-    check_value("num", Count, num)
-    tiles = pipeline.fixed_tiles(self.plan.source(split, -1), num)
-    return pipeline.stack(tiles)["image"]
-
-  @functools.cached_property
-  def bank(self) -> np.ndarray:
-    """Latents `(n, ...)` of training tiles, as kept in the workdir; computed
-    from the training data, and kept, where the run did not end by itself."""
-    path = bank_path(self.workdir, self.step)
-    if path.exists():
-      return np.load(path)["latents"]
-    latents = self.plan.bank(-1).latents(self.params)
-    try:
-      write_bank(path, latents)
-    except OSError:  # a read-only workdir: computed again next time
-      pass
-    return latents
-
-  @functools.cached_property
-  def _priors(self) -> dict[str, priors.Prior]:
-    return {}
-
-  def _prior(self, method: priors.Method) -> priors.Prior:
-    if method not in self._priors:
-      flat = self.bank.reshape(len(self.bank), -1)
-      self._priors[method] = priors.fit(flat, method)
-    return self._priors[method]
-
-  def _check_latents(self, latents: Any) -> np.ndarray:
-    wanted = f"(n, {', '.join(map(str, self.task.latent_shape))})"
-    try:
-      found = np.asarray(latents).astype(np.float32, casting="same_kind")
-    except (TypeError, ValueError) as e:
-      raise UserError(f"latents: numbers of shape {wanted} are needed.") from e
-    if found.shape[1:] != self.task.latent_shape or not found.size:
-      raise UserError(
-        f"latents of shape {found.shape} do not fit this run: "
-        f"{wanted} are needed."
-      )
-    if not np.isfinite(found).all():
-      raise UserError("latents must be finite.")
-    return found
-
-  def _check_images(self, images: np.ndarray) -> None:
-    kind, shape = getattr(images, "dtype", type(images)), np.shape(images)
-    good = len(shape) == 4 and shape[0] and shape[1:] == self.image_shape
-    if not good or kind not in (np.uint8, np.uint16, np.float32):
-      raise UserError(
-        f"images {kind} {shape} do not fit this run: uint8 "
-        f"(n, {', '.join(map(str, self.image_shape))}) are needed."
-      )
-    if kind == np.float32 and not np.abs(images).max() <= 1.0001:
-      raise UserError("float32 images must be finite and lie in [-1, 1].")
+KINDS = {"autoencoder": Autoencoder, "diffusion": Denoiser}
 
 
 def load(
@@ -258,7 +29,7 @@ def load(
   checkpoint: str | int = "best",
   *,
   devices: Devices = None,
-) -> LoadedRun:
+) -> Any:
   """Load a run for encoding, decoding and sampling.
 
   Args:
@@ -266,12 +37,15 @@ def load(
     checkpoint: `best` by the held-out metric, `latest`, or a step.
     devices: to run on, by default all there are.
 
+  Returns:
+    An `Autoencoder` or a `Denoiser`.
+
   Raises:
     UserError: there is no run, no such checkpoint, or it is damaged.
   """
   workdir = pathlib.Path(workdir)
   config = read_config(workdir / "config.json")
-  plan = make_plan(config, devices)
+  plan = make_plan(config, devices, read_names(workdir))
   if not (workdir / "checkpoints").is_dir():
     raise UserError(f"{workdir} holds no checkpoint yet.")
   store = Checkpoints(workdir, metric=plan.task(-1).metric, read_only=True)
@@ -293,7 +67,7 @@ def load(
     ) from e
   finally:
     store.close()
-  return LoadedRun(
+  return KINDS[config.task](
     workdir=workdir, config=config, step=step, plan=plan, params=params
   )
 

@@ -4,18 +4,21 @@ from __future__ import annotations
 
 from jaxgen.errors import UserError
 from jaxgen.tasks.autoencoder import autoencoder
+from jaxgen.tasks.diffusion import diffusion
+from jaxgen.tasks.task import Names as Names
 from jaxgen.tasks.task import Stage, Task
 
-TASKS = {"autoencoder": autoencoder}
+TASKS = {"autoencoder": autoencoder, "diffusion": diffusion}
 
 
-def build(config, resolution: int) -> Task:
-  """The task that `config.task` names, at one resolution."""
+def build(config, resolution: int, names: Names) -> Task:
+  """The task that `config.task` names, at one resolution; `names` are those of
+  the conditions that the data know."""
   if config.task not in TASKS:
     raise UserError(
       f"task={config.task!r}: one of {', '.join(TASKS)} is needed."
     )
-  return TASKS[config.task](config, resolution)
+  return TASKS[config.task](config, resolution, names)
 
 
 def stages(config) -> tuple[Stage, ...]:

@@ -7,15 +7,16 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
+from jaxgen import priors
 from jaxgen.losses.reconstruction import RECONSTRUCTION, LossOptions
 from jaxgen.metrics.images import similarity
 from jaxgen.models.build import build
 from jaxgen.tasks.images import normalize
-from jaxgen.tasks.task import Task
+from jaxgen.tasks.task import Names, Task
 from jaxgen.typing import Array, Batch, Codec, Metrics, Params
 
 
-def autoencoder(config, resolution: int) -> Task:
+def autoencoder(config, resolution: int, names: Names) -> Task:
   """The task of a config at one resolution."""
   channels = config.data.channels
   model = build(config.model, resolution=resolution, channels=channels)
@@ -40,7 +41,9 @@ def autoencoder(config, resolution: int) -> Task:
     init=init,
     loss=_loss(model, options.reconstruction),
     evaluate=lambda params, batch: _evaluate(codec(params), batch),
-    preview=lambda params, batch: _preview(codec(params), batch),
+    preview=lambda params, batch, keys, prior: _preview(
+      codec(params), latent.shape[1:], batch, keys, prior
+    ),
     codec=codec,
     latent_shape=latent.shape[1:],
     inputs=("image",),
@@ -65,6 +68,10 @@ def _evaluate(codec: Codec, batch: Batch) -> Metrics:
   return similarity(codec.decode(codec.encode(x)), x)
 
 
-def _preview(codec: Codec, batch: Batch) -> Array:
+def _preview(
+  codec: Codec, latent: tuple[int, ...], batch: Batch, keys: Array, prior: Any
+) -> Array:
+  """Held-out images, their reconstructions, and draws from the prior."""
   x = normalize(batch["image"])
-  return jnp.stack([x, codec.decode(codec.encode(x))])
+  drawn = priors.draw(prior, priors.PREVIEW, keys).reshape(-1, *latent)
+  return jnp.stack([x, codec.decode(codec.encode(x)), codec.decode(drawn)])

@@ -3,10 +3,21 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from typing import Any
 
 from jaxgen.options import Count, Options
-from jaxgen.typing import Array, Batch, Codec, LossFn, Metrics, Params
+from jaxgen.typing import (
+  Array,
+  Batch,
+  Codec,
+  DenoiseFn,
+  LossFn,
+  Metrics,
+  Params,
+)
+
+Names = Mapping[str, tuple[str, ...]]  # of conditions, their values
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -30,18 +41,22 @@ class Task:
     init: key -> params.
     loss: what training minimises.
     evaluate: (params, batch) -> held-out metrics, each `(b,)`.
-    preview: (params, batch) -> rows of images `(rows, columns, h, w, c)`.
-    codec: params -> Codec.
-    latent_shape: of one image's latent.
-    inputs: what the loss reads of a batch.
+    preview: (params, batch, keys, prior) -> rows of float images
+      `(rows, columns, h, w, c)`, held-out ones first, new ones last; `keys` are
+      for the new ones, `prior` is fitted to latents (None without a codec).
+    inputs: what loss and evaluation read of a batch.
     metric: the held-out metric, higher is better, that tells the best.
+    codec: params -> Codec; None: the model has no latents.
+    latent_shape: of one image's latent.
+    denoiser: params -> DenoiseFn; None: the model is no denoiser.
   """
 
   init: Callable[[Array], Params]
   loss: LossFn
   evaluate: Callable[[Params, Batch], Metrics]
-  preview: Callable[[Params, Batch], Array]
-  codec: Callable[[Params], Codec]
-  latent_shape: tuple[int, ...]
+  preview: Callable[[Params, Batch, Array, Any], Array]
   inputs: tuple[str, ...]
   metric: str
+  codec: Callable[[Params], Codec] | None = None
+  latent_shape: tuple[int, ...] = ()
+  denoiser: Callable[[Params], DenoiseFn] | None = None

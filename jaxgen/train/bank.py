@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import io
 import pathlib
+from collections.abc import Callable
 
 import jax
 import numpy as np
@@ -12,11 +13,10 @@ import numpy as np
 from jaxgen.data import pipeline
 from jaxgen.data.source import DataOptions, Source
 from jaxgen.errors import RunError
-from jaxgen.tasks import Task
 from jaxgen.tasks.images import normalize
 from jaxgen.train.heldout import padded
 from jaxgen.train.sharding import Layout
-from jaxgen.typing import Params
+from jaxgen.typing import Codec, Params
 
 
 class Bank:
@@ -24,7 +24,7 @@ class Bank:
 
   def __init__(
     self,
-    task: Task,
+    codec: Callable[[Params], Codec],
     source: Source,
     options: DataOptions,
     layout: Layout,
@@ -35,7 +35,7 @@ class Bank:
     self._layout, self._batch, self._num = layout, batch, num
     self._source, self._options = source, options
     self._encode = jax.jit(
-      lambda params, x: task.codec(params).encode(normalize(x)),
+      lambda params, x: codec(params).encode(normalize(x)),
       out_shardings=layout.replicated,
     )
 

@@ -52,7 +52,7 @@ def train(
     watching() as stop,
     open_run(config, workdir, allow_data_change=allow, devices=devices) as run,
   ):
-    record(config, workdir)
+    record(config, run.plan.names, workdir)
     state = run.state
     for index, end in enumerate(run.plan.ends):
       if int(state.images) < end:

@@ -37,7 +37,8 @@ class OptimizerOptions(Options, section="optimizer"):
 
 
 def is_matrix(path, leaf) -> bool:
-  """Kernels of dense layers: what Muon orthogonalises and weight decay shrinks.
+  """Kernels of dense layers and convolutions: what Muon orthogonalises and
+  weight decay shrinks.
 
   Scanned layers carry one more axis in front.
   """
@@ -50,12 +51,14 @@ def matrices(params: Params) -> Params:
 
 
 def _muon_axes(params: Params) -> Params:
-  return jax.tree_util.tree_map_with_path(
-    lambda path, x: (
-      DIMENSIONS(x.ndim - 2, x.ndim - 1) if is_matrix(path, x) else None
-    ),
-    params,
-  )
+  """How Muon sees each leaf: the kernel of a convolution `(h, w, in, out)` as
+  one matrix of `h * w * in` rows."""
+
+  def axes(path, x):
+    rows = (0, 1, 2) if x.ndim == 4 else x.ndim - 2
+    return DIMENSIONS(rows, x.ndim - 1) if is_matrix(path, x) else None
+
+  return jax.tree_util.tree_map_with_path(axes, params)
 
 
 def build(options: OptimizerOptions) -> optax.GradientTransformation:

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import functools
 import pathlib
 from collections.abc import Callable
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 
 from jaxgen import priors, rng
 from jaxgen.tasks import Task
@@ -19,40 +17,35 @@ from jaxgen.train.logging import MetricLog, grid, write_png
 from jaxgen.train.sharding import Layout
 from jaxgen.train.state import TrainState
 
-METHOD = "gmm"  # of the samples
 BANK = 1024  # latents that the samples' prior is fitted to
 
 
 def previewer(
   task: Task,
   heldout: HeldOut,
-  bank: Bank,
+  bank: Bank | None,
   layout: Layout,
   *,
   seed: int,
   workdir: pathlib.Path,
   log: MetricLog | None,
 ) -> Callable[[TrainState, int], None]:
-  """A function `(state, step)` that shows held-out originals above their
-  reconstructions above new samples, as `samples/STEP.png` and in TensorBoard.
+  """A function `(state, step)` that shows held-out originals above what the
+  model makes of them above new samples, as `samples/STEP.png` and in
+  TensorBoard.
 
   The samples' noise is the same at every step. Where `log` is None (all but the
   first process) nothing is written.
   """
-  rows = jax.jit(task.preview, out_shardings=layout.replicated)
-  key = rng.stream(seed, "preview")
-
-  @functools.partial(jax.jit, out_shardings=layout.replicated)
-  def samples(params, prior):
-    keys = rng.per_sample(key, jnp.arange(SHOWN))
-    latents = priors.draw(prior, METHOD, keys)
-    return task.codec(params).decode(latents.reshape(-1, *task.latent_shape))
+  draw = jax.jit(task.preview, out_shardings=layout.replicated)
+  keys = rng.per_sample(rng.stream(seed, "preview"), jnp.arange(SHOWN))
 
   def preview(state: TrainState, step: int) -> None:
-    latents = bank.latents(state.ema, BANK)
-    prior = priors.fit(latents.reshape(len(latents), -1), METHOD)
-    pictures = [*rows(state.ema, heldout.shown), samples(state.ema, prior)]
-    picture = grid(np.stack([to_uint8(x) for x in pictures]))
+    prior = None
+    if bank is not None:
+      latents = bank.latents(state.ema, BANK)
+      prior = priors.fit(latents.reshape(len(latents), -1), priors.PREVIEW)
+    picture = grid(to_uint8(draw(state.ema, heldout.shown, keys, prior)))
     if log is not None:
       write_png(workdir / "samples" / f"{step:08}.png", picture)
       log.image(step, "preview", picture)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import functools
 import itertools
 import pathlib
 from collections.abc import Callable, Generator, Iterator
@@ -55,6 +56,7 @@ class Plan:
   optimizer: optimizer.OptimizerOptions
   data: DataOptions
   layout: Layout
+  known: tasks.Names | None = None  # names of a finished run
 
   @property
   def ends(self) -> list[int]:
@@ -72,7 +74,18 @@ class Plan:
 
   def task(self, stage: int) -> Task:
     """The task at a stage's resolution."""
-    return tasks.build(self.config, self.stages[stage].resolution)
+    resolution = self.stages[stage].resolution
+    return tasks.build(self.config, resolution, self.names)
+
+  @functools.cached_property
+  def names(self) -> tasks.Names:
+    """Of the conditions that the model knows: what their values are called."""
+    wanted = self.config.get("diffusion", {}).get("conditions", ())
+    if self.known is not None or not wanted:
+      return self.known or {}
+    source = self.source("train", 0)
+    names = source.attribute_names | {"label": source.label_names}
+    return {k: v for k, v in names.items() if v}
 
   def source(self, split: Split, stage: int) -> Source:
     """The data of one split at a stage's resolution."""
@@ -90,10 +103,14 @@ class Plan:
     s, n = self.stages[stage], self.layout.mesh.size
     return -(-s.batch_size // s.accumulate // n) * n
 
-  def bank(self, stage: int) -> Bank:
-    """Latents of training tiles at a stage's resolution."""
+  def bank(self, stage: int) -> Bank | None:
+    """Latents of training tiles at a stage's resolution; None where the model
+    has no latents."""
+    task = self.task(stage)
+    if task.codec is None:
+      return None
     return Bank(
-      self.task(stage),
+      task.codec,
       self.source("train", stage),
       self.data,
       self.layout,
@@ -139,12 +156,15 @@ class Plan:
     return create_(rng.stream(self.config.seed, "parameters"))
 
 
-def make_plan(config, devices: Devices = None) -> Plan:
+def make_plan(
+  config, devices: Devices = None, names: tasks.Names | None = None
+) -> Plan:
   """Check a config as a whole.
 
   Args:
     config: of the run.
     devices: to run on, by default all there are.
+    names: of the conditions' values, where the data need not be there.
 
   Raises:
     UserError: what does not fit together.
@@ -158,6 +178,7 @@ def make_plan(config, devices: Devices = None) -> Plan:
     optimizer=optimizer.OptimizerOptions.read(config.optimizer),
     data=DataOptions.read(config.data),
     layout=Layout(mesh=make_mesh(devices), fsdp=options.fsdp),
+    known=names,
   )
   if len({stage.resolution for stage in plan.stages}) > 1:
     raise UserError(
@@ -193,8 +214,9 @@ class Run:
   def write_bank(self, state: TrainState) -> None:
     """Encode the bank with the averaged weights and keep it in the workdir."""
     path = bank_path(self.workdir, int(state.step))
-    if not shared(path.exists())[0]:
-      latents = self.plan.bank(len(self.plan.stages) - 1).latents(state.ema)
+    bank = self.plan.bank(-1)
+    if bank is not None and not shared(path.exists())[0]:
+      latents = bank.latents(state.ema)
       if self.metrics is not None:
         with writing(path):
           write_bank(path, latents)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
+import json
 import pathlib
 from collections.abc import Iterator
 from typing import IO
@@ -12,7 +13,10 @@ import jax
 
 from jaxgen.config import differences, read_config, save_config
 from jaxgen.errors import UserError, writing
+from jaxgen.tasks import Names
 from jaxgen.train.processes import is_first, same, together
+
+NAMES = "conditions.json"
 
 
 @contextlib.contextmanager
@@ -82,9 +86,29 @@ def _compare(config, workdir: pathlib.Path) -> None:
     )
 
 
-def record(config, workdir: pathlib.Path) -> None:
-  """Keep the config in the workdir: a run with it could be opened there."""
+def record(config, names: Names, workdir: pathlib.Path) -> None:
+  """Keep the config in the workdir, and the names of the conditions' values: a
+  run with them could be opened there."""
+  if not is_first():
+    return
   path = workdir / "config.json"
-  if is_first():
+  with writing(path):
+    save_config(config, path)
+  if names:
+    path = workdir / NAMES
     with writing(path):
-      save_config(config, path)
+      part = path.with_suffix(".part")
+      part.write_text(json.dumps(dict(names), indent=2) + "\n")
+      part.replace(path)
+
+
+def read_names(workdir: pathlib.Path) -> Names:
+  """The names that `record` wrote; none where there were none."""
+  path = workdir / NAMES
+  if not path.is_file():
+    return {}
+  try:
+    found = json.loads(path.read_text())
+    return {name: tuple(map(str, values)) for name, values in found.items()}
+  except (ValueError, AttributeError, TypeError) as e:
+    raise UserError(f"{path} is damaged: {e}") from e

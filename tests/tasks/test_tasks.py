@@ -3,7 +3,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaxgen import tasks
+from jaxgen import priors, tasks
 from jaxgen.defaults import autoencoder, smoke
 from jaxgen.errors import UserError
 from jaxgen.tasks.images import normalize, to_uint8
@@ -28,13 +28,18 @@ def test_stored_images_become_minus_one_to_one():
 
 
 def test_the_task_reconstructs_what_it_evaluates():
-  task = tasks.build(config(), 32)
+  task = tasks.build(config(), 32, {})
   params = task.init(jax.random.key(0))
   images = np.random.default_rng(0).integers(0, 256, (4, 32, 32, 1), np.uint8)
   batch = {"image": jnp.asarray(images)}
-  originals, rebuilt = task.preview(params, batch)
+  latents = np.random.default_rng(1).normal(size=(64, 16))
+  prior = priors.fit(latents, priors.PREVIEW)
+  keys = jax.random.split(jax.random.key(0), 4)
+  originals, rebuilt, new = task.preview(params, batch, keys, prior)
   np.testing.assert_allclose(originals, normalize(batch["image"]))
   codec = task.codec(params)
+  drawn = priors.draw(prior, priors.PREVIEW, keys)
+  np.testing.assert_allclose(codec.decode(drawn), new, atol=1e-5)
   latents = codec.encode(originals)
   assert latents.shape == (4, *task.latent_shape)
   np.testing.assert_allclose(codec.decode(latents), rebuilt, atol=1e-6)
@@ -50,7 +55,7 @@ def test_the_task_reconstructs_what_it_evaluates():
 def test_dropout_noise_comes_from_the_key_and_is_off_in_evaluation():
   c = config()
   c.model.dropout = 0.5
-  task = tasks.build(c, 32)
+  task = tasks.build(c, 32, {})
   params = jax.tree.map(lambda p: p + 0.02, task.init(jax.random.key(0)))
   batch = {"image": jax.random.uniform(jax.random.key(1), (2, 32, 32, 1))}
   loss = lambda k: float(task.loss(params, batch, jax.random.key(k))[0])  # noqa: E731
@@ -86,8 +91,8 @@ def test_unknown_names_are_refused():
   c = config()
   c.task = "magic"
   with pytest.raises(UserError, match="magic"):
-    tasks.build(c, 32)
+    tasks.build(c, 32, {})
   c = config()
   c.loss.reconstruction = "hope"
   with pytest.raises(UserError, match="hope"):
-    tasks.build(c, 32)
+    tasks.build(c, 32, {})

@@ -13,7 +13,7 @@ def config(*flags):
 def take(workdir, *flags, allow=False):
   """Begin a run and end it."""
   with claim(workdir, config(*flags), allow_change=allow):
-    record(config(*flags), workdir)
+    record(config(*flags), {}, workdir)
 
 
 def test_two_trainings_cannot_have_one_workdir(tmp_path):

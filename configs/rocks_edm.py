@@ -1,0 +1,40 @@
+r"""A conditional denoiser (EDM) of procedural rock tiles.
+
+    jaxgen train --config=configs/rocks_edm.py:demo --workdir=runs/rocks_edm
+    jaxgen sample --workdir=runs/rocks_edm --num=36 --out=new --guidance=2 \
+      --rock_type=granite --zoom_level=macro
+
+Conditions: rock type, colour scheme, texture pattern and zoom level, each of
+which may be left out. `demo` trains a transformer on patches on two CPU cores.
+"""
+
+from jaxgen.config import check_variant
+from jaxgen.defaults import denoiser, dit, smoke, unet
+
+
+def get_config(variant: str = ""):
+  """The U-Net at 64 pixels; `demo`: 32 pixels, at most 20 minutes on two CPU
+  cores; `smoke`: seconds, for tests."""
+  check_variant(variant, ("demo", "smoke"))
+  config = denoiser(unet() if not variant else dit())
+  config.data.update(source="rocks", num_tiles=16_384, flips=True, turns=True)
+  config.diffusion.conditions = (
+    "rock_type",
+    "color_scheme",
+    "texture_pattern",
+    "zoom_level",
+  )
+  if not variant:
+    config.model.update(width=128, blocks=3, dropout=0.1)
+    config.stages.update(resolution=(64,), images=(10_000_000,))
+    config.stages.update(batch_size=(256,), accumulate=(1,))
+    return config
+  config.stages.update(
+    resolution=(32,), images=(90_000,), batch_size=(64,), accumulate=(1,)
+  )
+  config.optimizer.update(warmup_images=4_000, ema_halflife=5_000)
+  config.train.update(
+    evaluate_images=15_000, save_images=15_000, preview_images=15_000
+  )
+  config.train.validation_tiles = 128
+  return smoke(config) if variant == "smoke" else config

@@ -1,0 +1,65 @@
+"""A trained run, loaded: what runs of every kind have in common."""
+
+from __future__ import annotations
+
+import dataclasses
+import pathlib
+from typing import Any
+
+import numpy as np
+
+from jaxgen.data import pipeline
+from jaxgen.data.source import Split
+from jaxgen.options import Count, check_value
+from jaxgen.tasks import Task
+from jaxgen.train.setup import Plan
+from jaxgen.typing import Params
+
+BATCH = 64  # images a call of the compiled programs, unless asked otherwise
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class LoadedRun:
+  """A run's averaged weights and what can be done with them.
+
+  Every program is compiled once for each batch size, runs on all its devices,
+  and fills up the last batch instead of being compiled anew.
+
+  Attributes:
+    workdir: of the run.
+    config: as it was resolved when the run started.
+    step: finished updates of the loaded checkpoint.
+    plan: the config in typed pieces.
+    params: averaged parameters, the same on every device.
+  """
+
+  workdir: pathlib.Path
+  config: Any
+  step: int
+  plan: Plan
+  params: Params
+
+  @property
+  def task(self) -> Task:
+    """The task at the run's last resolution."""
+    return self.plan.task(-1)
+
+  @property
+  def image_shape(self) -> tuple[int, int, int]:
+    """(height, width, channels) of the images."""
+    side = self.plan.stages[-1].resolution
+    return side, side, self.config.data.channels
+
+  def images(self, split: Split = "validation", num: int = 16) -> np.ndarray:
+    """At most `num` tiles `(n, h, w, c)` of the run's data, always the same
+    ones, spread evenly over the split; of the source's own type."""
+    check_value("split", Split, split)
+    check_value("num", Count, num)
+    tiles = pipeline.fixed_tiles(self.plan.source(split, -1), num)
+    return pipeline.stack(tiles)["image"]
+
+  def whole_batch(self, batch: int) -> int:
+    """The batch size, as a multiple of the number of devices."""
+    check_value("batch", Count, batch)
+    devices = self.plan.layout.mesh.size
+    return -(-batch // devices) * devices

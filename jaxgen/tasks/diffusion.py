@@ -1,0 +1,173 @@
+"""Diffusion in the EDM form as a `Task`: learn to denoise at every level."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Annotated, Any, Literal
+
+import jax
+import jax.numpy as jnp
+from jax.scipy.stats import norm
+
+from jaxgen.diffusion import edm, guidance, samplers, sigmas
+from jaxgen.errors import UserError
+from jaxgen.models.build import build
+from jaxgen.options import Count, Options, Positive, Range, Share
+from jaxgen.tasks.images import normalize
+from jaxgen.tasks.task import Names, Task
+from jaxgen.typing import Array, Batch, DenoiseFn, Metrics, Params
+
+HELD_OUT_LEVELS = 4  # at which each held-out image is denoised
+SHOWN_SIGMA = 0.5  # of the noise on the denoised images of a preview
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class DiffusionOptions(Options, section="diffusion"):
+  """Everything under `diffusion` in a config; see `jaxgen.defaults`."""
+
+  sigma_data: Positive
+  levels: Literal["log_normal", "log_uniform"]
+  level_mean: Annotated[float, Range(-10, 10)]
+  level_std: Positive
+  sigma_min: Positive
+  sigma_max: Positive
+  conditions: tuple[str, ...]
+  hide: Share
+  preview_steps: Count
+
+  def __post_init__(self):
+    super().__post_init__()
+    if self.sigma_min >= self.sigma_max:
+      raise UserError(
+        f"diffusion.sigma_min={self.sigma_min}: less than sigma_max="
+        f"{self.sigma_max} is needed."
+      )
+
+  def draw(self, key: Array, num: int) -> Array:
+    """Noise levels of training, `(num,)`."""
+    if self.levels == "log_uniform":
+      return sigmas.draw_log_uniform(key, num, self.sigma_min, self.sigma_max)
+    return sigmas.draw_log_normal(key, num, self.level_mean, self.level_std)
+
+  def held_out(self) -> Array:
+    """Noise levels of evaluation: in the middles of equal shares of a normal
+    log sigma, whatever the training draws."""
+    share = (jnp.arange(HELD_OUT_LEVELS) + 0.5) / HELD_OUT_LEVELS
+    return jnp.exp(self.level_mean + self.level_std * norm.ppf(share))
+
+
+def diffusion(config, resolution: int, names: Names) -> Task:
+  """The task of a config at one resolution; `names` of what the data know."""
+  options = DiffusionOptions.read(config.diffusion)
+  for condition in options.conditions:
+    known = ", ".join(names) or "nothing: there are no labels"
+    if condition not in names:
+      raise UserError(
+        f"diffusion.conditions: no {condition!r} in the data; there is {known}."
+      )
+  sizes = tuple((x, len(names[x])) for x in options.conditions)
+  channels = config.data.channels
+  model = build(
+    config.model, resolution=resolution, channels=channels, sizes=sizes
+  )
+  shape = (resolution, resolution, channels)
+
+  def init(key: Array) -> Params:
+    x, c_noise = jnp.zeros((1, *shape)), jnp.zeros(1)
+    return model.init(key, x, c_noise)["params"]
+
+  def denoiser(params: Params, key: Array | None = None) -> DenoiseFn:
+    def network(x: Array, c_noise: Array, cond: Any) -> Array:
+      rngs = {} if key is None else {"dropout": key}
+      variables, train = {"params": params}, key is not None
+      return model.apply(variables, x, c_noise, cond, train, rngs=rngs)
+
+    return edm.precondition(network, options.sigma_data)
+
+  return Task(
+    init=init,
+    loss=lambda params, batch, key: _loss(
+      options, denoiser, params, batch, key
+    ),
+    evaluate=lambda params, batch: _evaluate(options, denoiser(params), batch),
+    preview=lambda params, batch, keys, _: _preview(
+      options, denoiser(params), batch, keys
+    ),
+    denoiser=denoiser,
+    inputs=("image", *options.conditions),
+    metric="psnr",
+  )
+
+
+def _loss(
+  options: DiffusionOptions,
+  denoiser: Any,
+  params: Params,
+  batch: Batch,
+  key: Array,
+) -> tuple[Array, Metrics]:
+  """Karras et al. 2022, eq. 2 with their weight."""
+  of_level, of_noise, of_hiding, of_dropout = jax.random.split(key, 4)
+  y = normalize(batch["image"])
+  sigma = options.draw(of_level, len(y))
+  noise = edm.per_image(sigma) * jax.random.normal(of_noise, y.shape)
+  cond = guidance.hide(of_hiding, _conditions(options, batch), options.hide)
+  d = denoiser(params, of_dropout)(y + noise, sigma, cond)
+  error = jnp.mean((d - y) ** 2, axis=(1, 2, 3))
+  loss = jnp.mean(edm.weight(sigma, options.sigma_data) * error)
+  return loss, {"mse": jnp.mean(error)}
+
+
+def _conditions(options: DiffusionOptions, batch: Batch) -> dict[str, Array]:
+  return {name: batch[name] for name in options.conditions}
+
+
+def _evaluate(
+  options: DiffusionOptions, denoise: DenoiseFn, batch: Batch
+) -> Metrics:
+  """Means over the held-out levels: the loss, and the PSNR of the denoised
+  image. The noise is a function of the image alone."""
+  y, cond = normalize(batch["image"]), _conditions(options, batch)
+
+  def at(level: Array, sigma: Array) -> Metrics:
+    sigmas_ = jnp.full(len(y), sigma)
+    noise = edm.per_image(sigmas_) * _noise_of(y, level)
+    d = denoise(y + noise, sigmas_, cond)
+    error = jnp.mean((jnp.clip(d, -1, 1) - y) ** 2, axis=(1, 2, 3))
+    weighted = edm.weight(sigmas_, options.sigma_data) * jnp.mean(
+      (d - y) ** 2, axis=(1, 2, 3)
+    )
+    psnr = -10 * jnp.log10(jnp.maximum(error / 4, 1e-10))
+    return {"loss": weighted, "psnr": psnr}
+
+  levels = (jnp.arange(HELD_OUT_LEVELS), options.held_out())
+  each = jax.lax.map(lambda x: at(*x), levels)
+  return {k: jnp.mean(v, axis=0) for k, v in each.items()}
+
+
+def _noise_of(images: Array, level: Array) -> Array:
+  """Standard normal noise that depends on each image's pixels and the level."""
+  bits = jax.lax.bitcast_convert_type(images, jnp.uint32)
+  order = jnp.arange(images[0].size, dtype=jnp.uint32).reshape(images[0].shape)
+  digests = jnp.sum(bits * (2 * order + 1), axis=(1, 2, 3), dtype=jnp.uint32)
+
+  def draw(digest: Array) -> Array:
+    key = jax.random.fold_in(jax.random.key(0), digest)
+    return jax.random.normal(jax.random.fold_in(key, level), images.shape[1:])
+
+  return jax.vmap(draw)(digests)
+
+
+def _preview(
+  options: DiffusionOptions, denoise: DenoiseFn, batch: Batch, keys: Array
+) -> Array:
+  """Held-out images, the same denoised, and new ones of the same conditions."""
+  y, cond = normalize(batch["image"]), _conditions(options, batch)
+  sigma = jnp.full(len(y), SHOWN_SIGMA)
+  denoised = denoise(y + SHOWN_SIGMA * _noise_of(y, jnp.zeros(())), sigma, cond)
+  grid = sigmas.karras(
+    options.preview_steps, options.sigma_min, options.sigma_max
+  )
+  start = samplers.start(keys, y.shape[1:], grid[0])
+  new = samplers.heun(lambda x, s: denoise(x, s, cond), start, grid)
+  return jnp.stack([y, denoised, new])

@@ -1,0 +1,207 @@
+"""Laws that hold for every inner network of a denoiser."""
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+import pytest
+
+from jaxgen.errors import UserError
+from jaxgen.models.build import build
+from jaxgen.models.conv import GroupNorm, double, halve
+from jaxgen.models.dit import positions
+
+SIZES = (("kind", 3), ("zoom", 2))
+MODELS = {
+  "unet": {
+    "name": "unet",
+    "width": 8,
+    "multipliers": (1, 2),
+    "attention": (False, True),
+    "blocks": 1,
+    "head_width": 8,
+  },
+  "dit": {"name": "dit", "width": 32, "depth": 2, "heads": 2, "patch_size": 4},
+}
+EACH = pytest.mark.parametrize("name", MODELS)
+
+
+def make(name, **changes):
+  return build(MODELS[name] | changes, resolution=16, channels=2, sizes=SIZES)
+
+
+def inputs(n=2, side=16):
+  x = jax.random.normal(jax.random.key(0), (n, side, side, 2))
+  cond = {"kind": jnp.arange(n) % 3, "zoom": jnp.arange(n) % 2}
+  return x, jnp.linspace(-1, 1, n), cond
+
+
+def learnt(model, x, c_noise, cond):
+  """Parameters that are nowhere zero."""
+  params = model.init(jax.random.key(0), x, c_noise, cond)
+  leaves, tree = jax.tree.flatten(params)
+  keys = jax.random.split(jax.random.key(1), len(leaves))
+  noisy = [
+    p + 0.1 * jax.random.normal(k, p.shape)
+    for p, k in zip(leaves, keys, strict=True)
+  ]
+  return jax.tree.unflatten(tree, noisy)
+
+
+@EACH
+def test_it_starts_at_zero(name):
+  """So the loss starts at 1 for each pixel, and at every sigma."""
+  model, args = make(name), inputs()
+  params = model.init(jax.random.key(0), *args)
+  out = model.apply(params, *args)
+  assert out.shape == args[0].shape
+  np.testing.assert_array_equal(out, 0)
+
+
+@EACH
+def test_an_image_does_not_depend_on_its_batch(name):
+  model, (x, c_noise, cond) = make(name), inputs(3)
+  params = learnt(model, x, c_noise, cond)
+  whole = model.apply(params, x, c_noise, cond)
+  part = jax.tree.map(lambda v: v[1:2], (x, c_noise, cond))
+  np.testing.assert_allclose(model.apply(params, *part), whole[1:2], atol=1e-4)
+
+
+@EACH
+def test_every_input_matters_and_a_missing_one_is_a_value_of_its_own(name):
+  model, (x, c_noise, cond) = make(name), inputs()
+  params = learnt(model, x, c_noise, cond)
+  base = model.apply(params, x, c_noise, cond)
+  far = lambda y: float(jnp.abs(y - base).max())  # noqa: E731
+  assert far(model.apply(params, x, c_noise + 0.5, cond)) > 1e-3
+  for key, values in SIZES:
+    seen = [base]
+    for value in range(-1, values):
+      asked = cond | {key: jnp.full(2, value)}
+      seen.append(model.apply(params, x, c_noise, asked))
+    different = {np.asarray(y[0]).tobytes() for y in seen[1:]}
+    assert len(different) == values + 1
+  gone = model.apply(params, x, c_noise, {"zoom": cond["zoom"]})
+  asked = cond | {"kind": jnp.full(2, -1)}
+  np.testing.assert_array_equal(gone, model.apply(params, x, c_noise, asked))
+  nothing = {"kind": jnp.full(2, -1), "zoom": jnp.full(2, -1)}
+  np.testing.assert_array_equal(
+    model.apply(params, x, c_noise), model.apply(params, x, c_noise, nothing)
+  )
+
+
+@EACH
+def test_one_set_of_weights_serves_several_resolutions(name):
+  model, args = make(name), inputs()
+  params = learnt(model, *args)
+  shapes = jax.eval_shape(make(name).init, jax.random.key(0), *inputs(2, 24))
+  same = jax.tree.map(lambda a, b: a.shape == b.shape, params, shapes)
+  assert all(jax.tree.leaves(same))
+  out = model.apply(params, *inputs(2, 24))
+  assert out.shape == (2, 24, 24, 2) and jnp.isfinite(out).all()
+
+
+@EACH
+def test_bfloat16_agrees_with_float32(name):
+  args = inputs()
+  params = learnt(make(name), *args)
+  exact = make(name, dtype="float32").apply(params, *args)
+  rough = make(name, dtype="bfloat16").apply(params, *args)
+  scale = jnp.abs(exact).max()
+  assert jnp.abs(rough.astype(jnp.float32) - exact).max() < 0.1 * scale
+
+
+@EACH
+def test_a_batch_is_overfitted(name):
+  """Two images and their noise, from a loss of 1 to a hundredth."""
+  model, (x, c_noise, cond) = make(name), inputs()
+  target = jax.random.normal(jax.random.key(5), x.shape)
+  params = model.init(jax.random.key(0), x, c_noise, cond)
+  tx = optax.adam(3e-3)
+
+  @jax.jit
+  def step(params, state):
+    def loss(p):
+      return jnp.mean((model.apply(p, x, c_noise, cond) - target) ** 2)
+
+    value, grads = jax.value_and_grad(loss)(params)
+    updates, state = tx.update(grads, state)
+    return optax.apply_updates(params, updates), state, value
+
+  state = tx.init(params)
+  for _ in range(600):
+    params, state, value = step(params, state)
+  assert value < 0.01
+
+
+@EACH
+def test_dropout_is_for_training(name):
+  model, args = make(name, dropout=0.5), inputs()
+  params = learnt(model, *args)
+  run = lambda k: model.apply(params, *args, True, rngs={"dropout": k})  # noqa: E731
+  one, two = run(jax.random.key(0)), run(jax.random.key(1))
+  assert jnp.abs(one - two).max() > 1e-3
+  plain = make(name).apply(params, *args)
+  np.testing.assert_array_equal(model.apply(params, *args), plain)
+
+
+def test_a_circular_u_net_knows_no_edge():
+  """Rolling the input rolls the output, by what the levels can halve."""
+  x, c_noise, cond = inputs()
+  edges = {}
+  for padding in ("circular", "zeros"):
+    model = make("unet", padding=padding)
+    params = learnt(model, x, c_noise, cond)
+    apply = lambda x, m=model, p=params: m.apply(p, x, c_noise, cond)  # noqa: E731
+    rolled = jnp.roll(apply(x), (4, -6), axis=(1, 2))
+    off = jnp.abs(apply(jnp.roll(x, (4, -6), axis=(1, 2))) - rolled)
+    edges[padding] = float(off.max() / jnp.abs(rolled).max())
+  assert edges["circular"] < 1e-5 < 0.01 < edges["zeros"]
+
+
+def test_group_norm_is_flax_s():
+  x = 3 + 2 * jax.random.normal(jax.random.key(0), (2, 8, 8, 64))
+  params = {"scale": jnp.linspace(0.5, 2, 64), "bias": jnp.linspace(-1, 1, 64)}
+  ours = GroupNorm(groups=16).apply({"params": params}, x)
+  theirs = nn.GroupNorm(num_groups=16, epsilon=1e-5).apply(
+    {"params": params}, x
+  )
+  np.testing.assert_allclose(ours, theirs, atol=2e-5)
+  scale, shift = jnp.full((2, 64), 0.5), jnp.full((2, 64), 7.0)
+  moved = GroupNorm(groups=16).apply({"params": params}, x, scale, shift)
+  np.testing.assert_allclose(moved, 1.5 * theirs + 7, atol=5e-5)
+
+
+def test_halving_undoes_doubling():
+  x = jax.random.normal(jax.random.key(0), (2, 4, 6, 3))
+  assert double(x).shape == (2, 8, 12, 3)
+  np.testing.assert_allclose(halve(double(x)), x, atol=1e-6)
+  np.testing.assert_allclose(halve(x)[0, 0, 0], x[0, :2, :2].mean((0, 1)), 1e-5)
+
+
+def test_positions_lie_in_between_at_other_resolutions():
+  coarse, fine = positions(4, 4, 32, 4), positions(8, 8, 32, 4)
+  assert coarse.shape == (16, 32) and fine.shape == (64, 32)
+  assert len(np.unique(np.round(fine, 4), axis=0)) == 64
+  middle = fine.reshape(4, 2, 4, 2, 32).mean((1, 3)).reshape(16, 32)
+  assert np.abs(middle - coarse).max() < 0.05
+
+
+@pytest.mark.parametrize(
+  ("name", "change", "says"),
+  [
+    ("unet", {"attention": (True,)}, "one entry for each level"),
+    ("unet", {"multipliers": (1,) * 6, "attention": (False,) * 6}, "halve"),
+    ("unet", {"width": 6}, "model.width=6"),
+    ("unet", {"head_width": 5}, "model.head_width=5"),
+    ("unet", {"padding": "mirror"}, "zeros, circular"),
+    ("unet", {"multipliers": (1, 0)}, "at least 1"),
+    ("dit", {"patch_size": 5}, "model.patch_size=5"),
+    ("dit", {"heads": 3}, "model.heads=3"),
+    ("dit", {"depth": 0}, "model.depth=0"),
+  ],
+)
+def test_what_does_not_fit_is_named(name, change, says):
+  with pytest.raises(UserError, match=says):
+    make(name, **change)

@@ -1,0 +1,151 @@
+import re
+
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from PIL import Image
+
+import jaxgen
+from jaxgen.cli.main import main
+from jaxgen.diffusion.samplers import SAMPLERS
+from jaxgen.errors import UserError
+
+GRANITE = {"rock_type": "granite", "zoom_level": "macro"}
+FAST = {"sampler": "euler", "steps": 3}
+
+
+@pytest.fixture(scope="module")
+def run(denoiser):
+  return jaxgen.load(denoiser)
+
+
+def close(a, b):
+  """Equal but for levels that rounding has moved by one."""
+  far = np.abs(a.astype(int) - b.astype(int))
+  return far.max() <= 1 and (far > 0).mean() < 0.01
+
+
+def test_image_i_is_a_function_of_the_seed_and_i(run):
+  whole = run.sample(11, seed=1, **FAST)
+  assert whole.shape == (11, 32, 32, 3) and whole.dtype == np.uint8
+  assert close(run.sample(5, seed=1, batch=8, **FAST), whole[:5])
+  assert (run.sample(11, seed=2, **FAST) != whole).mean() > 0.5
+  assert len(np.unique(whole.reshape(11, -1), axis=0)) == 11
+
+
+@pytest.mark.parametrize("sampler", [*SAMPLERS, "ddim-25"])
+def test_every_sampler_gives_images(run, sampler):
+  steps = None if sampler == "ddim-25" else 3
+  images = run.sample(8, sampler=sampler, steps=steps, batch=8)
+  assert images.shape == (8, 32, 32, 3) and images.std() > 5
+
+
+def test_conditions_and_guidance_change_the_images(run):
+  free = run.sample(8, **FAST)
+  asked = run.sample(8, conditions=GRANITE, **FAST)
+  two = run.sample(8, conditions=GRANITE, guidance=3.0, **FAST)
+  apart = run.sample(8, conditions=GRANITE, weights={"rock_type": 3.0}, **FAST)
+  found = [free, asked, two, apart]
+  assert len({x.tobytes() for x in found}) == 4
+  one = run.sample(8, conditions=GRANITE, guidance=1.0, **FAST)
+  np.testing.assert_array_equal(one, asked)
+  nowhere = run.sample(
+    8, conditions=GRANITE, guidance=3.0, interval=(1e5, 1e6), **FAST
+  )
+  assert close(nowhere, asked)
+
+
+def test_requests_of_a_shape_share_one_program(run):
+  run.sample(8, conditions=GRANITE, guidance=2.0, **FAST)
+  compiled = run._program._cache_size()
+  for i, rock in enumerate(run.conditions["rock_type"]):
+    asked = {"rock_type": rock}
+    run.sample(9 + i, seed=i, conditions=asked, guidance=1.5 + i, **FAST)
+  assert run._program._cache_size() == compiled
+
+
+def test_the_trajectory_ends_in_the_images(run):
+  images, seen = run.sample(9, trajectory=True, batch=8, **FAST)
+  assert seen.shape == (3, 9, 32, 32, 3) and images.shape == seen[-1].shape
+  assert close(seen[-1], images) and not close(seen[0], images)
+
+
+def test_another_resolution(run):
+  assert run.sample(2, resolution=48, **FAST).shape == (2, 48, 48, 3)
+
+
+@pytest.mark.parametrize(
+  ("asked", "says"),
+  [
+    ({"sampler": "magic"}, "sampler='magic'"),
+    ({"steps": 0}, "steps=0"),
+    ({"sampler": "ddpm", "steps": 2000}, "1 to 1000"),
+    ({"conditions": {"colour": "red"}}, "no such condition"),
+    ({"conditions": {"rock_type": "lava"}}, "one of granite, basalt"),
+    ({"guidance": 2.0}, "guidance needs a condition"),
+    ({"guidance": float("nan"), "conditions": GRANITE}, "guidance=nan"),
+    ({"weights": {"rock_type": 2.0}}, "has a weight but no value"),
+    ({"resolution": 30}, "resolution 30"),
+    ({"seed": -1}, "seed=-1"),
+  ],
+)
+def test_what_the_run_cannot_do_is_named(run, asked, says):
+  with pytest.raises(UserError, match=re.escape(says)):
+    run.sample(2, **(FAST | asked))
+
+
+def test_the_verb_takes_conditions_as_flags(denoiser, tmp_path, capsys):
+  command = ["sample", f"--workdir={denoiser}", f"--out={tmp_path}", "--num=4"]
+  fast = ["--sampler=euler", "--steps=3"]
+  more = ["--rock_type=granite", "--guidance=2", "--denoising_video"]
+  assert main([*command, *fast, *more]) == 0
+  assert len(list(tmp_path.glob("0*.png"))) == 4
+  with Image.open(tmp_path / "denoising.gif") as video:
+    assert video.n_frames == 3
+  weights = ["--rock_type=granite", "--weights=rock_type=2"]
+  assert main([*command, *fast, *weights, "--interval=0.1,2"]) == 0
+  capsys.readouterr()
+  for wrong, says in (
+    ("--rock_typ=granite", "Did you mean --rock_type="),
+    ("granite", "the conditions here are"),
+    ("--rock_type=lava", "one of granite"),
+    ("--weights=rock_type=two", "'two' is no number"),
+    ("--interval=2,1", "LOW first"),
+    ("--method=gmm", "--method is for autoencoders"),
+  ):
+    assert main([*command, wrong]) == 2
+    error = capsys.readouterr().err
+    assert says in error and error.count("\n") == 1
+
+
+def test_verbs_of_autoencoders_refuse_a_denoiser(denoiser, tmp_path, capsys):
+  out = f"--out={tmp_path}"
+  assert main(["evaluate", f"--workdir={denoiser}", out]) == 2
+  assert "name a run of an autoencoder" in capsys.readouterr().err
+
+
+def test_an_autoencoder_refuses_the_flags_of_denoisers(
+  trained, tmp_path, capsys
+):
+  command = ["sample", f"--workdir={trained}", f"--out={tmp_path}"]
+  for flag in ("--sampler=heun", "--rock_type=granite", "--denoising_video"):
+    assert main([*command, flag]) == 2
+    assert flag.partition("=")[0] in capsys.readouterr().err
+
+
+def test_nan_weights_are_told(run):
+  bad = jaxgen.load(run.workdir)
+  nan = {k: v for k, v in bad.params.items()}
+  nan["patch_out"] = {k: v * jnp.nan for k, v in nan["patch_out"].items()}
+  object.__setattr__(bad, "params", nan)
+  with pytest.raises(UserError, match="not finite"):
+    bad.sample(2, **FAST)
+
+
+def test_the_data_are_not_needed_for_sampling(run, monkeypatch):
+  monkeypatch.setattr(
+    "jaxgen.train.setup.build_source", lambda *_: pytest.fail("opened")
+  )
+  again = jaxgen.load(run.workdir)
+  assert again.conditions == run.conditions
+  assert close(again.sample(4, **FAST), run.sample(4, **FAST))

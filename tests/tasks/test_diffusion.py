@@ -1,0 +1,121 @@
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from jaxgen import tasks
+from jaxgen.defaults import denoiser, dit, smoke
+from jaxgen.diffusion import guidance
+from jaxgen.errors import UserError
+from jaxgen.tasks.diffusion import DiffusionOptions, _noise_of
+
+NAMES = {"rock": ("a", "b", "c"), "zoom": ("near", "far")}
+
+
+def config(**diffusion):
+  c = smoke(denoiser(dit()))
+  c.data.channels = 1
+  c.stages.resolution = (16,)
+  c.diffusion.update(conditions=("rock", "zoom"), **diffusion)
+  return c
+
+
+@pytest.fixture(scope="module")
+def task():
+  return tasks.build(config(), 16, NAMES)
+
+
+def batch(n=8):
+  rng = np.random.default_rng(0)
+  return {
+    "image": jnp.asarray(rng.integers(0, 256, (n, 16, 16, 1), np.uint8)),
+    "rock": jnp.arange(n) % 3,
+    "zoom": jnp.arange(n) % 2,
+  }
+
+
+def test_the_loss_starts_at_one(task):
+  """Per pixel, whatever the noise, on data of the standard deviation said."""
+  rng = np.random.default_rng(0)
+  images = rng.normal(0, 0.5, (256, 16, 16, 1)).astype(np.float32)
+  params = task.init(jax.random.key(0))
+  data = batch(256) | {"image": jnp.asarray(images)}
+  loss, _ = task.loss(params, data, jax.random.key(1))
+  assert loss == pytest.approx(1, abs=0.02)
+
+
+def test_noise_and_levels_come_from_the_key(task):
+  params = task.init(jax.random.key(0))
+  loss = lambda k: float(task.loss(params, batch(), jax.random.key(k))[0])  # noqa: E731
+  assert loss(0) == loss(0) != loss(1)
+
+
+def test_held_out_noise_belongs_to_the_image(task):
+  """Not to its place in a batch; another image has another noise."""
+  params = jax.tree.map(lambda p: p + 0.02, task.init(jax.random.key(0)))
+  whole = task.evaluate(params, batch())
+  assert whole["psnr"].shape == whole["loss"].shape == (8,)
+  back = task.evaluate(params, jax.tree.map(lambda v: v[::-1], batch()))
+  np.testing.assert_allclose(back["loss"][::-1], whole["loss"], rtol=1e-4)
+  flat = jnp.zeros((1, 16, 16, 1))
+  noises = [
+    _noise_of(flat.at[0, 0, 0, 0].set(v), jnp.zeros((), int))
+    for v in (0.0, 1e-3)
+  ]
+  assert jnp.abs(noises[0] - noises[1]).max() > 1
+  assert abs(noises[0].std() - 1) < 0.2
+
+
+def test_the_preview_shows_originals_denoised_and_new_images(task):
+  params = task.init(jax.random.key(0))
+  keys = jax.random.split(jax.random.key(0), 8)
+  rows = task.preview(params, batch(), keys, None)
+  assert rows.shape == (3, 8, 16, 16, 1) and jnp.isfinite(rows).all()
+
+
+def test_conditions_are_hidden_in_every_combination():
+  cond = {k: jnp.ones(20_000, int) for k in ("a", "b", "c")}
+  hidden = guidance.hide(jax.random.key(0), cond, 0.4)
+  gone = np.stack([np.asarray(v) == -1 for v in hidden.values()])
+  assert set(np.unique(np.where(gone, -1, 1))) == {-1, 1}
+  patterns, counts = np.unique(gone.T, axis=0, return_counts=True)
+  assert len(patterns) == 8 and counts.min() > 100
+  # untouched: 1 - 0.4, and of the rest the integral of (1 - r)^3: a quarter
+  shares = (~gone).all(0).mean(), gone.all(0).mean(), gone[0].mean()
+  np.testing.assert_allclose(shares, (0.7, 0.1, 0.2), atol=0.01)
+  assert guidance.hide(jax.random.key(0), {}, 0.4) == {}
+  same = guidance.hide(jax.random.key(0), cond, 0.0)
+  assert all((v == 1).all() for v in same.values())
+
+
+def test_levels_are_drawn_as_the_config_says():
+  options = DiffusionOptions.read(config().diffusion)
+  log = np.log(options.draw(jax.random.key(0), 50_000))
+  assert abs(log.mean() + 1.2) < 0.03 and abs(log.std() - 1.2) < 0.03
+  held = np.log(options.held_out())
+  assert abs(held.mean() + 1.2) < 1e-5 and (np.diff(held) > 0).all()
+  uniform = config(levels="log_uniform").diffusion
+  options = DiffusionOptions.read(uniform)
+  assert np.log(options.draw(jax.random.key(0), 50_000)).std() > 2.5
+
+
+@pytest.mark.parametrize(
+  ("change", "says"),
+  [
+    ({"sigma_min": 90.0}, "diffusion.sigma_min=90.0"),
+    ({"sigma_data": 0.0}, "diffusion.sigma_data"),
+    ({"levels": "normal"}, "log_normal, log_uniform"),
+    ({"level_std": 0.0}, "diffusion.level_std"),
+    ({"level_mean": float("nan")}, "diffusion.level_mean"),
+    ({"hide": 1.0}, "diffusion.hide"),
+    ({"preview_steps": 0}, "diffusion.preview_steps"),
+  ],
+)
+def test_bad_options_are_named(change, says):
+  with pytest.raises(UserError, match=says):
+    tasks.build(config(**change), 16, NAMES)
+
+
+def test_a_condition_that_the_data_do_not_have_is_named():
+  with pytest.raises(UserError, match="no 'zoom' in the data; there is rock"):
+    tasks.build(config(), 16, {"rock": ("a", "b", "c")})
