@@ -29,8 +29,9 @@ def get_config(variant: str = ""):
     config.stages.update(resolution=(64,), images=(10_000_000,))
     config.stages.update(batch_size=(256,), accumulate=(1,))
     return config
+  config.model.width = 192
   config.stages.update(
-    resolution=(32,), images=(90_000,), batch_size=(64,), accumulate=(1,)
+    resolution=(32,), images=(100_000,), batch_size=(64,), accumulate=(1,)
   )
   config.optimizer.update(warmup_images=4_000, ema_halflife=5_000)
   config.train.update(
