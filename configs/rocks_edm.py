@@ -9,7 +9,7 @@ which may be left out. `demo` trains a transformer on patches on two CPU cores.
 """
 
 from jaxgen.config import check_variant
-from jaxgen.defaults import denoiser, dit, smoke, unet
+from jaxgen.defaults import demo, denoiser, dit, smoke, unet
 
 
 def get_config(variant: str = ""):
@@ -29,13 +29,5 @@ def get_config(variant: str = ""):
     config.stages.update(resolution=(64,), images=(10_000_000,))
     config.stages.update(batch_size=(256,), accumulate=(1,))
     return config
-  config.model.width = 192
-  config.stages.update(
-    resolution=(32,), images=(100_000,), batch_size=(64,), accumulate=(1,)
-  )
-  config.optimizer.update(warmup_images=4_000, ema_halflife=5_000)
-  config.train.update(
-    evaluate_images=15_000, save_images=15_000, preview_images=15_000
-  )
-  config.train.validation_tiles = 128
+  config = demo(config, images=100_000)
   return smoke(config) if variant == "smoke" else config

@@ -13,6 +13,7 @@ import jaxgen
 from jaxgen.cli import (
   benchmark,
   decode,
+  edit,
   encode,
   evaluate,
   interpolate,
@@ -29,6 +30,7 @@ VERBS: dict[str, ModuleType] = {
   "decode": decode,
   "reconstruct": reconstruct,
   "interpolate": interpolate,
+  "edit": edit,
   "evaluate": evaluate,
   "benchmark": benchmark,
 }

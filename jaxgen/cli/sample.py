@@ -57,10 +57,17 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
     help="one Gaussian (the default) or a mixture fitted to training latents; "
     "points between pairs of them; or moved ones",
   )
-  _add_denoiser_flags(parser.add_argument_group("denoisers"))
+  group = parser.add_argument_group("denoisers")
+  add_sampler_flags(group)
+  group.add_argument(
+    "--denoising_video",
+    action="store_true",
+    help="also write denoising.gif, the images of every step",
+  )
 
 
-def _add_denoiser_flags(group: Any) -> None:
+def add_sampler_flags(group: Any) -> None:
+  """What every use of a denoiser takes."""
   group.add_argument(
     "--sampler",
     help="heun-18 (the default), ddpm-1000, ddim-50, ddim-25; or euler, heun, "
@@ -79,11 +86,6 @@ def _add_denoiser_flags(group: Any) -> None:
   )
   group.add_argument(
     "--interval", metavar="LOW,HIGH", help="guide at these sigmas only"
-  )
-  group.add_argument(
-    "--denoising_video",
-    action="store_true",
-    help="also write denoising.gif, the images of every step",
   )
 
 
@@ -114,22 +116,30 @@ def _decode(model: Any, args: argparse.Namespace, rest: list[str]):
 
 def _denoise(model: Any, args: argparse.Namespace, rest: list[str]):
   _refuse(args, OF_LATENTS, "autoencoders")
-  given = {k: getattr(args, k) for k in ("sampler", "steps", "guidance")}
   found = model.sample(
     args.num,
     seed=args.seed,
     batch=args.batch,
-    conditions=_conditions(model, rest),
-    weights=_weights(args.weights),
     trajectory=args.denoising_video,
-    **({"interval": _interval(args.interval)} if args.interval else {}),
-    **{k: v for k, v in given.items() if v is not None},
+    **asked(model, args, rest),
   )
   if not args.denoising_video:
     return found
   images, seen = found
   _write_video(args.out / "denoising.gif", seen[:, : common.GRID])
   return images
+
+
+def asked(
+  model: Any, args: argparse.Namespace, rest: list[str]
+) -> dict[str, Any]:
+  """What the flags ask of a sampler: keywords of `request.resolve`."""
+  given = {k: getattr(args, k) for k in ("sampler", "steps", "guidance")}
+  found = {k: v for k, v in given.items() if v is not None}
+  if args.interval:
+    found["interval"] = _interval(args.interval)
+  found["weights"] = _weights(args.weights)
+  return found | {"conditions": _conditions(model, rest)}
 
 
 def _conditions(model: Any, rest: list[str]) -> dict[str, str]:

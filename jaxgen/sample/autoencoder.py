@@ -68,7 +68,7 @@ class Autoencoder(LoadedRun):
 
     uint16, and float32 in [-1, 1], are taken too.
     """
-    self._check_images(images)
+    self.check_images(images)
     return encode_all(self._encode, images, self.whole_batch(batch))
 
   def decode(self, latents: np.ndarray, *, batch: int = BATCH) -> np.ndarray:
@@ -191,14 +191,3 @@ class Autoencoder(LoadedRun):
     if not np.isfinite(found).all():
       raise UserError("latents must be finite.")
     return found
-
-  def _check_images(self, images: np.ndarray) -> None:
-    kind, shape = getattr(images, "dtype", type(images)), np.shape(images)
-    good = len(shape) == 4 and shape[0] and shape[1:] == self.image_shape
-    if not good or kind not in (np.uint8, np.uint16, np.float32):
-      raise UserError(
-        f"images {kind} {shape} do not fit this run: uint8 "
-        f"(n, {', '.join(map(str, self.image_shape))}) are needed."
-      )
-    if kind == np.float32 and not np.abs(images).max() <= 1.0001:
-      raise UserError("float32 images must be finite and lie in [-1, 1].")

@@ -15,13 +15,13 @@ import jax
 from jaxgen.config import read_config
 from jaxgen.errors import UserError
 from jaxgen.sample.autoencoder import Autoencoder
-from jaxgen.sample.denoiser import Denoiser
+from jaxgen.sample.editor import Editor
 from jaxgen.train.checkpoint import Checkpoints
 from jaxgen.train.setup import make_plan
 from jaxgen.train.sharding import Devices
 from jaxgen.train.workdir import read_names
 
-KINDS = {"autoencoder": Autoencoder, "diffusion": Denoiser}
+KINDS = {"autoencoder": Autoencoder, "diffusion": Editor}
 
 
 def load(
@@ -38,7 +38,7 @@ def load(
     devices: to run on, by default all there are.
 
   Returns:
-    An `Autoencoder` or a `Denoiser`.
+    An `Autoencoder`, or of a denoiser an `Editor`.
 
   Raises:
     UserError: there is no run, no such checkpoint, or it is damaged.

@@ -10,6 +10,7 @@ import numpy as np
 
 from jaxgen.data import pipeline
 from jaxgen.data.source import Split
+from jaxgen.errors import UserError
 from jaxgen.options import Count, check_value
 from jaxgen.tasks import Task
 from jaxgen.train.setup import Plan
@@ -63,3 +64,15 @@ class LoadedRun:
     check_value("batch", Count, batch)
     devices = self.plan.layout.mesh.size
     return -(-batch // devices) * devices
+
+  def check_images(self, images: np.ndarray) -> None:
+    """Raise a UserError where images do not fit this run."""
+    kind, shape = getattr(images, "dtype", type(images)), np.shape(images)
+    good = len(shape) == 4 and shape[0] and shape[1:] == self.image_shape
+    if not good or kind not in (np.uint8, np.uint16, np.float32):
+      raise UserError(
+        f"images {kind} {shape} do not fit this run: uint8 "
+        f"(n, {', '.join(map(str, self.image_shape))}) are needed."
+      )
+    if kind == np.float32 and not np.abs(images).max() <= 1.0001:
+      raise UserError("float32 images must be finite and lie in [-1, 1].")

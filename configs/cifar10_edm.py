@@ -1,0 +1,35 @@
+r"""CIFAR-10 with the hyperparameters of EDM (Karras et al. 2022, table 7).
+
+    jaxgen train --config=configs/cifar10_edm.py --workdir=runs/cifar10 \
+      --config.data.path=cifar10@MY_TFDS_FOLDER
+    jaxgen train --config=configs/cifar10_edm.py --workdir=runs/cifar10 \
+      --config.data.source=folder --config.data.path=MY_CIFAR10_IMAGES
+
+DDPM++ with 128 channels, Adam at 1e-3, batches of 512, a half-life of 0.5
+million images, 200 million images; left-right flips would be theirs, up-down
+ones are not, so there are none. Not their augmentation pipeline, and not
+trained to the end by us.
+"""
+
+from jaxgen.config import check_variant
+from jaxgen.defaults import demo, denoiser, dit, smoke, unet
+
+
+def get_config(variant: str = ""):
+  """`demo`: a transformer for two CPU cores. `smoke`: seconds, for tests."""
+  check_variant(variant, ("demo", "smoke"))
+  config = denoiser(dit() if variant else unet())
+  config.data.update(source="tfds", path="cifar10", crop="whole")
+  config.diffusion.conditions = ("label",)
+  config.stages.update(
+    resolution=(32,), images=(200_000_000,), batch_size=(512,), accumulate=(1,)
+  )
+  if not variant:
+    config.model.update(width=128, multipliers=(2, 2, 2), blocks=4)
+    config.model.dropout = 0.13
+    config.optimizer.update(name="adamw", learning_rate=1e-3, b2=0.999)
+    config.optimizer.update(schedule="constant", warmup_images=10_000_000)
+    config.optimizer.update(ema_halflife=500_000, clip_norm=0.0)
+    return config
+  config = demo(config)
+  return smoke(config) if variant == "smoke" else config

@@ -1,0 +1,110 @@
+"""Change images with a denoiser: fill in, enlarge, vary, go between two.
+
+  jaxgen edit --workdir=D --input=A.png --out=O --mask=M.png
+  jaxgen edit --workdir=D --input=A.png --out=O --canvas=96x128
+  jaxgen edit --workdir=D --input=FOLDER --out=O --strength=0.4
+  jaxgen edit --workdir=D --input=A.png --out=O --to=B.png --between=9
+
+White pixels of a mask are filled in, the others stay as they are, bit for bit,
+as do the pixels in the middle of a larger canvas (HEIGHTxWIDTH). A strength
+from 0 to 1 tells how much of the images may change. Conditions are flags, as
+for `jaxgen sample`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import pathlib
+from typing import TYPE_CHECKING, Any
+
+from jaxgen.cli import common, sample
+from jaxgen.errors import UserError
+
+if TYPE_CHECKING:
+  import numpy as np
+
+WAYS = ("mask", "canvas", "strength", "to")
+
+
+def add_flags(parser: argparse.ArgumentParser) -> None:
+  """Flags of this verb."""
+  common.add_run_flags(parser)
+  common.add_input_flag(parser, required=True)
+  parser.set_defaults(takes_more=True)  # the conditions of the run
+  parser.add_argument(
+    "--seed", type=common.whole(0, 2**32 - 1), default=0, help="of what is new"
+  )
+  ways = parser.add_argument_group("one of")
+  ways.add_argument("--mask", type=pathlib.Path, help="an image: white is new")
+  ways.add_argument("--canvas", metavar="HxW", help="pixels of a larger image")
+  ways.add_argument("--strength", type=float, help="more than 0, at most 1")
+  ways.add_argument("--to", help="another image, to go to")
+  parser.add_argument(
+    "--between", type=common.whole(2), default=9, help="images on the way --to"
+  )
+  sample.add_sampler_flags(parser.add_argument_group("sampling"))
+
+
+def run(args: argparse.Namespace, rest: list[str]) -> None:
+  """Edit and write."""
+  chosen = [way for way in WAYS if getattr(args, way) is not None]
+  if len(chosen) != 1:
+    raise UserError(
+      f"one of {', '.join(f'--{x}' for x in WAYS)} is needed, not "
+      f"{len(chosen)} of them."
+    )
+  model = common.open_run(args)
+  if model.task.denoiser is None:
+    raise UserError(f"--workdir={args.workdir} is not a run of a denoiser.")
+  names, images = common.read_images(model, args)
+  asked = sample.asked(model, args, rest)
+  if args.to is not None:
+    images = _between(model, args, images)
+    names = [f"{i:03}" for i in range(len(images))]
+  else:
+    images = _change(model, args, images, asked)
+  common.write_images(args.out, names, images)
+
+
+def _change(
+  model: Any, args: argparse.Namespace, images: np.ndarray, asked: dict
+) -> np.ndarray:
+  given = {"seed": args.seed, **asked}
+  if args.mask is not None:
+    return model.inpaint(images, _mask(args.mask, images), **given)
+  if args.canvas is not None:
+    return model.outpaint(images, *_canvas(args.canvas), **given)
+  return model.edit(images, strength=args.strength, **given)
+
+
+def _between(model: Any, args: argparse.Namespace, images: np.ndarray):
+  _, others = common.read_images(model, args, args.to)
+  if len(images) != 1 or len(others) != 1:
+    raise UserError("--input and --to: one image each is needed.")
+  return model.interpolate(images[0], others[0], args.between)
+
+
+def _mask(path: pathlib.Path, images: np.ndarray) -> np.ndarray:
+  """Where the image is brighter than the middle; of the images' own size."""
+  import numpy as np
+  from PIL import Image
+
+  try:
+    with Image.open(path) as file:
+      mask = np.asarray(file.convert("L")) > 127
+  except OSError as e:
+    raise UserError(f"--mask={path}: no image that can be read ({e}).") from e
+  if mask.shape != images.shape[1:3]:
+    h, w = images.shape[1:3]
+    raise UserError(
+      f"--mask={path}: {mask.shape[1]} x {mask.shape[0]} pixels, but images "
+      f"are {w} x {h} here."
+    )
+  return mask
+
+
+def _canvas(text: str) -> tuple[int, int]:
+  height, _, width = text.partition("x")
+  if not (height.isdigit() and width.isdigit()):
+    raise UserError(f"--canvas={text}: HEIGHTxWIDTH in pixels, as in 96x128.")
+  return int(height), int(width)

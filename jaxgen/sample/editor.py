@@ -1,0 +1,179 @@
+"""Editing with a trained denoiser: fill in, enlarge, vary, go between."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+from typing import Annotated, Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from jaxgen import priors
+from jaxgen.diffusion import editing
+from jaxgen.errors import UserError
+from jaxgen.options import Range, check_value
+from jaxgen.sample.denoiser import Denoiser
+from jaxgen.sample.run import BATCH
+from jaxgen.tasks.images import normalize
+
+INVERSION_STEPS = 40  # of Heun's method, each way
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Editor(Denoiser):
+  """A denoiser and what can be done to images with it.
+
+  Images are uint8 `(n, h, w, c)` of the run's size, in and out.
+  """
+
+  def edit(
+    self,
+    images: np.ndarray,
+    *,
+    strength: float = 0.5,
+    seed: int = 0,
+    batch: int = BATCH,
+    **asked: Any,
+  ) -> np.ndarray:
+    """Noise the images and denoise them again (SDEdit).
+
+    Args:
+      images: to begin with.
+      strength: share of the sampler's steps that are taken, in (0, 1]: at 1
+        nothing is left of the images, near 0 nothing changes.
+      seed: of the noise.
+      batch: images a call of the compiled program.
+      **asked: sampler, conditions, guidance: see `request.resolve`.
+    """
+    self.check_images(images)
+    check_value("strength", Annotated[float, Range(0, 1, above=True)], strength)
+    request = self.request(**asked)
+    request = dataclasses.replace(
+      request, grid=editing.truncate(request.grid, strength)
+    )
+    inputs = {"image": np.asarray(normalize(images))}
+    shape = images.shape
+    return self.draw(request, inputs, shape, seed=seed, batch=batch)[0]
+
+  def inpaint(
+    self,
+    images: np.ndarray,
+    mask: np.ndarray,
+    *,
+    seed: int = 0,
+    batch: int = BATCH,
+    **asked: Any,
+  ) -> np.ndarray:
+    """Fill in the pixels where `mask` is True; the others stay as they are.
+
+    Args:
+      images: with anything in the masked places.
+      mask: booleans `(n, h, w)` or `(h, w)`.
+      seed: of what is filled in.
+      batch: images a call of the compiled program.
+      **asked: sampler, conditions, guidance: see `request.resolve`.
+    """
+    self.check_images(images)
+    return self._fill(images, _masks(mask, images), seed, batch, 0, asked)
+
+  def outpaint(
+    self,
+    images: np.ndarray,
+    height: int,
+    width: int,
+    *,
+    top: int | None = None,
+    left: int | None = None,
+    seed: int = 0,
+    batch: int = 4,
+    **asked: Any,
+  ) -> np.ndarray:
+    """Continue images on a larger canvas, `(n, height, width, c)`.
+
+    The canvas is denoised in windows of the run's size that overlap by half.
+
+    Args:
+      images: to continue; they stay as they are.
+      height: of the canvas.
+      width: of the canvas.
+      top: row of the images' upper edge on it, by default in the middle.
+      left: column of their left edge.
+      seed: of what is new.
+      batch: canvases a call of the compiled program.
+      **asked: sampler, conditions, guidance: see `request.resolve`.
+    """
+    self.check_images(images)
+    n, h, w, c = images.shape
+    row: int = (height - h) // 2 if top is None else top
+    column: int = (width - w) // 2 if left is None else left
+    if not (0 <= row <= height - h and 0 <= column <= width - w):
+      raise UserError(
+        f"a canvas of {height} x {width} does not hold images of {h} x {w} at "
+        f"row {row}, column {column}."
+      )
+    canvas = np.zeros((n, height, width, c), np.uint8)
+    unknown = np.ones((n, height, width, 1), bool)
+    area = np.s_[:, row : row + h, column : column + w]
+    canvas[area], unknown[area] = images, False
+    return self._fill(canvas, unknown, seed, batch, h, asked)
+
+  def _fill(
+    self,
+    images: np.ndarray,
+    unknown: np.ndarray,
+    seed: int,
+    batch: int,
+    window: int,
+    asked: dict[str, Any],
+  ) -> np.ndarray:
+    inputs = {"known": np.asarray(normalize(images)), "mask": ~unknown}
+    drawn, _ = self.draw(
+      self.request(**asked),
+      inputs,
+      images.shape,
+      seed=seed,
+      batch=batch,
+      window=window,
+    )
+    return np.where(unknown, drawn, images)
+
+  def interpolate(
+    self, a: np.ndarray, b: np.ndarray, steps: int = 9, *, batch: int = BATCH
+  ) -> np.ndarray:
+    """Images `(steps, h, w, c)` from `a` to `b`, both `(h, w, c)`: between the
+    noises that Heun's method inverts them to, on great circles."""
+    check_value("steps", Annotated[int, Range(2)], steps)
+    ends = np.stack([np.asarray(x)[None] for x in (a, b)]).squeeze(1)
+    self.check_images(ends)
+    request = self.request(sampler="heun", steps=INVERSION_STEPS)
+    first, last = np.asarray(self._invert(normalize(ends), request.grid))
+    noise = [
+      priors.slerp(first, last, t, 0.0) for t in np.linspace(0, 1, steps)
+    ]
+    inputs = {"noise": np.stack(noise).astype(np.float32)}
+    shape = inputs["noise"].shape
+    return self.draw(request, inputs, shape, seed=0, batch=batch)[0]
+
+  @functools.cached_property
+  def _invert(self):
+    def run(params, images, grid: tuple[float, ...]):
+      nothing = {k: jnp.full((len(images),), -1) for k in self.conditions}
+      denoise = functools.partial(self.denoise(params), cond=nothing)
+      return editing.invert(denoise, images, np.asarray(grid))
+
+    program = jax.jit(run, static_argnums=2)
+    return lambda images, grid: program(self.params, images, tuple(grid))
+
+
+def _masks(mask: np.ndarray, images: np.ndarray) -> np.ndarray:
+  """As booleans `(n, h, w, 1)`."""
+  mask = np.asarray(mask)
+  n, h, w, _ = images.shape
+  if mask.dtype != bool or mask.shape not in ((h, w), (n, h, w)):
+    raise UserError(
+      f"a mask {mask.dtype} {mask.shape} does not fit: booleans of {(h, w)} or "
+      f"{(n, h, w)} are needed."
+    )
+  return np.broadcast_to(mask, (n, h, w))[..., None]

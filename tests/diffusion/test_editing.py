@@ -1,0 +1,104 @@
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from jaxgen.diffusion import analytic, sigmas
+from jaxgen.diffusion.editing import inpaint, invert, truncate, windowed
+from jaxgen.diffusion.samplers import euler, heun
+
+MIXTURE = analytic.mixture((-0.6, 0.6), 0.15)
+GAUSSIAN = analytic.gaussian(0.0, 0.5)
+
+
+def noise(shape, seed=0):
+  return jnp.asarray(
+    np.random.default_rng(seed).normal(size=shape), jnp.float32
+  )
+
+
+def test_known_pixels_stay_and_the_rest_is_sampled():
+  grid = sigmas.karras(30)
+  x = grid[0] * noise((2, 8, 8, 1))
+  known = 0.3 * jnp.ones_like(x)
+  mask = jnp.zeros((2, 8, 8, 1), bool).at[:, :4].set(True)
+  out = heun(inpaint(MIXTURE, known, mask), x, grid)
+  np.testing.assert_allclose(out[:, :4], 0.3, atol=1e-5)
+  free = heun(MIXTURE, x, grid)  # pixels of this data are independent
+  np.testing.assert_allclose(out[:, 4:], free[:, 4:], atol=1e-5)
+
+
+def test_the_known_part_is_at_the_right_noise_level_all_the_way():
+  """What the denoiser sees there has the variance sigma^2 around it."""
+  seen = []
+
+  def spy(x, sigma):
+    jax.debug.callback(
+      lambda s, v: seen.append((s, v)), sigma[0], x[:, :16].var()
+    )
+    return GAUSSIAN(x, sigma)
+
+  grid = sigmas.karras(10)
+  x = grid[0] * noise((4, 32, 32, 1))
+  mask = jnp.zeros((4, 32, 32, 1), bool).at[:, :16].set(True)
+  jax.block_until_ready(euler(inpaint(spy, 0 * x, mask), x, grid))
+  jax.effects_barrier()
+  assert len(seen) == 10
+  for sigma, variance in seen:
+    assert float(variance) == pytest.approx(float(sigma) ** 2, rel=0.1)
+
+
+@pytest.mark.parametrize("shape", [(16, 16), (24, 40), (17, 16)])
+def test_windows_agree_where_the_denoiser_is_local(shape):
+  """Pixelwise denoisers need no neighbours: any canvas gives their answer."""
+  x = noise((2, *shape, 3))
+  sigma = jnp.array([0.3, 2.0])
+  wide = windowed(MIXTURE, 16, 8)(x, sigma)
+  np.testing.assert_allclose(wide, MIXTURE(x, sigma), atol=1e-5)
+
+
+def test_windows_leave_no_seam():
+  """A denoiser whose answer depends on the place within its window: averaged,
+  neighbours differ no more at the windows' edges than elsewhere."""
+
+  def tilted(x, sigma):
+    ramp = jnp.linspace(-1, 1, x.shape[2])[None, None, :, None]
+    return jnp.broadcast_to(ramp, x.shape)
+
+  out = windowed(tilted, 16, 8)(jnp.zeros((1, 16, 64, 1)), jnp.ones(1))
+  steps = np.abs(np.diff(out[0, 0, :, 0]))
+  assert steps.max() < 2.5 * 2 / 15  # a window's own step is 2 / 15
+  seams = windowed(tilted, 16, 0)(jnp.zeros((1, 16, 64, 1)), jnp.ones(1))
+  assert np.abs(np.diff(seams[0, 0, :, 0])).max() > 1.9  # without overlap
+
+
+def test_a_canvas_is_covered_with_the_fewest_windows():
+  calls = []
+
+  def count(x, sigma):
+    calls.append(len(x))
+    return x
+
+  for width, want in ((16, 1), (17, 2), (24, 2), (25, 3), (64, 7)):
+    windowed(count, 16, 8)(jnp.zeros((1, 16, width, 1)), jnp.ones(1))
+    assert calls.pop() == want
+
+
+def test_inversion_finds_the_noise_that_gives_the_image():
+  images = 0.6 * jnp.sign(noise((2, 8, 8, 1))) + 0.1 * noise((2, 8, 8, 1), 1)
+  errors = []
+  for steps in (20, 40, 80):
+    grid = sigmas.karras(steps)
+    back = heun(MIXTURE, invert(MIXTURE, images, grid), grid)
+    errors.append(float(jnp.abs(back - images).max()))
+  assert errors[2] < 0.01 and errors[2] < errors[1] < errors[0]
+  grid = sigmas.karras(80)
+  start = invert(GAUSSIAN, images, grid)
+  np.testing.assert_allclose(start, images * np.hypot(0.5, 80) / 0.5, rtol=0.02)
+
+
+def test_strength_is_the_share_of_steps():
+  grid = sigmas.karras(20)
+  np.testing.assert_array_equal(truncate(grid, 1.0), grid)
+  assert len(truncate(grid, 0.5)) == 11 and truncate(grid, 0.5)[-1] == 0
+  assert len(truncate(grid, 0.001)) == 2

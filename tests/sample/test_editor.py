@@ -1,0 +1,120 @@
+import numpy as np
+import pytest
+from PIL import Image
+
+import jaxgen
+from jaxgen.cli.main import main
+from jaxgen.errors import UserError
+
+FAST = {"sampler": "euler", "steps": 4}
+
+
+@pytest.fixture(scope="module")
+def run(denoiser):
+  return jaxgen.load(denoiser)
+
+
+@pytest.fixture(scope="module")
+def tiles(run):
+  return run.images("validation", 3)
+
+
+def test_inpainting_keeps_known_pixels_bit_for_bit(run, tiles):
+  mask = np.zeros((32, 32), bool)
+  mask[8:24, 4:20] = True
+  out = run.inpaint(tiles, mask, **FAST)
+  np.testing.assert_array_equal(out[:, ~mask], tiles[:, ~mask])
+  assert (out[:, mask] != tiles[:, mask]).mean() > 0.5
+  each = np.stack([mask, ~mask, mask])
+  other = run.inpaint(tiles, each, seed=1, **FAST)
+  np.testing.assert_array_equal(other[~each], tiles[~each])
+
+
+def test_what_lies_under_the_mask_does_not_matter(run, tiles):
+  mask = np.zeros((32, 32), bool)
+  mask[8:24, 4:20] = True
+  blank = np.where(mask[..., None], 0, tiles).astype(np.uint8)
+  one, two = (run.inpaint(x, mask, **FAST) for x in (tiles, blank))
+  np.testing.assert_array_equal(one, two)
+
+
+def test_a_larger_canvas_keeps_the_image(run, tiles):
+  out = run.outpaint(tiles[:1], 48, 64, **FAST)
+  assert out.shape == (1, 48, 64, 3)
+  np.testing.assert_array_equal(out[:, 8:40, 16:48], tiles[:1])
+  out = run.outpaint(tiles[:1], 40, 32, top=0, left=0, **FAST)
+  np.testing.assert_array_equal(out[:, :32], tiles[:1])
+
+
+def test_editing_changes_more_with_more_strength(run, tiles):
+  far = lambda x: np.abs(x.astype(float) - tiles).mean()  # noqa: E731
+  one, two, three = (
+    run.edit(tiles, strength=s, sampler="heun", steps=12) for s in (0.1, 0.5, 1)
+  )
+  assert far(one) < 10 and far(one) < far(two) < far(three)
+  again = run.edit(tiles, strength=0.5, sampler="heun", steps=12)
+  np.testing.assert_array_equal(two, again)
+  asked = {"conditions": {"color_scheme": "red"}, "guidance": 2.0}
+  assert (run.edit(tiles, strength=0.5, **asked, **FAST) != two).any()
+
+
+def test_interpolation_begins_and_ends_with_the_images(run, tiles):
+  row = run.interpolate(tiles[0], tiles[1], 3)
+  assert row.shape == (3, 32, 32, 3)
+  ends = np.abs(row[[0, 2]].astype(float) - tiles[:2]).mean()
+  assert ends < 5 < np.abs(row[1].astype(float) - tiles[0]).mean()
+
+
+def test_what_does_not_fit_is_named(run, tiles):
+  mask = np.zeros((32, 32), bool)
+  for call, says in (
+    (lambda: run.inpaint(tiles, mask[:16]), "mask bool"),
+    (lambda: run.inpaint(tiles, mask.astype(int)), "booleans"),
+    (lambda: run.inpaint(tiles[:, :16], mask), "do not fit this run"),
+    (lambda: run.outpaint(tiles, 16, 64), "a canvas of 16 x 64"),
+    (lambda: run.edit(tiles, strength=0.0), "strength=0.0"),
+    (lambda: run.interpolate(tiles[0], tiles[1], 1), "steps=1"),
+  ):
+    with pytest.raises(UserError, match=says):
+      call()
+
+
+def test_the_verb(denoiser, tiles, tmp_path, capsys):
+  a, b, m = (tmp_path / f"{name}.png" for name in "abm")
+  Image.fromarray(tiles[0]).save(a)
+  Image.fromarray(tiles[1]).save(b)
+  mask = np.zeros((32, 32), np.uint8)
+  mask[:, 16:] = 255
+  Image.fromarray(mask).save(m)
+  out = tmp_path / "out"
+  command = ["edit", f"--workdir={denoiser}", f"--input={a}", f"--out={out}"]
+  fast = ["--sampler=euler", "--steps=3"]
+  assert main([*command, *fast, f"--mask={m}", "--rock_type=marble"]) == 0
+  done = np.asarray(Image.open(out / "a.png"))
+  np.testing.assert_array_equal(done[:, :16], tiles[0][:, :16])
+  assert main([*command, *fast, "--canvas=40x64"]) == 0
+  assert Image.open(out / "a.png").size == (64, 40)
+  assert main([*command, *fast, "--strength=0.5"]) == 0
+  assert main([*command, f"--to={b}", "--between=2"]) == 0
+  assert (out / "001.png").exists()
+  capsys.readouterr()
+  Image.fromarray(mask[:8]).save(tmp_path / "small.png")
+  for flags, says in (
+    ([], "one of --mask, --canvas, --strength, --to is needed"),
+    (["--canvas=40x40", "--strength=0.5"], "not 2 of them"),
+    ([f"--mask={tmp_path / 'gone.png'}"], "gone.png"),
+    ([f"--mask={tmp_path / 'small.png'}"], "32 x 8 pixels, but images are"),
+    (["--canvas=40"], "HEIGHTxWIDTH"),
+    (["--canvas=8x8"], "does not hold"),
+    (["--strength=2"], "strength=2.0"),
+    (["--strength=0.5", "--rock_type=lava"], "one of granite"),
+  ):
+    assert main([*command, *flags]) == 2
+    error = capsys.readouterr().err
+    assert says in error and error.count("\n") == 1
+
+
+def test_an_autoencoder_cannot_edit(trained, tmp_path, capsys):
+  command = ["edit", f"--workdir={trained}", f"--out={tmp_path}", "--input=x"]
+  assert main([*command, "--strength=0.5"]) == 2
+  assert "not a run of a denoiser" in capsys.readouterr().err
