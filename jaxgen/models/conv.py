@@ -50,7 +50,9 @@ class GroupNorm(nn.Module):
     b, c = x.shape[0], x.shape[-1]
     gain = self.param("scale", nn.initializers.ones, (c,))
     offset = self.param("bias", ZEROS, (c,))
-    mean, rate = _statistics(x, min(self.groups, c // 4))
+    most = min(self.groups, c // 4)  # of at least four channels each
+    groups = next(g for g in range(most, 0, -1) if c % g == 0)
+    mean, rate = _statistics(x, groups)
     if scale is not None and shift is not None:
       gain, offset = gain * (1 + scale), offset * (1 + scale) + shift
     a = (rate * gain).reshape(b, 1, 1, c)
