@@ -13,6 +13,7 @@ import jaxgen
 from jaxgen.cli import (
   benchmark,
   decode,
+  doctor,
   edit,
   encode,
   evaluate,
@@ -33,6 +34,7 @@ VERBS: dict[str, ModuleType] = {
   "edit": edit,
   "evaluate": evaluate,
   "benchmark": benchmark,
+  "doctor": doctor,
 }
 
 
