@@ -1,5 +1,5 @@
 # Everything on a machine that has Python 3.11 or newer, and make.
-#   make demo   train the small autoencoder on real photographs (about 5 minutes)
+#   make demo   train the small autoencoder on real photographs (minutes)
 #   make test   lint, types, tests
 #   make env    only the environment, in .venv
 

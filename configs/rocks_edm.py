@@ -17,7 +17,7 @@ def get_config(variant: str = ""):
   cores; `smoke`: seconds, for tests."""
   check_variant(variant, ("demo", "smoke"))
   config = denoiser(unet() if not variant else dit())
-  config.data.update(source="rocks", num_tiles=16_384, flips=True, turns=True)
+  config.data.update(source="rocks", num_tiles=4_096, flips=True, turns=True)
   config.diffusion.conditions = (
     "rock_type",
     "color_scheme",

@@ -15,7 +15,7 @@ from jaxgen.defaults import autoencoder, smoke
 
 
 def get_config(variant: str = ""):
-  """`demo`: a few minutes on two CPU cores. `smoke`: seconds, for tests."""
+  """`demo`: two minutes on two CPU cores. `smoke`: seconds, for tests."""
   check_variant(variant, ("demo", "smoke"))
   config = autoencoder()
   config.data.channels = 1

@@ -47,16 +47,36 @@ def _parse(path: str, overrides: list[str]) -> Any:
   try:
     holder(argv)
     config: Any = holder["config"].value
-    config.keys()  # a broken file raises on first use
-    if "task" not in config:
-      raise ValueError("its get_config() does not return a jaxgen config")
+    check_sections(config)  # a broken file raises on first use
     return config
   except SyntaxError as e:
     raise UserError(f"--config={path}: line {e.lineno}: {e.msg}") from e
-  except Exception as e:  # whatever a config file does, on one line
+  except (
+    Exception,
+    SystemExit,
+  ) as e:  # whatever a config file does, on one line
     error = _innermost(e) if "config file:" in str(e) else e
     message = " ".join(str(error).split()) or repr(error)
     raise UserError(f"--config={path}: {message}") from e
+
+
+def check_sections(config: Any) -> None:
+  """Raise a ValueError unless a config has the sections of its task's base."""
+  if not isinstance(config, ConfigDict) or "task" not in config:
+    raise ValueError("its get_config() does not return a jaxgen config")
+  if not isinstance(config.task, str) or config.task not in defaults.BASES:
+    raise ValueError(
+      f"task={config.task!r}: one of {', '.join(defaults.BASES)} is needed"
+    )
+  base = defaults.BASES[config.task]()
+  for name in config:
+    if name not in base:
+      near = difflib.get_close_matches(name, list(base), n=1)
+      hint = f"; did you mean {near[0]}?" if near else ""
+      raise ValueError(f"{name}: a config has no such section or field{hint}")
+  for name, value in base.items():
+    if name not in config or not isinstance(config[name], type(value)):
+      raise ValueError(f"{name!r} is missing or wrong")
 
 
 def _innermost(error: BaseException) -> BaseException:
@@ -89,18 +109,14 @@ def read_config(path: pathlib.Path) -> Any:
   if not path.is_file():
     raise UserError(f"{path.parent} holds no run: there is no {path.name}.")
   try:
-    config = json.loads(path.read_text())
-  except (ValueError, UnicodeDecodeError) as e:
+    config: Any = ConfigDict(_tuples(json.loads(path.read_text())))
+    check_sections(config)
+    for name, base in defaults.BASES[config.task]().items():
+      if isinstance(base, ConfigDict):  # an older version lacks what is new
+        config[name] = ConfigDict({**base, **config[name]})
+  except Exception as e:  # whatever a file by another hand may hold
     raise UserError(f"{path} is damaged: {e}") from e
-  task = config.get("task") if isinstance(config, dict) else None
-  if not isinstance(task, str) or task not in defaults.BASES:
-    raise UserError(f"{path} is damaged: 'task' is missing or wrong.")
-  for name, default in defaults.BASES[task]().to_dict().items():
-    if not isinstance(config.get(name), type(default)):
-      raise UserError(f"{path} is damaged: {name!r} is missing or wrong.")
-    if isinstance(default, dict):  # a run of an older version lacks what is new
-      config[name] = default | config[name]
-  return ConfigDict(_tuples(config)).lock()
+  return config.lock()
 
 
 def _tuples(value: Any) -> Any:

@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+import numbers
 import types
 import typing
 from collections.abc import Mapping
@@ -36,18 +37,17 @@ class Range:
   def __contains__(self, x: float) -> bool:
     over = x > self.low if self.above else x >= self.low
     under = x < self.high if self.below else x <= self.high
-    return over and under and math.isfinite(x)
+    return over and under and abs(x) < math.inf
 
   def __str__(self) -> str:
-    over = f"more than {self.low:g}" if self.above else f"at least {self.low:g}"
+    over = f"{'more than' if self.above else 'at least'} {self.low}"
     if self.high == math.inf:
       return over
-    end = f"less than {self.high:g}" if self.below else f"at most {self.high:g}"
-    return f"{over} and {end}"
+    return f"{over} and {'less than' if self.below else 'at most'} {self.high}"
 
 
-Count = Annotated[int, Range(1)]
-Size = Annotated[int, Range(0)]
+Count = Annotated[int, Range(1, 2**32 - 1)]
+Size = Annotated[int, Range(0, 2**32 - 1)]
 Seed = Annotated[int, Range(0, 2**32 - 1)]
 Positive = Annotated[float, Range(0, above=True)]
 NonNegative = Annotated[float, Range(0)]
@@ -125,7 +125,7 @@ def _wanted(hint: Any, value: Any) -> str:
     return _wanted_tuple(parts, value)
   if origin is types.UnionType:  # X | None
     return "" if value is None else _wanted(parts[0], value)
-  kinds = {float: (float, int), int: (int,)}.get(hint, (hint,))
+  kinds = {float: numbers.Real, int: numbers.Integral}.get(hint, hint)
   is_flag = isinstance(value, bool) and hint is not bool
   right = hint is Any or isinstance(value, kinds) and not is_flag
   return "" if right else NAMES.get(hint, str(hint))

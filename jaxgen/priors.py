@@ -28,17 +28,28 @@ Method = Literal["gaussian", "gmm", "interpolate", "perturb"]
 class Prior:
   """A Gaussian mixture over flat latents, and the bank it was fitted to.
 
+  The mixture lives on coordinates `c` of `r` numbers; latents are
+  `centre + c @ basis`.
+
   Attributes:
     weights: `(k,)`, sum 1.
-    means: `(k, d)`.
-    factors: `(k, d, r)`, covariance = factor @ factor.T.
+    means: `(k, r)`.
+    factors: `(k, r, r)`, covariance = factor @ factor.T.
+    centre: `(d,)`.
+    basis: `(r, d)`, orthonormal rows.
     bank: `(n, d)` latents of real images.
   """
 
   weights: Array
   means: Array
   factors: Array
+  centre: Array
+  basis: Array
   bank: Array
+
+  def latent(self, coordinates: Array) -> Array:
+    """The latent `(d,)` of coordinates `(r,)`."""
+    return self.centre + coordinates @ self.basis
 
 
 def fit(
@@ -64,8 +75,10 @@ def fit(
     weights, means, covariances = _gaussian(z)
   return Prior(
     weights=_f32(weights),
-    means=_f32(centre + means @ basis),
-    factors=_f32(np.stack([basis.T @ _factor(c) for c in covariances])),
+    means=_f32(means),
+    factors=_f32(np.stack([_factor(c) for c in covariances])),
+    centre=_f32(centre),
+    basis=_f32(basis),
     bank=_f32(latents),
   )
 
@@ -77,8 +90,13 @@ def _principal(latents: np.ndarray):
   if d <= WIDE:
     return np.zeros(d), np.eye(d), latents
   centre = latents.mean(0)
-  basis = np.linalg.svd(latents - centre, full_matrices=False)[2][:WIDE]
-  return centre, basis, (latents - centre) @ basis.T
+  off = latents - centre
+  values, vectors = np.linalg.eigh(off @ off.T)  # as many as there are latents
+  order = np.argsort(values)[::-1][: min(WIDE, len(latents) - 1)]
+  kept = order[: max(1, int((values[order] > 1e-12 * values.max()).sum()))]
+  length = np.sqrt(np.maximum(values[kept], 1e-300))
+  basis = (vectors[:, kept].T @ off) / length[:, None]
+  return centre, basis, off @ basis.T
 
 
 def _gaussian(latents: np.ndarray):
@@ -120,22 +138,24 @@ def _mixture_draw(prior: Prior, key: Array) -> Array:
   pick, noise = jax.random.split(key)
   k = jax.random.categorical(pick, jnp.log(prior.weights))
   z = jax.random.normal(noise, prior.factors.shape[2:])
-  return prior.means[k] + prior.factors[k] @ z
+  return prior.latent(prior.means[k] + prior.factors[k] @ z)
 
 
 def _interpolate_draw(prior: Prior, key: Array) -> Array:
   pick, weight = jax.random.split(key)
   pair = jax.random.choice(pick, len(prior.bank), (2,), replace=False)
   a, b = prior.bank[pair[0]], prior.bank[pair[1]]
-  return slerp(a, b, jax.random.uniform(weight), prior.means[0])
+  return slerp(a, b, jax.random.uniform(weight), prior.latent(prior.means[0]))
 
 
 def _perturb_draw(prior: Prior, key: Array, strength: float = 0.5) -> Array:
   pick, noise = jax.random.split(key)
   z = prior.bank[jax.random.randint(pick, (), 0, len(prior.bank))]
   factor = prior.factors[0]
-  step = factor @ jax.random.normal(noise, factor.shape[1:])
-  mean = prior.means[0]  # shrink towards it, so that the covariance is kept
+  step = factor @ jax.random.normal(noise, factor.shape[1:]) @ prior.basis
+  mean = prior.latent(
+    prior.means[0]
+  )  # shrink towards it, so that the covariance is kept
   return mean + (z - mean) * (1 - strength**2) ** 0.5 + strength * step
 
 

@@ -1,5 +1,6 @@
 import json
 import pathlib
+import re
 
 import pytest
 
@@ -93,7 +94,7 @@ def test_a_saved_config_with_a_wrong_section_is_damaged(tmp_path, name, value):
   config[name] = value
   path.write_text(json.dumps(config))
   if not isinstance(value, right):
-    with pytest.raises(UserError, match=f"'{name}' is missing or wrong"):
+    with pytest.raises(UserError, match=f"damaged: .*{name}"):
       configs.read_config(path)
   path.write_text("[1, 2]")
   with pytest.raises(UserError, match="damaged"):
@@ -128,3 +129,35 @@ def test_an_unknown_variant_is_refused():
     with pytest.raises(UserError, match="no variant 'nonsense'; there is") as e:
       configs.load_config(f"{path}:nonsense", [])
     assert len(str(e.value)) < 200
+
+
+@pytest.mark.parametrize(
+  ("change", "says"),
+  [
+    ("c.lr = 3", "lr: a config has no such"),
+    ("c.optimiser = c.optimizer", "did you mean optimizer?"),
+    ("del c.stages", "'stages' is missing or wrong"),
+    ("del c.seed", "'seed' is missing or wrong"),
+    ("c.loss = None", "'loss' is missing or wrong"),
+    ("c = c.to_dict()", "does not return a jaxgen config"),
+    ("c.task = 'magic'", "task='magic'"),
+    ("import sys; sys.exit(3)", "3"),
+  ],
+)
+def test_the_top_level_of_a_config_file_is_checked(tmp_path, change, says):
+  path = tmp_path / "c.py"
+  path.write_text(
+    "from jaxgen.defaults import autoencoder\n"
+    f"def get_config():\n  c = autoencoder()\n  {change}\n  return c\n"
+  )
+  with pytest.raises(UserError, match=re.escape(says)) as error:
+    configs.load_config(str(path), [])
+  assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize("text", ['{"a.b": 1}', "[" * 100_000, "null", "7"])
+def test_a_saved_config_that_is_none_is_damaged(tmp_path, text):
+  path = tmp_path / "config.json"
+  path.write_text(text)
+  with pytest.raises(UserError, match="damaged"):
+    configs.read_config(path)

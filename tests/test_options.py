@@ -1,6 +1,7 @@
 import dataclasses
 from typing import Literal
 
+import numpy as np
 import pytest
 
 from jaxgen.defaults import autoencoder, smoke
@@ -26,7 +27,7 @@ class Toy(Options, section="toy"):
 @pytest.mark.parametrize(
   ("field", "good", "bad"),
   [
-    ("count", (1, 10**12), (0, -1, 1.0, True, "1", None)),
+    ("count", (1, 2**32 - 1), (0, 2**32, -1, 1.0, True, "1", None)),
     ("size", (0, 7), (-1, 0.5, False)),
     ("seed", (0, 2**32 - 1), (-1, 2**32)),
     ("rate", (1e-9, 3, 7.5), (0, -1.0, float("nan"), float("inf"), "x", True)),
@@ -75,7 +76,7 @@ BAD = [
   ("data.validation_fraction", (0.0, 1.0, 1.5, -0.1, float("nan"))),
   ("data.value_range", ((0.0,), (1.0, 0.0), (0.0, float("inf")))),
   ("data.num_tiles", (0,)),
-  ("data.cache_mb", (-1,)),
+  ("data.cache_mb", (-1, 10**400)),
   ("data.seed", (-1,)),
   ("data.threads", (-1,)),
   ("data.workers", (-1,)),
@@ -90,13 +91,13 @@ BAD = [
   ("model.latent_dim", (0, -1)),
   ("model.patch_features", (0,)),
   ("model.dropout", (1.0, -0.1, float("nan"))),
-  ("model.dtype", ("float", "int8")),
+  ("model.dtype", ("float", "int8", "float16")),
   ("loss.reconstruction", ("ssim",)),
   ("optimizer.name", ("sgd",)),
   ("optimizer.learning_rate", (0.0, -1.0, float("nan"))),
   ("optimizer.adam_learning_rate", (0.0,)),
   ("optimizer.schedule", ("linear",)),
-  ("optimizer.warmup_images", (-1,)),
+  ("optimizer.warmup_images", (-1, 10**22)),
   ("optimizer.weight_decay", (-0.1, float("nan"))),
   ("optimizer.b1", (1.0, -0.1)),
   ("optimizer.b2", (1.0, 2.0)),
@@ -104,7 +105,7 @@ BAD = [
   ("optimizer.ema_halflife", (-1,)),
   ("optimizer.ema_ramp", (0.0, -1.0)),
   ("stages.resolution", ((0,), (32.5,), (), (32, 64))),
-  ("stages.images", ((0,), (1.5,))),
+  ("stages.images", ((0,), (1.5,), (2**32,), (5 * 10**12,))),
   ("stages.batch_size", ((0,), (-32,))),
   ("stages.accumulate", ((0,), (3,))),
   ("train.log_images", (-1,)),
@@ -133,6 +134,21 @@ def test_no_field_of_a_config_takes_nonsense(field, values):
     with pytest.raises(UserError) as error:
       make_plan(config).check()
     assert name in str(error.value) and "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize("field", ["resolution", "channels", "parent", "none"])
+def test_a_model_takes_its_own_options_only(field):
+  config = smoke(autoencoder())
+  config.model[field] = 32
+  with pytest.raises(UserError, match=f"model.{field}"):
+    make_plan(config).check()
+
+
+def test_numpy_s_numbers_are_numbers():
+  assert Toy.read({"count": np.int64(3), "rate": np.float32(2)}).count == 3
+  for bad in (np.float64(3), np.bool_(True), 10**400):
+    with pytest.raises(UserError):
+      Toy.read({"count": bad})
 
 
 def test_every_field_that_can_be_wrong_is_tried():

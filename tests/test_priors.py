@@ -106,3 +106,32 @@ def test_slerp_of_equal_or_parallel_vectors_is_a_straight_line():
   np.testing.assert_allclose(priors.slerp(a, 3 * a, 0.5), 2 * a, atol=1e-5)
   gradient = jax.grad(lambda t: priors.slerp(a, a, t).sum())(0.5)
   assert jnp.isfinite(gradient)
+
+
+def test_wide_latents_are_modelled_in_their_principal_subspace(monkeypatch):
+  """The Gram matrix gives what an SVD would."""
+  monkeypatch.setattr(priors, "WIDE", 8)
+  generator = np.random.default_rng(0)
+  bank = generator.normal(size=(60, 8)) @ generator.normal(size=(8, 40)) + 5
+  prior = priors.fit(bank, "gaussian")
+  assert prior.basis.shape == (8, 40)
+  np.testing.assert_allclose(prior.basis @ prior.basis.T, np.eye(8), atol=1e-4)
+  drawn = np.asarray(priors.draw(prior, "gaussian", keys(20000)))
+  expected = np.cov(bank.T)
+  assert (
+    np.abs(np.cov(drawn.T) - expected).max() < 0.4 * np.diag(expected).max()
+  )
+  np.testing.assert_allclose(drawn.mean(0), bank.mean(0), atol=0.15)
+  np.testing.assert_allclose(  # nothing leaves the subspace
+    drawn - prior.centre,
+    (drawn - prior.centre) @ prior.basis.T @ prior.basis,
+    atol=1e-3,
+  )
+
+
+def test_latents_that_are_all_the_same_are_drawn_again(monkeypatch):
+  for wide in (2, 512):
+    monkeypatch.setattr(priors, "WIDE", wide)
+    prior = priors.fit(np.full((30, 5), 2.0), "gaussian")
+    drawn = priors.draw(prior, "gaussian", keys(8))
+    np.testing.assert_allclose(drawn, 2.0, atol=1e-3)

@@ -39,6 +39,8 @@ def run(args: argparse.Namespace, rest: list[str]) -> None:
   from jaxgen.benchmark import benchmark
   from jaxgen.config import load_config
 
+  if args.json:
+    common.make_folder(args.json.parent)
   report = benchmark(load_config(args.config, rest), repeats=args.repeats)
   table = Table(title=args.config, show_header=False)
   for name, value in report.items():

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
   from jaxgen.sample.autoencoder import Autoencoder
   from jaxgen.sample.run import LoadedRun
 
+IN_GRID = 256  # pixels of an enlarged image there
 GRID = 64  # images at most in grid.png
 SUMMARIES = ("grid", "compare")  # names that images of the user cannot have
 
@@ -103,9 +104,10 @@ def make_folder(path: pathlib.Path) -> None:
     path.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryFile(dir=path):
       pass
-  except OSError as e:
+  except (OSError, ValueError) as e:
+    reason = getattr(e, "strerror", None) or e
     raise UserError(
-      f"{path} cannot be written to ({e.strerror or e}): name another --out."
+      f"{path} cannot be written to ({reason}): name another --out."
     ) from e
 
 
@@ -128,37 +130,44 @@ def write_images(
   out: pathlib.Path,
   names: list[str],
   images: np.ndarray,
-  finish: Callable[[np.ndarray], np.ndarray] = lambda image: image,
+  side: int | None = None,
+  method: str = "lanczos",
 ) -> None:
-  """One PNG for each image, `finish`ed, and `grid.png` of the first ones."""
+  """One PNG for each image and `grid.png` of the first ones, resampled to
+  `side` pixels (in the grid at most to `IN_GRID`)."""
   import numpy as np
 
   from jaxgen.train.logging import write_png
 
   for name, image in zip(file_names(names), images, strict=True):
-    write_png(out / name, finish(image))
-  shown = np.stack([finish(image) for image in images[:GRID]])
+    write_png(out / name, resample(image, side, method) if side else image)
+  least = min(side or IN_GRID, max(IN_GRID, images.shape[1]))
+  shown = images[:GRID]
+  if side:
+    shown = np.stack([resample(image, least, method) for image in shown])
   write_png(out / "grid.png", picture(shown))
   print(f"{len(images)} images and grid.png are in {out}.")
 
 
 def picture(images: np.ndarray) -> np.ndarray:
-  """Images `(n, h, w, c)` as one picture `(H, W, 3)`, about square; what would
-  fill a row only in part is left out."""
+  """Images `(n, h, w, c)` as one picture `(H, W, 3)`, about square; the last
+  row is filled up with white."""
+  import numpy as np
+
   from jaxgen.train.logging import grid
 
   columns = max(1, round(len(images) ** 0.5))
-  full = len(images) // columns * columns
-  return grid(images[:full].reshape(-1, columns, *images.shape[1:]))
+  missing = -len(images) % columns
+  white = np.full((missing, *images.shape[1:]), 255, np.uint8)
+  full = np.concatenate([images, white])
+  return grid(full.reshape(-1, columns, *images.shape[1:]))
 
 
 def file_names(names: list[str]) -> list[str]:
   """PNG names after the images' own, below one folder and all different."""
   outside = ("/", "..")
-  inside = [
-    "/".join(x for x in pathlib.PurePosixPath(n).parts if x not in outside)
-    for n in names
-  ]
+  paths = [pathlib.PurePosixPath(n.replace("\0", "")) for n in names]
+  inside = ["/".join(x for x in p.parts if x not in outside) for p in paths]
   stems = [n and str(pathlib.PurePosixPath(n).with_suffix("")) for n in inside]
   last = [n.rpartition("/")[2] for n in inside]
   numbered = [f"{i:05} {n}" for i, n in enumerate(last)]

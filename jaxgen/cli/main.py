@@ -66,10 +66,10 @@ def _overview() -> str:
 
 def _cache_compilations() -> None:
   """Keep compiled programs between runs, unless the user says otherwise."""
-  folder = pathlib.Path.home() / ".cache" / "jaxgen" / "xla"
   try:
+    folder = pathlib.Path.home() / ".cache" / "jaxgen" / "xla"
     folder.mkdir(parents=True, exist_ok=True)
-  except OSError:  # then each run compiles for itself
+  except (OSError, RuntimeError):  # then each run compiles for itself
     return
   os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(folder))
   os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0.2")

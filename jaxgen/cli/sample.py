@@ -7,9 +7,9 @@
     --zoom_level=macro --weights=rock_type=2,zoom_level=1 --denoising_video
 
 Writes one PNG for each image and grid.png. The same seed gives the same images
-at any batch size and number of devices. A conditional denoiser takes one flag
-for each of its conditions (--class for class labels); what is not named is
-free.
+at any batch size and number of devices (but for rounding: a level, rarely). A
+conditional denoiser takes one flag for each of its conditions (--class for
+class labels); what is not named is free.
 """
 
 from __future__ import annotations
@@ -94,10 +94,9 @@ def run(args: argparse.Namespace, rest: list[str]) -> None:
   model = common.open_run(args)
   draw = _denoise if model.task.denoiser else _decode
   images = draw(model, args, rest)
-  side = args.target_size or images.shape[1]
   names = [f"{i:05}" for i in range(len(images))]
-  finish = lambda image: common.resample(image, side, args.resample)  # noqa: E731
-  common.write_images(args.out, names, images, finish)
+  size = args.target_size, args.resample
+  common.write_images(args.out, names, images, *size)
 
 
 def _refuse(args: argparse.Namespace, names: tuple[str, ...], kind: str):

@@ -83,8 +83,7 @@ def _join(args: argparse.Namespace) -> None:
     raise UserError(
       "--coordinator, --num_processes and --process_id go together."
     )
-  if args.coordinator and not args.coordinator.rpartition(":")[2].isdigit():
-    raise UserError(f"--coordinator={args.coordinator}: HOST:PORT is needed.")
+  _check_address(args.coordinator)
   import jax
 
   host = (args.coordinator or "").rpartition(":")[0]
@@ -98,12 +97,21 @@ def _join(args: argparse.Namespace) -> None:
       coordinator_bind_address=args.coordinator if host in LOOPBACK else None,
       heartbeat_timeout_seconds=HEARTBEAT,
     )
-  except ValueError as e:
+  except (ValueError, RuntimeError) as e:
+    reason = str(e).splitlines()[0]
     raise UserError(
-      f"this process cannot join the others: {e}\n"
+      f"this process cannot join the others: {reason}\n"
       "Give --distributed in a SLURM, Open MPI or TPU job; elsewhere "
       "--coordinator=HOST:PORT, --num_processes and --process_id."
     ) from e
+
+
+def _check_address(address: str | None) -> None:
+  if address is None:
+    return
+  host, _, port = address.rpartition(":")
+  if not host or not port.isdecimal() or not 0 < int(port) < 2**16:
+    raise UserError(f"--coordinator={address}: HOST:PORT is needed.")
 
 
 def _do_not_wait(error: BaseException) -> None:

@@ -202,6 +202,4 @@ def _headers(path: str) -> dict[str, tuple[tuple[int, ...], np.dtype]]:
 def _label_names(labels: np.ndarray) -> tuple[tuple[str, ...], np.ndarray]:
   if labels.dtype.kind not in "iu":
     return splits.index_labels([str(x) for x in labels])
-  labels = np.maximum(labels.astype(np.int64), -1)
-  count = int(labels.max(initial=-1)) + 1
-  return tuple(map(str, range(count))), labels.astype(np.int32)
+  return splits.number_labels(labels)

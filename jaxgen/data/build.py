@@ -33,4 +33,9 @@ def build(options: DataOptions, split: Split, resolution: int) -> Source:
     raise UserError(
       f"data.source={options.source!r}: known are {', '.join(SOURCES)}."
     )
+  if 0 < options.crop_size < resolution and not options.upsample:
+    raise UserError(
+      f"data.crop_size={options.crop_size}: tiles of {resolution} pixels would "
+      "be enlarged; set data.upsample=True to allow it."
+    )
   return SOURCES[options.source](options, split, resolution)

@@ -165,7 +165,10 @@ def _match(
 def _labels(root: pathlib.Path, names: Sequence[str]) -> Labels:
   """From the index where it has a column of labels, else from subfolders."""
   index = root / "index.csv"
-  rows = _read_index(index) if index.is_file() else None
+  try:
+    rows = _read_index(index) if index.is_file() else None
+  except (UnicodeDecodeError, csv.Error) as e:
+    raise UserError(f"{index} is no table in UTF-8: {e}") from e
   if rows is None:
     return splits.class_labels(names)
   found = [_look_up(rows, name) for name in names]
@@ -180,7 +183,10 @@ def _labels(root: pathlib.Path, names: Sequence[str]) -> Labels:
 def _read_index(path: pathlib.Path) -> dict[str, str] | None:
   """`file` to label, or None without a column of labels."""
   with path.open(newline="", encoding="utf-8-sig") as lines:
-    reader = csv.DictReader(lines)
+    first = lines.readline()
+    lines.seek(0)
+    semicolons = ";" in first and "," not in first  # as some offices write it
+    reader = csv.DictReader(lines, delimiter=";" if semicolons else ",")
     columns = [name for name in reader.fieldnames or () if name]
     label = next((x for x in ("label", "class") if x in columns), None)
     label = label or next((x for x in columns if x.endswith("_class")), None)

@@ -179,13 +179,15 @@ def load_images(
     try:
       square = resize.centre_square(decode(file.read_bytes(), bits=8))
       if len(square) < resolution and not upsample:
-        raise ValueError(f"smaller than {resolution} pixels")
+        raise ValueError(
+          f"smaller than {resolution} pixels (--upsample allows it)"
+        )
+      square = resize.to_channels(np.ascontiguousarray(square), channels)
     except Exception as error:
       problems.append(f"{name}: {reason(error)}")
       continue
     names.append(name)
-    tile = resize.resize(np.ascontiguousarray(square), resolution)
-    images.append(resize.to_channels(tile, channels))
+    images.append(resize.resize(square, resolution))
   if problems:
     raise report_bad(problems, "Remove them or replace them.")
   return names, np.stack(images)

@@ -142,6 +142,17 @@ def index_labels(
   return tuple(classes), np.array(labels, np.int32)
 
 
+def number_labels(
+  labels: np.ndarray,
+) -> tuple[tuple[str, ...], np.ndarray]:
+  """Integers to class names, in their order, and int32 indices; negative ones
+  are missing: -1."""
+  present, indices = np.unique(labels, return_inverse=True)
+  missing = int((present < 0).sum())
+  names = tuple(str(x) for x in present[missing:])
+  return names, np.maximum(indices.reshape(-1) - missing, -1).astype(np.int32)
+
+
 def _class_folder(name: str) -> str | None:
   parts = _folders(name)
   return next((x for x in parts if x.lower() not in _NOT_CLASSES), None)

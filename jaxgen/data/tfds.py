@@ -14,7 +14,7 @@ from typing import Any, Literal
 import msgpack
 import numpy as np
 
-from jaxgen.data import images, tiles
+from jaxgen.data import images, splits, tiles
 from jaxgen.data.resize import centre_square, resize, to_channels
 from jaxgen.data.source import DataOptions, Element, Source, Split
 from jaxgen.errors import UserError
@@ -160,8 +160,9 @@ def records(options: DataOptions, split: Split, resolution: int) -> Source:
   checked = _check_records(names, stamps, options.threads)
   good = [i for i, (info, _) in enumerate(checked) if not isinstance(info, str)]
   infos = [x for x, _ in checked if isinstance(x, images.ImageInfo)]
-  labels = np.array([checked[i][1] for i in good], np.int32)
-  num_labels = int(labels.max(initial=-1)) + 1
+  label_names, labels = splits.number_labels(
+    np.array([checked[i][1] for i in good], np.int64)
+  )
   photos = tiles.Photos(
     names=[f"record {i}" for i in good],
     sizes=[(info.height, info.width) for info in infos],
@@ -172,8 +173,8 @@ def records(options: DataOptions, split: Split, resolution: int) -> Source:
       bits=min((info.bits for info in infos), default=8),
       channels=options.channels,
     ),
-    labels=labels if num_labels else (),
-    label_names=tuple(map(str, range(num_labels))),
+    labels=labels if label_names else (),
+    label_names=label_names,
     problems=[
       f"record {i}: {info}"
       for i, (info, _) in enumerate(checked)
@@ -273,7 +274,9 @@ def _set_fingerprint(builder: Any) -> str:
     for name, x in sorted(builder.info.splits.items())
   ]
   text = "\n".join((builder.info.full_name, *sizes))
-  return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
+  return hashlib.blake2b(
+    text.encode(errors="surrogateescape"), digest_size=16
+  ).hexdigest()
 
 
 def _record_paths(path: str) -> list[pathlib.Path]:

@@ -67,7 +67,9 @@ class Photos:
     """A digest over names, contents and labels."""
     parts = (*self.names, *self.digests, *map(str, self.labels))
     text = "\n".join((*parts, *self.label_names, self.extra))
-    return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
+    return hashlib.blake2b(
+      text.encode(errors="surrogateescape"), digest_size=16
+    ).hexdigest()
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

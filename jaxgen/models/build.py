@@ -8,13 +8,14 @@ from typing import Any, Literal
 import jax
 import jax.numpy as jnp
 
+from jaxgen.errors import UserError
 from jaxgen.models.dit import DiT
 from jaxgen.models.patch_autoencoder import PatchAutoencoder
 from jaxgen.models.unet import UNet
 from jaxgen.options import check, check_value
 
 MODELS = {"patch_autoencoder": PatchAutoencoder, "unet": UNet, "dit": DiT}
-DTYPES = ("auto", "float32", "bfloat16", "float16")
+DTYPES = ("auto", "float32", "bfloat16")
 
 
 def compute_dtype(name: str) -> jnp.dtype:
@@ -40,6 +41,9 @@ def build(model: Mapping[str, Any], **given: Any):
   name, dtype = options.pop("name", None), options.pop("dtype", "auto")
   check_value("model.name", Literal[*MODELS], name)
   check_value("model.dtype", Literal[*DTYPES], dtype)
+  ours = MODELS[name].__annotations__.keys() - given.keys()
+  for field in options.keys() - ours:
+    raise UserError(f"model.{field}: {name} has no such option.")
   check(MODELS[name], "model", options)
   module = MODELS[name](dtype=compute_dtype(dtype), **given, **options)
   module.check()

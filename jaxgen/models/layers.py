@@ -122,7 +122,7 @@ class Blocks(nn.Module):
   @nn.compact
   def __call__(self, x: Array, train: bool) -> Array:
     args = (self.heads, self.mlp_ratio, self.dropout, self.dtype)
-    if not self.scan:
+    if not self.scan or not self.depth:
       for i in range(self.depth):
         x = Block(*args, name=f"block_{i}")(x, train)
       return x

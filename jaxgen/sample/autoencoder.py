@@ -15,7 +15,7 @@ from jaxgen.errors import UserError
 from jaxgen.options import Count, Range, check_value
 from jaxgen.sample.run import BATCH, LoadedRun
 from jaxgen.tasks.images import normalize, to_uint8
-from jaxgen.train.bank import bank_path, encode_all, write_bank
+from jaxgen.train.bank import encode_all, read_bank, write_bank
 from jaxgen.typing import Array, Codec, Params
 
 
@@ -155,14 +155,14 @@ class Autoencoder(LoadedRun):
   def bank(self) -> np.ndarray:
     """Latents `(n, ...)` of training tiles, as kept in the workdir; computed
     from the training data, and kept, where the run did not end by itself."""
-    path = bank_path(self.workdir, self.step)
-    if path.exists():
-      return np.load(path)["latents"]
+    kept = read_bank(self.workdir, self.step, self.task.latent_shape)
+    if kept is not None:
+      return kept
     bank = self.plan.bank(-1)
     assert bank is not None  # this is an autoencoder
     latents = bank.latents(self.params)
     try:
-      write_bank(path, latents)
+      write_bank(self.workdir, self.step, latents)
     except OSError:  # a read-only workdir: computed again next time
       pass
     return latents

@@ -101,7 +101,8 @@ def write(
   folder.mkdir(parents=True, exist_ok=True)
   summary = facts | {"metrics": means(scores)}
   (folder / "metrics.json").write_text(json.dumps(summary, indent=2) + "\n")
-  with (folder / "per_image.csv").open("w", newline="") as file:
+  text: Any = {"newline": "", "encoding": "utf-8", "errors": "surrogateescape"}
+  with (folder / "per_image.csv").open("w", **text) as file:
     writer = csv.writer(file)
     columns = [(name, k) for name, table in scores.items() for k in table]
     writer.writerow(["image", *(f"{name} {k}" for name, k in columns)])

@@ -58,7 +58,7 @@ def _loss(model, name: str):
     x = normalize(batch["image"])
     y = model.apply({"params": params}, x, True, rngs={"dropout": key})
     value = jnp.mean(distance(y, x))
-    return value, {"mse": jnp.mean((y - x) ** 2)}
+    return value, {"mse": jnp.mean((y - x) ** 2) / 4}  # on [0, 1]
 
   return loss
 

@@ -115,7 +115,7 @@ def _loss(
   d = denoiser(params, of_dropout)(y + noise, sigma, cond)
   error = jnp.mean((d - y) ** 2, axis=(1, 2, 3))
   loss = jnp.mean(edm.weight(sigma, options.sigma_data) * error)
-  return loss, {"mse": jnp.mean(error)}
+  return loss, {"mse": jnp.mean(error) / 4}  # on [0, 1]
 
 
 def _conditions(options: DiffusionOptions, batch: Batch) -> dict[str, Array]:

@@ -78,11 +78,33 @@ def bank_path(workdir: pathlib.Path, step: int) -> pathlib.Path:
   return workdir / "latents" / f"{step}.npz"
 
 
-def write_bank(path: pathlib.Path, latents: np.ndarray) -> None:
-  """Write latents as `.npz`, in one atomic step."""
+def _identity(workdir: pathlib.Path, step: int) -> str:
+  """Of a checkpoint: its checksums, for another may have had its number."""
+  path = workdir / "manifests" / f"{step}.json"
+  return path.read_text() if path.is_file() else ""
+
+
+def read_bank(
+  workdir: pathlib.Path, step: int, shape: tuple[int, ...]
+) -> np.ndarray | None:
+  """The latents `(n, *shape)` kept for a checkpoint; None where there are none,
+  or they are damaged or another checkpoint's."""
+  try:
+    with np.load(bank_path(workdir, step), allow_pickle=False) as file:
+      latents, identity = file["latents"], str(file["checkpoint"])
+  except Exception:  # numpy raises many kinds; it can be computed again
+    return None
+  fits = latents.shape[1:] == shape and len(latents) > 1
+  good = fits and bool(np.isfinite(latents).all())
+  return latents if good and identity == _identity(workdir, step) else None
+
+
+def write_bank(workdir: pathlib.Path, step: int, latents: np.ndarray) -> None:
+  """Keep the latents of a checkpoint as `.npz`, in one atomic step."""
+  path = bank_path(workdir, step)
   path.parent.mkdir(exist_ok=True)
   buffer = io.BytesIO()
-  np.savez(buffer, latents=latents)
+  np.savez(buffer, latents=latents, checkpoint=_identity(workdir, step))
   part = path.with_suffix(".part")
   part.write_bytes(buffer.getvalue())
   part.replace(path)

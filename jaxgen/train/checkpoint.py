@@ -301,7 +301,10 @@ def _unreadable_scores(folder: pathlib.Path) -> list[pathlib.Path]:
   for path in folder.glob("*/metrics/metrics"):
     with contextlib.suppress(FileNotFoundError):  # just deleted by a training
       try:
-        good = isinstance(json.loads(path.read_bytes()), dict)
+        scores = json.loads(path.read_bytes())
+        good = isinstance(scores, dict) and all(
+          isinstance(x, float | int) for x in scores.values()
+        )
       except ValueError:
         good = False
       broken += [] if good else [path]

@@ -195,8 +195,8 @@ def _finish(run: Run, state: TrainState) -> None:
   skipped = int(np.asarray(state.skipped))
   if skipped:
     run.terminal.say(f"{skipped} updates were left out: not finite.")
-  run.write_bank(state)
   run.checkpoints.wait()
+  run.write_bank(state)
   psnr = run.seen.get("validation/psnr")
   score = f", held-out PSNR {psnr:.2f} dB" if psnr else ""
   run.terminal.say(

@@ -41,10 +41,13 @@ def write(folder: pathlib.Path, manifest: pathlib.Path) -> None:
 
 
 def damage(folder: pathlib.Path, manifest: pathlib.Path) -> str:
-  """The first file that is not as it was written, or an empty string."""
+  """The first file that is not as it was written, or an empty string; a
+  manifest that cannot be read is none."""
   try:
     expected = json.loads(manifest.read_text())
   except (FileNotFoundError, ValueError):
+    return ""
+  if not isinstance(expected, dict):
     return ""
   found = checksums(folder)
   for name, value in expected.items():

@@ -20,7 +20,7 @@ from jaxgen.errors import UserError, writing
 from jaxgen.options import Count, Options, Range, Seed, Size, check_value
 from jaxgen.tasks import Stage, Task
 from jaxgen.train import optimizer
-from jaxgen.train.bank import Bank, bank_path, write_bank
+from jaxgen.train.bank import Bank, bank_path, read_bank, write_bank
 from jaxgen.train.checkpoint import Checkpoints
 from jaxgen.train.heldout import HeldOut
 from jaxgen.train.logging import MetricLog, Terminal
@@ -170,6 +170,7 @@ def make_plan(
     UserError: what does not fit together.
   """
   check_value("seed", Seed, config.seed)
+  build_source.cache_clear()  # files may have changed since they were opened
   options = TrainOptions.read(config.train)
   plan = Plan(
     config=config,
@@ -180,6 +181,10 @@ def make_plan(
     layout=Layout(mesh=make_mesh(devices), fsdp=options.fsdp),
     known=names,
   )
+  if plan.ends[-1] >= 2**32:
+    raise UserError(
+      f"stages.images: {plan.ends[-1]:,} in all; less than {2**32:,} is needed."
+    )
   if len({stage.resolution for stage in plan.stages}) > 1:
     raise UserError(
       "stages.resolution: all stages must have the same resolution; parameters "
@@ -213,13 +218,14 @@ class Run:
 
   def write_bank(self, state: TrainState) -> None:
     """Encode the bank with the averaged weights and keep it in the workdir."""
-    path = bank_path(self.workdir, int(state.step))
-    bank = self.plan.bank(-1)
-    if bank is not None and not shared(path.exists())[0]:
+    bank, step = self.plan.bank(-1), int(state.step)
+    shape = self.plan.task(-1).latent_shape
+    known = bank is None or read_bank(self.workdir, step, shape) is not None
+    if bank is not None and not shared(known)[0]:
       latents = bank.latents(state.ema)
       if self.metrics is not None:
-        with writing(path):
-          write_bank(path, latents)
+        with writing(bank_path(self.workdir, step)):
+          write_bank(self.workdir, step, latents)
 
 
 @contextlib.contextmanager
@@ -269,7 +275,8 @@ def _restore(
   if restored is None:
     return plan.fresh(), 0
   state, meta = restored
-  now = plan.source("train", meta["stage"]).fingerprint
+  stage = min(meta["stage"], len(plan.stages) - 1)
+  now = plan.source("train", stage).fingerprint
   if meta["data"] != now and not allow_data_change:
     raise UserError(
       f"data.source={plan.data.source}: the data are not those this run was "

@@ -77,6 +77,12 @@ def _check_shared(workdir: pathlib.Path) -> None:
 
 def _compare(config, workdir: pathlib.Path) -> None:
   path = workdir / "config.json"
+  if not path.exists() and any(workdir.glob("checkpoints/[0-9]*")):
+    raise UserError(
+      f"--workdir={workdir} holds checkpoints, but no config.json to compare "
+      "with.\nUse a new workdir, or --allow_config_change to go on with this "
+      "config."
+    )
   changes = differences(read_config(path), config) if path.exists() else []
   if changes:
     raise UserError(

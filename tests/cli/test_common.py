@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+from PIL import Image
 
 from jaxgen.cli import common
 from jaxgen.errors import UserError
@@ -14,6 +15,31 @@ def test_images_are_named_after_their_files_and_stay_below_the_folder():
   ]
   assert common.file_names(["x", "x"]) == ["00000 x.png", "00001 x.png"]
   assert common.file_names(["..", "y.png"]) == ["00000 .png", "00001 y.png.png"]
+
+
+def test_names_without_what_no_file_name_can_hold():
+  assert common.file_names(["a\0b.png"]) == ["ab.png"]
+
+
+@pytest.mark.parametrize("num", [1, 2, 3, 7, 8, 64])
+def test_a_grid_shows_every_image(num):
+  images = np.arange(1, num + 1, dtype=np.uint8)[:, None, None, None]
+  shown = common.picture(np.broadcast_to(images, (num, 96, 96, 1)))
+  assert set(np.unique(shown)) - {255} == set(range(1, num + 1))
+
+
+def test_enlarged_images_are_not_that_large_in_the_grid(tmp_path):
+  images = np.zeros((4, 8, 8, 1), np.uint8)
+  common.write_images(tmp_path, ["a", "b", "c", "d"], images, 1024)
+  assert Image.open(tmp_path / "a.png").size == (1024, 1024)
+  assert max(Image.open(tmp_path / "grid.png").size) < 600
+
+
+def test_images_of_many_channels_show_their_first(tmp_path):
+  images = np.random.default_rng(0).integers(0, 255, (2, 8, 8, 5), np.uint8)
+  common.write_images(tmp_path, ["a", "b"], images)
+  found = np.asarray(Image.open(tmp_path / "a.png"))
+  np.testing.assert_array_equal(found, images[0, ..., 0])
 
 
 def test_no_image_takes_the_name_of_a_summary():

@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 import jaxgen
-from jaxgen.cli.main import VERBS, _quiet, main
+from jaxgen.cli.main import VERBS, _cache_compilations, _quiet, main
 
 
 def test_help_lists_the_verbs_without_importing_jax():
@@ -42,7 +42,7 @@ def test_the_help_of_a_verb_shows_its_flags_only(capsys):
     ("train --workdir=x", "--config"),
     ("train --config=nowhere.py --workdir=x", "nowhere.py"),
     ("sample --workdir=nowhere --out=x", "nowhere"),
-    ("sample --workdir=nowhere --out=x --nonsense=1", "--nonsense"),
+    ("evaluate --workdir=nowhere --nonsense=1", "--nonsense"),
     ("sample --workdir=nowhere --out=x --num=many", "--num"),
     ("sample --workdir=nowhere --out=x --num=0", "--num"),
     ("sample --workdir=nowhere --out=x --batch=0", "--batch"),
@@ -165,6 +165,22 @@ def test_wrong_input_is_named(trained, tiles, tmp_path, capsys):
     assert main(line) == 2, line
     error = capsys.readouterr().err
     assert names in error and len(error.splitlines()) <= 3, error
+
+
+def test_a_machine_without_a_home_compiles_for_itself(monkeypatch):
+  def no_home():
+    raise RuntimeError("Could not determine home directory.")
+
+  monkeypatch.setattr("pathlib.Path.home", no_home)
+  _cache_compilations()
+
+
+@pytest.mark.parametrize("address", [":45672", "here", "here:99999", "here:0"])
+def test_a_coordinator_has_an_address(address, tmp_path, capsys):
+  command = ["train", "--config=configs/textures_patch_ae.py:smoke"]
+  command += [f"--workdir={tmp_path}", f"--coordinator={address}"]
+  assert main([*command, "--num_processes=1", "--process_id=0"]) == 2
+  assert "HOST:PORT is needed" in capsys.readouterr().err
 
 
 def test_a_warning_is_one_line(monkeypatch):

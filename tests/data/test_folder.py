@@ -1,10 +1,12 @@
 import io
+import os
 import pickle
 
 import numpy as np
 import pytest
 from PIL import Image
 
+from jaxgen.data.build import build
 from jaxgen.data.folder import folder
 from jaxgen.data.source import DataOptions
 from jaxgen.errors import UserError
@@ -320,3 +322,32 @@ def test_a_file_that_changes_later_is_named(photos):
     path.write_bytes(io.BytesIO(b"gone").getvalue())
   with pytest.raises(UserError, match=r"\.png can no longer be read"):
     source.read(0)
+
+
+def test_a_name_that_is_no_utf8_is_a_name(tmp_path):
+  save(tmp_path, {"a.png": coordinates(40, 40, 1)})
+  save(tmp_path, {os.fsdecode(b"\xff\xe9.png"): coordinates(40, 40, 2)})
+  found = [len(folder(options(tmp_path), split, 32)) for split in SPLITS]
+  assert min(found) >= 1
+
+
+def test_an_index_with_semicolons(tmp_path):
+  save(tmp_path, {f"{i}.png": coordinates(40, 40, i) for i in range(3)})
+  index = tmp_path / "index.csv"
+  index.write_text("file;label\n0;x\n1;y\n2;x\n")
+  assert folder(options(tmp_path), "train", 32).label_names == ("x", "y")
+
+
+def test_an_index_that_is_no_utf8_is_named(tmp_path):
+  save(tmp_path, {f"{i}.png": coordinates(40, 40, i) for i in range(3)})
+  index = tmp_path / "index.csv"
+  index.write_bytes("file,label\n0,é\n".encode("latin-1"))
+  with pytest.raises(UserError, match="index.csv is no table in UTF-8"):
+    folder(options(tmp_path), "train", 32)
+
+
+def test_crops_smaller_than_the_tile_are_enlarged_on_request_only(photos):
+  with pytest.raises(UserError, match="data.crop_size=16"):
+    build(options(photos, crop_size=16), "train", 32)
+  source = build(options(photos, crop_size=16, upsample=True), "train", 32)
+  assert source.read(0)["image"].shape == (32, 32, 3)

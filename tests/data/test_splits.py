@@ -81,3 +81,13 @@ def test_classes_are_the_first_folders_that_are_no_split():
 def test_numbers_are_ordered_as_numbers():
   classes, labels = splits.index_labels(["10", "9", None, "", "10"])
   assert classes == ("9", "10") and labels.tolist() == [1, 0, -1, -1, 1]
+
+
+def test_numbers_name_classes_whatever_they_are():
+  """Also ids of billions: no table of that length is made."""
+  labels = np.array([20231105, -1, 3_000_000_000, 20231105, -7])
+  names, indices = splits.number_labels(labels)
+  assert names == ("20231105", "3000000000")
+  assert indices.tolist() == [0, -1, 1, 0, -1] and indices.dtype == np.int32
+  assert splits.number_labels(np.array([2, 0, 1]))[0] == ("0", "1", "2")
+  assert splits.number_labels(np.array([], int)) == ((), pytest.approx([]))

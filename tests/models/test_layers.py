@@ -59,3 +59,11 @@ def test_attention_sees_every_token():
   last = lambda x: blocks.apply(params, x, False)[0, -1].sum()  # noqa: E731
   gradient = jax.grad(last)(x)
   assert (jnp.abs(gradient[0]).max(-1) > 1e-6).all()
+
+
+def test_no_layers_are_no_layers_scanned_or_not():
+  x = jnp.ones((1, 4, 8))
+  for scan in (False, True):
+    blocks = Blocks(depth=0, heads=2, scan=scan)
+    params = blocks.init(jax.random.key(0), x, False)
+    np.testing.assert_array_equal(blocks.apply(params, x, False), x)

@@ -1,4 +1,5 @@
 import re
+import shutil
 
 import numpy as np
 import pytest
@@ -133,3 +134,46 @@ def test_checkpoints_are_chosen_by_name(trained):
   assert jaxgen.load(trained, steps[0]).step == steps[0]
   with pytest.raises(UserError, match="no checkpoint '7'"):
     jaxgen.load(trained, "7")
+
+
+def rewrite(path, **changes):
+  with np.load(path) as file:
+    content = dict(file) | changes
+  np.savez(path, **content)
+
+
+DAMAGE = {
+  "empty": lambda path: path.write_bytes(b""),
+  "text": lambda path: path.write_text("no"),
+  "cut": lambda path: path.write_bytes(path.read_bytes()[:100]),
+  "no latents": lambda path: np.savez(path, other=np.zeros(3)),
+  "nan": lambda path: rewrite(path, latents=np.full((64, 16), np.nan)),
+  "shape": lambda path: rewrite(path, latents=np.zeros((64, 5))),
+  "0-d": lambda path: rewrite(path, latents=np.zeros(())),
+  "another's": lambda path: rewrite(
+    path, latents=np.ones((64, 16)), checkpoint="of another training"
+  ),
+  "gone": lambda path: path.unlink(),
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGE)
+def test_latents_that_are_not_this_checkpoint_s_are_made_again(
+  run, trained, tmp_path, damage
+):
+  shutil.copytree(trained, tmp_path / "run")
+  path = tmp_path / "run" / "latents" / "30.npz"
+  DAMAGE[damage](path)
+  again = jaxgen.load(tmp_path / "run")
+  np.testing.assert_allclose(again.bank, run.bank, atol=1e-5)
+  with np.load(path) as file:  # and kept
+    np.testing.assert_array_equal(file["latents"], again.bank)
+
+
+@pytest.mark.parametrize("text", ["null", '{"psnr": "x"}', '{"psnr": [1]}'])
+def test_damaged_scores_are_named(trained, tmp_path, text):
+  shutil.copytree(trained, tmp_path / "run")
+  for path in (tmp_path / "run").glob("checkpoints/*/metrics/metrics"):
+    path.write_text(text)
+  with pytest.raises(UserError, match="metrics"):
+    jaxgen.load(tmp_path / "run")

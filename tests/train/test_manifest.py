@@ -44,7 +44,7 @@ def test_a_missing_file_is_found(written):
 def test_without_a_readable_manifest_nothing_is_known(written):
   folder, path = written
   (folder / "a").unlink()
-  for text in ('{"a": ', ""):
+  for text in ('{"a": ', "", "[]", "null", "3", '"a"'):
     path.write_text(text)
     assert manifest.damage(*written) == ""
   path.unlink()

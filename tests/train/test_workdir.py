@@ -64,3 +64,10 @@ def test_a_file_is_no_workdir(tmp_path):
   for path in (tmp_path / "file", tmp_path / "file" / "below"):
     with pytest.raises(UserError, match=f"--workdir={path} cannot be written"):
       take(path)
+
+
+def test_checkpoints_without_a_config_are_not_trained_on_unawares(tmp_path):
+  (tmp_path / "checkpoints" / "7").mkdir(parents=True)
+  with pytest.raises(UserError, match="no config.json to compare"):
+    take(tmp_path)
+  take(tmp_path, allow=True)
