@@ -12,13 +12,13 @@ trained to the end by us.
 """
 
 from jaxgen.config import check_variant
-from jaxgen.defaults import demo, denoiser, dit, smoke, unet
+from jaxgen.defaults import demo, denoiser, smoke, unet
 
 
 def get_config(variant: str = ""):
-  """`demo`: a transformer for two CPU cores. `smoke`: seconds, for tests."""
+  """`demo`: a small U-Net for two CPU cores. `smoke`: seconds, for tests."""
   check_variant(variant, ("demo", "smoke"))
-  config = denoiser(dit() if variant else unet())
+  config = denoiser(unet())
   config.data.update(source="tfds", path="cifar10", crop="whole")
   config.diffusion.conditions = ("label",)
   config.stages.update(
@@ -31,5 +31,4 @@ def get_config(variant: str = ""):
     config.optimizer.update(schedule="constant", warmup_images=10_000_000)
     config.optimizer.update(ema_halflife=500_000, clip_norm=0.0)
     return config
-  config = demo(config)
-  return smoke(config) if variant == "smoke" else config
+  return smoke(demo(config)) if variant == "smoke" else demo(config)

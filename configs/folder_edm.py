@@ -9,22 +9,21 @@ configs/folder_patch_ae.py. With classes (a subfolder for each, or an index.csv)
     --config.diffusion.conditions='("label",)'
 
 makes the denoiser conditional, and `jaxgen sample --class=NAME` asks for one.
-`demo` is a transformer of 32 pixels for two CPU cores.
+`demo` is a small U-Net of 32 pixels for two CPU cores.
 """
 
 from jaxgen.config import check_variant
-from jaxgen.defaults import demo, denoiser, dit, smoke, unet
+from jaxgen.defaults import demo, denoiser, smoke, unet
 
 
 def get_config(variant: str = ""):
   """`demo`: minutes on two CPU cores. `smoke`: seconds, for tests."""
   check_variant(variant, ("demo", "smoke"))
-  config = denoiser(dit() if variant else unet())
+  config = denoiser(unet())
   config.data.update(source="folder")
   if not variant:
     config.model.update(width=128, dropout=0.1)
     config.stages.update(resolution=(64,), images=(10_000_000,))
     config.stages.update(batch_size=(256,), accumulate=(1,))
     return config
-  config = demo(config)
-  return smoke(config) if variant == "smoke" else config
+  return smoke(demo(config)) if variant == "smoke" else demo(config)

@@ -5,18 +5,18 @@ r"""A conditional denoiser (EDM) of procedural rock tiles.
       --rock_type=granite --zoom_level=macro
 
 Conditions: rock type, colour scheme, texture pattern and zoom level, each of
-which may be left out. `demo` trains a transformer on patches on two CPU cores.
+which may be left out. `demo` is a small U-Net for two CPU cores.
 """
 
 from jaxgen.config import check_variant
-from jaxgen.defaults import demo, denoiser, dit, smoke, unet
+from jaxgen.defaults import demo, denoiser, smoke, unet
 
 
 def get_config(variant: str = ""):
   """The U-Net at 64 pixels; `demo`: 32 pixels, at most 20 minutes on two CPU
   cores; `smoke`: seconds, for tests."""
   check_variant(variant, ("demo", "smoke"))
-  config = denoiser(unet() if not variant else dit())
+  config = denoiser(unet())
   config.data.update(source="rocks", num_tiles=4_096, flips=True, turns=True)
   config.diffusion.conditions = (
     "rock_type",
@@ -25,9 +25,9 @@ def get_config(variant: str = ""):
     "zoom_level",
   )
   if not variant:
+    config.data.update(num_tiles=65_536, cache_mb=2048, workers=8)
     config.model.update(width=128, blocks=3, dropout=0.1)
     config.stages.update(resolution=(64,), images=(10_000_000,))
     config.stages.update(batch_size=(256,), accumulate=(1,))
     return config
-  config = demo(config, images=100_000)
-  return smoke(config) if variant == "smoke" else config
+  return smoke(demo(config)) if variant == "smoke" else demo(config)

@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 from PIL import Image
 
-import jaxgen
 from jaxgen.cli.main import VERBS, _cache_compilations, _quiet, main
 
 
@@ -256,5 +255,20 @@ def test_benchmark_reports_what_it_promises(tmp_path):
     "step_peak_mib",
   ):
     assert found[name] > 0
-  run = jaxgen.load
-  assert callable(run)
+
+
+def test_benchmark_covers_denoisers(tmp_path):
+  path = tmp_path / "speed.json"
+  config = "--config=configs/rocks_edm.py:smoke"
+  assert main(["benchmark", config, "--repeats=1", f"--json={path}"]) == 0
+  found = json.loads(path.read_text())
+  for name in (
+    "train_images_per_second",
+    "denoiser_calls_per_second",
+    "denoiser_images_per_second",
+    "euler_18_images_per_second",
+    "heun_18_images_per_second",
+  ):
+    assert found[name] > 0
+  assert "heun_18_beyond_the_calls" in found
+  assert "encode_images_per_second" not in found

@@ -85,7 +85,7 @@ def test_another_resolution(run):
     ({"guidance": 2.0}, "guidance needs a condition"),
     ({"guidance": float("nan"), "conditions": GRANITE}, "guidance=nan"),
     ({"weights": {"rock_type": 2.0}}, "has a weight but no value"),
-    ({"resolution": 30}, "resolution 30"),
+    ({"resolution": 30}, "resolution of 30"),
     ({"seed": -1}, "seed=-1"),
   ],
 )
@@ -136,7 +136,7 @@ def test_an_autoencoder_refuses_the_flags_of_denoisers(
 def test_nan_weights_are_told(run):
   bad = jaxgen.load(run.workdir)
   nan = {k: v for k, v in bad.params.items()}
-  nan["patch_out"] = {k: v * jnp.nan for k, v in nan["patch_out"].items()}
+  nan["conv_out"] = {k: v * jnp.nan for k, v in nan["conv_out"].items()}
   object.__setattr__(bad, "params", nan)
   with pytest.raises(UserError, match="not finite"):
     bad.sample(2, **FAST)
