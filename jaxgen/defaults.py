@@ -176,7 +176,7 @@ def train() -> Any:
   return c
 
 
-def demo(config: Any, images: int = 48_000) -> Any:
+def demo(config: Any, images: int = 40_000) -> Any:
   """Shrink a U-Net's config to minutes on two CPU cores: 1.4 million
   parameters, 32 pixels."""
   config.model.update(width=32, blocks=1, head_width=32)

@@ -1,5 +1,6 @@
 import csv
 import json
+import os
 import subprocess
 import sys
 import warnings
@@ -170,8 +171,10 @@ def test_a_machine_without_a_home_compiles_for_itself(monkeypatch):
   def no_home():
     raise RuntimeError("Could not determine home directory.")
 
+  monkeypatch.delenv("JAX_COMPILATION_CACHE_DIR")
   monkeypatch.setattr("pathlib.Path.home", no_home)
   _cache_compilations()
+  assert "JAX_COMPILATION_CACHE_DIR" not in os.environ
 
 
 @pytest.mark.parametrize("address", [":45672", "here", "here:99999", "here:0"])
