@@ -38,20 +38,20 @@ def eight_devices() -> None:
 @pytest.fixture(scope="session")
 def trained(tmp_path_factory) -> pathlib.Path:
   """The workdir of a finished smoke run, for tests that only read it."""
-  return train("textures_patch_ae", tmp_path_factory)
+  config = ROOT / "configs" / "textures_patch_ae.py:smoke"
+  return train(config, tmp_path_factory)
 
 
 @pytest.fixture(scope="session")
 def denoiser(tmp_path_factory) -> pathlib.Path:
   """The same of a conditional denoiser."""
-  return train("rocks_edm", tmp_path_factory)
+  return train(ROOT / "tests" / "toy_edm.py", tmp_path_factory)
 
 
-def train(name: str, tmp_path_factory) -> pathlib.Path:
-  """Run the smoke variant of a config file."""
+def train(config: pathlib.Path, tmp_path_factory) -> pathlib.Path:
+  """Run a config and return its workdir."""
   from jaxgen.cli.main import main
 
-  workdir = tmp_path_factory.mktemp("runs") / name
-  config = f"{ROOT}/configs/{name}.py:smoke"
+  workdir = tmp_path_factory.mktemp("runs") / "run"
   assert main(["train", f"--config={config}", f"--workdir={workdir}"]) == 0
   return workdir

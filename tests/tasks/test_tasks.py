@@ -48,7 +48,7 @@ def test_the_task_reconstructs_what_it_evaluates():
   np.testing.assert_allclose(scores["mse"], mse, rtol=1e-5)
   _, metrics = task.loss(params, batch, jax.random.key(0))
   assert metrics["mse"] == pytest.approx(
-    float(jnp.mean((rebuilt - originals) ** 2)), rel=1e-5
+    float(jnp.mean((rebuilt - originals) ** 2)) / 4, rel=1e-5
   )
 
 
