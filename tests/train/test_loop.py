@@ -120,6 +120,17 @@ def test_a_seam_of_stages_where_a_save_is_due(tmp_path):
   assert scored == ["3", "9"]
 
 
+def test_a_run_may_go_on_with_fewer_stages(tmp_path, capsys):
+  two = {k: f"({v}, {v})" for k, v in (("resolution", 32), ("images", 64))}
+  two |= {"batch_size": "(32, 32)", "accumulate": "(1, 1)"}
+  flags = {f"stages.{k}": v for k, v in two.items()}
+  assert main(command(tmp_path, **flags)) == 0
+  one = command(tmp_path, **{"stages.images": "(192,)"})
+  assert main([*one, "--allow_config_change"]) == 0
+  said = capsys.readouterr().out
+  assert "resuming at step 4" in said and steps(tmp_path)[-1] == 6
+
+
 def test_nan_stops_the_run_at_its_step_and_keeps_the_last_good(
   whole, tmp_path, monkeypatch, capsys
 ):
