@@ -1,5 +1,6 @@
 import contextlib
 import dataclasses
+import functools
 import shutil
 
 import jax
@@ -209,6 +210,7 @@ def test_a_disk_that_fills_up_ends_the_run_and_room_lets_it_go_on(
 def test_other_data_are_refused(copy_of_whole, monkeypatch, capsys):
   source = setup.build_source
 
+  @functools.lru_cache
   def other(*args):
     return dataclasses.replace(source(*args), fingerprint="other")
 
