@@ -6,9 +6,8 @@ r"""CIFAR-10 with the hyperparameters of EDM (Karras et al. 2022, table 7).
       --config.data.source=folder --config.data.path=MY_CIFAR10_IMAGES
 
 DDPM++ with 128 channels, Adam at 1e-3, batches of 512, a half-life of 0.5
-million images, 200 million images; left-right flips would be theirs, up-down
-ones are not, so there are none. Not their augmentation pipeline, and not
-trained to the end by us.
+million images, 200 million images, left-right flips. Not the rest of their
+augmentation, and not trained to the end by us.
 """
 
 from jaxgen.config import check_variant
@@ -19,7 +18,7 @@ def get_config(variant: str = ""):
   """`demo`: a small U-Net for two CPU cores. `smoke`: seconds, for tests."""
   check_variant(variant, ("demo", "smoke"))
   config = denoiser(unet())
-  config.data.update(source="tfds", path="cifar10", crop="whole")
+  config.data.update(source="tfds", path="cifar10", crop="whole", mirror=True)
   config.diffusion.conditions = ("label",)
   config.stages.update(
     resolution=(32,), images=(200_000_000,), batch_size=(512,), accumulate=(1,)

@@ -13,7 +13,7 @@ from jaxgen.defaults import demo, denoiser, smoke, unet
 def get_config(variant: str = ""):
   """`demo`: minutes on two CPU cores. `smoke`: seconds, for tests."""
   check_variant(variant, ("demo", "smoke"))
-  config = demo(denoiser(unet()), images=48_000 if variant else 2_000_000)
+  config = demo(denoiser(unet()), images=44_000 if variant else 2_000_000)
   config.data.channels = 1
   config.diffusion.conditions = ("label",)
   return smoke(config) if variant == "smoke" else config

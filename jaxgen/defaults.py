@@ -34,6 +34,7 @@ def denoiser(model: Any) -> Any:
   c.model = model
   c.diffusion = diffusion()
   c.optimizer = optimizer()
+  c.optimizer.ema_lengths = (0.05, 0.10)
   c.stages = stages()
   c.train = train()
   return c
@@ -62,6 +63,7 @@ def data() -> Any:
   c.key = ""  # arrays: the array of an .npz; tfds: the image feature
   c.seamless = False  # rocks: tiles that wrap around
   c.num_tiles = 8192  # rocks: tiles in the training split
+  c.mirror = False  # random left-right flips (faces, rooms, photographs)
   c.flips = False  # random left-right and up-down flips
   c.turns = False  # random quarter turns
   c.cache_mb = 2048  # memory for decoded images, per process
@@ -130,6 +132,7 @@ def diffusion() -> Any:
   c.sigma_max = 80.0  # and begin
   c.conditions = ()  # of the data: label, or names of attributes
   c.hide = 0.2  # share of images that some conditions are hidden of
+  c.uncertainty = False  # learn the weight of each level (arXiv:2312.02696)
   c.preview_steps = 12  # of Heun's method
   return c
 
@@ -148,6 +151,7 @@ def optimizer() -> Any:
   c.clip_norm = 1.0  # global norm of the gradient; 0: off
   c.ema_halflife = 10_000  # images; 0: the samplers' weights are raw
   c.ema_ramp = 0.05  # half-life at most this share of images seen
+  c.ema_lengths = ()  # power-function averages kept besides, for jaxgen ema
   return c
 
 
@@ -182,7 +186,7 @@ DEMO_MODELS = {
 }
 
 
-def demo(config: Any, images: int = 48_000) -> Any:
+def demo(config: Any, images: int = 44_000) -> Any:
   """Shrink a denoiser's config to minutes on two CPU cores: a U-Net of 1.4
   million parameters (or a transformer of 4), 32 pixels."""
   config.model.update(DEMO_MODELS[config.model.name])

@@ -7,7 +7,7 @@ import pytest
 from jaxgen.defaults import autoencoder, smoke
 from jaxgen.errors import UserError
 from jaxgen.options import Count, Options, Part, Positive, Seed, Share, Size
-from jaxgen.train.setup import make_plan
+from jaxgen.train.plan import make_plan
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

@@ -50,7 +50,9 @@ def add_run_flags(
     "--workdir", required=True, type=pathlib.Path, help="the run's folder"
   )
   parser.add_argument(
-    "--checkpoint", default="best", help="best (the default), latest, or a step"
+    "--checkpoint",
+    default="best",
+    help="best (the default), latest, a step, or ema-LENGTH",
   )
   if batch:
     parser.add_argument(
@@ -72,6 +74,21 @@ def add_input_flag(parser: argparse.ArgumentParser, **options) -> None:
   )
   parser.add_argument(
     "--upsample", action="store_true", help="allow images smaller than the run"
+  )
+
+
+def add_features_flags(group: Any) -> None:
+  """Which network's features are compared."""
+  group.add_argument(
+    "--features",
+    default="vgg16",
+    choices=("vgg16", "alexnet", "inception"),
+    help="the network whose features are compared (default: vgg16)",
+  )
+  group.add_argument(
+    "--inception_weights",
+    metavar="FILE.pth",
+    help="of Inception v3 for FID (pt_inception-2015-12-05), which you have",
   )
 
 

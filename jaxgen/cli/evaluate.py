@@ -1,18 +1,30 @@
-"""Measure reconstructions of held-out images, beside PCA and the mean image.
+"""Measure a run: reconstructions beside PCA, or new images beside real ones.
 
   jaxgen evaluate --workdir=runs/demo
   jaxgen evaluate --workdir=runs/demo --input=my_tiles --out=results
 
-PCA has as many dimensions as the latent and is fitted to training tiles, drawn
-as training draws them. Writes metrics.json and per_image.csv.
+  jaxgen evaluate --workdir=runs/rocks_edm --num=1024 --guidance=1.5
+
+Of an autoencoder: PSNR and SSIM of held-out images. PCA has as many dimensions
+as the latent and is fitted to training tiles, drawn as training draws them.
+
+Of a denoiser: the Frechet distance and KID of new images to real ones, with
+bootstrap intervals, beside that of other real ones (the floor); precision,
+recall, density, coverage; copies of training tiles; and whether a classifier
+sees the conditions that were asked for. Says beforehand how many calls of the
+network it takes.
+
+Writes metrics.json and per_image.csv.
 """
 
 from __future__ import annotations
 
 import argparse
 import pathlib
+from typing import Any
 
-from jaxgen.cli import common
+from jaxgen.cli import common, sample
+from jaxgen.errors import UserError
 
 UNITS = {"psnr": "PSNR (dB)", "ssim": "SSIM", "mse": "MSE", "l1": "L1"}
 
@@ -25,16 +37,71 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
     "--out", type=pathlib.Path, help="a folder (default: WORKDIR/evaluation)"
   )
   parser.add_argument(
-    "--num", type=common.whole(1), default=1024, help="validation tiles at most"
+    "--num", type=common.whole(1), default=1024, help="images at most"
   )
+  group = parser.add_argument_group("denoisers")
+  group.add_argument(
+    "--budget",
+    type=common.whole(1),
+    default=40_000,
+    help="calls of the network at most, images times calls (default: 40000)",
+  )
+  common.add_features_flags(group)
+  group.add_argument(
+    "--seed", type=common.whole(0, 2**32 - 1), default=0, help="of the images"
+  )
+  sample.add_sampler_flags(group)
 
 
 def run(args: argparse.Namespace, rest: list[str]) -> None:
   """Evaluate, print and write."""
+  out = args.out or args.workdir / "evaluation"
+  model = common.open_run(args, out)
+  if model.task.denoiser:
+    _generation(model, args, out)
+  else:
+    sample.refuse(args, sample.OF_DENOISERS, "denoisers")
+    _reconstruction(model, args, out)
+  print(f"metrics.json and per_image.csv are in {out}.")
+
+
+def _generation(
+  model: Any, args: argparse.Namespace, out: pathlib.Path
+) -> None:
+  from jaxgen.metrics.features import features
+  from jaxgen.sample import generation
+  from jaxgen.train.logging import grid, write_png
+
+  if args.input:
+    raise UserError("--input is for autoencoders: new images need no others.")
+  asked = sample.asked(model, args, [])
+  del asked["conditions"]  # each image has its own
+  num, calls = generation.afford(model, args.num, args.budget, **asked)
+  print(
+    f"{num:,} images x {calls} calls of the network = {num * calls:,} (at most "
+    f"{args.budget:,}; --budget)",
+    flush=True,
+  )
+  found = generation.evaluate(
+    model,
+    num,
+    seed=args.seed,
+    network=features(args.features, args.inception_weights),
+    batch=args.batch,
+    **asked,
+  )
+  generation.write(out, found, model.conditions)
+  write_png(out / "nearest.png", grid(generation.pairs(found)))
+  names = [f"{i:05}" for i in range(num)]
+  common.write_images(out / "samples", names, found.images)
+  _print_generation(found)
+
+
+def _reconstruction(
+  model: Any, args: argparse.Namespace, out: pathlib.Path
+) -> None:
   from jaxgen.sample import evaluate
 
-  out = args.out or args.workdir / "evaluation"
-  model = common.open_autoencoder(args, out)
   if args.input:
     names, images = common.read_images(model, args)
   else:
@@ -44,7 +111,6 @@ def run(args: argparse.Namespace, rest: list[str]) -> None:
   facts["source"] = args.input or "the validation split"
   evaluate.write(out, names, scores, facts)
   _print_table(evaluate.means(scores), facts)
-  print(f"metrics.json and per_image.csv are in {out}.")
 
 
 def _print_table(table: dict[str, dict[str, float]], facts: dict) -> None:
@@ -67,3 +133,52 @@ def _print_table(table: dict[str, dict[str, float]], facts: dict) -> None:
     values = [format(row[k], digits.get(k, ".4f")) for k in columns]
     shown.add_row(name, *values)
   Console().print(shown)
+
+
+MEASURES = {
+  "frechet": "Frechet distance",
+  "kid": "KID x 1000",
+  "precision": "precision",
+  "recall": "recall",
+  "density": "density",
+  "coverage": "coverage",
+  "diversity": "diversity",
+  "spectrum_db": "spectrum off (dB)",
+  "high_frequencies_db": "high frequencies (dB)",
+}
+
+
+def _print_generation(found: Any) -> None:
+  from rich.console import Console
+  from rich.table import Table
+
+  facts = found.facts
+  print(
+    f"{facts['images']} images, step {facts['step']}; features: "
+    f"{facts['features']}; 95% intervals"
+  )
+  table = Table("", *found.rows)
+  for measure, name in MEASURES.items():
+    name = facts["frechet"] if measure == "frechet" else name
+    table.add_row(name, *(_number(x, measure) for x in found.rows.values()))
+  Console().print(table)
+  if found.agreement:
+    table = Table("condition", "real images", "samples", "by chance")
+    for name, x in found.agreement.items():
+      table.add_row(name, *(f"{v:.1%}" for v in (x.held_out, x.new, x.chance)))
+    Console().print(table)
+    print("(shares in which a classifier sees the value that was asked for)")
+  copies = int(found.near.copied.sum())
+  print(
+    f"{copies} of {facts['images']} images are copies of one of "
+    f"{len(found.training)} training tiles; the nearest are in nearest.png."
+  )
+
+
+def _number(row: dict, measure: str) -> str:
+  scale = 1000 if measure == "kid" else 1
+  text = f"{row[measure] * scale:.3f}"
+  if f"{measure}_interval" not in row:
+    return text
+  low, high = (x * scale for x in row[f"{measure}_interval"])
+  return f"{text} ({low:.3f} to {high:.3f})"

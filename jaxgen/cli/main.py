@@ -12,9 +12,11 @@ from types import ModuleType
 import jaxgen
 from jaxgen.cli import (
   benchmark,
+  compare,
   decode,
   doctor,
   edit,
+  ema,
   encode,
   evaluate,
   interpolate,
@@ -33,6 +35,8 @@ VERBS: dict[str, ModuleType] = {
   "interpolate": interpolate,
   "edit": edit,
   "evaluate": evaluate,
+  "ema": ema,
+  "compare": compare,
   "benchmark": benchmark,
   "doctor": doctor,
 }

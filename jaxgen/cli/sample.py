@@ -26,7 +26,15 @@ if TYPE_CHECKING:
   import numpy as np
 
 OF_LATENTS = ("method",)
-OF_DENOISERS = ("sampler", "steps", "guidance", "weights", "interval")
+OF_DENOISERS = (
+  "sampler",
+  "steps",
+  "guidance",
+  "weights",
+  "interval",
+  "weak",
+  "resolution",
+)
 
 
 def add_flags(parser: argparse.ArgumentParser) -> None:
@@ -60,6 +68,9 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
   group = parser.add_argument_group("denoisers")
   add_sampler_flags(group)
   group.add_argument(
+    "--resolution", type=common.whole(1), help="of the images, in pixels"
+  )
+  group.add_argument(
     "--denoising_video",
     action="store_true",
     help="also write denoising.gif, the images of every step",
@@ -87,6 +98,11 @@ def add_sampler_flags(group: Any) -> None:
   group.add_argument(
     "--interval", metavar="LOW,HIGH", help="guide at these sigmas only"
   )
+  group.add_argument(
+    "--weak",
+    help="guide away from a worse denoiser: a workdir, or a checkpoint of this "
+    "run (ema-0.05@STEP)",
+  )
 
 
 def run(args: argparse.Namespace, rest: list[str]) -> None:
@@ -99,26 +115,28 @@ def run(args: argparse.Namespace, rest: list[str]) -> None:
   common.write_images(args.out, names, images, *size)
 
 
-def _refuse(args: argparse.Namespace, names: tuple[str, ...], kind: str):
+def refuse(args: argparse.Namespace, names: tuple[str, ...], kind: str) -> None:
+  """Raise a UserError where a flag for another kind of run was given."""
   for name in names:
-    if getattr(args, name):
+    if getattr(args, name, None):
       raise UserError(f"--{name} is for {kind}; {args.workdir} is another run.")
 
 
 def _decode(model: Any, args: argparse.Namespace, rest: list[str]):
   if rest:
     raise UserError(f"{rest[0]}: this run has no conditions.")
-  _refuse(args, (*OF_DENOISERS, "denoising_video"), "denoisers")
+  refuse(args, (*OF_DENOISERS, "denoising_video"), "denoisers")
   method = args.method or "gaussian"
   return model.sample(args.num, seed=args.seed, method=method, batch=args.batch)
 
 
 def _denoise(model: Any, args: argparse.Namespace, rest: list[str]):
-  _refuse(args, OF_LATENTS, "autoencoders")
+  refuse(args, OF_LATENTS, "autoencoders")
   found = model.sample(
     args.num,
     seed=args.seed,
     batch=args.batch,
+    resolution=args.resolution,
     trajectory=args.denoising_video,
     **asked(model, args, rest),
   )
@@ -137,8 +155,18 @@ def asked(
   found = {k: v for k, v in given.items() if v is not None}
   if args.interval:
     found["interval"] = _interval(args.interval)
+  if args.weak:
+    found["weak"] = _weak(args)
   found["weights"] = _weights(args.weights)
   return found | {"conditions": _conditions(model, rest)}
+
+
+def _weak(args: argparse.Namespace) -> Any:
+  from jaxgen.sample.load import load
+
+  if pathlib.Path(args.weak).is_dir():
+    return load(args.weak)
+  return load(args.workdir, args.weak)
 
 
 def _conditions(model: Any, rest: list[str]) -> dict[str, str]:

@@ -29,17 +29,17 @@ class Read(grain.transforms.RandomMap):
   """Index to element, with a random crop and the chosen augmentations."""
 
   source: Source
-  flips: bool
+  flips: tuple[bool, bool]  # up-down, left-right
   turns: bool
   keep: tuple[str, ...]
 
   def random_map(self, element: Any, rng: np.random.Generator) -> Element:
     """Read tile `element` (an index)."""
     tile = self.source.read(int(element), rng)
-    flips = rng.random(2) < 0.5
+    flips = (rng.random(2) < 0.5) & np.array(self.flips)
     turns = int(rng.integers(4))
     return {
-      name: _augment(x, flips if self.flips else (), turns * self.turns)
+      name: _augment(x, flips, turns * self.turns)
       for name, x in tile.items()
       if not self.keep or name in self.keep
     }
@@ -89,7 +89,8 @@ def batches(
   """
   seed = derive_seed("batches", options.seed, stream)
   tiles = grain.MapDataset.range(len(source)).seed(seed).shuffle().repeat()
-  tiles = tiles.random_map(Read(source, options.flips, options.turns, keep))
+  flips = options.flips, options.flips or options.mirror
+  tiles = tiles.random_map(Read(source, flips, options.turns, keep))
   tiles = tiles.batch(batch_size // processes, drop_remainder=True)
   tiles = tiles[start * processes + process :: processes]
   reading = grain.ReadOptions(

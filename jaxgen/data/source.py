@@ -40,6 +40,7 @@ class DataOptions(Options, section="data"):
   key: str = ""  # arrays: the array of an .npz; tfds: the image feature
   seamless: bool = False  # rocks: tiles that wrap around
   num_tiles: Count = 8192  # rocks: tiles in the training split
+  mirror: bool = False  # random left-right flips
   flips: bool = False  # random left-right and up-down flips
   turns: bool = False  # random quarter turns
   cache_mb: Size = 2048  # decoded images kept in memory, per process

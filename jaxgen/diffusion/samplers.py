@@ -257,3 +257,9 @@ SAMPLERS = {
   f.__name__: f
   for f in (euler, heun, edm_stochastic, dpmpp_2m, dpmpp_sde, ddim, ddpm)
 }
+
+
+def calls(sampler: str, steps: int) -> int:
+  """Calls of the denoiser that a sampler makes on a grid that ends in 0."""
+  twice = sampler in ("heun", "edm_stochastic", "dpmpp_sde")
+  return 2 * steps - 1 if twice else steps

@@ -15,7 +15,9 @@ from jaxgen.data import pipeline
 from jaxgen.data.build import build as build_source
 from jaxgen.data.source import DataOptions
 from jaxgen.laws.law import law
+from jaxgen.metrics.distribution import frechet, kid
 from jaxgen.metrics.images import similarity
+from jaxgen.train import averages
 from jaxgen.train.checkpoint import Checkpoints
 from jaxgen.train.state import create
 
@@ -84,7 +86,57 @@ def _checkpoint_differs() -> float:
   return float(sum(jax.tree.leaves(off)))
 
 
+def _ramp_average() -> float:
+  """The power-function average of t = 1 ... 10,000, as a share of 10,000."""
+  trace, steps = 0.0, 10_000
+  for i in range(1, steps + 1):
+    keep = averages.decay(0.1, 1, i)
+    trace = keep * trace + (1 - keep) * i
+  return trace / steps
+
+
+def _reconstruction() -> float:
+  """How far a kept average is from its own reconstruction."""
+  kept = [
+    averages.Profile(length=x, images=n)
+    for n in (1000, 2000, 3000)
+    for x in (0.05, 0.10)
+  ]
+  return averages.combine(kept, kept[4])[1]
+
+
+def _frechet() -> float:
+  """Of N(0, 1) and N(3, 4) on each of two axes: 2 (3^2 + (2 - 1)^2)."""
+  x = np.array([[1.0, 1], [1, -1], [-1, 1], [-1, -1]]) * np.sqrt(3 / 4)
+  return frechet(x, 3 + 2 * x)
+
+
+def _kid() -> float:
+  """Of {0, 1} and {2, -1}: 1 - 1 - (1 + 1 + 27 + 0) / 2."""
+  return kid(np.array([[0.0], [1.0]]), np.array([[2.0], [-1.0]]))
+
+
+EDM2 = "Karras et al. 2024, eq. 126"
+
 LAWS = (
+  law(
+    "exponent of an average of 5%",
+    EDM2,
+    16.9722,
+    1e-4,
+    lambda: averages.exponent(0.05),
+  ),
+  law(
+    "exponent of an average of 10%",
+    EDM2,
+    6.9372,
+    1e-4,
+    lambda: averages.exponent(0.10),
+  ),
+  law("average of a ramp", "closed form", 7.9372 / 8.9372, 1e-3, _ramp_average),
+  law("kept average, made again", "closed form", 0, 1e-5, _reconstruction),
+  law("Frechet distance", "closed form, Gaussians", 20, 1e-6, _frechet),
+  law("KID of four points", "definition", -14.5, 1e-9, _kid),
   law("PSNR of a difference of 0.1", "definition, dB", 20, 1e-3, _psnr),
   law("SSIM - scikit-image's", "Wang et al. 2004", 0, 1e-4, _ssim),
   law(

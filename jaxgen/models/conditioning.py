@@ -11,12 +11,22 @@ from jaxgen.models.layers import ZEROS, Dense
 from jaxgen.typing import Array
 
 
-def waves(x: Array, num: int) -> Array:
-  """Cosines and sines of `x` `(b,)` at `num / 2` frequencies from 1 to 1000,
-  evenly spaced in their logarithm: `(b, num)`."""
-  frequencies = jnp.geomspace(1.0, 1000.0, num // 2)
+def waves(x: Array, num: int, highest: float = 1000.0) -> Array:
+  """Cosines and sines of `x` `(b,)` at `num / 2` frequencies from 1 to
+  `highest`, evenly spaced in their logarithm: `(b, num)`."""
+  frequencies = jnp.geomspace(1.0, highest, num // 2)
   angles = x[:, None] * frequencies
   return jnp.concatenate([jnp.cos(angles), jnp.sin(angles)], axis=-1)
+
+
+def beside(x: Array, cond: Any, channels: int) -> Array:
+  """`x` `(b, h, w, c)` with the dense condition `cond["dense"]`, float
+  `(b, h, w, channels)`, as further channels; zeros where it is missing."""
+  if not channels:
+    return x
+  shape = (*x.shape[:-1], channels)
+  dense = (cond or {}).get("dense", jnp.zeros(shape, x.dtype))
+  return jnp.concatenate([x, jnp.broadcast_to(dense, shape)], axis=-1)
 
 
 class Conditioning(nn.Module):

@@ -10,7 +10,7 @@ import flax.linen as nn
 import jax.numpy as jnp
 
 from jaxgen.errors import UserError
-from jaxgen.models.conditioning import Conditioning
+from jaxgen.models.conditioning import Conditioning, beside
 from jaxgen.models.layers import (
   MLP,
   ZEROS,
@@ -20,7 +20,7 @@ from jaxgen.models.layers import (
   patchify,
   unpatchify,
 )
-from jaxgen.options import Count, Share
+from jaxgen.options import Count, Share, Size
 from jaxgen.typing import Array
 
 
@@ -70,6 +70,7 @@ class DiT(nn.Module):
   resolution: int  # of the training; others work too
   channels: int = 3
   sizes: tuple[tuple[str, int], ...] = ()  # of the conditions
+  dense: Size = 0  # channels of an image as a condition, cond["dense"]
   patch_size: Count = 4
   width: Count = 256
   depth: Count = 6
@@ -95,16 +96,17 @@ class DiT(nn.Module):
   def __call__(
     self, x: Array, c_noise: Array, cond: Any = None, train: bool = False
   ) -> Array:
-    patch, c = self.patch_size, x.shape[-1]
+    patch = self.patch_size
     grid = x.shape[1] // patch, x.shape[2] // patch
     vector = Conditioning(self.width, self.sizes, name="conditioning")
     embedding = vector(c_noise, cond, x.shape[1])
-    x = Dense(self.width, dtype=self.dtype, name="patch_in")(patchify(x, patch))
+    x = patchify(beside(x, cond, self.dense), patch)
+    x = Dense(self.width, dtype=self.dtype, name="patch_in")(x)
     base = self.resolution // patch
     x = x + positions(*grid, self.width, base).astype(x.dtype)
     block = (self.heads, self.mlp_ratio, self.dropout, self.dtype)
     for i in range(self.depth):
       x = DiTBlock(*block, name=f"block_{i}")(x, embedding, train)
-    last = Dense(patch**2 * c, kernel_init=ZEROS, name="patch_out")
+    last = Dense(patch**2 * self.channels, kernel_init=ZEROS, name="patch_out")
     x = last(RMSNorm(name="norm_out")(x).astype(jnp.float32))
     return unpatchify(x, patch, grid)

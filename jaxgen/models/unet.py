@@ -16,10 +16,10 @@ import flax.linen as nn
 import jax.numpy as jnp
 
 from jaxgen.errors import UserError
-from jaxgen.models.conditioning import Conditioning
+from jaxgen.models.conditioning import Conditioning, beside
 from jaxgen.models.conv import GroupNorm, Padding, ResBlock, conv
 from jaxgen.models.layers import ZEROS
-from jaxgen.options import Count, Share
+from jaxgen.options import Count, Share, Size
 from jaxgen.typing import Array
 
 
@@ -29,6 +29,7 @@ class UNet(nn.Module):
   resolution: int  # of the training; others work too
   channels: int = 3
   sizes: tuple[tuple[str, int], ...] = ()  # of the conditions
+  dense: Size = 0  # channels of an image as a condition, cond["dense"]
   width: Count = 64
   multipliers: tuple[Count, ...] = (1, 2, 2)  # of the width, outermost first
   blocks: Count = 2  # on the way down at each level; one more on the way up
@@ -78,6 +79,7 @@ class UNet(nn.Module):
       )
       return made(x, embedding, train)
 
+    x = beside(x, cond, self.dense)
     x = conv(self.width, self.padding, self.dtype, name="conv_in")(x)
     x = self._up(block, *self._down(block, x))
     x = nn.silu(GroupNorm(name="norm_out")(x))

@@ -12,6 +12,7 @@ import numpy as np
 
 from jaxgen import priors, rng
 from jaxgen.errors import UserError
+from jaxgen.memory import program_bytes
 from jaxgen.options import Count, Range, check_value
 from jaxgen.sample.run import BATCH, LoadedRun
 from jaxgen.tasks.images import normalize, to_uint8
@@ -19,7 +20,7 @@ from jaxgen.train.bank import encode_all, read_bank, write_bank
 from jaxgen.typing import Array, Codec, Params
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
+@dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
 class Autoencoder(LoadedRun):
   """A run of an autoencoder."""
 
@@ -122,6 +123,15 @@ class Autoencoder(LoadedRun):
       found.append(np.asarray(images))
     return np.concatenate(found)[:num]
 
+  def sampling_bytes(
+    self, batch: int = BATCH, *, method: priors.Method = "gaussian"
+  ) -> int:
+    """Memory of the program that samples a batch, parameters included."""
+    key, size = rng.stream(0, "sample"), self.whole_batch(batch)
+    keys = rng.per_sample(key, jnp.arange(size))
+    program = self._sample.lower(self.params, self._prior(method), keys, method)
+    return program_bytes(program.compile())
+
   def interpolate(
     self, a: np.ndarray, b: np.ndarray, steps: int = 9, *, how: str = "linear"
   ) -> np.ndarray:
@@ -156,11 +166,13 @@ class Autoencoder(LoadedRun):
     """Latents `(n, ...)` of training tiles, as kept in the workdir; computed
     from the training data, and kept, where the run did not end by itself."""
     kept = read_bank(self.workdir, self.step, self.task.latent_shape)
-    if kept is not None:
+    if kept is not None and self.length is None:
       return kept
     bank = self.plan.bank(-1)
     assert bank is not None  # this is an autoencoder
     latents = bank.latents(self.params)
+    if self.length is not None:
+      return latents
     try:
       write_bank(self.workdir, self.step, latents)
     except OSError:  # a read-only workdir: computed again next time

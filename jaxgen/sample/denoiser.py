@@ -10,11 +10,12 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxgen import rng, tasks
+from jaxgen import rng
 from jaxgen.diffusion import editing
-from jaxgen.diffusion.guidance import compose
+from jaxgen.diffusion.guidance import autoguidance, compose
 from jaxgen.diffusion.samplers import SAMPLERS, start
 from jaxgen.errors import UserError
+from jaxgen.memory import program_bytes
 from jaxgen.options import Count, check_value
 from jaxgen.sample.request import Request, resolve
 from jaxgen.sample.run import BATCH, LoadedRun
@@ -22,7 +23,7 @@ from jaxgen.tasks.images import to_uint8
 from jaxgen.typing import Array, DenoiseFn, Params
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
+@dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
 class Denoiser(LoadedRun):
   """A run of a denoiser.
 
@@ -68,7 +69,7 @@ class Denoiser(LoadedRun):
     """
     check_value("num", Count, num)
     side = self.image_shape[0] if resolution is None else resolution
-    tasks.build(self.config, side, self.plan.names)  # can it have this size?
+    self.plan.task_at(side)  # can it have this size?
     images, seen = self.draw(
       self.request(**asked),
       {},
@@ -108,16 +109,12 @@ class Denoiser(LoadedRun):
     """
     num, size = shape[0], self.whole_batch(batch)
     what = request.sampler, shape[1:], trajectory, request.plain, window
-    grid = jnp.asarray(request.grid, jnp.float32)
-    asked = grid, request.terms, request.weights, request.interval
-    key, found = rng.stream(seed, "sample"), []
+    what += (request.weak and request.weak.denoise,)
+    found = []
     for first in range(0, num, size):
       index = np.arange(first, first + size)
-      keys = rng.per_sample(key, jnp.asarray(index))
-      part = {k: v[np.minimum(index, num - 1)] for k, v in inputs.items()}
-      put = self.plan.layout.batch
-      keys, part = jax.device_put((keys, part), put)
-      *images, good = self._program(self.params, keys, part, *asked, what)
+      arguments = self._arguments(request, inputs, num, index, seed)
+      *images, good = self._program(*arguments, what)
       if not good:
         raise UserError(
           f"{self.workdir}: the images are not finite: the weights are damaged "
@@ -130,13 +127,41 @@ class Denoiser(LoadedRun):
       np.concatenate(seen, 1)[:, :num] if trajectory else None,
     )
 
+  def _arguments(
+    self,
+    request: Request,
+    inputs: dict[str, np.ndarray],
+    num: int,
+    index: np.ndarray,
+    seed: int,
+  ) -> tuple:
+    """What the program takes for the images of one batch."""
+    keys = rng.per_sample(rng.stream(seed, "sample"), jnp.asarray(index))
+    part = {k: v[np.minimum(index, num - 1)] for k, v in inputs.items()}
+    params = self.params, request.weak and request.weak.params
+    grid = jnp.asarray(request.grid, jnp.float32)
+    terms = _rows(request.terms, index, num)
+    placed = jax.device_put((keys, part), self.plan.layout.batch)
+    return params, *placed, grid, terms, request.weights, request.interval
+
+  def sampling_bytes(self, batch: int = BATCH, **asked: Any) -> int:
+    """Memory of the program that samples a batch, parameters included."""
+    request, size = self.request(**asked), self.whole_batch(batch)
+    what = request.sampler, self.image_shape, False, request.plain, 0, None
+    arguments = self._arguments(request, {}, size, np.arange(size), 0)
+    return program_bytes(self._program.lower(*arguments, what).compile())
+
   @functools.cached_property
   def _program(self):
     """One program for each sampler, length, number of terms and shape."""
 
-    def run(params: Params, keys, part, grid, terms, weights, interval, what):
-      name, shape, trajectory, plain, window = what
-      denoise = _bind(self.denoise(params), terms, weights, interval, plain)
+    def run(params, keys, part, grid, terms, weights, interval, what):
+      name, shape, trajectory, plain, window, weak = what
+      denoise = self.denoise(params[0])
+      if weak:
+        bad = weak(params[1])
+        denoise = autoguidance(denoise, bad, weights[0], interval)
+      denoise = _bind(denoise, terms, weights, interval, plain)
       if window:
         denoise = editing.windowed(denoise, window, window // 2)
       if "known" in part:
@@ -158,11 +183,26 @@ class Denoiser(LoadedRun):
     return denoiser(params)
 
 
+def _rows(terms: Any, index: np.ndarray, num: int) -> Any:
+  """The conditions of a batch of images: one value each, or one for all."""
+
+  def rows(value: Any) -> Any:
+    if np.ndim(value) and len(value) != num:
+      raise UserError(
+        f"conditions: {len(value)} values for {num} images; one, or one for "
+        "each image is needed."
+      )
+    return value[np.minimum(index, num - 1)] if np.ndim(value) else value
+
+  return jax.tree.map(rows, terms)
+
+
 def _bind(denoise: DenoiseFn, terms, weights, interval, plain: bool):
-  """A denoiser of `(x, sigma)`, at any batch size, under a request's terms."""
+  """A denoiser of `(x, sigma)` under a request's terms, at any batch size:
+  windows of a batch repeat it as a whole."""
 
   def bound(x: Array, sigma: Array) -> Array:
-    fill = lambda value: jnp.full((len(x),), value)  # noqa: E731
+    fill = lambda value: jnp.resize(value, (len(x),))  # noqa: E731
     filled = [jax.tree.map(fill, term) for term in terms]
     if plain:
       return denoise(x, sigma, filled[0])

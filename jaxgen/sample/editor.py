@@ -21,7 +21,7 @@ from jaxgen.tasks.images import normalize
 INVERSION_STEPS = 40  # of Heun's method, each way
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
+@dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
 class Editor(Denoiser):
   """A denoiser and what can be done to images with it.
 

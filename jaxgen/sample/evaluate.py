@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import csv
 import json
 import math
@@ -12,7 +11,6 @@ from typing import Any
 import jax
 import numpy as np
 
-from jaxgen.data import pipeline
 from jaxgen.metrics import baselines
 from jaxgen.metrics.images import similarity
 from jaxgen.sample.autoencoder import Autoencoder
@@ -28,17 +26,7 @@ def training_tiles(run: LoadedRun) -> np.ndarray:
   """Float32 training tiles in [-1, 1], drawn as training draws them."""
   size = math.prod(run.image_shape) * 4
   num = max(min(FIT_TILES, FIT_BYTES // size), 64)
-  batch = 64
-  batches = pipeline.batches(
-    run.plan.source("train", -1),
-    run.plan.data,
-    batch_size=batch,
-    stream="baselines",
-    keep=("image",),
-  )
-  with contextlib.closing(batches):
-    found = [next(batches)["image"] for _ in range(-(-num // batch))]
-  return np.asarray(normalize(np.concatenate(found)))
+  return np.asarray(normalize(run.drawn(num, "baselines")["image"]))
 
 
 def evaluate(

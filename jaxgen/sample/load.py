@@ -14,13 +14,18 @@ import jax
 
 from jaxgen.config import read_config
 from jaxgen.errors import UserError
+from jaxgen.options import check_value
 from jaxgen.sample.autoencoder import Autoencoder
 from jaxgen.sample.editor import Editor
+from jaxgen.train.averages import Averages
 from jaxgen.train.checkpoint import Checkpoints
-from jaxgen.train.setup import make_plan
+from jaxgen.train.optimizer import Length
+from jaxgen.train.plan import Plan, make_plan
 from jaxgen.train.sharding import Devices
 from jaxgen.train.workdir import read_names
+from jaxgen.typing import Params
 
+AVERAGE = "ema-"  # what the names of reconstructed averages begin with
 KINDS = {"autoencoder": Autoencoder, "diffusion": Editor}
 
 
@@ -34,7 +39,9 @@ def load(
 
   Args:
     workdir: of the training.
-    checkpoint: `best` by the held-out metric, `latest`, or a step.
+    checkpoint: `best` by the held-out metric, `latest`, or a step; or
+      `ema-0.1`, the power-function average of that length at the last step, and
+      `ema-0.1@5000`, at an earlier one (see `jaxgen.train.averages`).
     devices: to run on, by default all there are.
 
   Returns:
@@ -48,6 +55,44 @@ def load(
   plan = make_plan(config, devices, read_names(workdir))
   if not (workdir / "checkpoints").is_dir():
     raise UserError(f"{workdir} holds no checkpoint yet.")
+  if str(checkpoint).startswith(AVERAGE):
+    step, length, params = _average(plan, workdir, str(checkpoint))
+  else:
+    length = None
+    step, params = _restore(plan, workdir, checkpoint)
+  return KINDS[config.task](
+    workdir=workdir,
+    config=config,
+    step=step,
+    length=length,
+    plan=plan,
+    params=params,
+  )
+
+
+def _average(
+  plan: Plan, workdir: pathlib.Path, checkpoint: str
+) -> tuple[int, float, Params]:
+  """Step, length and weights of `ema-LENGTH` or `ema-LENGTH@STEP`."""
+  name, _, at = checkpoint.removeprefix(AVERAGE).partition("@")
+  try:
+    length, step = float(name), int(at) if at else None
+  except ValueError as e:
+    raise UserError(
+      f"checkpoint {checkpoint!r}: ema-LENGTH or ema-LENGTH@STEP is needed, "
+      "as in ema-0.1."
+    ) from e
+  check_value("length", Length, length)
+  shapes = plan.shapes(-1).params
+  made = Averages(workdir).reconstruct(length, shapes, step)
+  params = jax.device_put(made.params, plan.layout.replicated)
+  return made.step, length, params
+
+
+def _restore(
+  plan: Plan, workdir: pathlib.Path, checkpoint: str | int
+) -> tuple[int, Params]:
+  """Step and ordinary average of a checkpoint."""
   store = Checkpoints(workdir, metric=plan.task(-1).metric, read_only=True)
   try:
     step = _choose(store, workdir, checkpoint)
@@ -58,7 +103,7 @@ def load(
       ),
       shapes,
     )
-    params = store.restore_ema(step, shapes)
+    return step, store.restore_ema(step, shapes)
   except (ValueError, KeyError, OSError) as e:
     reason = str(e).strip().splitlines()[0][:200]
     raise UserError(
@@ -67,9 +112,6 @@ def load(
     ) from e
   finally:
     store.close()
-  return KINDS[config.task](
-    workdir=workdir, config=config, step=step, plan=plan, params=params
-  )
 
 
 def _choose(
@@ -86,6 +128,6 @@ def _choose(
   if not str(checkpoint).isdigit() or int(checkpoint) not in steps:
     raise UserError(
       f"{workdir} has no checkpoint {checkpoint!r}; there are {steps}, "
-      "and the words best and latest."
+      "and the words best, latest and ema-LENGTH."
     )
   return int(checkpoint)

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, Literal
 
 import numpy as np
 
-from jaxgen.diffusion import sigmas
+from jaxgen.diffusion import samplers, sigmas
 from jaxgen.diffusion.guidance import EVERYWHERE
 from jaxgen.diffusion.samplers import SAMPLERS
 from jaxgen.errors import UserError
@@ -22,6 +22,7 @@ PRESETS = {
   "ddim-50": ("ddim", "ddpm", 50),
   "ddim-25": ("ddim", "ddpm", 25),
 }
+Asked = str | Sequence[str | None]  # a value, or one for each image
 WEIGHT = Annotated[float, Range(-1000, 1000)]
 STEPS = 18  # where neither a preset nor the caller says
 
@@ -34,21 +35,31 @@ class Request:
     sampler: of `samplers.SAMPLERS`.
     grid: the noise levels.
     terms: for each term of the guidance the value of each condition by its
-      index, -1 where it is missing.
+      index, or an index for each image `(n,)`; -1 where it is missing.
     weights: of the terms.
     interval: of sigma, in which the weights count.
+    weak: a loaded run of a denoiser to be guided away from, or None.
   """
 
   sampler: str
   grid: np.ndarray
-  terms: tuple[dict[str, int], ...]
+  terms: tuple[dict[str, Any], ...]
   weights: tuple[float, ...]
   interval: tuple[float, float]
+  weak: Any = None
+
+  @property
+  def calls(self) -> int:
+    """Answers of a denoiser that one image takes."""
+    each = (
+      1 + len(self.terms) if not self.plain else 1 + (self.weak is not None)
+    )
+    return each * samplers.calls(self.sampler, len(self.grid) - 1)
 
   @property
   def plain(self) -> bool:
     """Whether one answer of the denoiser is all that is needed."""
-    return self.weights == (1.0,)
+    return self.weights == (1.0,) or self.weak is not None
 
 
 def resolve(
@@ -57,10 +68,11 @@ def resolve(
   *,
   sampler: str = "heun-18",
   steps: int | None = None,
-  conditions: Mapping[str, str] | None = None,
+  conditions: Mapping[str, Asked] | None = None,
   guidance: float = 1.0,
   weights: Mapping[str, float] | None = None,
   interval: tuple[float, float] = EVERYWHERE,
+  weak: Any = None,
 ) -> Request:
   """Check what is asked and look up names.
 
@@ -70,11 +82,14 @@ def resolve(
     sampler: a preset (heun-18, ddpm-1000, ddim-50, ddim-25) or a sampler of
       `jaxgen.diffusion.samplers`.
     steps: of the sampler, instead of the preset's.
-    conditions: what to show, `{"rock_type": "granite"}`; the rest is free.
+    conditions: what to show, `{"rock_type": "granite"}`, or a list with a
+      value for each image (None: free); what is not named is free.
     guidance: w of D_0 + w (D_c - D_0); 1 is none.
     weights: instead of it one w for each condition, which then go together as
       D_0 + sum_k w_k (D_k - D_0).
     interval: of sigma, outside of which nothing is guided.
+    weak: a worse run of the same images, loaded: an earlier checkpoint, or a
+      smaller model. Then w is that of D_weak + w (D - D_weak) (autoguidance).
 
   Raises:
     UserError: what the run does not know or cannot do.
@@ -93,18 +108,43 @@ def resolve(
     if kind == "ddpm"
     else sigmas.karras(length, options.sigma_min, options.sigma_max)
   )
-  terms, every = _terms(known, conditions or {}, guidance, weights)
+  _check_weak(weak, known, guidance, weights)
+  terms, every = _terms(known, conditions or {}, guidance, weights, weak)
   return Request(
-    sampler=name, grid=grid, terms=terms, weights=every, interval=interval
+    sampler=name,
+    grid=grid,
+    terms=terms,
+    weights=every,
+    interval=interval,
+    weak=weak,
   )
+
+
+def _check_weak(
+  weak: Any, known: Names, guidance: float, weights: Mapping
+) -> None:
+  if weak is None:
+    return
+  if weak.task.denoiser is None:
+    raise UserError(f"weak: {weak.workdir} is not a run of a denoiser.")
+  if weak.conditions != known:
+    raise UserError(
+      f"weak: {weak.workdir} knows other conditions than this run."
+    )
+  if weights or guidance == 1:
+    raise UserError(
+      "weak: autoguidance takes one guidance weight other than 1, as in "
+      "guidance=2, and no weights of conditions."
+    )
 
 
 def _terms(
   known: Names,
-  conditions: Mapping[str, str],
+  conditions: Mapping[str, Asked],
   guidance: float,
   weights: Mapping[str, float],
-) -> tuple[tuple[dict[str, int], ...], tuple[float, ...]]:
+  weak: Any,
+) -> tuple[tuple[dict[str, Any], ...], tuple[float, ...]]:
   """The terms of the guidance; the first is of weight 1 where it is plain."""
   asked = {k: _index(known, k, v) for k, v in conditions.items()}
   for name in weights:
@@ -113,7 +153,7 @@ def _terms(
         f"weights: {name} has a weight but no value; name one of "
         f"{', '.join(known.get(name, ())) or 'the conditions'}."
       )
-  if not asked and guidance != 1:
+  if not asked and guidance != 1 and weak is None:
     raise UserError(
       f"guidance={guidance}: guidance needs a condition; this run knows "
       f"{', '.join(known) or 'none: it is unconditional'}."
@@ -124,17 +164,20 @@ def _terms(
   return (_only(known, asked),), (float(guidance),)
 
 
-def _only(known: Names, asked: Mapping[str, int]) -> dict[str, int]:
+def _only(known: Names, asked: Mapping[str, Any]) -> dict[str, Any]:
   return {name: asked.get(name, -1) for name in known}
 
 
-def _index(known: Names, name: str, value: str) -> int:
+def _index(known: Names, name: str, value: Asked) -> Any:
   if name not in known:
     raise UserError(
       f"{name}={value}: this run knows no such condition; it knows "
       f"{', '.join(known) or 'none'}."
     )
   values = known[name]
+  if not isinstance(value, str) and isinstance(value, Sequence):
+    each = [-1 if x is None else _index(known, name, x) for x in value]
+    return np.array(each, np.int32)
   if str(value) not in values:
     raise UserError(f"{name}={value}: one of {', '.join(values)} is needed.")
   return values.index(str(value))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import pathlib
 from typing import Any
@@ -9,17 +10,17 @@ from typing import Any
 import numpy as np
 
 from jaxgen.data import pipeline
-from jaxgen.data.source import Split
+from jaxgen.data.source import Element, Split
 from jaxgen.errors import UserError
 from jaxgen.options import Count, check_value
 from jaxgen.tasks import Task
-from jaxgen.train.setup import Plan
+from jaxgen.train.plan import Plan
 from jaxgen.typing import Params
 
 BATCH = 64  # images a call of the compiled programs, unless asked otherwise
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
+@dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
 class LoadedRun:
   """A run's averaged weights and what can be done with them.
 
@@ -30,6 +31,8 @@ class LoadedRun:
     workdir: of the run.
     config: as it was resolved when the run started.
     step: finished updates of the loaded checkpoint.
+    length: of the power-function average that was loaded; None: the ordinary
+      average of a checkpoint.
     plan: the config in typed pieces.
     params: averaged parameters, the same on every device.
   """
@@ -37,6 +40,7 @@ class LoadedRun:
   workdir: pathlib.Path
   config: Any
   step: int
+  length: float | None = None
   plan: Plan
   params: Params
 
@@ -58,6 +62,20 @@ class LoadedRun:
     check_value("num", Count, num)
     tiles = pipeline.fixed_tiles(self.plan.source(split, -1), num)
     return pipeline.stack(tiles)["image"]
+
+  def drawn(self, num: int, stream: str, batch: int = BATCH) -> Element:
+    """`num` training tiles with their conditions, drawn as training draws
+    them; another `stream` draws others."""
+    batches = pipeline.batches(
+      self.plan.source("train", -1),
+      self.plan.data,
+      batch_size=batch,
+      stream=stream,
+      keep=self.task.inputs,
+    )
+    with contextlib.closing(batches):
+      found = [next(batches) for _ in range(-(-num // batch))]
+    return {k: np.concatenate([x[k] for x in found])[:num] for k in found[0]}
 
   def whole_batch(self, batch: int) -> int:
     """The batch size, as a multiple of the number of devices."""

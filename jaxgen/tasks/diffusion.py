@@ -12,12 +12,15 @@ from jax.scipy.stats import norm
 from jaxgen.diffusion import edm, guidance, samplers, sigmas
 from jaxgen.errors import UserError
 from jaxgen.models.build import build
+from jaxgen.models.conditioning import waves
 from jaxgen.options import Count, Options, Positive, Range, Share
 from jaxgen.tasks.images import normalize
 from jaxgen.tasks.task import Names, Task
 from jaxgen.typing import Array, Batch, DenoiseFn, Metrics, Params
 
 HELD_OUT_LEVELS = 4  # at which each held-out image is denoised
+UNCERTAINTY = "uncertainty"  # its parameters, beside the network's
+WAVES = 32
 SHOWN_SIGMA = 0.5  # of the noise on the denoised images of a preview
 
 
@@ -33,6 +36,7 @@ class DiffusionOptions(Options, section="diffusion"):
   sigma_max: Positive
   conditions: tuple[str, ...]
   hide: Share
+  uncertainty: bool = False
   preview_steps: Count
 
   def __post_init__(self):
@@ -74,7 +78,9 @@ def diffusion(config, resolution: int, names: Names) -> Task:
 
   def init(key: Array) -> Params:
     x, c_noise = jnp.zeros((1, *shape)), jnp.zeros(1)
-    return model.init(key, x, c_noise)["params"]
+    params = model.init(key, x, c_noise)["params"]
+    extra = {UNCERTAINTY: jnp.zeros(WAVES)} if options.uncertainty else {}
+    return params | extra
 
   def denoiser(params: Params, key: Array | None = None) -> DenoiseFn:
     def network(x: Array, c_noise: Array, cond: Any) -> Array:
@@ -106,16 +112,32 @@ def _loss(
   batch: Batch,
   key: Array,
 ) -> tuple[Array, Metrics]:
-  """Karras et al. 2022, eq. 2 with their weight."""
+  """Karras et al. 2022, eq. 2 with their weight; where `uncertainty` is on,
+  Karras et al. 2024, eq. 14."""
   of_level, of_noise, of_hiding, of_dropout = jax.random.split(key, 4)
   y = normalize(batch["image"])
   sigma = options.draw(of_level, len(y))
   noise = edm.per_image(sigma) * jax.random.normal(of_noise, y.shape)
   cond = guidance.hide(of_hiding, _conditions(options, batch), options.hide)
   d = denoiser(params, of_dropout)(y + noise, sigma, cond)
-  error = jnp.mean((d - y) ** 2, axis=(1, 2, 3))
-  loss = jnp.mean(edm.weight(sigma, options.sigma_data) * error)
-  return loss, {"mse": jnp.mean(error) / 4}  # on [0, 1]
+  error = _error(d, y)
+  loss = edm.weight(sigma, options.sigma_data) * error
+  if options.uncertainty:
+    u = _log_uncertainty(params, sigma)
+    loss = loss * jnp.exp(-u) + u
+  return jnp.mean(loss), {"mse": jnp.mean(error) / 4}  # on [0, 1]
+
+
+def _log_uncertainty(params: Params, sigma: Array) -> Array:
+  """u(sigma) `(b,)`, learnt: at its best e^u is the weighted error at sigma,
+  so that all levels pull equally hard."""
+  c_noise = edm.scalings(sigma).c_noise
+  return waves(c_noise, WAVES, highest=30.0) @ params[UNCERTAINTY]
+
+
+def _error(x: Array, y: Array) -> Array:
+  """Mean squared difference of each image, `(b,)`."""
+  return jnp.mean((x - y) ** 2, axis=(1, 2, 3))
 
 
 def _conditions(options: DiffusionOptions, batch: Batch) -> dict[str, Array]:
@@ -133,12 +155,10 @@ def _evaluate(
     sigmas_ = jnp.full(len(y), sigma)
     noise = edm.per_image(sigmas_) * _noise_of(y, level)
     d = denoise(y + noise, sigmas_, cond)
-    error = jnp.mean((jnp.clip(d, -1, 1) - y) ** 2, axis=(1, 2, 3))
-    weighted = edm.weight(sigmas_, options.sigma_data) * jnp.mean(
-      (d - y) ** 2, axis=(1, 2, 3)
-    )
-    psnr = -10 * jnp.log10(jnp.maximum(error / 4, 1e-10))
-    return {"loss": weighted, "psnr": psnr}
+    weight = edm.weight(sigmas_, options.sigma_data)
+    clipped = _error(jnp.clip(d, -1, 1), y) / 4  # on [0, 1]
+    psnr = -10 * jnp.log10(jnp.maximum(clipped, 1e-10))
+    return {"loss": weight * _error(d, y), "psnr": psnr}
 
   levels = (jnp.arange(HELD_OUT_LEVELS), options.held_out())
   each = jax.lax.map(lambda x: at(*x), levels)

@@ -7,14 +7,23 @@ is when a stage changes the batch size; `train.step` multiplies it in.
 from __future__ import annotations
 
 import dataclasses
-from typing import Literal
+from typing import Annotated, Literal
 
 import jax
 import jax.numpy as jnp
 import optax
 
-from jaxgen.options import NonNegative, Options, Positive, Share, Size
+from jaxgen.options import (
+  NonNegative,
+  Options,
+  Positive,
+  Range,
+  Share,
+  Size,
+)
 from jaxgen.typing import Array, Params
+
+Length = Annotated[float, Range(0, 0.28, above=True)]  # share of a run
 
 DIMENSIONS = optax.contrib.MuonDimensionNumbers
 
@@ -34,6 +43,7 @@ class OptimizerOptions(Options, section="optimizer"):
   clip_norm: NonNegative
   ema_halflife: Size
   ema_ramp: Positive
+  ema_lengths: tuple[Length, ...] = ()
 
 
 def is_matrix(path, leaf) -> bool:

@@ -10,6 +10,7 @@ import jax
 import jax.numpy as jnp
 import optax
 
+from jaxgen.train import averages
 from jaxgen.train.optimizer import OptimizerOptions, learning_rate
 from jaxgen.typing import Array, Batch, LossFn, Metrics, Params
 
@@ -25,18 +26,25 @@ class TrainState:
   params: Params
   ema: Params
   opt_state: Any
+  traces: dict[str, Params]  # power-function averages, by their length
 
 
-def create(params: Params, tx: optax.GradientTransformation) -> TrainState:
-  """The state at step 0; the moving average starts from the parameters."""
+def create(
+  params: Params,
+  tx: optax.GradientTransformation,
+  lengths: tuple[float, ...] = (),
+) -> TrainState:
+  """The state at step 0; all averages start from the parameters."""
   zero = jnp.zeros((), jnp.uint32)
+  copy = lambda: jax.tree.map(jnp.copy, params)  # noqa: E731
   return TrainState(
     step=zero,
     images=zero,
     skipped=zero,
     params=params,
-    ema=jax.tree.map(jnp.copy, params),
+    ema=copy(),
     opt_state=tx.init(params),
+    traces={str(length): copy() for length in lengths},
   )
 
 
@@ -81,8 +89,7 @@ def gradients(
 def ema_decay(options: OptimizerOptions, batch: int, images: Array) -> Array:
   """Decay for one step: a half-life in images, at most a share `ema_ramp` of
   the images seen (Karras et al. 2022, table 7 and their ramp-up)."""
-  seen = images.astype(jnp.float32) * options.ema_ramp
-  halflife = jnp.minimum(seen, options.ema_halflife)
+  halflife = jnp.minimum(images * options.ema_ramp, options.ema_halflife)
   return 0.5 ** (batch / jnp.maximum(halflife, 1e-8))
 
 
@@ -111,8 +118,16 @@ def make_step(
     updates, opt_state = tx.update(grads, state.opt_state, state.params)
     params = jax.tree.map(lambda p, u: p + rate * u, state.params, updates)
     images = state.images + jnp.uint32(batch_size)
-    decay = ema_decay(options, batch_size, images)
-    ema = optax.incremental_update(params, state.ema, 1.0 - decay)
+    seen = images.astype(jnp.float32)
+    decay = ema_decay(options, batch_size, seen)
+    towards = lambda old, share: optax.incremental_update(params, old, share)  # noqa: E731
+    ema = towards(state.ema, 1.0 - decay)
+    traces = {
+      length: towards(
+        old, 1.0 - averages.decay(float(length), batch_size, seen)
+      )
+      for length, old in state.traces.items()
+    }
     good = jnp.isfinite(metrics["loss"]) & jnp.isfinite(norm)
     keep = lambda new, old: jnp.where(good, new, old)  # noqa: E731
     new = TrainState(
@@ -122,6 +137,7 @@ def make_step(
       params=jax.tree.map(keep, params, state.params),
       ema=jax.tree.map(keep, ema, state.ema),
       opt_state=jax.tree.map(keep, opt_state, state.opt_state),
+      traces=jax.tree.map(keep, traces, state.traces),
     )
     extra = {"gradient_norm": norm, "learning_rate": rate}
     return new, {**metrics, **extra, "skipped": new.skipped}

@@ -101,6 +101,11 @@ def test_flips_and_turns_give_all_eight_orientations_to_image_and_mask_alike():
   plain = DataOptions(source="")
   batch = next(pipeline.batches(Corner(), plain, batch_size=20))
   assert (batch["image"] == corner).all()
+  mirror = DataOptions(source="", mirror=True)
+  batch = next(pipeline.batches(Corner(), mirror, batch_size=200))
+  kinds, counts = np.unique(batch["mask"], axis=0, return_counts=True)
+  assert len(kinds) == 2 and counts.min() > 60
+  assert (kinds[:, 0].sum(1) == 1).all()  # the corner stays in its row
 
 
 def test_fixed_tiles_are_spread_over_the_split():

@@ -1,5 +1,8 @@
 """Laws that hold for every inner network of a denoiser."""
 
+import functools
+import types
+
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
@@ -27,8 +30,14 @@ MODELS = {
 EACH = pytest.mark.parametrize("name", MODELS)
 
 
+@functools.cache
 def make(name, **changes):
-  return build(MODELS[name] | changes, resolution=16, channels=2, sizes=SIZES)
+  """A model whose `init` and `apply` are compiled, once for all tests."""
+  model = build(MODELS[name] | changes, resolution=16, channels=2, sizes=SIZES)
+  return types.SimpleNamespace(
+    init=jax.jit(model.init),
+    apply=jax.jit(model.apply, static_argnums=4),
+  )
 
 
 def inputs(n=2, side=16):
@@ -39,14 +48,15 @@ def inputs(n=2, side=16):
 
 def learnt(model, x, c_noise, cond):
   """Parameters that are nowhere zero."""
-  params = model.init(jax.random.key(0), x, c_noise, cond)
-  leaves, tree = jax.tree.flatten(params)
-  keys = jax.random.split(jax.random.key(1), len(leaves))
-  noisy = [
-    p + 0.1 * jax.random.normal(k, p.shape)
-    for p, k in zip(leaves, keys, strict=True)
-  ]
-  return jax.tree.unflatten(tree, noisy)
+  shapes = jax.eval_shape(model.init, jax.random.key(0), x, c_noise, cond)
+  rng = np.random.default_rng(0)
+
+  def draw(path, leaf):
+    fan = np.prod(leaf.shape[:-1]) if path[-1].key == "kernel" else 25
+    spread = rng.normal(size=leaf.shape) / np.sqrt(fan)
+    return jnp.asarray(spread + (path[-1].key == "scale"), jnp.float32)
+
+  return jax.tree_util.tree_map_with_path(draw, shapes)
 
 
 @EACH
@@ -144,6 +154,19 @@ def test_dropout_is_for_training(name):
   assert jnp.abs(one - two).max() > 1e-3
   plain = make(name).apply(params, *args)
   np.testing.assert_array_equal(model.apply(params, *args), plain)
+
+
+@EACH
+def test_a_dense_condition_is_seen_and_may_be_missing(name):
+  model, (x, c_noise, cond) = make(name, dense=3), inputs()
+  params = learnt(model, x, c_noise, cond)
+  image = jax.random.normal(jax.random.key(3), (2, 16, 16, 3))
+  base = model.apply(params, x, c_noise, cond)
+  assert base.shape == x.shape
+  seen = model.apply(params, x, c_noise, cond | {"dense": image})
+  assert jnp.abs(seen - base).max() > 1e-2
+  black = model.apply(params, x, c_noise, cond | {"dense": 0 * image})
+  np.testing.assert_array_equal(black, base)
 
 
 def test_a_circular_u_net_knows_no_edge():

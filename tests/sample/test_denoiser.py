@@ -10,6 +10,7 @@ import jaxgen
 from jaxgen.cli.main import main
 from jaxgen.diffusion.samplers import SAMPLERS
 from jaxgen.errors import UserError
+from jaxgen.train.averages import Averages
 
 GRANITE = {"rock_type": "granite", "zoom_level": "macro"}
 FAST = {"sampler": "euler", "steps": 3}
@@ -56,6 +57,19 @@ def test_conditions_and_guidance_change_the_images(run):
   assert close(nowhere, asked)
 
 
+def test_a_weaker_checkpoint_guides(run):
+  weak = jaxgen.load(run.workdir, f"ema-0.1@{Averages(run.workdir).steps[0]}")
+  alone, guided = (
+    run.sample(8, conditions=GRANITE, **FAST, **more)
+    for more in ({}, {"weak": weak, "guidance": 2.0})
+  )
+  assert (alone != guided).mean() > 0.1
+  itself = run.sample(8, conditions=GRANITE, weak=run, guidance=2.0, **FAST)
+  assert close(itself, alone)
+  free = run.sample(8, weak=weak, guidance=2.0, interval=(1e5, 1e6), **FAST)
+  assert close(free, run.sample(8, **FAST))
+
+
 def test_requests_of_a_shape_share_one_program(run):
   run.sample(8, conditions=GRANITE, guidance=2.0, **FAST)
   compiled = run._program._cache_size()
@@ -88,9 +102,12 @@ def test_another_resolution(run):
     ({"weights": {"rock_type": 2.0}}, "has a weight but no value"),
     ({"resolution": 30}, "resolution 30"),
     ({"seed": -1}, "seed=-1"),
+    ({"weak": "itself"}, "guidance weight other than 1"),
   ],
 )
 def test_what_the_run_cannot_do_is_named(run, asked, says):
+  if "weak" in asked:
+    asked = {"weak": run}
   with pytest.raises(UserError, match=re.escape(says)):
     run.sample(2, **(FAST | asked))
 
@@ -105,6 +122,10 @@ def test_the_verb_takes_conditions_as_flags(denoiser, tmp_path, capsys):
     assert video.n_frames == 3
   weights = ["--rock_type=granite", "--weights=rock_type=2"]
   assert main([*command, *fast, *weights, "--interval=0.1,2"]) == 0
+  weak = ["--weak=latest", "--guidance=2", "--resolution=48"]
+  assert main([*command, *fast, *weak]) == 0
+  with Image.open(tmp_path / "00000.png") as image:
+    assert image.size == (48, 48)
   capsys.readouterr()
   for wrong, says in (
     ("--rock_typ=granite", "Did you mean --rock_type="),
@@ -113,6 +134,8 @@ def test_the_verb_takes_conditions_as_flags(denoiser, tmp_path, capsys):
     ("--weights=rock_type=two", "'two' is no number"),
     ("--interval=2,1", "LOW first"),
     ("--method=gmm", "--method is for autoencoders"),
+    ("--weak=9999", "no checkpoint '9999'"),
+    ("--weak=latest", "guidance weight other than 1"),
   ):
     assert main([*command, wrong]) == 2
     error = capsys.readouterr().err
@@ -145,7 +168,7 @@ def test_nan_weights_are_told(run):
 
 def test_the_data_are_not_needed_for_sampling(run, monkeypatch):
   fail = functools.lru_cache(lambda *_: pytest.fail("opened"))
-  monkeypatch.setattr("jaxgen.train.setup.build_source", fail)
+  monkeypatch.setattr("jaxgen.train.plan.build_source", fail)
   again = jaxgen.load(run.workdir)
   assert again.conditions == run.conditions
   assert close(again.sample(4, **FAST), run.sample(4, **FAST))

@@ -1,13 +1,18 @@
 import jax
 import jax.numpy as jnp
 import numpy as np
+import optax
 import pytest
 
 from jaxgen import tasks
 from jaxgen.defaults import denoiser, dit, smoke
-from jaxgen.diffusion import guidance
+from jaxgen.diffusion import edm, guidance
 from jaxgen.errors import UserError
-from jaxgen.tasks.diffusion import DiffusionOptions, _noise_of
+from jaxgen.tasks.diffusion import (
+  DiffusionOptions,
+  _log_uncertainty,
+  _noise_of,
+)
 
 NAMES = {"rock": ("a", "b", "c"), "zoom": ("near", "far")}
 
@@ -42,6 +47,38 @@ def test_the_loss_starts_at_one(task):
   data = batch(256) | {"image": jnp.asarray(images)}
   loss, _ = task.loss(params, data, jax.random.key(1))
   assert loss == pytest.approx(1, abs=0.02)
+
+
+def test_the_uncertainty_becomes_the_error_of_each_level():
+  """Of a network that says nothing, D = c_skip x, on data of deviation s:
+  e^u = weight (c_skip^2 sigma^2 + (1 - c_skip)^2 s^2)."""
+  task = tasks.build(config(uncertainty=True), 16, NAMES)
+  params, s = task.init(jax.random.key(0)), 0.15
+  assert params["uncertainty"].ndim == 1 and not params["uncertainty"].any()
+  rng = np.random.default_rng(0)
+  images = rng.normal(0, s, (64, 16, 16, 1)).astype(np.float32)
+  data, tx = batch(64) | {"image": jnp.asarray(images)}, optax.adam(0.05)
+
+  @jax.jit
+  def step(i, u, state):
+    def loss(u):
+      return task.loss(params | {"uncertainty": u}, data, jax.random.key(i))[0]
+
+    updates, state = tx.update(jax.grad(loss)(u), state)
+    return optax.apply_updates(u, updates), state
+
+  u = params["uncertainty"]
+  state = tx.init(u)
+  for i in range(300):
+    u, state = step(i, u, state)
+  sigma = jnp.array([0.1, 0.3, 1.0])
+  skip = edm.scalings(sigma).c_skip
+  error = skip**2 * sigma**2 + (1 - skip) ** 2 * s**2
+  want = edm.weight(sigma) * error
+  found = jnp.exp(_log_uncertainty({"uncertainty": u}, sigma))
+  np.testing.assert_allclose(found, want, rtol=0.15)
+  evaluated = task.evaluate(params | {"uncertainty": u}, data)["loss"]
+  np.testing.assert_array_equal(evaluated, task.evaluate(params, data)["loss"])
 
 
 def test_noise_and_levels_come_from_the_key(task):

@@ -11,11 +11,15 @@ import jax
 import numpy as np
 from orbax.checkpoint import v1 as ocp
 
-CONFIG = pathlib.Path(__file__).parents[2] / "configs/textures_patch_ae.py"
+ROOT = pathlib.Path(__file__).parents[2]
+AUTOENCODER = f"{ROOT}/configs/textures_patch_ae.py:smoke"
+DENOISER = f"{ROOT}/tests/toy_edm.py"
 LAST = 12  # updates of a run here, saved after each
+SMALL = {
+  AUTOENCODER: {"model.encoder_depth": "1", "model.decoder_depth": "0"},
+  DENOISER: {"model.width": "16", "diffusion.preview_steps": "2"},
+}
 FLAGS = {
-  "model.encoder_depth": "1",
-  "model.decoder_depth": "0",
   "stages.images": "(384,)",
   "optimizer.warmup_images": "64",
   "train.save_images": "32",
@@ -25,13 +29,16 @@ FLAGS = {
 }
 
 
-def command(workdir: pathlib.Path, **changes: object) -> list[str]:
-  """Arguments of `jaxgen` that train the smoke config for `LAST` updates."""
+def command(
+  workdir: pathlib.Path, config: str = AUTOENCODER, **changes: object
+) -> list[str]:
+  """Arguments of `jaxgen` that train a toy for `LAST` updates."""
+  flags = SMALL[config] | FLAGS | changes
   return [
     "train",
-    f"--config={CONFIG}:smoke",
+    f"--config={config}",
     f"--workdir={workdir}",
-    *(f"--config.{key}={value}" for key, value in (FLAGS | changes).items()),
+    *(f"--config.{key}={value}" for key, value in flags.items()),
   ]
 
 
@@ -57,13 +64,18 @@ def steps(workdir: pathlib.Path) -> list[int]:
 
 
 def assert_same_run(a: pathlib.Path, b: pathlib.Path) -> None:
-  """Bit for bit: parameters, average, moments, latents; and each step once."""
+  """Bit for bit: parameters, averages, moments, latents or snapshots; and each
+  step once."""
   assert numbers(a) == numbers(b)
   assert rows(a) == rows(b)
   logged = [row["step"] for row in rows(b)]
   assert len(set(logged)) == len(logged) == LAST
-  left, right = (np.load(w / f"latents/{LAST}.npz") for w in (a, b))
-  np.testing.assert_array_equal(left["latents"], right["latents"])
+  folder, ignored = ("latents", {"checkpoint"})
+  if (a / "averages").exists():
+    folder, ignored = "averages", set()
+  left, right = (np.load(w / f"{folder}/{LAST}.npz") for w in (a, b))
+  for name in {*left.files, *right.files} - ignored:
+    np.testing.assert_array_equal(left[name], right[name])
 
 
 @contextlib.contextmanager

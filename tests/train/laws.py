@@ -13,10 +13,11 @@ import numpy as np
 from jaxgen.config import load_config
 from jaxgen.data import pipeline
 from jaxgen.train.heldout import HeldOut
-from jaxgen.train.setup import Plan, make_plan
+from jaxgen.train.plan import Plan, make_plan
 from jaxgen.train.state import TrainState, gradients
 
-CONFIG = pathlib.Path(__file__).parents[2] / "configs/textures_patch_ae.py"
+ROOT = pathlib.Path(__file__).parents[2]
+CONFIG = ROOT / "configs/textures_patch_ae.py"
 SMALL = {"model.encoder_depth": 1, "model.decoder_depth": 0}  # to compile
 # Relative to a leaf's norm. Sums of float32 in another order differ by 1e-6,
 # one wrong image of 32 by 0.1.
@@ -34,6 +35,14 @@ def config(**changes):
     f"--config.{key}={value}" for key, value in (SMALL | changes).items()
   ]
   return load_config(f"{CONFIG}:smoke", flags)
+
+
+def denoiser(devices: int | None, **changes) -> Plan:
+  """The toy denoiser's, with dropout, on the first so many devices."""
+  flags = [f"--config.{key}={value}" for key, value in changes.items()]
+  found = load_config(f"{ROOT}/tests/toy_edm.py", flags)
+  found.model.dropout = 0.3
+  return make_plan(found, jax.devices()[:devices])
 
 
 def shardings(tree):
@@ -65,7 +74,8 @@ def first_batch(p: Plan, process: int = 0, processes: int = 1):
     process=process,
     processes=processes,
   )
-  return {"image": next(found)["image"]}
+  batch = next(found)
+  return {name: batch[name] for name in p.task(0).inputs}
 
 
 def gradient(p: Plan, parts: int = 1):

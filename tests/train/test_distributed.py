@@ -31,7 +31,7 @@ from laws import (
 from jaxgen.cli import train as train_cli
 from jaxgen.train.checkpoint import Checkpoints
 from jaxgen.train.loop import train
-from jaxgen.train.setup import make_plan
+from jaxgen.train.plan import make_plan
 
 ROOT = pathlib.Path(__file__).parents[2]
 

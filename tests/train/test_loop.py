@@ -19,13 +19,13 @@ from faults import (
 
 import jaxgen
 from jaxgen.cli.main import main
-from jaxgen.train import checkpoint, loop, setup
+from jaxgen.train import checkpoint, loop, plan
 
 
 def fault(monkeypatch, wrap) -> None:
   """Have `wrap(step)` instead of the training step."""
-  make = setup.make_step
-  monkeypatch.setattr(setup, "make_step", lambda *a, **k: wrap(make, *a, **k))
+  make = plan.make_step
+  monkeypatch.setattr(plan, "make_step", lambda *a, **k: wrap(make, *a, **k))
 
 
 def nan_in(update: int):
@@ -208,13 +208,13 @@ def test_a_disk_that_fills_up_ends_the_run_and_room_lets_it_go_on(
 
 
 def test_other_data_are_refused(copy_of_whole, monkeypatch, capsys):
-  source = setup.build_source
+  source = plan.build_source
 
   @functools.lru_cache
   def other(*args):
     return dataclasses.replace(source(*args), fingerprint="other")
 
-  monkeypatch.setattr(setup, "build_source", other)
+  monkeypatch.setattr(plan, "build_source", other)
   assert main(command(copy_of_whole)) == 2
   assert "not those this run was trained on" in capsys.readouterr().err
   assert main([*command(copy_of_whole), "--allow_config_change"]) == 0

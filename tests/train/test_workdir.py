@@ -1,5 +1,5 @@
 import pytest
-from faults import CONFIG
+from faults import AUTOENCODER
 
 from jaxgen.config import load_config, read_config
 from jaxgen.errors import UserError
@@ -7,7 +7,7 @@ from jaxgen.train.workdir import claim, record
 
 
 def config(*flags):
-  return load_config(f"{CONFIG}:smoke", [f"--config.{flag}" for flag in flags])
+  return load_config(AUTOENCODER, [f"--config.{flag}" for flag in flags])
 
 
 def take(workdir, *flags, allow=False):

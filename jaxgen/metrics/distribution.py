@@ -1,0 +1,119 @@
+"""How two sets of images differ as distributions, by their features.
+
+All take float `(n, d)` and `(m, d)`: the features of real images and of
+generated ones.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import numpy as np
+from sklearn.metrics import pairwise_distances
+
+Features = np.ndarray
+Distance = Callable[[Features, Features], float]
+
+
+def frechet(real: Features, new: Features) -> float:
+  """The Frechet distance of the Gaussians with the sets' moments,
+
+      |m1 - m2|^2 + tr(S1 + S2 - 2 (S1^(1/2) S2 S1^(1/2))^(1/2))
+
+  (Heusel et al. 2017, eq. 6; there with Inception's features and called FID).
+  Biased upwards, by less the more images there are: compare at the same n.
+  """
+  m1, m2 = real.mean(0), new.mean(0)
+  s1, s2 = np.cov(real.T, ddof=1), np.cov(new.T, ddof=1)
+  values, vectors = np.linalg.eigh(s1)
+  root = (vectors * np.sqrt(np.maximum(values, 0))) @ vectors.T
+  mixed = np.linalg.eigvalsh(root @ s2 @ root)
+  cross = np.sqrt(np.maximum(mixed, 0)).sum()
+  return float(((m1 - m2) ** 2).sum() + np.trace(s1 + s2) - 2 * cross)
+
+
+def kid(real: Features, new: Features) -> float:
+  """The squared maximum mean discrepancy under the kernel (x y / d + 1)^3,
+  unbiased: 0 on average for equal distributions (Binkowski et al. 2018)."""
+  n, m, d = len(real), len(new), real.shape[1]
+  kernel = lambda x, y: (x @ y.T / d + 1) ** 3  # noqa: E731
+  xx, yy = kernel(real, real), kernel(new, new)
+  of_real = (xx.sum() - np.trace(xx)) / (n * (n - 1))
+  of_new = (yy.sum() - np.trace(yy)) / (m * (m - 1))
+  return float(of_real + of_new - 2 * kernel(real, new).mean())
+
+
+def interval(
+  distance: Distance,
+  real: Features,
+  new: Features,
+  *,
+  level: float = 0.95,
+  resamples: int = 40,
+  seed: int = 0,
+) -> tuple[float, float]:
+  """A bootstrap interval of a distance, over both sets.
+
+  Resampled sets hold images twice, which shifts distances; so the spread of the
+  resampled ones is laid around the measured one.
+  """
+  rng = np.random.default_rng(seed)
+  draw = lambda x: x[rng.integers(len(x), size=len(x))]  # noqa: E731
+  found = [distance(draw(real), draw(new)) for _ in range(resamples)]
+  low, high = np.quantile(found, [(1 - level) / 2, (1 + level) / 2])
+  shift = distance(real, new) - float(np.mean(found))
+  return float(low + shift), float(high + shift)
+
+
+class Manifold(NamedTuple):
+  """Shares of one set that lie in balls around the other set's members."""
+
+  precision: float  # of new images among the real ones
+  recall: float  # of real images among the new ones
+  density: float  # as precision, counting every ball: 1 for equal sets
+  coverage: float  # of real images with a new one in their ball
+
+
+def manifold(real: Features, new: Features, neighbours: int = 5) -> Manifold:
+  """Precision and recall (Kynkaanniemi et al. 2019), density and coverage
+  (Naeem et al. 2020). A ball reaches to the k-th nearest of its own set."""
+  k = min(neighbours, len(real) - 1, len(new) - 1)
+  between = pairwise_distances(real, new)
+  of_real, of_new = (
+    np.partition(pairwise_distances(x), k, axis=1)[:, k] for x in (real, new)
+  )
+  inside = between < of_real[:, None]
+  return Manifold(
+    precision=float(inside.any(0).mean()),
+    recall=float((between < of_new[None]).any(1).mean()),
+    density=float(inside.sum(0).mean() / k),
+    coverage=float(inside.any(1).mean()),
+  )
+
+
+def diversity(features: Features) -> float:
+  """Mean distance between two members of a set."""
+  n = len(features)
+  return float(pairwise_distances(features).sum() / (n * (n - 1)))
+
+
+class Nearest(NamedTuple):
+  """For each image its nearest training image."""
+
+  index: np.ndarray  # (n,)
+  distance: np.ndarray  # (n,)
+  copied: np.ndarray  # (n,), booleans
+
+
+def nearest(training: Features, held_out: Features, new: Features) -> Nearest:
+  """Find copies: new images that are much nearer to a training image than
+  real images from elsewhere are, by half the distance that 99% of those keep.
+  """
+  between = pairwise_distances(new, training)
+  usual = pairwise_distances(held_out, training).min(1)
+  distance = between.min(1)
+  limit = np.quantile(usual, 0.01) / 2
+  return Nearest(
+    index=between.argmin(1), distance=distance, copied=distance < limit
+  )

@@ -1,0 +1,30 @@
+"""How much of each frequency there is in images: a measure of sharpness."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from jaxgen.tasks.images import normalize
+
+
+def spectrum(images: np.ndarray) -> np.ndarray:
+  """Mean power at each whole radial frequency from 1 to half the side, of
+  square images `(n, h, h, c)`, as sources deliver them, on [-1, 1]."""
+  x = np.asarray(normalize(images), np.float64).mean(-1)
+  side = x.shape[1]
+  window = np.hanning(side + 2)[1:-1]
+  x = (x - x.mean((1, 2), keepdims=True)) * np.outer(window, window)
+  power = (np.abs(np.fft.fft2(x)) ** 2).mean(0).ravel()
+  f = np.fft.fftfreq(side, 1 / side)
+  radius = np.rint(np.hypot(f[:, None], f[None])).astype(int).ravel()
+  total = np.bincount(radius, power) / np.bincount(radius)
+  return total[1 : side // 2 + 1]
+
+
+def spectrum_distance(real: np.ndarray, new: np.ndarray) -> tuple[float, float]:
+  """Root mean square over the frequencies of the ratio of two spectra, in dB,
+  and the mean of its upper half alone: below 0 is blurred, above 0 is noisy."""
+  ratio = 10 * np.log10((spectrum(new) + 1e-12) / (spectrum(real) + 1e-12))
+  return float(np.sqrt(np.mean(ratio**2))), float(
+    ratio[len(ratio) // 2 :].mean()
+  )

@@ -1,0 +1,137 @@
+"""Ways of making images, measured on the same data: how good, at what cost."""
+
+from __future__ import annotations
+
+import csv
+import dataclasses
+import pathlib
+import time
+from collections.abc import Sequence
+from typing import Any
+
+import jax
+import numpy as np
+
+from jaxgen.errors import UserError
+from jaxgen.metrics.features import Features
+from jaxgen.sample.quality import OVERLAP, Reference, Row
+from jaxgen.sample.request import PRESETS
+from jaxgen.sample.run import LoadedRun
+
+LATENT_METHODS = ("gaussian", "gmm")
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Way:
+  """A run and one way of drawing from it."""
+
+  run: Any
+  method: str
+
+  @property
+  def name(self) -> str:
+    """For tables."""
+    return f"{self.run.workdir.name} {self.method}"
+
+  @property
+  def options(self) -> dict[str, Any]:
+    """Keywords of the run's `sample`."""
+    key = "sampler" if self.run.task.denoiser else "method"
+    return {key: self.method}
+
+  @property
+  def calls(self) -> int:
+    """Network calls that one image takes."""
+    if self.run.task.denoiser:
+      return self.run.request(**self.options).calls
+    return 1
+
+
+def ways(runs: Sequence[LoadedRun], samplers: Sequence[str] = ()) -> list[Way]:
+  """All ways of a list of runs: an autoencoder's priors, a denoiser's presets
+  (or those named)."""
+  found = []
+  for run in runs:
+    methods = (samplers or PRESETS) if run.task.denoiser else LATENT_METHODS
+    found += [Way(run=run, method=method) for method in methods]
+  return found
+
+
+def check(runs: Sequence[LoadedRun]) -> list[str]:
+  """Notes on what makes a comparison unfair.
+
+  Raises:
+    UserError: images of different sizes cannot be compared at all.
+  """
+  first, notes = runs[0], []
+  for run in runs[1:]:
+    if run.image_shape != first.image_shape:
+      raise UserError(
+        f"{run.workdir} makes images of {run.image_shape}, {first.workdir} of "
+        f"{first.image_shape}: name runs of one size."
+      )
+    if run.plan.fingerprint != first.plan.fingerprint:
+      notes.append(
+        f"{run.workdir} was trained on other data than {first.workdir}; "
+        "distances are to the latter's."
+      )
+  return notes
+
+
+def measure(
+  way: Way, reference: Reference, num: int, *, batch: int, seed: int = 0
+) -> tuple[Row, np.ndarray]:
+  """Draw `num` images and measure them and what they cost."""
+  way.run.sample(min(batch, num), seed=seed, batch=batch, **way.options)
+  start = time.perf_counter()
+  images = way.run.sample(num, seed=seed, batch=batch, **way.options)
+  seconds = time.perf_counter() - start
+  quality = reference.measure(images, reference.network.extract(images))
+  return quality | {
+    "images_per_second": num / seconds,
+    "network_calls": way.calls,
+    "memory_mib": way.run.sampling_bytes(batch, **way.options) / 2**20,
+    "parameters": sum(x.size for x in jax.tree.leaves(way.run.params)),
+    "training_images": training(way.run.workdir)[0],
+    "training_seconds": training(way.run.workdir)[1],
+  }, images
+
+
+def training(workdir: pathlib.Path) -> tuple[int, float]:
+  """Images that a run has seen, and the seconds of its steps, from its log."""
+  with (workdir / "metrics.csv").open(newline="") as file:
+    rows = [r for r in csv.DictReader(file) if r.get("images_per_second")]
+  images, seconds = 0, 0.0
+  for row in rows:
+    now = int(float(row["images"]))
+    seconds += (now - images) / float(row["images_per_second"])
+    images = now
+  return images, seconds
+
+
+def compare(
+  runs: Sequence[LoadedRun],
+  num: int,
+  *,
+  samplers: Sequence[str] = (),
+  network: Features,
+  batch: int,
+  seed: int = 0,
+  say: Any = print,
+) -> tuple[dict[str, Row], dict[str, np.ndarray]]:
+  """Measure every way of every run against real tiles of the first one's data.
+
+  Returns:
+    Rows of measures, and images, by name; real ones (the floor) come first.
+  """
+  reference = Reference.of(runs[0], network, num)
+  if reference.overlap:
+    say(OVERLAP)
+  rows = {"real (floor)": reference.measure_floor()}
+  images = {"real (floor)": reference.others["image"]}
+  for way in ways(runs, samplers):
+    start = time.monotonic()
+    row, drawn = measure(way, reference, num, batch=batch, seed=seed)
+    rows[way.name], images[way.name] = row, drawn
+    say(f"{way.name}: {time.monotonic() - start:.0f} s")
+  return rows, images

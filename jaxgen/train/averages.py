@@ -1,0 +1,188 @@
+"""Power-function averages of the weights, any length of them afterwards.
+
+While a run trains it keeps a few averages whose memory is a share of the whole
+run (traces), and a snapshot of them beside every checkpoint. An average of any
+other length is then the combination of snapshots whose profile over time is
+nearest to its own (Karras et al. 2024, arXiv:2312.02696, section 3 and appendix
+C).
+
+The profile of an average at time t is (gamma + 1) tau^gamma / t^(gamma + 1) on
+[0, t]; its length is the profile's standard deviation divided by t.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import pathlib
+from collections.abc import Iterator
+from typing import Any
+
+import jax
+import numpy as np
+
+from jaxgen.errors import UserError, writing
+from jaxgen.typing import Params
+
+
+def exponent(length: float) -> float:
+  """gamma of a length: the largest root of gamma^3 + 7 gamma^2 +
+  (16 - length^-2) gamma + 12 - length^-2 (their eq. 126)."""
+  inverse = length**-2
+  return float(np.roots([1, 7, 16 - inverse, 12 - inverse]).real.max())
+
+
+def decay(length: float, batch: Any, images: Any) -> Any:
+  """Share of an average that one step keeps: (1 - batch / images)^(gamma + 1),
+  with `images` seen after the step (their eq. 127)."""
+  return (1 - batch / images) ** (exponent(length) + 1)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Profile:
+  """An average over time: its length, and the images seen at its end."""
+
+  length: float
+  images: int
+
+  def dot(self, other: Profile) -> float:
+    """The integral of the product of two profiles (their eq. 138)."""
+    a, b = exponent(self.length), exponent(other.length)
+    near, far = sorted((self.images, other.images))
+    late = b if other.images >= self.images else a
+    ratio = np.exp(late * np.log(near / far))
+    return float((a + 1) * (b + 1) / (a + b + 1) * ratio / far)
+
+
+def combine(known: list[Profile], wanted: Profile) -> tuple[np.ndarray, float]:
+  """Weights of known profiles whose sum is nearest to a wanted one.
+
+  Returns:
+    The weights, and the distance to the wanted profile relative to its norm.
+  """
+  products = np.array([[a.dot(b) for b in known] for a in known])
+  right = np.array([a.dot(wanted) for a in known])
+  weights = np.linalg.lstsq(products, right, rcond=1e-12)[0]
+  norm = wanted.dot(wanted)
+  rest = norm - 2 * weights @ right + weights @ products @ weights
+  return weights, float(np.sqrt(max(rest, 0.0) / norm))
+
+
+def _names(params: Params) -> list[str]:
+  leaves = jax.tree_util.tree_leaves_with_path(params)
+  name = lambda path: jax.tree_util.keystr(path, simple=True, separator="/")  # noqa: E731
+  return [name(path) for path, _ in leaves]
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Reconstruction:
+  """Weights whose profile is `distance` from the wanted one, relative to its
+  norm."""
+
+  params: Params
+  step: int
+  distance: float
+
+
+class Averages:
+  """The snapshots below one workdir, `averages/STEP.npz`."""
+
+  def __init__(self, workdir: pathlib.Path):
+    self.folder = workdir / "averages"
+
+  @property
+  def steps(self) -> list[int]:
+    """Steps with a snapshot, oldest first."""
+    found = [p.stem for p in self.folder.glob("*.npz")]
+    return sorted(int(x) for x in found if x.isdecimal())
+
+  def write(self, step: int, images: int, traces: dict[str, Params]) -> None:
+    """Keep the traces of a step, in one atomic step."""
+    arrays = {
+      f"{length}/{name}": np.asarray(leaf)
+      for length, params in traces.items()
+      for name, leaf in zip(
+        _names(params), jax.tree.leaves(params), strict=True
+      )
+    }
+    facts = {"images": np.array(images), "lengths": np.array(list(traces))}
+    path = self.folder / f"{step}.npz"
+    with writing(path):
+      self.folder.mkdir(exist_ok=True)
+      part = path.with_suffix(".part")
+      with part.open("wb") as file:
+        np.savez(file, allow_pickle=False, **facts, **arrays)
+      part.replace(path)
+
+  def forget_after(self, step: int) -> None:
+    """Remove snapshots past a step that a run goes on from."""
+    for later in self.steps:
+      if later > step:
+        (self.folder / f"{later}.npz").unlink()
+
+  def reconstruct(
+    self, length: float, shapes: Params, step: int | None = None
+  ) -> Reconstruction:
+    """The average of a length, out of all snapshots up to a step.
+
+    Args:
+      length: of the average, in (0, 0.28).
+      shapes: of the parameters, as a tree.
+      step: at which it ends, by default the last one.
+
+    Raises:
+      UserError: there are no snapshots, none of that step, or one is damaged
+        or of another model.
+    """
+    steps = [s for s in self.steps if step is None or s <= step]
+    if not steps or step not in (None, steps[-1]):
+      raise UserError(
+        f"{self.folder.parent} has no averages at step {step}; there are "
+        f"{self.steps}."
+        if self.steps
+        else f"{self.folder.parent} keeps no averages: train with "
+        "--config.optimizer.ema_lengths=0.05,0.1."
+      )
+    profiles = [self._profiles(s) for s in steps]
+    wanted = Profile(length=length, images=profiles[-1][0].images)
+    weights, rest = combine([x for row in profiles for x in row], wanted)
+    total = [np.zeros(x.shape) for x in jax.tree.leaves(shapes)]
+    for s, row in zip(steps, profiles, strict=True):
+      now, weights = np.split(weights, [len(row)])
+      for weight, trace in zip(now, self._traces(s, shapes), strict=True):
+        for sum_, leaf in zip(total, trace, strict=True):
+          sum_ += weight * leaf
+    leaves = [x.astype(np.float32) for x in total]
+    params = jax.tree.unflatten(jax.tree.structure(shapes), leaves)
+    return Reconstruction(params=params, step=steps[-1], distance=rest)
+
+  def _profiles(self, step: int) -> list[Profile]:
+    with self._opened(step) as file:
+      images = int(file["images"])
+      lengths = [float(x) for x in file["lengths"]]
+    return [Profile(length=x, images=images) for x in lengths]
+
+  def _traces(self, step: int, shapes: Params) -> list[list[np.ndarray]]:
+    """The leaves of each trace of a snapshot."""
+    wanted = [x.shape for x in jax.tree.leaves(shapes)]
+    with self._opened(step) as file:
+      found = [
+        [file[f"{length}/{name}"] for name in _names(shapes)]
+        for length in file["lengths"]
+      ]
+      if any([x.shape for x in trace] != wanted for trace in found):
+        raise ValueError("it is of another model")
+    return found
+
+  @contextlib.contextmanager
+  def _opened(self, step: int) -> Iterator[Any]:
+    path = self.folder / f"{step}.npz"
+    try:
+      with np.load(path, allow_pickle=False) as file:
+        yield file
+    except Exception as e:  # numpy and zipfile raise many kinds
+      reason = str(e).strip().splitlines() or [type(e).__name__]
+      raise UserError(
+        f"{path} cannot be read ({reason[0][:120]}): remove it, and averages "
+        "are made of the other snapshots."
+      ) from e

