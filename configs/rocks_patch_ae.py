@@ -1,10 +1,11 @@
-"""A patch autoencoder on procedural rock tiles of 64 pixels.
+"""A patch autoencoder on procedural rock tiles.
 
     jaxgen train --config=configs/rocks_patch_ae.py --workdir=runs/rocks
-    jaxgen train --config=configs/rocks_patch_ae.py:smoke --workdir=runs/smoke
+    jaxgen train --config=configs/rocks_patch_ae.py:demo --workdir=runs/rocks_ae
 
 Tiles are a pure function of (data.seed, index); rock type, colour scheme,
-texture pattern and zoom level are known for each.
+texture pattern and zoom level are known for each. `demo` has the size and the
+data of configs/rocks_edm.py:demo, to be compared with it.
 """
 
 from jaxgen.config import check_variant
@@ -12,8 +13,9 @@ from jaxgen.defaults import autoencoder, smoke
 
 
 def get_config(variant: str = ""):
-  """`smoke`: seconds, for tests."""
-  check_variant(variant, ("smoke",))
+  """At 64 pixels; `demo`: 32 pixels, minutes on two CPU cores; `smoke`:
+  seconds, for tests."""
+  check_variant(variant, ("demo", "smoke"))
   config = autoencoder()
   config.data.update(source="rocks", num_tiles=8192, flips=True, turns=True)
   config.model.update(
@@ -28,4 +30,9 @@ def get_config(variant: str = ""):
   config.stages.update(
     resolution=(64,), images=(400_000,), batch_size=(128,), accumulate=(1,)
   )
+  if variant == "demo":
+    config.data.num_tiles = 4096
+    config.model.update(patch_size=4, width=192)
+    config.stages.update(resolution=(32,), images=(300_000,), batch_size=(64,))
+    config.train.update(evaluate_images=100_000, save_images=100_000)
   return smoke(config) if variant == "smoke" else config

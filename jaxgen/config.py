@@ -17,6 +17,7 @@ from ml_collections import ConfigDict, config_flags
 
 from jaxgen import defaults
 from jaxgen.errors import UserError
+from jaxgen.files import write_json
 
 
 def check_variant(variant: str, known: tuple[str, ...]) -> None:
@@ -99,9 +100,7 @@ def _check_key(config: ConfigDict, argument: str) -> None:
 
 def save_config(config: ConfigDict, path: pathlib.Path) -> None:
   """Write the resolved config as JSON, in one atomic step."""
-  part = path.with_suffix(".part")
-  part.write_text(json.dumps(config.to_dict(), indent=2) + "\n")
-  part.replace(path)
+  write_json(path, config.to_dict())
 
 
 def read_config(path: pathlib.Path) -> Any:

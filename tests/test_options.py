@@ -104,6 +104,7 @@ BAD = [
   ("optimizer.clip_norm", (-1.0, float("inf"))),
   ("optimizer.ema_halflife", (-1,)),
   ("optimizer.ema_ramp", (0.0, -1.0)),
+  ("optimizer.ema_lengths", ((0.0,), (0.3,), (0.1, "x"), 0.1)),
   ("stages.resolution", ((0,), (32.5,), (), (32, 64))),
   ("stages.images", ((0,), (1.5,), (2**32,), (5 * 10**12,))),
   ("stages.batch_size", ((0,), (-32,))),
@@ -153,7 +154,16 @@ def test_numpy_s_numbers_are_numbers():
 
 def test_every_field_that_can_be_wrong_is_tried():
   found = {name for name, _ in BAD}
-  free = ("path", "key", "masks", "upsample", "seamless", "flips", "turns")
+  free = (
+    "path",
+    "key",
+    "masks",
+    "upsample",
+    "seamless",
+    "mirror",
+    "flips",
+    "turns",
+  )
   free = {f"data.{x}" for x in free} | {"model.scan_layers", "train.fsdp"}
   config = autoencoder()
   every = {

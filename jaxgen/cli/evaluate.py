@@ -74,6 +74,7 @@ def _generation(
 
   if args.input:
     raise UserError("--input is for autoencoders: new images need no others.")
+  network = features(args.features, args.inception_weights)
   asked = sample.asked(model, args, [])
   del asked["conditions"]  # each image has its own
   num, calls = generation.afford(model, args.num, args.budget, **asked)
@@ -86,7 +87,7 @@ def _generation(
     model,
     num,
     seed=args.seed,
-    network=features(args.features, args.inception_weights),
+    network=network,
     batch=args.batch,
     **asked,
   )

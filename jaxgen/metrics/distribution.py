@@ -25,7 +25,7 @@ def frechet(real: Features, new: Features) -> float:
   Biased upwards, by less the more images there are: compare at the same n.
   """
   m1, m2 = real.mean(0), new.mean(0)
-  s1, s2 = np.cov(real.T, ddof=1), np.cov(new.T, ddof=1)
+  s1, s2 = (np.atleast_2d(np.cov(x.T)) for x in (real, new))
   values, vectors = np.linalg.eigh(s1)
   root = (vectors * np.sqrt(np.maximum(values, 0))) @ vectors.T
   mixed = np.linalg.eigvalsh(root @ s2 @ root)

@@ -11,7 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxgen import priors, rng
-from jaxgen.errors import UserError
+from jaxgen.errors import RunError, UserError
 from jaxgen.memory import program_bytes
 from jaxgen.options import Count, Range, check_value
 from jaxgen.sample.run import BATCH, LoadedRun
@@ -70,7 +70,9 @@ class Autoencoder(LoadedRun):
     uint16, and float32 in [-1, 1], are taken too.
     """
     self.check_images(images)
-    return encode_all(self._encode, images, self.whole_batch(batch))
+    return encode_all(
+      self._encode, images, self.whole_batch(batch, len(images))
+    )
 
   def decode(self, latents: np.ndarray, *, batch: int = BATCH) -> np.ndarray:
     """Latents `(n, ...)` to uint8 images `(n, h, w, c)`."""
@@ -81,7 +83,9 @@ class Autoencoder(LoadedRun):
   ) -> np.ndarray:
     """Latents to float32 images, about [-1, 1] and not clipped."""
     latents = self._check_latents(latents)
-    return encode_all(self._decode, latents, self.whole_batch(batch))
+    return encode_all(
+      self._decode, latents, self.whole_batch(batch, len(latents))
+    )
 
   def reconstruct(
     self, images: np.ndarray, *, batch: int = BATCH
@@ -112,7 +116,7 @@ class Autoencoder(LoadedRun):
     """
     check_value("num", Count, num)
     check_value("method", priors.Method, method)
-    size = self.whole_batch(batch)
+    size = self.whole_batch(batch, num)
     key = rng.stream(seed, "sample")
     prior = self._prior(method)
     found = []
@@ -127,7 +131,7 @@ class Autoencoder(LoadedRun):
     self, batch: int = BATCH, *, method: priors.Method = "gaussian"
   ) -> int:
     """Memory of the program that samples a batch, parameters included."""
-    key, size = rng.stream(0, "sample"), self.whole_batch(batch)
+    key, size = rng.stream(0, "sample"), self.whole_batch(batch, batch)
     keys = rng.per_sample(key, jnp.arange(size))
     program = self._sample.lower(self.params, self._prior(method), keys, method)
     return program_bytes(program.compile())
@@ -175,7 +179,7 @@ class Autoencoder(LoadedRun):
       return latents
     try:
       write_bank(self.workdir, self.step, latents)
-    except OSError:  # a read-only workdir: computed again next time
+    except RunError:  # a read-only workdir: computed again next time
       pass
     return latents
 

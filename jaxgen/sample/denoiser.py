@@ -107,7 +107,7 @@ class Denoiser(LoadedRun):
       trajectory: also return `(steps, num, h, w, c)`.
       window: side of the windows of a larger canvas; 0: none.
     """
-    num, size = shape[0], self.whole_batch(batch)
+    num, size = shape[0], self.whole_batch(batch, shape[0])
     what = request.sampler, shape[1:], trajectory, request.plain, window
     what += (request.weak and request.weak.denoise,)
     found = []
@@ -146,7 +146,7 @@ class Denoiser(LoadedRun):
 
   def sampling_bytes(self, batch: int = BATCH, **asked: Any) -> int:
     """Memory of the program that samples a batch, parameters included."""
-    request, size = self.request(**asked), self.whole_batch(batch)
+    request, size = self.request(**asked), self.whole_batch(batch, batch)
     what = request.sampler, self.image_shape, False, request.plain, 0, None
     arguments = self._arguments(request, {}, size, np.arange(size), 0)
     return program_bytes(self._program.lower(*arguments, what).compile())

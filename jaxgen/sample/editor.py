@@ -145,8 +145,9 @@ class Editor(Denoiser):
     """Images `(steps, h, w, c)` from `a` to `b`, both `(h, w, c)`: between the
     noises that Heun's method inverts them to, on great circles."""
     check_value("steps", Annotated[int, Range(2)], steps)
-    ends = np.stack([np.asarray(x)[None] for x in (a, b)]).squeeze(1)
-    self.check_images(ends)
+    for image in (a, b):
+      self.check_images(np.asarray(image)[None])
+    ends = np.stack([a, b])
     request = self.request(sampler="heun", steps=INVERSION_STEPS)
     first, last = np.asarray(self._invert(normalize(ends), request.grid))
     noise = [

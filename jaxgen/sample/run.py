@@ -77,11 +77,13 @@ class LoadedRun:
       found = [next(batches) for _ in range(-(-num // batch))]
     return {k: np.concatenate([x[k] for x in found])[:num] for k in found[0]}
 
-  def whole_batch(self, batch: int) -> int:
-    """The batch size, as a multiple of the number of devices."""
+  def whole_batch(self, batch: int, num: int) -> int:
+    """The batch size for `num` images: `batch`, or for fewer images the next
+    power of two; as a multiple of the number of devices."""
     check_value("batch", Count, batch)
+    size = min(batch, 1 << (num - 1).bit_length())
     devices = self.plan.layout.mesh.size
-    return -(-batch // devices) * devices
+    return -(-size // devices) * devices
 
   def check_images(self, images: np.ndarray) -> None:
     """Raise a UserError where images do not fit this run."""

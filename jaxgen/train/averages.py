@@ -21,7 +21,8 @@ from typing import Any
 import jax
 import numpy as np
 
-from jaxgen.errors import UserError, writing
+from jaxgen.errors import UserError
+from jaxgen.files import write_npz
 from jaxgen.typing import Params
 
 
@@ -106,13 +107,7 @@ class Averages:
       )
     }
     facts = {"images": np.array(images), "lengths": np.array(list(traces))}
-    path = self.folder / f"{step}.npz"
-    with writing(path):
-      self.folder.mkdir(exist_ok=True)
-      part = path.with_suffix(".part")
-      with part.open("wb") as file:
-        np.savez(file, allow_pickle=False, **facts, **arrays)
-      part.replace(path)
+    write_npz(self.folder / f"{step}.npz", **facts, **arrays)
 
   def forget_after(self, step: int) -> None:
     """Remove snapshots past a step that a run goes on from."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import io
 import pathlib
 from collections.abc import Callable
 
@@ -13,6 +12,7 @@ import numpy as np
 from jaxgen.data import pipeline
 from jaxgen.data.source import DataOptions, Source
 from jaxgen.errors import RunError
+from jaxgen.files import write_npz
 from jaxgen.tasks.images import normalize
 from jaxgen.train.heldout import padded
 from jaxgen.train.sharding import Layout
@@ -101,10 +101,5 @@ def read_bank(
 
 def write_bank(workdir: pathlib.Path, step: int, latents: np.ndarray) -> None:
   """Keep the latents of a checkpoint as `.npz`, in one atomic step."""
-  path = bank_path(workdir, step)
-  path.parent.mkdir(exist_ok=True)
-  buffer = io.BytesIO()
-  np.savez(buffer, latents=latents, checkpoint=_identity(workdir, step))
-  part = path.with_suffix(".part")
-  part.write_bytes(buffer.getvalue())
-  part.replace(path)
+  identity = _identity(workdir, step)
+  write_npz(bank_path(workdir, step), latents=latents, checkpoint=identity)

@@ -21,6 +21,7 @@ from tensorboardX.proto.event_pb2 import (
 )
 
 from jaxgen.errors import writing
+from jaxgen.files import replacing
 
 
 class Board:
@@ -219,11 +220,8 @@ def grid(rows: Any, gap: int = 2, least: int = 96) -> np.ndarray:
 def write_png(path: pathlib.Path, picture: np.ndarray) -> None:
   """Write a uint8 `(h, w, c)` picture, in one atomic step; of other than 1 or 3
   channels the first."""
-  part = path.with_suffix(".part")
   picture = picture if picture.shape[-1] == 3 else picture[..., :1]
   grey = picture.shape[-1] == 1
   image = Image.fromarray(np.squeeze(picture, -1) if grey else picture)
-  with writing(path):
-    path.parent.mkdir(parents=True, exist_ok=True)
-    image.save(part, format="PNG")
-    part.replace(path)
+  with replacing(path) as file:
+    image.save(file, format="PNG")

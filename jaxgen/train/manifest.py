@@ -13,6 +13,8 @@ import json
 import pathlib
 import zlib
 
+from jaxgen.files import write_json
+
 CHUNK = 1 << 24
 
 
@@ -34,10 +36,7 @@ def checksums(folder: pathlib.Path) -> dict[str, list[int]]:
 
 def write(folder: pathlib.Path, manifest: pathlib.Path) -> None:
   """Write the manifest of a finished checkpoint, in one atomic step."""
-  manifest.parent.mkdir(exist_ok=True)
-  part = manifest.with_suffix(".part")
-  part.write_text(json.dumps(checksums(folder)))
-  part.replace(manifest)
+  write_json(manifest, checksums(folder), indent=None)
 
 
 def damage(folder: pathlib.Path, manifest: pathlib.Path) -> str:

@@ -12,9 +12,9 @@ from typing import Any
 import jax
 
 from jaxgen.data import pipeline
-from jaxgen.errors import UserError, writing
+from jaxgen.errors import UserError
 from jaxgen.train.averages import Averages
-from jaxgen.train.bank import bank_path, read_bank, write_bank
+from jaxgen.train.bank import read_bank, write_bank
 from jaxgen.train.checkpoint import Checkpoints
 from jaxgen.train.heldout import HeldOut
 from jaxgen.train.logging import MetricLog, Terminal
@@ -70,8 +70,7 @@ class Run:
     if bank is not None and not shared(known)[0]:
       latents = bank.latents(state.ema)
       if self.metrics is not None:
-        with writing(bank_path(self.workdir, step)):
-          write_bank(self.workdir, step, latents)
+        write_bank(self.workdir, step, latents)
 
 
 @contextlib.contextmanager

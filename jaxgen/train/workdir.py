@@ -12,7 +12,8 @@ from typing import IO
 import jax
 
 from jaxgen.config import differences, read_config, save_config
-from jaxgen.errors import UserError, writing
+from jaxgen.errors import UserError
+from jaxgen.files import write_json
 from jaxgen.tasks import Names
 from jaxgen.train.processes import is_first, same, together
 
@@ -97,15 +98,9 @@ def record(config, names: Names, workdir: pathlib.Path) -> None:
   run with them could be opened there."""
   if not is_first():
     return
-  path = workdir / "config.json"
-  with writing(path):
-    save_config(config, path)
+  save_config(config, workdir / "config.json")
   if names:
-    path = workdir / NAMES
-    with writing(path):
-      part = path.with_suffix(".part")
-      part.write_text(json.dumps(dict(names), indent=2) + "\n")
-      part.replace(path)
+    write_json(workdir / NAMES, dict(names))
 
 
 def read_names(workdir: pathlib.Path) -> Names:

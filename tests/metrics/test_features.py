@@ -57,7 +57,7 @@ def test_lpips_has_its_published_values(real_data):
     for x in ("p0", "p1", "ref")
   )
   measure = LPIPSEvaluator(replicate=False, net="alexnet")
-  value = lambda x: float(measure(x[None] / 127.5 - 1, ref[None] / 127.5 - 1))  # noqa: E731
+  value = lambda x: measure(x[None] / 127.5 - 1, ref[None] / 127.5 - 1).item()  # noqa: E731
   assert value(a) == pytest.approx(0.722, abs=1e-3)
   assert value(b) == pytest.approx(0.138, abs=1e-3)
 
@@ -83,7 +83,7 @@ def test_any_kind_of_image_is_prepared():
 
 def test_unknown_or_missing_networks_are_named(monkeypatch):
   with pytest.raises(UserError, match="one of vgg16, alexnet"):
-    features("inception")
+    features("resnet")
   real = builtins.__import__
 
   def absent(name, *more):

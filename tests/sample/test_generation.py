@@ -44,7 +44,7 @@ def test_real_tiles_are_as_far_from_real_ones_as_the_floor(run):
   low, high = floor["frechet_interval"]
   assert low < floor["frechet"] < high
   same = reference.measure(reference.tiles["image"], reference.real)
-  assert same["frechet"] == pytest.approx(0, abs=1e-6)
+  assert same["frechet"] == pytest.approx(0, abs=1e-2)
   assert same["spectrum_db"] == 0 and same["diversity"] == 1
   drawn = [reference.tiles["image"], reference.others["image"]]
   assert len(np.unique(np.concatenate(drawn), axis=0)) == 48
@@ -157,7 +157,7 @@ def test_the_budget_is_said_and_kept(denoiser, tmp_path, capsys):
   assert len(list((tmp_path / "samples").glob("0*.png"))) == 20
   for wrong, says in (
     ("--input=x", "--input is for autoencoders"),
-    ("--features=inception", "invalid choice"),
+    ("--features=inception", "go together"),
     ("--sampler=magic", "sampler='magic'"),
   ):
     assert main([*command, wrong]) == 2
