@@ -32,7 +32,7 @@ def get_config(variant: str = ""):
   )
   if variant == "demo":
     config.data.num_tiles = 4096
-    config.model.update(patch_size=4, width=192)
-    config.stages.update(resolution=(32,), images=(300_000,), batch_size=(64,))
-    config.train.update(evaluate_images=100_000, save_images=100_000)
+    config.model.update(width=128, encoder_depth=2, decoder_depth=2)
+    config.stages.update(resolution=(32,), images=(128_000,), batch_size=(64,))
+    config.train.update(evaluate_images=32_000, save_images=32_000)
   return smoke(config) if variant == "smoke" else config

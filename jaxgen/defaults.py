@@ -117,6 +117,7 @@ def dit() -> Any:
   c.heads = 4
   c.mlp_ratio = 4
   c.dropout = 0.0
+  c.scan_layers = False  # one compiled block for all
   c.dtype = "auto"
   return c
 

@@ -113,8 +113,7 @@ def of_jax(swap: Any) -> tuple[int, dict[str, Callable[[], Any]]]:
 def of_torch() -> tuple[int, dict[str, Callable[[], Any]]]:
   """The same of PyTorch, eagerly."""
   import torch  # pyright: ignore[reportMissingImports]
-
-  from scripts.torch_unet import UNet
+  from torch_unet import UNet  # pyright: ignore[reportMissingImports]
 
   model = UNet(WIDTH, MULTIPLIERS, BLOCKS, ATTENTION, _groups)
   x, noise = torch.ones(BATCH, 3, SIDE, SIDE), torch.zeros(BATCH)

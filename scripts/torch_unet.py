@@ -89,8 +89,7 @@ class UNet(nn.Module):
     )
     for level, size in enumerate(sizes):
       if level:
-        self.down.append(made(c, size, resample="halve"))
-        c = size
+        self.down.append(made(c, c, resample="halve"))
         kept.append(c)
       for _ in range(blocks):
         self.down.append(made(c, size, heads=heads[level]))
@@ -100,8 +99,7 @@ class UNet(nn.Module):
     self.bottom = nn.ModuleList([made(c, c, heads=bottom), made(c, c)])
     for level in reversed(range(len(sizes))):
       if level < len(sizes) - 1:
-        self.up.append(made(c, sizes[level], resample="double"))
-        c = sizes[level]
+        self.up.append(made(c, c, resample="double"))
       for i in range(blocks + 1):
         h = heads[level] if i == blocks else 0
         self.up.append(made(c + kept.pop(), sizes[level], heads=h))

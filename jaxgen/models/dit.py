@@ -4,6 +4,7 @@ arXiv:2212.09748): nearly all of its work are matrix products.
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
 import flax.linen as nn
@@ -18,6 +19,7 @@ from jaxgen.models.layers import (
   RMSNorm,
   SelfAttention,
   patchify,
+  stack,
   unpatchify,
 )
 from jaxgen.options import Count, Share, Size
@@ -77,6 +79,7 @@ class DiT(nn.Module):
   heads: Count = 4
   mlp_ratio: Count = 4
   dropout: Share = 0.0
+  scan_layers: bool = False
   dtype: Any = jnp.float32
 
   def check(self) -> None:
@@ -105,8 +108,8 @@ class DiT(nn.Module):
     base = self.resolution // patch
     x = x + positions(*grid, self.width, base).astype(x.dtype)
     block = (self.heads, self.mlp_ratio, self.dropout, self.dtype)
-    for i in range(self.depth):
-      x = DiTBlock(*block, name=f"block_{i}")(x, embedding, train)
+    make = functools.partial(DiTBlock, *block)
+    x = stack(make, self.depth, self.scan_layers, x, embedding, train)
     last = Dense(patch**2 * self.channels, kernel_init=ZEROS, name="patch_out")
     x = last(RMSNorm(name="norm_out")(x).astype(jnp.float32))
     return unpatchify(x, patch, grid)

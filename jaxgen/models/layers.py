@@ -7,6 +7,8 @@ and a block added to a trained network changes nothing until it is trained.
 
 from __future__ import annotations
 
+import functools
+from collections.abc import Callable
 from typing import Any
 
 import flax.linen as nn
@@ -122,14 +124,24 @@ class Blocks(nn.Module):
   @nn.compact
   def __call__(self, x: Array, train: bool) -> Array:
     args = (self.heads, self.mlp_ratio, self.dropout, self.dtype)
-    if not self.scan or not self.depth:
-      for i in range(self.depth):
-        x = Block(*args, name=f"block_{i}")(x, train)
-      return x
-    body = nn.scan(
-      lambda block, x, _: (block(x, train), None),
-      variable_axes={"params": 0},
-      split_rngs={"params": True, "dropout": True},
-      length=self.depth,
-    )
-    return body(Block(*args, name="blocks"), x, None)[0]
+    make = functools.partial(Block, *args)
+    return stack(make, self.depth, self.scan, x, train)
+
+
+def stack(
+  make: Callable[..., nn.Module], depth: int, scan: bool, x: Array, *args: Any
+) -> Array:
+  """`x` through `depth` blocks, called as `block(x, *args)`; within a compact
+  method. As a scan one block is compiled for all, and parameters carry a
+  leading axis."""
+  if not scan or not depth:
+    for i in range(depth):
+      x = make(name=f"block_{i}")(x, *args)
+    return x
+  body = nn.scan(
+    lambda block, x, _: (block(x, *args), None),
+    variable_axes={"params": 0},
+    split_rngs={"params": True, "dropout": True},
+    length=depth,
+  )
+  return body(make(name="blocks"), x, None)[0]

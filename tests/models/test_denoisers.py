@@ -169,6 +169,17 @@ def test_a_dense_condition_is_seen_and_may_be_missing(name):
   np.testing.assert_array_equal(black, base)
 
 
+def test_scanned_blocks_are_the_unrolled_ones():
+  args = inputs()
+  params = learnt(make("dit"), *args)["params"]
+  blocks = [params[f"block_{i}"] for i in range(2)]
+  rest = {k: v for k, v in params.items() if not k.startswith("block_")}
+  stacked = rest | {"blocks": jax.tree.map(lambda *x: jnp.stack(x), *blocks)}
+  scanned = make("dit", scan_layers=True).apply({"params": stacked}, *args)
+  plain = make("dit").apply({"params": params}, *args)
+  np.testing.assert_allclose(scanned, plain, atol=1e-4)
+
+
 def test_a_circular_u_net_knows_no_edge():
   """Rolling the input rolls the output, by what the levels can halve."""
   x, c_noise, cond = inputs()
