@@ -136,7 +136,7 @@ def read_images(
 
   side, _, channels = run.image_shape
   return load_images(
-    path or args.input,
+    args.input if path is None else path,
     resolution=side,
     channels=channels,
     upsample=args.upsample,

@@ -16,6 +16,7 @@ import argparse
 import pathlib
 
 from jaxgen.cli import common
+from jaxgen.errors import UserError
 
 
 def add_flags(parser: argparse.ArgumentParser) -> None:
@@ -48,7 +49,10 @@ def run(args: argparse.Namespace, rest: list[str]) -> None:
 
   common.make_folder(args.out)
   network = features(args.features, args.inception_weights)
-  runs = [load(path) for path in args.workdirs.split(",")]
+  paths = args.workdirs.split(",")
+  if not all(paths):
+    raise UserError(f"--workdirs={args.workdirs}: a name is empty.")
+  runs = [load(path) for path in paths]
   samplers = tuple(filter(None, args.samplers.split(",")))
   notes = comparison.check(runs)
   total = sum(x.calls for x in comparison.ways(runs, samplers)) * args.num

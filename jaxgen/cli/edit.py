@@ -23,6 +23,7 @@ from jaxgen.errors import UserError
 if TYPE_CHECKING:
   import numpy as np
 
+CANVASES = 4  # at a time: each is many windows
 WAYS = ("mask", "canvas", "strength", "to")
 
 
@@ -59,7 +60,7 @@ def run(args: argparse.Namespace, rest: list[str]) -> None:
   names, images = common.read_images(model, args)
   asked = sample.asked(model, args, rest)
   if args.to is not None:
-    images = _between(model, args, images)
+    images = _between(model, args, images, asked["conditions"])
     names = [f"{i:03}" for i in range(len(images))]
   else:
     images = _change(model, args, images, asked)
@@ -69,19 +70,29 @@ def run(args: argparse.Namespace, rest: list[str]) -> None:
 def _change(
   model: Any, args: argparse.Namespace, images: np.ndarray, asked: dict
 ) -> np.ndarray:
-  given = {"seed": args.seed, **asked}
+  given = {"seed": args.seed, "batch": args.batch, **asked}
   if args.mask is not None:
     return model.inpaint(images, _mask(args.mask, images), **given)
   if args.canvas is not None:
+    given["batch"] = min(args.batch, CANVASES)
     return model.outpaint(images, *_canvas(args.canvas), **given)
   return model.edit(images, strength=args.strength, **given)
 
 
-def _between(model: Any, args: argparse.Namespace, images: np.ndarray):
+def _between(
+  model: Any, args: argparse.Namespace, images: np.ndarray, conditions: dict
+) -> np.ndarray:
+  sample.refuse(args, sample.OF_REQUESTS, "the other ways of editing")
   _, others = common.read_images(model, args, args.to)
   if len(images) != 1 or len(others) != 1:
     raise UserError("--input and --to: one image each is needed.")
-  return model.interpolate(images[0], others[0], args.between)
+  return model.interpolate(
+    images[0],
+    others[0],
+    args.between,
+    conditions=conditions,
+    batch=args.batch,
+  )
 
 
 def _mask(path: pathlib.Path, images: np.ndarray) -> np.ndarray:
@@ -92,7 +103,7 @@ def _mask(path: pathlib.Path, images: np.ndarray) -> np.ndarray:
   try:
     with Image.open(path) as file:
       mask = np.asarray(file.convert("L")) > 127
-  except OSError as e:
+  except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as e:
     raise UserError(f"--mask={path}: no image that can be read ({e}).") from e
   if mask.shape != images.shape[1:3]:
     h, w = images.shape[1:3]
@@ -105,6 +116,6 @@ def _mask(path: pathlib.Path, images: np.ndarray) -> np.ndarray:
 
 def _canvas(text: str) -> tuple[int, int]:
   height, _, width = text.partition("x")
-  if not (height.isdigit() and width.isdigit()):
+  if not (height.isdecimal() and width.isdecimal()):
     raise UserError(f"--canvas={text}: HEIGHTxWIDTH in pixels, as in 96x128.")
   return int(height), int(width)

@@ -6,7 +6,8 @@
 A length is the share of the run that an average remembers (its standard
 deviation over time divided by the training time; Karras et al. 2024). Prints
 the held-out metrics of each, beside those of the ordinary average. Every verb
-takes one as --checkpoint=ema-0.1, or ema-0.1@STEP at an earlier step.
+takes one as --checkpoint=ema-0.1, or ema-0.1@STEP as it was at the last
+snapshot by that step.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
     "--workdir", required=True, type=pathlib.Path, help="the run's folder"
   )
   parser.add_argument(
-    "--length", required=True, metavar="L,...", help="more than 0, at most 0.28"
+    "--length", required=True, metavar="L,...", help="0.001 to 0.28"
   )
 
 

@@ -26,15 +26,17 @@ if TYPE_CHECKING:
   import numpy as np
 
 OF_LATENTS = ("method",)
-OF_DENOISERS = (
+OF_REQUESTS = (
   "sampler",
   "steps",
   "guidance",
   "weights",
   "interval",
   "weak",
-  "resolution",
+  "eta",
+  "churn",
 )
+OF_DENOISERS = (*OF_REQUESTS, "resolution", "denoising_video")
 
 
 def add_flags(parser: argparse.ArgumentParser) -> None:
@@ -98,6 +100,8 @@ def add_sampler_flags(group: Any) -> None:
   group.add_argument(
     "--interval", metavar="LOW,HIGH", help="guide at these sigmas only"
   )
+  group.add_argument("--eta", type=float, help="noise of ddim, 0 to 1")
+  group.add_argument("--churn", type=float, help="noise of edm_stochastic")
   group.add_argument(
     "--weak",
     help="guide away from a worse denoiser: a workdir, or a checkpoint of this "
@@ -118,14 +122,14 @@ def run(args: argparse.Namespace, rest: list[str]) -> None:
 def refuse(args: argparse.Namespace, names: tuple[str, ...], kind: str) -> None:
   """Raise a UserError where a flag for another kind of run was given."""
   for name in names:
-    if getattr(args, name, None):
-      raise UserError(f"--{name} is for {kind}; {args.workdir} is another run.")
+    if getattr(args, name, None) not in (None, False):
+      raise UserError(f"--{name} is for {kind}.")
 
 
 def _decode(model: Any, args: argparse.Namespace, rest: list[str]):
   if rest:
     raise UserError(f"{rest[0]}: this run has no conditions.")
-  refuse(args, (*OF_DENOISERS, "denoising_video"), "denoisers")
+  refuse(args, OF_DENOISERS, "denoisers")
   method = args.method or "gaussian"
   return model.sample(args.num, seed=args.seed, method=method, batch=args.batch)
 
@@ -151,11 +155,12 @@ def asked(
   model: Any, args: argparse.Namespace, rest: list[str]
 ) -> dict[str, Any]:
   """What the flags ask of a sampler: keywords of `request.resolve`."""
-  given = {k: getattr(args, k) for k in ("sampler", "steps", "guidance")}
+  plain = ("sampler", "steps", "guidance", "eta", "churn")
+  given = {k: getattr(args, k) for k in plain}
   found = {k: v for k, v in given.items() if v is not None}
-  if args.interval:
+  if args.interval is not None:
     found["interval"] = _interval(args.interval)
-  if args.weak:
+  if args.weak is not None:
     found["weak"] = _weak(args)
   found["weights"] = _weights(args.weights)
   return found | {"conditions": _conditions(model, rest)}

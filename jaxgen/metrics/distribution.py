@@ -96,24 +96,3 @@ def diversity(features: Features) -> float:
   """Mean distance between two members of a set."""
   n = len(features)
   return float(pairwise_distances(features).sum() / (n * (n - 1)))
-
-
-class Nearest(NamedTuple):
-  """For each image its nearest training image."""
-
-  index: np.ndarray  # (n,)
-  distance: np.ndarray  # (n,)
-  copied: np.ndarray  # (n,), booleans
-
-
-def nearest(training: Features, held_out: Features, new: Features) -> Nearest:
-  """Find copies: new images that are much nearer to a training image than
-  real images from elsewhere are, by half the distance that 99% of those keep.
-  """
-  between = pairwise_distances(new, training)
-  usual = pairwise_distances(held_out, training).min(1)
-  distance = between.min(1)
-  limit = np.quantile(usual, 0.01) / 2
-  return Nearest(
-    index=between.argmin(1), distance=distance, copied=distance < limit
-  )

@@ -7,13 +7,15 @@ import dataclasses
 import pathlib
 import time
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Literal
 
 import jax
 import numpy as np
 
+from jaxgen.diffusion.samplers import SAMPLERS
 from jaxgen.errors import UserError
 from jaxgen.metrics.features import Features
+from jaxgen.options import check_value
 from jaxgen.sample.quality import OVERLAP, Reference, Row
 from jaxgen.sample.request import PRESETS
 from jaxgen.sample.run import LoadedRun
@@ -27,11 +29,7 @@ class Way:
 
   run: Any
   method: str
-
-  @property
-  def name(self) -> str:
-    """For tables."""
-    return f"{self.run.workdir.name} {self.method}"
+  name: str
 
   @property
   def options(self) -> dict[str, Any]:
@@ -50,11 +48,22 @@ class Way:
 def ways(runs: Sequence[LoadedRun], samplers: Sequence[str] = ()) -> list[Way]:
   """All ways of a list of runs: an autoencoder's priors, a denoiser's presets
   (or those named)."""
+  for sampler in samplers:
+    check_value("sampler", Literal[*PRESETS, *SAMPLERS], sampler)
   found = []
-  for run in runs:
+  for run, name in zip(runs, _names(runs), strict=True):
     methods = (samplers or PRESETS) if run.task.denoiser else LATENT_METHODS
-    found += [Way(run=run, method=method) for method in methods]
+    found += [Way(run=run, method=m, name=f"{name} {m}") for m in methods]
   return found
+
+
+def _names(runs: Sequence[LoadedRun]) -> list[str]:
+  """Folders' names, or their whole paths where two have the same name."""
+  paths = [run.workdir.resolve() for run in runs]
+  if len(set(paths)) < len(paths):
+    raise UserError("--workdirs: a run is named twice.")
+  short = [path.name for path in paths]
+  return short if len(set(short)) == len(short) else list(map(str, paths))
 
 
 def check(runs: Sequence[LoadedRun]) -> list[str]:
@@ -70,6 +79,9 @@ def check(runs: Sequence[LoadedRun]) -> list[str]:
         f"{run.workdir} makes images of {run.image_shape}, {first.workdir} of "
         f"{first.image_shape}: name runs of one size."
       )
+    names, known = getattr(run, "conditions", {}), first.plan.every_name()
+    if any(known.get(k) != v for k, v in names.items()):
+      notes.append(f"{run.workdir} knows other conditions: it is drawn freely.")
     if run.plan.fingerprint != first.plan.fingerprint:
       notes.append(
         f"{run.workdir} was trained on other data than {first.workdir}; "
@@ -81,32 +93,41 @@ def check(runs: Sequence[LoadedRun]) -> list[str]:
 def measure(
   way: Way, reference: Reference, num: int, *, batch: int, seed: int = 0
 ) -> tuple[Row, np.ndarray]:
-  """Draw `num` images and measure them and what they cost."""
-  way.run.sample(min(batch, num), seed=seed, batch=batch, **way.options)
+  """Draw `num` images, under the conditions of real tiles where the run knows
+  any, and measure them and what they cost."""
+  options: dict[str, Any] = dict(way.options)
+  if way.run.task.denoiser:
+    options["conditions"] = reference.asked(way.run)
+  memory = way.run.sampling_bytes(batch, **way.options)  # compiles it, too
+  if way.calls == 1:  # else the first call's start-up does not matter
+    way.run.sample(num, seed=seed, batch=batch, **options)
   start = time.perf_counter()
-  images = way.run.sample(num, seed=seed, batch=batch, **way.options)
+  images = way.run.sample(num, seed=seed, batch=batch, **options)
   seconds = time.perf_counter() - start
   quality = reference.measure(images, reference.network.extract(images))
   return quality | {
     "images_per_second": num / seconds,
     "network_calls": way.calls,
-    "memory_mib": way.run.sampling_bytes(batch, **way.options) / 2**20,
+    "memory_mib": memory / 2**20,
     "parameters": sum(x.size for x in jax.tree.leaves(way.run.params)),
-    "training_images": training(way.run.workdir)[0],
-    "training_seconds": training(way.run.workdir)[1],
+    **training(way.run.workdir),
   }, images
 
 
-def training(workdir: pathlib.Path) -> tuple[int, float]:
-  """Images that a run has seen, and the seconds of its steps, from its log."""
-  with (workdir / "metrics.csv").open(newline="") as file:
-    rows = [r for r in csv.DictReader(file) if r.get("images_per_second")]
+def training(workdir: pathlib.Path) -> Row:
+  """Images that a run has seen, and the seconds of its steps, from its log;
+  nothing where that is missing or damaged."""
   images, seconds = 0, 0.0
-  for row in rows:
-    now = int(float(row["images"]))
-    seconds += (now - images) / float(row["images_per_second"])
-    images = now
-  return images, seconds
+  try:
+    with (workdir / "metrics.csv").open(newline="") as file:
+      rows = [r for r in csv.DictReader(file) if r.get("images_per_second")]
+    for row in rows:
+      now = int(float(row["images"]))
+      seconds += (now - images) / float(row["images_per_second"])
+      images = now
+  except (OSError, ValueError, KeyError, TypeError, ZeroDivisionError):
+    return {}
+  return {"training_images": images, "training_seconds": seconds}
 
 
 def compare(

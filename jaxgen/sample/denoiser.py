@@ -27,7 +27,7 @@ from jaxgen.typing import Array, DenoiseFn, Params
 class Denoiser(LoadedRun):
   """A run of a denoiser.
 
-  Keywords that all its methods take, `**asked`, are those of
+  Keywords that its methods take as `**asked` are those of
   `jaxgen.sample.request.resolve`: sampler, steps, conditions, guidance,
   weights, interval. Image i is a function of (seed, i) and of what is asked
   alone, whatever `num`, the batch size and the number of devices, but for the
@@ -69,9 +69,12 @@ class Denoiser(LoadedRun):
     """
     check_value("num", Count, num)
     side = self.image_shape[0] if resolution is None else resolution
-    self.plan.task_at(side)  # can it have this size?
+    check_value("resolution", Count, side)
+    request = self.request(**asked)
+    for run in filter(None, (self, request.weak)):
+      run.plan.task_at(side)  # can it have this size?
     images, seen = self.draw(
-      self.request(**asked),
+      request,
       {},
       (num, side, side, self.image_shape[2]),
       seed=seed,
@@ -82,7 +85,21 @@ class Denoiser(LoadedRun):
 
   def request(self, **asked: Any) -> Request:
     """What is asked, checked; see `request.resolve`."""
+    weak = asked.get("weak")
+    if weak is not None:
+      self._check_weak(weak)
     return resolve(self.conditions, self.config.diffusion, **asked)
+
+  def _check_weak(self, weak: Any) -> None:
+    if not isinstance(weak, Denoiser):
+      raise UserError(
+        f"weak={getattr(weak, 'workdir', weak)}: a loaded run of a denoiser is "
+        "needed."
+      )
+    if weak.conditions != self.conditions:
+      raise UserError(f"weak: {weak.workdir} knows other conditions.")
+    if weak.image_shape[2] != self.image_shape[2]:
+      raise UserError(f"weak: {weak.workdir} has images of other channels.")
 
   def draw(
     self,
@@ -108,8 +125,7 @@ class Denoiser(LoadedRun):
       window: side of the windows of a larger canvas; 0: none.
     """
     num, size = shape[0], self.whole_batch(batch, shape[0])
-    what = request.sampler, shape[1:], trajectory, request.plain, window
-    what += (request.weak and request.weak.denoise,)
+    what = _static(request, shape[1:], trajectory, window)
     found = []
     for first in range(0, num, size):
       index = np.arange(first, first + size)
@@ -147,7 +163,7 @@ class Denoiser(LoadedRun):
   def sampling_bytes(self, batch: int = BATCH, **asked: Any) -> int:
     """Memory of the program that samples a batch, parameters included."""
     request, size = self.request(**asked), self.whole_batch(batch, batch)
-    what = request.sampler, self.image_shape, False, request.plain, 0, None
+    what = _static(request, self.image_shape)
     arguments = self._arguments(request, {}, size, np.arange(size), 0)
     return program_bytes(self._program.lower(*arguments, what).compile())
 
@@ -156,7 +172,7 @@ class Denoiser(LoadedRun):
     """One program for each sampler, length, number of terms and shape."""
 
     def run(params, keys, part, grid, terms, weights, interval, what):
-      name, shape, trajectory, plain, window, weak = what
+      name, options, shape, trajectory, plain, window, weak = what
       denoise = self.denoise(params[0])
       if weak:
         bad = weak(params[1])
@@ -167,7 +183,8 @@ class Denoiser(LoadedRun):
       if "known" in part:
         denoise = editing.inpaint(denoise, part["known"], part["mask"])
       noise = start(keys, shape, grid[0]) + part.get("image", 0.0)
-      x, seen = SAMPLERS[name](
+      sampler = functools.partial(SAMPLERS[name], **dict(options))
+      x, seen = sampler(
         denoise, part.get("noise", noise), grid, keys=keys, trajectory=True
       )
       shown = to_uint8(seen) if trajectory else None
@@ -183,8 +200,27 @@ class Denoiser(LoadedRun):
     return denoiser(params)
 
 
+def _static(
+  request: Request,
+  shape: tuple[int, ...],
+  trajectory: bool = False,
+  window: int = 0,
+) -> tuple:
+  """What a program is compiled for."""
+  weak = request.weak and request.weak.denoise
+  return (
+    request.sampler,
+    request.options,
+    shape,
+    trajectory,
+    request.plain,
+    window,
+    weak,
+  )
+
+
 def _rows(terms: Any, index: np.ndarray, num: int) -> Any:
-  """The conditions of a batch of images: one value each, or one for all."""
+  """The conditions of a batch of images, `(b,)` each."""
 
   def rows(value: Any) -> Any:
     if np.ndim(value) and len(value) != num:
@@ -192,7 +228,8 @@ def _rows(terms: Any, index: np.ndarray, num: int) -> Any:
         f"conditions: {len(value)} values for {num} images; one, or one for "
         "each image is needed."
       )
-    return value[np.minimum(index, num - 1)] if np.ndim(value) else value
+    each = np.broadcast_to(np.asarray(value, np.int32), (num,))
+    return each[np.minimum(index, num - 1)]
 
   return jax.tree.map(rows, terms)
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+from collections.abc import Mapping
 from typing import Annotated, Any
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 
 from jaxgen import priors
@@ -16,8 +16,9 @@ from jaxgen.errors import UserError
 from jaxgen.options import Range, check_value
 from jaxgen.sample.denoiser import Denoiser
 from jaxgen.sample.run import BATCH
-from jaxgen.tasks.images import normalize
+from jaxgen.tasks.images import as_uint8, normalize
 
+LARGEST = 4096  # pixels on a side of a canvas
 INVERSION_STEPS = 40  # of Heun's method, each way
 
 
@@ -47,7 +48,7 @@ class Editor(Denoiser):
       batch: images a call of the compiled program.
       **asked: sampler, conditions, guidance: see `request.resolve`.
     """
-    self.check_images(images)
+    images = self._uint8(images)
     check_value("strength", Annotated[float, Range(0, 1, above=True)], strength)
     request = self.request(**asked)
     request = dataclasses.replace(
@@ -75,7 +76,7 @@ class Editor(Denoiser):
       batch: images a call of the compiled program.
       **asked: sampler, conditions, guidance: see `request.resolve`.
     """
-    self.check_images(images)
+    images = self._uint8(images)
     return self._fill(images, _masks(mask, images), seed, batch, 0, asked)
 
   def outpaint(
@@ -104,8 +105,10 @@ class Editor(Denoiser):
       batch: canvases a call of the compiled program.
       **asked: sampler, conditions, guidance: see `request.resolve`.
     """
-    self.check_images(images)
+    images = self._uint8(images)
     n, h, w, c = images.shape
+    for name, value in (("height", height), ("width", width)):
+      check_value(name, Annotated[int, Range(1, LARGEST)], value)
     row: int = (height - h) // 2 if top is None else top
     column: int = (width - w) // 2 if left is None else left
     if not (0 <= row <= height - h and 0 <= column <= width - w):
@@ -140,16 +143,25 @@ class Editor(Denoiser):
     return np.where(unknown, drawn, images)
 
   def interpolate(
-    self, a: np.ndarray, b: np.ndarray, steps: int = 9, *, batch: int = BATCH
+    self,
+    a: np.ndarray,
+    b: np.ndarray,
+    steps: int = 9,
+    *,
+    conditions: Mapping[str, str] | None = None,
+    batch: int = BATCH,
   ) -> np.ndarray:
     """Images `(steps, h, w, c)` from `a` to `b`, both `(h, w, c)`: between the
-    noises that Heun's method inverts them to, on great circles."""
+    noises that the flow inverts them to (DDIM inversion, at Heun's order), on
+    great circles; under `conditions` on both ways."""
     check_value("steps", Annotated[int, Range(2)], steps)
-    for image in (a, b):
-      self.check_images(np.asarray(image)[None])
-    ends = np.stack([a, b])
-    request = self.request(sampler="heun", steps=INVERSION_STEPS)
-    first, last = np.asarray(self._invert(normalize(ends), request.grid))
+    ends = np.concatenate([self._uint8(np.asarray(x)[None]) for x in (a, b)])
+    request = self.request(
+      sampler="heun", steps=INVERSION_STEPS, conditions=conditions
+    )
+    cond = {k: np.full(2, v, np.int32) for k, v in request.terms[0].items()}
+    found = self._invert(normalize(ends), cond, request.grid)
+    first, last = np.asarray(found)
     noise = [
       priors.slerp(first, last, t, 0.0) for t in np.linspace(0, 1, steps)
     ]
@@ -159,13 +171,17 @@ class Editor(Denoiser):
 
   @functools.cached_property
   def _invert(self):
-    def run(params, images, grid: tuple[float, ...]):
-      nothing = {k: jnp.full((len(images),), -1) for k in self.conditions}
-      denoise = functools.partial(self.denoise(params), cond=nothing)
+    def run(params, images, cond, grid: tuple[float, ...]):
+      denoise = functools.partial(self.denoise(params), cond=cond)
       return editing.invert(denoise, images, np.asarray(grid))
 
-    program = jax.jit(run, static_argnums=2)
-    return lambda images, grid: program(self.params, images, tuple(grid))
+    program = jax.jit(run, static_argnums=3)
+    return lambda x, cond, grid: program(self.params, x, cond, tuple(grid))
+
+  def _uint8(self, images: np.ndarray) -> np.ndarray:
+    """Images of any stored type, checked, as uint8."""
+    self.check_images(images)
+    return as_uint8(images)
 
 
 def _masks(mask: np.ndarray, images: np.ndarray) -> np.ndarray:

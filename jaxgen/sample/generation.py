@@ -14,11 +14,12 @@ import numpy as np
 
 from jaxgen.errors import UserError
 from jaxgen.metrics.agreement import Agreement
-from jaxgen.metrics.distribution import Nearest, nearest
+from jaxgen.metrics.copies import Nearest, nearest
 from jaxgen.metrics.features import Features
 from jaxgen.sample.denoiser import Denoiser
 from jaxgen.sample.quality import OVERLAP, Reference, Row, agreements
 from jaxgen.sample.run import BATCH
+from jaxgen.tasks.images import as_uint8
 
 LEAST = 16  # images without which no distance means anything
 TRAINING = 8192  # tiles at most among which copies are looked for
@@ -93,10 +94,7 @@ def evaluate(
   """
   reference = Reference.of(run, network, num)
   conditions = {k: reference.others[k] for k in run.conditions}
-  wanted = {
-    k: [run.conditions[k][i] if i >= 0 else None for i in v]
-    for k, v in conditions.items()
-  }
+  wanted = reference.asked(run)
   start = time.monotonic()
   images = run.sample(num, seed=seed, batch=batch, conditions=wanted, **asked)
   seconds = time.monotonic() - start
@@ -104,14 +102,14 @@ def evaluate(
   if reference.overlap:
     say(OVERLAP)
   features = network.extract(images)
-  training = run.images("train", TRAINING)
+  training = as_uint8(run.images("train", TRAINING))
   return Evaluation(
     rows={
       "samples": reference.measure(images, features),
       "real (floor)": reference.measure_floor(),
     },
     agreement=agreements(reference, run, conditions, features),
-    near=nearest(network.extract(training), _held(run, network), features),
+    near=_copies(run, training, images),
     training=training,
     images=images,
     asked=conditions,
@@ -125,8 +123,10 @@ def evaluate(
   )
 
 
-def _held(run: Denoiser, network: Features) -> np.ndarray:
-  return network.extract(run.images("validation", 1024))
+def _copies(run: Denoiser, training: np.ndarray, new: np.ndarray) -> Nearest:
+  data = run.plan.data
+  ways = {k: getattr(data, k) for k in ("mirror", "flips", "turns")}
+  return nearest(training, run.images("validation", 1024), new, **ways)
 
 
 def write(folder: pathlib.Path, found: Evaluation, names: Any) -> None:
@@ -141,23 +141,21 @@ def write(folder: pathlib.Path, found: Evaluation, names: Any) -> None:
     },
   }
   (folder / "metrics.json").write_text(json.dumps(summary, indent=2) + "\n")
-  columns = [f"{k} {x}" for k in found.asked for x in ("asked", "seen")]
+  columns = [f"{k} {x}" for k in found.agreement for x in ("asked", "seen")]
   with (folder / "per_image.csv").open("w", newline="") as file:
     writer = csv.writer(file)
-    writer.writerow(["image", "nearest", "distance", "copied", *columns])
-    for i, (index, distance, copied) in enumerate(
-      zip(*found.near, strict=True)
-    ):
-      row = [i, index, f"{distance:.6g}", int(copied)]
-      for k, values in found.asked.items():
-        pair = values[i], found.agreement[k].seen[i]
+    writer.writerow(["image", "nearest", "ratio", "copied", *columns])
+    for i, (index, ratio, copied) in enumerate(zip(*found.near, strict=True)):
+      row = [i, index, f"{ratio:.6g}", int(copied)]
+      for k, seen in found.agreement.items():
+        pair = found.asked[k][i], seen.seen[i]
         row += [names[k][x] if x >= 0 else "" for x in pair]
       writer.writerow(row)
 
 
 def pairs(found: Evaluation, num: int = 16) -> np.ndarray:
   """The images nearest to training tiles, and those tiles: `(2, num, ...)`."""
-  order = np.argsort(found.near.distance)[:num]
+  order = np.argsort(found.near.ratio)[:num]
   return np.stack(
     [found.images[order], found.training[found.near.index[order]]]
   )

@@ -41,7 +41,8 @@ def load(
     workdir: of the training.
     checkpoint: `best` by the held-out metric, `latest`, or a step; or
       `ema-0.1`, the power-function average of that length at the last step, and
-      `ema-0.1@5000`, at an earlier one (see `jaxgen.train.averages`).
+      `ema-0.1@5000`, as it was at the last snapshot by that step (see
+      `jaxgen.train.averages`).
     devices: to run on, by default all there are.
 
   Returns:

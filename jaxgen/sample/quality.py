@@ -14,6 +14,8 @@ from jaxgen.metrics.agreement import Agreement, Classifier, agreement
 from jaxgen.metrics.features import Features
 from jaxgen.metrics.spectrum import spectrum_distance
 from jaxgen.sample.run import LoadedRun
+from jaxgen.tasks import Names
+from jaxgen.tasks.images import as_uint8
 
 Row = dict[str, Any]
 OVERLAP = (
@@ -34,10 +36,11 @@ class Reference:
 
   Attributes:
     network: whose features are compared.
-    tiles: the set to compare with: images and conditions.
+    tiles: the set to compare with: images (uint8) and what is known of them.
     others: the other one.
     real: features of the first set, `(n, d)`.
     floor: features of the second.
+    names: of the values of what is known.
   """
 
   network: Features
@@ -45,12 +48,14 @@ class Reference:
   others: Element
   real: np.ndarray
   floor: np.ndarray
+  names: Names
   overlap: bool
 
   @classmethod
   def of(cls, run: LoadedRun, network: Features, num: int) -> Reference:
     """`num` tiles of a run's data and as many others."""
     drawn = run.drawn(2 * num, "reference")
+    drawn["image"] = as_uint8(drawn["image"])
     tiles, others = (
       {k: v[part] for k, v in drawn.items()} for part in np.s_[:num, num:]
     )
@@ -60,8 +65,19 @@ class Reference:
       others=others,
       real=network.extract(tiles["image"]),
       floor=network.extract(others["image"]),
+      names=run.plan.every_name(),
       overlap=2 * num > len(run.plan.source("train", -1)),
     )
+
+  def asked(self, run: Any) -> dict[str, list[str | None]]:
+    """For each condition of a denoiser the values of the other tiles, so that
+    its images show the same mixture; nothing where its names are others."""
+    if any(self.names.get(k) != v for k, v in run.conditions.items()):
+      return {}
+    return {
+      k: [v[i] if i >= 0 else None for i in self.others[k]]
+      for k, v in run.conditions.items()
+    }
 
   def measure(self, images: np.ndarray, features: np.ndarray) -> Row:
     """Distances of images `(n, h, w, c)` from the real ones, most of them in
@@ -103,7 +119,10 @@ def agreements(
   found = {}
   for name, values in asked.items():
     labels = [x[name] for x in (reference.tiles, reference.others)]
-    classifier = Classifier(known, np.concatenate(labels))
+    labels = np.concatenate(labels)
+    if len(set(labels[labels >= 0])) < 2 or (held[name] < 0).all():
+      continue  # there is nothing to tell apart
+    classifier = Classifier(known, labels)
     found[name] = agreement(
       classifier, (held_features, held[name]), (features, values)
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping, Sequence
+from numbers import Real
 from typing import Annotated, Any, Literal
 
 import numpy as np
@@ -12,7 +13,7 @@ from jaxgen.diffusion import samplers, sigmas
 from jaxgen.diffusion.guidance import EVERYWHERE
 from jaxgen.diffusion.samplers import SAMPLERS
 from jaxgen.errors import UserError
-from jaxgen.options import Count, Range, check_value
+from jaxgen.options import Count, NonNegative, Range, check_value
 from jaxgen.tasks import Names
 
 # name -> sampler, grid, steps
@@ -23,6 +24,7 @@ PRESETS = {
   "ddim-25": ("ddim", "ddpm", 25),
 }
 Asked = str | Sequence[str | None]  # a value, or one for each image
+Share = Annotated[float, Range(0, 1)]
 WEIGHT = Annotated[float, Range(-1000, 1000)]
 STEPS = 18  # where neither a preset nor the caller says
 
@@ -39,6 +41,7 @@ class Request:
     weights: of the terms.
     interval: of sigma, in which the weights count.
     weak: a loaded run of a denoiser to be guided away from, or None.
+    options: further keywords of the sampler, as pairs.
   """
 
   sampler: str
@@ -47,6 +50,7 @@ class Request:
   weights: tuple[float, ...]
   interval: tuple[float, float]
   weak: Any = None
+  options: tuple[tuple[str, float], ...] = ()
 
   @property
   def calls(self) -> int:
@@ -73,6 +77,8 @@ def resolve(
   weights: Mapping[str, float] | None = None,
   interval: tuple[float, float] = EVERYWHERE,
   weak: Any = None,
+  eta: float | None = None,
+  churn: float | None = None,
 ) -> Request:
   """Check what is asked and look up names.
 
@@ -90,6 +96,8 @@ def resolve(
     interval: of sigma, outside of which nothing is guided.
     weak: a worse run of the same images, loaded: an earlier checkpoint, or a
       smaller model. Then w is that of D_weak + w (D - D_weak) (autoguidance).
+    eta: of DDIM, the share of DDPM's noise, 0 to 1.
+    churn: S_churn of `edm_stochastic`.
 
   Raises:
     UserError: what the run does not know or cannot do.
@@ -100,42 +108,62 @@ def resolve(
   name, kind, length = PRESETS.get(sampler, (sampler, usual, STEPS))
   length = length if steps is None else steps
   check_value("steps", Count, length)
-  weights = weights or {}
-  for weighted, value in {"guidance": guidance, **weights}.items():
-    check_value(weighted, WEIGHT, value)
+  weights, conditions = weights or {}, conditions or {}
   grid = (
     sigmas.ddpm(length)
     if kind == "ddpm"
     else sigmas.karras(length, options.sigma_min, options.sigma_max)
   )
-  _check_weak(weak, known, guidance, weights)
-  terms, every = _terms(known, conditions or {}, guidance, weights, weak)
+  _check(conditions, weights, guidance, interval, weak)
+  terms, every = _terms(known, conditions, guidance, weights, weak)
   return Request(
     sampler=name,
     grid=grid,
     terms=terms,
     weights=every,
-    interval=interval,
+    interval=(float(interval[0]), float(interval[1])),
     weak=weak,
+    options=_options(name, eta, churn),
   )
 
 
-def _check_weak(
-  weak: Any, known: Names, guidance: float, weights: Mapping
+def _check(
+  conditions: Any, weights: Any, guidance: float, interval: Any, weak: Any
 ) -> None:
-  if weak is None:
-    return
-  if weak.task.denoiser is None:
-    raise UserError(f"weak: {weak.workdir} is not a run of a denoiser.")
-  if weak.conditions != known:
-    raise UserError(
-      f"weak: {weak.workdir} knows other conditions than this run."
-    )
-  if weights or guidance == 1:
+  """Raise a UserError where arguments are of a wrong kind or contradict."""
+  for name, value in (("conditions", conditions), ("weights", weights)):
+    if not isinstance(value, Mapping):
+      raise UserError(f"{name}={value!r}: a dict by name is needed.")
+  for name, value in {"guidance": guidance, **weights}.items():
+    check_value(name, WEIGHT, value)
+  numbers = isinstance(interval, tuple) and len(interval) == 2
+  if not numbers or not all(isinstance(x, Real) for x in interval):
+    raise UserError(f"interval={interval!r}: (low, high) of sigma is needed.")
+  if not interval[0] < interval[1]:
+    raise UserError(f"interval={interval}: (low, high), low first.")
+  if weights and guidance != 1:
+    raise UserError("guidance and weights: give one or the other.")
+  if weak is not None and (weights or guidance == 1):
     raise UserError(
       "weak: autoguidance takes one guidance weight other than 1, as in "
       "guidance=2, and no weights of conditions."
     )
+
+
+def _options(
+  sampler: str, eta: float | None, churn: float | None
+) -> tuple[tuple[str, float], ...]:
+  found = []
+  for name, value, of in (
+    ("eta", eta, "ddim"),
+    ("churn", churn, "edm_stochastic"),
+  ):
+    if value is not None:
+      if sampler != of:
+        raise UserError(f"{name}={value}: that is for {of}, not {sampler}.")
+      check_value(name, Share if name == "eta" else NonNegative, value)
+      found.append((name, float(value)))
+  return tuple(found)
 
 
 def _terms(
@@ -176,6 +204,8 @@ def _index(known: Names, name: str, value: Asked) -> Any:
     )
   values = known[name]
   if not isinstance(value, str) and isinstance(value, Sequence):
+    if not all(x is None or isinstance(x, str) for x in value):
+      raise UserError(f"{name}={value}: a list of names is needed.")
     each = [-1 if x is None else _index(known, name, x) for x in value]
     return np.array(each, np.int32)
   if str(value) not in values:

@@ -64,14 +64,13 @@ class LoadedRun:
     return pipeline.stack(tiles)["image"]
 
   def drawn(self, num: int, stream: str, batch: int = BATCH) -> Element:
-    """`num` training tiles with their conditions, drawn as training draws
-    them; another `stream` draws others."""
+    """`num` training tiles with all that is known of them, drawn as training
+    draws them; another `stream` draws others."""
     batches = pipeline.batches(
       self.plan.source("train", -1),
       self.plan.data,
       batch_size=batch,
       stream=stream,
-      keep=self.task.inputs,
     )
     with contextlib.closing(batches):
       found = [next(batches) for _ in range(-(-num // batch))]

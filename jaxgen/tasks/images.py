@@ -20,3 +20,10 @@ def normalize(images: Array | np.ndarray) -> Array:
 def to_uint8(images: Array | np.ndarray) -> Array:
   """Float images in [-1, 1], clipped and rounded, to uint8 in [0, 255]."""
   return jnp.round((jnp.clip(images, -1.0, 1.0) + 1.0) * 127.5).astype(np.uint8)
+
+
+def as_uint8(images: np.ndarray) -> np.ndarray:
+  """Images of any stored type as uint8, for pictures."""
+  if images.dtype == np.uint8:
+    return images
+  return np.asarray(to_uint8(normalize(images)))

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import functools
 import pathlib
 from collections.abc import Iterator
 from typing import Any
@@ -25,7 +26,10 @@ from jaxgen.errors import UserError
 from jaxgen.files import write_npz
 from jaxgen.typing import Params
 
+MOST = 32  # snapshots of a run: each is as large as the traces
 
+
+@functools.cache
 def exponent(length: float) -> float:
   """gamma of a length: the largest root of gamma^3 + 7 gamma^2 +
   (16 - length^-2) gamma + 12 - length^-2 (their eq. 126)."""
@@ -46,13 +50,16 @@ class Profile:
   length: float
   images: int
 
-  def dot(self, other: Profile) -> float:
-    """The integral of the product of two profiles (their eq. 138)."""
-    a, b = exponent(self.length), exponent(other.length)
-    near, far = sorted((self.images, other.images))
-    late = b if other.images >= self.images else a
-    ratio = np.exp(late * np.log(near / far))
-    return float((a + 1) * (b + 1) / (a + b + 1) * ratio / far)
+
+def products(one: list[Profile], other: list[Profile]) -> np.ndarray:
+  """The integral of the product of each of `one` with each of `other`, `(n, m)`
+  (their eq. 138)."""
+  a, b = (np.array([exponent(x.length) for x in y]) for y in (one, other))
+  s, t = (np.array([float(x.images) for x in y]) for y in (one, other))
+  a, s = a[:, None], s[:, None]
+  near, far = np.minimum(s, t), np.maximum(s, t)
+  ratio = (near / far) ** np.where(t >= s, b, a)
+  return (a + 1) * (b + 1) / (a + b + 1) * ratio / far
 
 
 def combine(known: list[Profile], wanted: Profile) -> tuple[np.ndarray, float]:
@@ -61,11 +68,10 @@ def combine(known: list[Profile], wanted: Profile) -> tuple[np.ndarray, float]:
   Returns:
     The weights, and the distance to the wanted profile relative to its norm.
   """
-  products = np.array([[a.dot(b) for b in known] for a in known])
-  right = np.array([a.dot(wanted) for a in known])
-  weights = np.linalg.lstsq(products, right, rcond=1e-12)[0]
-  norm = wanted.dot(wanted)
-  rest = norm - 2 * weights @ right + weights @ products @ weights
+  every, right = products(known, known), products(known, [wanted])[:, 0]
+  weights = np.linalg.lstsq(every, right, rcond=1e-12)[0]
+  norm = products([wanted], [wanted]).item()
+  rest = norm - 2 * weights @ right + weights @ every @ weights
   return weights, float(np.sqrt(max(rest, 0.0) / norm))
 
 
@@ -97,6 +103,15 @@ class Averages:
     found = [p.stem for p in self.folder.glob("*.npz")]
     return sorted(int(x) for x in found if x.isdecimal())
 
+  def due(self, images: int, total: int) -> bool:
+    """Whether a snapshot is wanted: of a whole run at most about `MOST`."""
+    every = max(total // MOST, 1)
+    since = self._last_images() // every
+    return images // every > since or images >= total
+
+  def _last_images(self) -> int:
+    return self._profiles(self.steps[-1])[0].images if self.steps else 0
+
   def write(self, step: int, images: int, traces: dict[str, Params]) -> None:
     """Keep the traces of a step, in one atomic step."""
     arrays = {
@@ -123,16 +138,17 @@ class Averages:
     Args:
       length: of the average, in (0, 0.28).
       shapes: of the parameters, as a tree.
-      step: at which it ends, by default the last one.
+      step: by which it ends: that of the last snapshot before or at it, by
+        default the last one.
 
     Raises:
       UserError: there are no snapshots, none of that step, or one is damaged
         or of another model.
     """
     steps = [s for s in self.steps if step is None or s <= step]
-    if not steps or step not in (None, steps[-1]):
+    if not steps:
       raise UserError(
-        f"{self.folder.parent} has no averages at step {step}; there are "
+        f"{self.folder.parent} has no averages by step {step}; there are "
         f"{self.steps}."
         if self.steps
         else f"{self.folder.parent} keeps no averages: train with "
@@ -155,6 +171,8 @@ class Averages:
     with self._opened(step) as file:
       images = int(file["images"])
       lengths = [float(x) for x in file["lengths"]]
+      if images < 1 or not all(0 < x < 0.3 for x in lengths):
+        raise ValueError("its numbers make no sense")
     return [Profile(length=x, images=images) for x in lengths]
 
   def _traces(self, step: int, shapes: Params) -> list[list[np.ndarray]]:

@@ -34,6 +34,8 @@ def _as_dict(state: TrainState) -> dict[str, Any]:
   fields = dataclasses.fields(state)
   tree = {f.name: getattr(state, f.name) for f in fields}
   ema = tree.pop("ema")
+  if not tree["traces"]:  # as in runs of before there were any
+    del tree["traces"]
   return {"state": tree, "ema": ema}
 
 
@@ -222,7 +224,8 @@ class Checkpoints:
   def _read(self, step: int, abstract: TrainState) -> tuple[TrainState, dict]:
     meta = self.metadata(step)
     tree = self._load(step, _as_dict(abstract))
-    return TrainState(**tree["state"], ema=tree["ema"]), meta
+    state = {"traces": {}} | tree["state"]
+    return TrainState(**state, ema=tree["ema"]), meta
 
   def _load(self, step: int, abstract: dict[str, Any]) -> dict[str, Any]:
     try:

@@ -23,7 +23,7 @@ from jaxgen.options import (
 )
 from jaxgen.typing import Array, Params
 
-Length = Annotated[float, Range(0, 0.28, above=True)]  # share of a run
+Length = Annotated[float, Range(0.001, 0.28)]  # share of a run
 
 DIMENSIONS = optax.contrib.MuonDimensionNumbers
 

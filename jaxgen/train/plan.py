@@ -80,6 +80,10 @@ class Plan:
     wanted = self.config.get("diffusion", {}).get("conditions", ())
     if self.known is not None or not wanted:
       return self.known or {}
+    return self.every_name()
+
+  def every_name(self) -> tasks.Names:
+    """Of all that the data know, whether the model is told of it or not."""
     source = self.source("train", 0)
     names = source.attribute_names | {"label": source.label_names}
     return {k: v for k, v in names.items() if v}

@@ -52,11 +52,14 @@ class Run:
 
   def _write_averages(self, state: TrainState) -> None:
     """Keep a snapshot of the traces, which no later save removes."""
-    if state.traces:
+    kept, images = Averages(self.workdir), int(state.images)
+    if not state.traces:
+      return
+    due = is_first() and kept.due(images, self.plan.ends[-1])
+    if shared(due)[0]:
       traces = jax.device_get(self._gather(state.traces))
-      if self.metrics is not None:
-        averages = Averages(self.workdir)
-        averages.write(int(state.step), int(state.images), traces)
+      if is_first():
+        kept.write(int(state.step), images, traces)
 
   @functools.cached_property
   def _gather(self) -> Callable[[Any], Any]:

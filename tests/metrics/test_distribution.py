@@ -12,7 +12,6 @@ from jaxgen.metrics.distribution import (
   interval,
   kid,
   manifold,
-  nearest,
 )
 
 
@@ -108,13 +107,3 @@ def test_precision_and_recall_tell_collapse_from_noise():
 
 def test_diversity_is_the_mean_distance():
   assert diversity(np.array([[0.0], [1.0], [3.0]])) == pytest.approx(2)
-
-
-def test_planted_copies_are_found_and_nothing_else():
-  training, held = normal(500, 32, 0), normal(200, 32, 1)
-  new = normal(50, 32, 2)
-  new[7], new[20] = training[11], training[400] + 0.01
-  found = nearest(training, held, new)
-  assert list(np.flatnonzero(found.copied)) == [7, 20]
-  assert found.index[7] == 11 and found.index[20] == 400
-  assert found.distance[7] == pytest.approx(0, abs=1e-6)

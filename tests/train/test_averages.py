@@ -8,7 +8,15 @@ import pytest
 import jaxgen
 from jaxgen.cli.main import main
 from jaxgen.errors import UserError
-from jaxgen.train.averages import Averages, Profile, combine, decay, exponent
+from jaxgen.train.averages import (
+  MOST,
+  Averages,
+  Profile,
+  combine,
+  decay,
+  exponent,
+  products,
+)
 
 
 @pytest.mark.parametrize(
@@ -44,7 +52,7 @@ def test_products_of_profiles_are_their_integrals():
   for a in many:
     for b in many:
       want = np.sum(values(a) * values(b)) / 1000
-      assert a.dot(b) == pytest.approx(want, rel=1e-4)
+      assert products([a], [b]).item() == pytest.approx(want, rel=1e-4)
 
 
 def trajectory(lengths, saves, steps=4000):
@@ -92,6 +100,17 @@ def test_weights_of_a_known_profile_are_one_and_zeros():
   assert distance < 1e-5
 
 
+def test_a_run_keeps_so_many_snapshots_and_its_last(tmp_path):
+  store, total = Averages(tmp_path), 10_000
+  for images in range(50, total + 50, 50):
+    if store.due(images, total):
+      store.write(images // 50, images, {"0.1": {"w": np.zeros(2)}})
+  assert MOST <= len(store.steps) <= MOST + 1
+  assert store.steps[-1] == total // 50
+  gaps = np.diff(store.steps)
+  assert gaps.max() <= 2 * total / MOST / 50
+
+
 def test_what_cannot_be_reconstructed_is_named(tmp_path):
   store, shapes = Averages(tmp_path), {"w": jnp.zeros(3)}
   with pytest.raises(UserError, match="keeps no averages"):
@@ -99,8 +118,11 @@ def test_what_cannot_be_reconstructed_is_named(tmp_path):
   store.write(10, 10, {"0.1": {"w": np.zeros(4)}})
   with pytest.raises(UserError, match="another model"):
     store.reconstruct(0.1, shapes)
-  with pytest.raises(UserError, match="at step 7"):
+  with pytest.raises(UserError, match="by step 7"):
     store.reconstruct(0.1, shapes, 7)
+  store.write(10, 0, {"0.1": {"w": np.zeros(3)}})
+  with pytest.raises(UserError, match="make no sense"):
+    store.reconstruct(0.1, shapes)
   path = tmp_path / "averages" / "10.npz"
   path.write_bytes(path.read_bytes()[:-40])
   with pytest.raises(UserError, match="10.npz cannot be read"):
@@ -127,7 +149,11 @@ def test_a_run_and_its_averages(denoiser, capsys):
   assert main(["ema", f"--workdir={denoiser}", "--length=0.05,0.2"]) == 0
   shown = capsys.readouterr().out
   assert "ema-0.2" in shown and "ordinary average" in shown
-  for wrong, says in (("0.4", "at most 0.28"), ("x", "numbers like 0.1")):
+  for wrong, says in (
+    ("0.4", "0.28"),
+    ("x", "numbers like 0.1"),
+    ("1e-200", "at least"),
+  ):
     assert main(["ema", f"--workdir={denoiser}", f"--length={wrong}"]) == 2
     assert says in capsys.readouterr().err
   for name in ("ema-0.5", "ema-x", "ema-0.1@3"):
