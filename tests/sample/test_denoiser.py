@@ -70,12 +70,25 @@ def test_a_weaker_checkpoint_guides(run):
   assert close(free, run.sample(8, **FAST))
 
 
+def test_eta_and_churn_reach_the_sampler(run):
+  for sampler, name in (("ddim", "eta"), ("edm_stochastic", "churn")):
+    free, some = (
+      run.sample(8, sampler=sampler, steps=4, **{name: x}) for x in (0.0, 1.0)
+    )
+    assert (free != some).mean() > 0.1
+  ddpm = run.sample(8, sampler="ddpm", steps=4)
+  assert close(run.sample(8, sampler="ddim", steps=4, eta=1.0), ddpm)
+
+
 def test_requests_of_a_shape_share_one_program(run):
   run.sample(9, conditions=GRANITE, guidance=2.0, **FAST)
   compiled = run._program._cache_size()
   for i, rock in enumerate(run.conditions["rock_type"]):
     asked = {"rock_type": rock}
     run.sample(9 + i, seed=i, conditions=asked, guidance=1.5 + i, **FAST)
+  every = {"rock_type": ["granite"] * 9}  # a value for each image
+  ends = np.float32(0.0), 100
+  run.sample(9, conditions=every, guidance=2.0, interval=ends, **FAST)
   assert run._program._cache_size() == compiled
 
 
@@ -103,10 +116,20 @@ def test_another_resolution(run):
     ({"resolution": 30}, "resolution 30"),
     ({"seed": -1}, "seed=-1"),
     ({"weak": "itself"}, "guidance weight other than 1"),
+    ({"weak": 3}, "a loaded run of a denoiser"),
+    ({"interval": 3}, "(low, high) of sigma"),
+    ({"interval": (5, 1)}, "low first"),
+    ({"conditions": "granite"}, "a dict by name"),
+    ({"conditions": {"rock_type": [["granite"]]}}, "a list of names"),
+    ({"weights": [1]}, "a dict by name"),
+    ({"weights": {"rock_type": 2.0}, "guidance": 2.0}, "one or the other"),
+    ({"resolution": -32}, "resolution=-32"),
+    ({"eta": 0.5}, "that is for ddim"),
+    ({"sampler": "ddim-25", "eta": 2.0}, "eta=2.0"),
   ],
 )
 def test_what_the_run_cannot_do_is_named(run, asked, says):
-  if "weak" in asked:
+  if asked.get("weak") == "itself":
     asked = {"weak": run}
   with pytest.raises(UserError, match=re.escape(says)):
     run.sample(2, **(FAST | asked))

