@@ -4,7 +4,8 @@
   jaxgen compare --workdirs=A,B --out=O --num=512 --samplers=heun-18,ddim-25
 
 Of an autoencoder its two priors, of a denoiser DDPM with 1000 steps, DDIM with
-50 and 25, and Heun with 18 (or --samplers). Measures Frechet distance and KID
+50 and 25, and Heun with 18 (or --samplers), under the conditions of as many
+real tiles. Measures Frechet distance and KID
 with bootstrap intervals, precision, recall, diversity, spectra, images/s,
 network calls and memory beside those of other real tiles, on the data of the
 first run. Writes comparison.csv and comparison.html.

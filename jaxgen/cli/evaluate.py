@@ -2,7 +2,6 @@
 
   jaxgen evaluate --workdir=runs/demo
   jaxgen evaluate --workdir=runs/demo --input=my_tiles --out=results
-
   jaxgen evaluate --workdir=runs/rocks_edm --num=1024 --guidance=1.5
 
 Of an autoencoder: PSNR and SSIM of held-out images. PCA has as many dimensions
@@ -10,9 +9,10 @@ as the latent and is fitted to training tiles, drawn as training draws them.
 
 Of a denoiser: the Frechet distance and KID of new images to real ones, with
 bootstrap intervals, beside that of other real ones (the floor); precision,
-recall, density, coverage; copies of training tiles; and whether a classifier
-sees the conditions that were asked for. Says beforehand how many calls of the
-network it takes.
+recall, density, coverage; copies of training tiles, in all orientations that
+training shows (shifted or recoloured ones are not found); and whether a
+classifier sees the conditions that were asked for. Says beforehand how many
+calls of the network it takes.
 
 Writes metrics.json and per_image.csv.
 """
