@@ -78,10 +78,13 @@ def run(args: argparse.Namespace, rest: list[str]) -> None:
   page = args.out / "comparison.html"
   title, called = "Comparison", network.frechet
   report.write_html(page, title, rows, pictures, notes, called)
-  table = Table("", *rows)
+  table = Table("")
+  for name in rows:
+    table.add_column(name, justify="right", overflow="fold")
   for measure, (name, _) in report.COLUMNS.items():
     name = called if measure == "frechet" else name
-    table.add_row(name, *(report.cell(row, measure) for row in rows.values()))
+    cells = (report.cell(row, measure) for row in rows.values())
+    table.add_row(name, *(x.partition(" (")[0] for x in cells))
   Console().print(table)
   for note in notes:
     print(note)
