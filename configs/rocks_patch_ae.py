@@ -7,8 +7,8 @@ Tiles are a pure function of (data.seed, index); rock type, colour scheme,
 texture pattern and zoom level are known for each. `demo` has the size and the
 data of configs/rocks_edm.py:demo, to be compared with it.
 
-Measured, `:demo`: 25.40 dB held-out PSNR after 128,000 images, 6 minutes on two CPU
-cores with other work to do. The others were not trained to their end.
+Measured, `:demo`: 25.40 dB held-out PSNR after 128,000 images, 6 minutes on two
+CPU cores with other work to do. The others were not trained to their end.
 """
 
 from jaxgen.config import check_variant
