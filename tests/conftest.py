@@ -1,7 +1,9 @@
 """Tests run on CPU with 8 simulated devices, and keep compiled programs."""
 
+import gc
 import os
 import pathlib
+from collections.abc import Iterator
 
 ROOT = pathlib.Path(__file__).parents[1]
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
@@ -35,6 +37,14 @@ def real_data() -> pathlib.Path:
 def eight_devices() -> None:
   """The device laws mean nothing on one device."""
   assert jax.device_count() == 8
+
+
+@pytest.fixture(scope="module", autouse=True)
+def no_old_programs() -> Iterator[None]:
+  """Else thousands of them slow the later tests down and fill the memory."""
+  yield
+  jax.clear_caches()
+  gc.collect()
 
 
 @pytest.fixture(scope="session")

@@ -5,10 +5,10 @@
 
 Of an autoencoder its two priors, of a denoiser DDPM with 1000 steps, DDIM with
 50 and 25, and Heun with 18 (or --samplers), under the conditions of as many
-real tiles. Measures Frechet distance and KID
-with bootstrap intervals, precision, recall, diversity, spectra, images/s,
-network calls and memory beside those of other real tiles, on the data of the
-first run. Writes comparison.csv and comparison.html.
+real tiles. Measures Frechet distance and KID with bootstrap intervals,
+precision, recall, diversity, spectra, images/s, network calls and memory beside
+those of other real tiles, on the data of the first run. Writes comparison.csv
+and comparison.html.
 """
 
 from __future__ import annotations
@@ -56,12 +56,12 @@ def run(args: argparse.Namespace, rest: list[str]) -> None:
   runs = [load(path) for path in paths]
   samplers = tuple(filter(None, args.samplers.split(",")))
   notes = comparison.check(runs)
-  total = sum(x.calls for x in comparison.ways(runs, samplers)) * args.num
+  ways = comparison.ways(runs, samplers)
+  total = sum(x.calls for x in ways) * args.num
   print(f"{total:,} calls of networks in all (images times calls)", flush=True)
   rows, images = comparison.compare(
-    runs,
+    ways,
     args.num,
-    samplers=samplers,
     network=network,
     batch=args.batch,
     seed=args.seed,
@@ -69,20 +69,19 @@ def run(args: argparse.Namespace, rest: list[str]) -> None:
   notes += [
     f"{args.num} images of each way; features: {network.name}; 95% "
     "bootstrap intervals. Diversity 1 and spectrum 0 dB are those of real "
-    "tiles. "
-    "Memory is that of the compiled program of a batch, parameters included; "
-    "training seconds are those of the steps alone."
+    "tiles. Memory is that of the compiled program of a batch, parameters "
+    "included; training seconds are those of the steps alone."
   ]
   pictures = {k: common.picture(v[: common.GRID]) for k, v in images.items()}
   report.write_csv(args.out / "comparison.csv", rows)
   page = args.out / "comparison.html"
   title, called = "Comparison", network.frechet
-  report.write_html(page, title, rows, pictures, notes, called)
+  names = report.columns(called)
+  report.write_html(page, title, rows, pictures, notes, names)
   table = Table("")
   for name in rows:
     table.add_column(name, justify="right", overflow="fold")
-  for measure, (name, _) in report.COLUMNS.items():
-    name = called if measure == "frechet" else name
+  for measure, name in names.items():
     cells = (report.cell(row, measure) for row in rows.values())
     table.add_row(name, *(x.partition(" (")[0] for x in cells))
   Console().print(table)

@@ -136,22 +136,11 @@ def _print_table(table: dict[str, dict[str, float]], facts: dict) -> None:
   Console().print(shown)
 
 
-MEASURES = {
-  "frechet": "Frechet distance",
-  "kid": "KID x 1000",
-  "precision": "precision",
-  "recall": "recall",
-  "density": "density",
-  "coverage": "coverage",
-  "diversity": "diversity",
-  "spectrum_db": "spectrum off (dB)",
-  "high_frequencies_db": "high frequencies (dB)",
-}
-
-
 def _print_generation(found: Any) -> None:
   from rich.console import Console
   from rich.table import Table
+
+  from jaxgen.sample import report
 
   facts = found.facts
   print(
@@ -159,9 +148,10 @@ def _print_generation(found: Any) -> None:
     f"{facts['features']}; 95% intervals"
   )
   table = Table("", *found.rows)
-  for measure, name in MEASURES.items():
-    name = facts["frechet"] if measure == "frechet" else name
-    table.add_row(name, *(_number(x, measure) for x in found.rows.values()))
+  for measure, name in report.columns(facts["frechet"]).items():
+    cells = [report.cell(row, measure) for row in found.rows.values()]
+    if any(cells):
+      table.add_row(name, *cells)
   Console().print(table)
   if found.agreement:
     table = Table("condition", "real images", "samples", "by chance")
@@ -174,12 +164,3 @@ def _print_generation(found: Any) -> None:
     f"{copies} of {facts['images']} images are copies of one of "
     f"{len(found.training)} training tiles; the nearest are in nearest.png."
   )
-
-
-def _number(row: dict, measure: str) -> str:
-  scale = 1000 if measure == "kid" else 1
-  text = f"{row[measure] * scale:.3f}"
-  if f"{measure}_interval" not in row:
-    return text
-  low, high = (x * scale for x in row[f"{measure}_interval"])
-  return f"{text} ({low:.3f} to {high:.3f})"

@@ -1,8 +1,8 @@
 """Has a model learnt its training images by heart?
 
-Pixels are compared, as means of about 16 x 16 blocks, so that
-a little noise does not hide a copy, in every orientation that training shows.
-A copy that is moved by some pixels, cut otherwise or recoloured is not found.
+Pixels are compared, as means of about 16 x 16 blocks, so that a little noise
+does not hide a copy, in every orientation that training shows. A copy that is
+moved by some pixels, cut otherwise or recoloured is not found.
 """
 
 from __future__ import annotations

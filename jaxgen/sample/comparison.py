@@ -131,26 +131,25 @@ def training(workdir: pathlib.Path) -> Row:
 
 
 def compare(
-  runs: Sequence[LoadedRun],
+  every: Sequence[Way],
   num: int,
   *,
-  samplers: Sequence[str] = (),
   network: Features,
   batch: int,
   seed: int = 0,
   say: Any = print,
 ) -> tuple[dict[str, Row], dict[str, np.ndarray]]:
-  """Measure every way of every run against real tiles of the first one's data.
+  """Measure all ways against real tiles of the first one's data.
 
   Returns:
     Rows of measures, and images, by name; real ones (the floor) come first.
   """
-  reference = Reference.of(runs[0], network, num)
+  reference = Reference.of(every[0].run, network, num)
   if reference.overlap:
     say(OVERLAP)
   rows = {"real (floor)": reference.measure_floor()}
   images = {"real (floor)": reference.others["image"]}
-  for way in ways(runs, samplers):
+  for way in every:
     start = time.monotonic()
     row, drawn = measure(way, reference, num, batch=batch, seed=seed)
     rows[way.name], images[way.name] = row, drawn

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+from collections.abc import Callable
 from typing import Any
 
 import jax
@@ -21,6 +22,45 @@ from jaxgen.sample.request import Request, resolve
 from jaxgen.sample.run import BATCH, LoadedRun
 from jaxgen.tasks.images import to_uint8
 from jaxgen.typing import Array, DenoiseFn, Params
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Program:
+  """What a sampling program is compiled for; see `Request`.
+
+  Attributes:
+    shape: (height, width, channels) of an image.
+    trajectory: whether it returns the denoised images of each step.
+    window: side of the windows of a larger canvas; 0: none.
+    weak: the denoiser to be guided away from, a function of its parameters.
+  """
+
+  sampler: str
+  options: tuple[tuple[str, float], ...]
+  plain: bool
+  shape: tuple[int, ...]
+  trajectory: bool
+  window: int
+  weak: Callable[[Params], DenoiseFn] | None
+
+  @classmethod
+  def of(
+    cls,
+    request: Request,
+    shape: tuple[int, ...],
+    trajectory: bool = False,
+    window: int = 0,
+  ) -> Program:
+    """The program that answers a request."""
+    return cls(
+      sampler=request.sampler,
+      options=request.options,
+      plain=request.plain,
+      shape=shape,
+      trajectory=trajectory,
+      window=window,
+      weak=request.weak and request.weak.denoise,
+    )
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
@@ -125,7 +165,7 @@ class Denoiser(LoadedRun):
       window: side of the windows of a larger canvas; 0: none.
     """
     num, size = shape[0], self.whole_batch(batch, shape[0])
-    what = _static(request, shape[1:], trajectory, window)
+    what = Program.of(request, shape[1:], trajectory, window)
     found = []
     for first in range(0, num, size):
       index = np.arange(first, first + size)
@@ -163,7 +203,7 @@ class Denoiser(LoadedRun):
   def sampling_bytes(self, batch: int = BATCH, **asked: Any) -> int:
     """Memory of the program that samples a batch, parameters included."""
     request, size = self.request(**asked), self.whole_batch(batch, batch)
-    what = _static(request, self.image_shape)
+    what = Program.of(request, self.image_shape)
     arguments = self._arguments(request, {}, size, np.arange(size), 0)
     return program_bytes(self._program.lower(*arguments, what).compile())
 
@@ -172,22 +212,21 @@ class Denoiser(LoadedRun):
     """One program for each sampler, length, number of terms and shape."""
 
     def run(params, keys, part, grid, terms, weights, interval, what):
-      name, options, shape, trajectory, plain, window, weak = what
       denoise = self.denoise(params[0])
-      if weak:
-        bad = weak(params[1])
+      if what.weak:
+        bad = what.weak(params[1])
         denoise = autoguidance(denoise, bad, weights[0], interval)
-      denoise = _bind(denoise, terms, weights, interval, plain)
-      if window:
-        denoise = editing.windowed(denoise, window, window // 2)
+      denoise = _bind(denoise, terms, weights, interval, what.plain)
+      if what.window:
+        denoise = editing.windowed(denoise, what.window, what.window // 2)
       if "known" in part:
         denoise = editing.inpaint(denoise, part["known"], part["mask"])
-      noise = start(keys, shape, grid[0]) + part.get("image", 0.0)
-      sampler = functools.partial(SAMPLERS[name], **dict(options))
+      noise = start(keys, what.shape, grid[0]) + part.get("image", 0.0)
+      sampler = functools.partial(SAMPLERS[what.sampler], **dict(what.options))
       x, seen = sampler(
         denoise, part.get("noise", noise), grid, keys=keys, trajectory=True
       )
-      shown = to_uint8(seen) if trajectory else None
+      shown = to_uint8(seen) if what.trajectory else None
       return to_uint8(x), shown, jnp.isfinite(x).all()
 
     replicated = self.plan.layout.replicated
@@ -198,25 +237,6 @@ class Denoiser(LoadedRun):
     denoiser = self.task.denoiser
     assert denoiser is not None  # `load` has seen to it
     return denoiser(params)
-
-
-def _static(
-  request: Request,
-  shape: tuple[int, ...],
-  trajectory: bool = False,
-  window: int = 0,
-) -> tuple:
-  """What a program is compiled for."""
-  weak = request.weak and request.weak.denoise
-  return (
-    request.sampler,
-    request.options,
-    shape,
-    trajectory,
-    request.plain,
-    window,
-    weak,
-  )
 
 
 def _rows(terms: Any, index: np.ndarray, num: int) -> Any:

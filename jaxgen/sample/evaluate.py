@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import json
 import math
 import pathlib
 from typing import Any
@@ -11,6 +10,7 @@ from typing import Any
 import jax
 import numpy as np
 
+from jaxgen.files import write_json
 from jaxgen.metrics import baselines
 from jaxgen.metrics.images import similarity
 from jaxgen.sample.autoencoder import Autoencoder
@@ -26,7 +26,8 @@ def training_tiles(run: LoadedRun) -> np.ndarray:
   """Float32 training tiles in [-1, 1], drawn as training draws them."""
   size = math.prod(run.image_shape) * 4
   num = max(min(FIT_TILES, FIT_BYTES // size), 64)
-  return np.asarray(normalize(run.drawn(num, "baselines")["image"]))
+  drawn = run.drawn(num, "baselines", keep=("image",))
+  return np.asarray(normalize(drawn["image"]))
 
 
 def evaluate(
@@ -86,9 +87,7 @@ def write(
   facts: dict,
 ) -> None:
   """Write `metrics.json` (means and facts) and `per_image.csv`."""
-  folder.mkdir(parents=True, exist_ok=True)
-  summary = facts | {"metrics": means(scores)}
-  (folder / "metrics.json").write_text(json.dumps(summary, indent=2) + "\n")
+  write_json(folder / "metrics.json", facts | {"metrics": means(scores)})
   text: Any = {"newline": "", "encoding": "utf-8", "errors": "surrogateescape"}
   with (folder / "per_image.csv").open("w", **text) as file:
     writer = csv.writer(file)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import dataclasses
-import json
 import pathlib
 import time
 from collections.abc import Callable
@@ -13,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from jaxgen.errors import UserError
+from jaxgen.files import write_json
 from jaxgen.metrics.agreement import Agreement
 from jaxgen.metrics.copies import Nearest, nearest
 from jaxgen.metrics.features import Features
@@ -140,7 +140,7 @@ def write(folder: pathlib.Path, found: Evaluation, names: Any) -> None:
       for k, a in found.agreement.items()
     },
   }
-  (folder / "metrics.json").write_text(json.dumps(summary, indent=2) + "\n")
+  write_json(folder / "metrics.json", summary)
   columns = [f"{k} {x}" for k in found.agreement for x in ("asked", "seen")]
   with (folder / "per_image.csv").open("w", newline="") as file:
     writer = csv.writer(file)

@@ -21,6 +21,8 @@ COLUMNS = {
   "kid": ("KID", ".5f"),
   "precision": ("precision", ".3f"),
   "recall": ("recall", ".3f"),
+  "density": ("density", ".3f"),
+  "coverage": ("coverage", ".3f"),
   "diversity": ("diversity", ".3f"),
   "spectrum_db": ("spectrum off, dB", ".2f"),
   "high_frequencies_db": ("high frequencies, dB", "+.2f"),
@@ -40,6 +42,11 @@ td:first-child, th:first-child { text-align: left; }
 figure { display: inline-block; margin: 1em 1em 1em 0; vertical-align: top; }
 small { color: #666; }
 """
+
+
+def columns(frechet: str) -> dict[str, str]:
+  """What each measure is called; `frechet` is the first one's name."""
+  return {k: name for k, (name, _) in COLUMNS.items()} | {"frechet": frechet}
 
 
 def cell(row: Row, measure: str) -> str:
@@ -78,15 +85,14 @@ def write_html(
   rows: dict[str, Row],
   pictures: dict[str, np.ndarray],
   notes: list[str],
-  frechet: str = "Frechet distance",
+  names: dict[str, str],
 ) -> None:
-  """A table and a picture `(h, w, 3)` for each way; `frechet` is what the first
-  measure is called."""
-  names = [x for x, _ in COLUMNS.values()]
-  head = "".join(f"<th>{html.escape(x)}</th>" for x in [frechet, *names[1:]])
+  """A table of the measures in `names`, and a picture `(h, w, 3)` for each
+  way."""
+  head = "".join(f"<th>{html.escape(x)}</th>" for x in names.values())
   body = "".join(
     f"<tr><td>{html.escape(name)}</td>"
-    + "".join(f"<td>{html.escape(cell(row, k))}</td>" for k in COLUMNS)
+    + "".join(f"<td>{html.escape(cell(row, k))}</td>" for k in names)
     + "</tr>\n"
     for name, row in rows.items()
   )

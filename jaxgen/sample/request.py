@@ -24,7 +24,7 @@ PRESETS = {
   "ddim-25": ("ddim", "ddpm", 25),
 }
 Asked = str | Sequence[str | None]  # a value, or one for each image
-Share = Annotated[float, Range(0, 1)]
+ETA = Annotated[float, Range(0, 1)]
 WEIGHT = Annotated[float, Range(-1000, 1000)]
 STEPS = 18  # where neither a preset nor the caller says
 
@@ -55,9 +55,8 @@ class Request:
   @property
   def calls(self) -> int:
     """Answers of a denoiser that one image takes."""
-    each = (
-      1 + len(self.terms) if not self.plain else 1 + (self.weak is not None)
-    )
+    others = [self.weak] if self.plain else self.terms
+    each = 1 + sum(x is not None for x in others)
     return each * samplers.calls(self.sampler, len(self.grid) - 1)
 
   @property
@@ -161,7 +160,7 @@ def _options(
     if value is not None:
       if sampler != of:
         raise UserError(f"{name}={value}: that is for {of}, not {sampler}.")
-      check_value(name, Share if name == "eta" else NonNegative, value)
+      check_value(name, ETA if name == "eta" else NonNegative, value)
       found.append((name, float(value)))
   return tuple(found)
 

@@ -63,17 +63,22 @@ class LoadedRun:
     tiles = pipeline.fixed_tiles(self.plan.source(split, -1), num)
     return pipeline.stack(tiles)["image"]
 
-  def drawn(self, num: int, stream: str, batch: int = BATCH) -> Element:
-    """`num` training tiles with all that is known of them, drawn as training
-    draws them; another `stream` draws others."""
+  def drawn(
+    self, num: int, stream: str, *, keep: tuple[str, ...] = ()
+  ) -> Element:
+    """`num` training tiles with all that is known of them (or what `keep`
+    names), drawn as training draws them; another `stream` draws others."""
     batches = pipeline.batches(
       self.plan.source("train", -1),
       self.plan.data,
-      batch_size=batch,
+      batch_size=BATCH,
       stream=stream,
     )
     with contextlib.closing(batches):
-      found = [next(batches) for _ in range(-(-num // batch))]
+      found = [
+        {k: v for k, v in next(batches).items() if not keep or k in keep}
+        for _ in range(-(-num // BATCH))
+      ]
     return {k: np.concatenate([x[k] for x in found])[:num] for k in found[0]}
 
   def whole_batch(self, batch: int, num: int) -> int:

@@ -1,10 +1,10 @@
 """Power-function averages of the weights, any length of them afterwards.
 
 While a run trains it keeps a few averages whose memory is a share of the whole
-run (traces), and a snapshot of them beside every checkpoint. An average of any
-other length is then the combination of snapshots whose profile over time is
-nearest to its own (Karras et al. 2024, arXiv:2312.02696, section 3 and appendix
-C).
+run (traces), and about 32 snapshots of them, written with checkpoints. An
+average of any other length is then the combination of snapshots whose profile
+over time is nearest to its own (Karras et al. 2024, arXiv:2312.02696, section 3
+and appendix C).
 
 The profile of an average at time t is (gamma + 1) tau^gamma / t^(gamma + 1) on
 [0, t]; its length is the profile's standard deviation divided by t.
@@ -24,6 +24,7 @@ import numpy as np
 
 from jaxgen.errors import UserError
 from jaxgen.files import write_npz
+from jaxgen.trees import named
 from jaxgen.typing import Params
 
 MOST = 32  # snapshots of a run: each is as large as the traces
@@ -75,12 +76,6 @@ def combine(known: list[Profile], wanted: Profile) -> tuple[np.ndarray, float]:
   return weights, float(np.sqrt(max(rest, 0.0) / norm))
 
 
-def _names(params: Params) -> list[str]:
-  leaves = jax.tree_util.tree_leaves_with_path(params)
-  name = lambda path: jax.tree_util.keystr(path, simple=True, separator="/")  # noqa: E731
-  return [name(path) for path, _ in leaves]
-
-
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Reconstruction:
   """Weights whose profile is `distance` from the wanted one, relative to its
@@ -117,9 +112,7 @@ class Averages:
     arrays = {
       f"{length}/{name}": np.asarray(leaf)
       for length, params in traces.items()
-      for name, leaf in zip(
-        _names(params), jax.tree.leaves(params), strict=True
-      )
+      for name, leaf in named(params).items()
     }
     facts = {"images": np.array(images), "lengths": np.array(list(traces))}
     write_npz(self.folder / f"{step}.npz", **facts, **arrays)
@@ -136,7 +129,7 @@ class Averages:
     """The average of a length, out of all snapshots up to a step.
 
     Args:
-      length: of the average, in (0, 0.28).
+      length: of the average, 0.001 to 0.28.
       shapes: of the parameters, as a tree.
       step: by which it ends: that of the last snapshot before or at it, by
         default the last one.
@@ -180,7 +173,7 @@ class Averages:
     wanted = [x.shape for x in jax.tree.leaves(shapes)]
     with self._opened(step) as file:
       found = [
-        [file[f"{length}/{name}"] for name in _names(shapes)]
+        [file[f"{length}/{name}"] for name in named(shapes)]
         for length in file["lengths"]
       ]
       if any([x.shape for x in trace] != wanted for trace in found):

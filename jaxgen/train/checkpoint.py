@@ -17,13 +17,13 @@ import pathlib
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
-import jax
 from orbax.checkpoint import v1 as ocp
 
 from jaxgen.errors import RunError, UserError
 from jaxgen.train import manifest
 from jaxgen.train.processes import failure, is_first, shared, together
 from jaxgen.train.state import TrainState
+from jaxgen.trees import named
 
 _KEEP: Any = ocp.training.preservation_policies  # their types disagree
 _SAVE: Any = ocp.training.save_decision_policies
@@ -40,10 +40,8 @@ def _as_dict(state: TrainState) -> dict[str, Any]:
 
 
 def _shapes(tree: Any) -> dict[str, tuple[int, ...]]:
-  """`{"state/params/...": shape}`; Orbax's metadata have the same names."""
-  leaves = jax.tree_util.tree_leaves_with_path(tree)
-  name = lambda path: jax.tree_util.keystr(path, simple=True, separator="/")  # noqa: E731
-  return {name(path): tuple(leaf.shape) for path, leaf in leaves}
+  """`{"state/params/...": shape}`."""
+  return {name: tuple(leaf.shape) for name, leaf in named(tree).items()}
 
 
 class Checkpoints:
