@@ -33,4 +33,4 @@ lint: .venv/ready
 	$(BIN)/pyright
 
 test: lint
-	$(BIN)/python -m pytest --numprocesses=auto --maxprocesses=4 --dist=worksteal
+	$(BIN)/python -m pytest --numprocesses=3 --dist=worksteal

@@ -157,12 +157,17 @@ def optimizer() -> Any:
 
 
 def stages() -> Any:
-  """Equal-length tuples, one entry a stage."""
+  """Equal-length tuples, one entry a stage; one entry alone is for all."""
   c: Any = ConfigDict()
   c.resolution = (256,)
-  c.images = (1_000_000,)
+  c.images = (1_000_000,)  # at most, where train.advance is adaptive
   c.batch_size = (64,)  # over all devices and processes
   c.accumulate = (1,)  # microbatches a step
+  c.patch_size = (0,)  # of the model in this stage; 0: model.patch_size
+  c.rate = (1.0,)  # factor of the learning rate
+  c.warmup_images = (0,)  # at the start of the stage, on top of the first one
+  c.fade_images = (0,)  # in which blocks that are new fade in
+  c.remat = ("none",)  # activations computed again: none, blocks or full
   return c
 
 
@@ -178,6 +183,11 @@ def train() -> Any:
   c.on_nan = "stop"  # or skip: leave such updates out and count them
   c.fsdp = False  # shard parameters and optimizer over the devices
   c.bank_tiles = 4_096  # training latents that the samplers are fitted to
+  c.init_from = ""  # workdir of a finished run whose weights to begin with
+  c.advance = "fixed"  # when a stage ends: fixed (images) or adaptive:
+  c.advance_window = 50_000  # images in which the held-out metric must improve
+  c.advance_tolerance = 0.05  # by so much (dB)
+  c.advance_minimum = 0.2  # share of its images that a stage has at least
   return c
 
 
@@ -228,8 +238,8 @@ def smoke(config: Any) -> Any:
   """Shrink a config to seconds on a CPU: the same kind of run, a toy model."""
   config.data.update(num_tiles=64, workers=0)
   config.model.update(SMOKE_MODELS[config.model.name])
-  stages = len(config.stages.resolution)
-  config.stages.update(images=(960,) * stages, batch_size=(32,) * stages)
+  images = 320 if config.model.name == "unet" else 960
+  config.stages.update(images=(images,), batch_size=(32,))
   config.optimizer.update(warmup_images=64, ema_halflife=200)
   config.train.update(log_images=96, evaluate_images=320, save_images=320)
   config.train.update(preview_images=640, validation_tiles=48, bank_tiles=64)

@@ -91,13 +91,13 @@ def test_scripts_are_sound_bash(path):
 @pytest.mark.parametrize("name", ["local", "lsf", "tpu"])
 def test_a_launcher_without_arguments_says_how_it_is_used(site, name):
   run = launch(site, name)
-  said, _ = run.communicate(timeout=20)
+  said, _ = run.communicate(timeout=60)
   assert run.returncode == 2 and said.startswith("usage: ")
 
 
 def test_local_processes_get_the_flags_and_a_number_each(site):
   run = launch(site, "local", "3", *FLAGS)
-  said, _ = run.communicate(timeout=20)
+  said, _ = run.communicate(timeout=60)
   assert run.returncode == 0
   found = sorted(calls(site, "jaxgen"), key=lambda call: call[-1])
   for i, call in enumerate(found):
@@ -110,7 +110,7 @@ def test_local_processes_get_the_flags_and_a_number_each(site):
 def test_local_processes_end_when_one_of_them_fails(site):
   """Also those that would not listen; the status is that of the first."""
   run = launch(site, "local", "3", *FLAGS, DO="fail")
-  said, _ = run.communicate(timeout=20)  # their output ends when they do
+  said, _ = run.communicate(timeout=60)  # their output ends when they do
   assert run.returncode == 3 and "process 1 failed with status 3" in said
 
 
@@ -119,7 +119,7 @@ def test_a_signal_stops_all_local_processes(site, number):
   run = launch(site, "local", "2", *FLAGS, DO="wait")
   until_waiting(site, "jaxgen", 2)
   run.send_signal(number)
-  said, _ = run.communicate(timeout=20)
+  said, _ = run.communicate(timeout=60)
   assert run.returncode == 0
   assert "[0] jaxgen stopped" in said and "[1] jaxgen stopped" in said
 
@@ -132,7 +132,7 @@ def test_slurm_requeues_what_the_time_limit_stopped(site):
   until_waiting(site, "srun")
   stand_in(site / "bin/scontrol", STAND_IN.replace("${DO:-}", ""))
   run.send_signal(signal.SIGUSR1)
-  said, _ = run.communicate(timeout=20)
+  said, _ = run.communicate(timeout=60)
   assert run.returncode == 0
   assert "scancel --signal=TERM 7" in said and "srun stopped" in said
   (call,) = calls(site, "srun")
@@ -144,14 +144,14 @@ def test_slurm_does_not_requeue_what_is_finished(site):
   for name in ("srun", "scontrol"):
     stand_in(site / "bin" / name, STAND_IN)
   run = launch(site, "slurm", *FLAGS, SLURM_JOB_ID="7")
-  run.communicate(timeout=20)
+  run.communicate(timeout=60)
   assert run.returncode == 0 and not calls(site, "scontrol")
 
 
 def test_lsf_submits_itself(site):
   stand_in(site / "bin/bsub", STAND_IN)
   run = launch(site, "lsf", "2", *FLAGS)
-  run.communicate(timeout=20)
+  run.communicate(timeout=60)
   (call,) = calls(site, "bsub")
   assert run.returncode == 0
   assert call[-4:] == ["scripts/launch_lsf.sh", *FLAGS]
@@ -169,7 +169,7 @@ def test_lsf_requeues_what_the_time_limit_stopped(site, killed):
     run.send_signal(signal.SIGINT)  # bkill's first
     time.sleep(0.2)
   run.send_signal(signal.SIGTERM)
-  run.communicate(timeout=20)
+  run.communicate(timeout=60)
   assert run.returncode == (0 if killed else 99)
   jaxgen = str(site / ".venv/bin/jaxgen")
   assert sorted(calls(site, "blaunch"), key=lambda call: call[-1]) == [
@@ -188,6 +188,6 @@ def test_tpu_hosts_run_the_command_and_can_be_stopped(site):
   run = launch(site, "tpu", "name", "zone", *FLAGS, **home)
   until_waiting(site, "jaxgen")
   run.send_signal(signal.SIGTERM)
-  said, _ = run.communicate(timeout=20)
+  said, _ = run.communicate(timeout=60)
   assert run.returncode == 0 and "jaxgen stopped" in said
   assert calls(site, "jaxgen") == [["train", "--distributed", *FLAGS]]

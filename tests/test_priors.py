@@ -70,8 +70,9 @@ def test_fewer_latents_than_dimensions_still_give_a_prior():
 
 
 @pytest.mark.parametrize("method", ["gaussian", "gmm"])
-def test_wide_latents_keep_mean_and_covariance(method):
+def test_wide_latents_keep_mean_and_covariance(method, monkeypatch):
   """More numbers than are modelled, on a plane: nothing is lost."""
+  monkeypatch.setattr(priors, "WIDE", 50)
   generator = np.random.default_rng(0)
   basis = generator.normal(size=(3, priors.WIDE + 100)) / 20
   bank = 5 + gaussian_bank() @ basis

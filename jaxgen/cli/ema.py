@@ -43,9 +43,10 @@ def run(args: argparse.Namespace, rest: list[str]) -> None:
   for length in lengths:
     check_value("length", Length, length)
   model = load(args.workdir, "latest")
-  kept, shapes = Averages(args.workdir), model.plan.shapes(-1).params
+  kept, stage = Averages(args.workdir), model.stage
+  shapes = model.plan.shapes(stage).params
   made = {f"ema-{x}": kept.reconstruct(x, shapes) for x in lengths}
-  heldout = model.plan.heldout(-1)
+  heldout = model.plan.heldout(stage)
   table = Table("checkpoint", "step", "profile off")
   plain = heldout(model.params)
   for metric in plain:

@@ -20,6 +20,7 @@ from jaxgen.cli import (
   encode,
   evaluate,
   interpolate,
+  plan,
   reconstruct,
   sample,
   train,
@@ -28,6 +29,7 @@ from jaxgen.errors import RunError, UserError
 
 VERBS: dict[str, ModuleType] = {
   "train": train,
+  "plan": plan,
   "sample": sample,
   "encode": encode,
   "decode": decode,

@@ -16,12 +16,15 @@ from jaxgen.models.layers import (
   MLP,
   ZEROS,
   Dense,
+  Remat,
   RMSNorm,
   SelfAttention,
+  again,
   patchify,
   stack,
   unpatchify,
 )
+from jaxgen.models.resampling import Rules, paint, read
 from jaxgen.options import Count, Share, Size
 from jaxgen.typing import Array
 
@@ -80,6 +83,7 @@ class DiT(nn.Module):
   mlp_ratio: Count = 4
   dropout: Share = 0.0
   scan_layers: bool = False
+  remat: Remat = "none"
   dtype: Any = jnp.float32
 
   def check(self) -> None:
@@ -95,6 +99,15 @@ class DiT(nn.Module):
         f"{self.heads} is needed."
       )
 
+  def rules(self, old: DiT) -> Rules:
+    """From the parameters of a model of another resolution or patch size."""
+    patch = {"old": old.patch_size, "new": self.patch_size}
+    return {
+      "patch_in/kernel": functools.partial(read, **patch),
+      "patch_out/kernel": functools.partial(paint, **patch),
+      "patch_out/bias": functools.partial(paint, **patch),
+    }
+
   @nn.compact
   def __call__(
     self, x: Array, c_noise: Array, cond: Any = None, train: bool = False
@@ -108,7 +121,7 @@ class DiT(nn.Module):
     base = self.resolution // patch
     x = x + positions(*grid, self.width, base).astype(x.dtype)
     block = (self.heads, self.mlp_ratio, self.dropout, self.dtype)
-    make = functools.partial(DiTBlock, *block)
+    make = functools.partial(again(DiTBlock, self.remat, 3), *block)
     x = stack(make, self.depth, self.scan_layers, x, embedding, train)
     last = Dense(patch**2 * self.channels, kernel_init=ZEROS, name="patch_out")
     x = last(RMSNorm(name="norm_out")(x).astype(jnp.float32))

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Literal
 
 import flax.linen as nn
 import jax
@@ -18,6 +18,9 @@ import jax.numpy as jnp
 from jaxgen.typing import Array
 
 ZEROS = nn.initializers.zeros
+Remat = Literal["none", "blocks", "full"]  # what the gradient computes again
+ATTENDED = 1024  # tokens past which attention goes through its queries in
+CHUNK = 256  # so many at a time
 
 
 def patchify(images: Array, patch: int) -> Array:
@@ -61,6 +64,21 @@ class RMSNorm(nn.Module):
     return (y * gain).astype(x.dtype)
 
 
+def attend(q: Array, k: Array, v: Array) -> Array:
+  """Attention of `(b, n, heads, d)`. Past `ATTENDED` tokens in chunks of
+  queries, each computed again for its gradient: memory then grows linearly with
+  n, not with its square (arXiv:2112.05682)."""
+  n = q.shape[1]
+  if n <= ATTENDED:
+    return jax.nn.dot_product_attention(q, k, v)
+  chunks = -(-n // CHUNK)
+  q = jnp.pad(q, ((0, 0), (0, chunks * CHUNK - n), (0, 0), (0, 0)))
+  q = q.reshape(len(q), chunks, CHUNK, *q.shape[2:]).swapaxes(0, 1)
+  part = jax.checkpoint(lambda x: jax.nn.dot_product_attention(x, k, v))
+  y = jax.lax.map(part, q).swapaxes(0, 1)
+  return y.reshape(len(k), -1, *k.shape[2:])[:, :n]
+
+
 class SelfAttention(nn.Module):
   """Multi-head self-attention over `(b, n, d)`, queries and keys RMS-normed
   (arXiv:2302.05442, section 2), fused by `jax.nn.dot_product_attention`."""
@@ -74,7 +92,7 @@ class SelfAttention(nn.Module):
     qkv = Dense(3 * d, use_bias=False, dtype=self.dtype, name="qkv")(x)
     q, k, v = jnp.split(qkv.reshape(b, n, 3 * self.heads, -1), 3, axis=2)
     q, k = RMSNorm(name="q_norm")(q), RMSNorm(name="k_norm")(k)
-    y = jax.nn.dot_product_attention(q, k, v).reshape(b, n, d)
+    y = attend(q, k, v).reshape(b, n, d)
     return Dense(d, kernel_init=ZEROS, dtype=self.dtype, name="out")(y)
 
 
@@ -119,13 +137,31 @@ class Blocks(nn.Module):
   mlp_ratio: int = 4
   dropout: float = 0.0
   scan: bool = False
+  remat: Remat = "none"
   dtype: Any = jnp.float32
 
   @nn.compact
   def __call__(self, x: Array, train: bool) -> Array:
     args = (self.heads, self.mlp_ratio, self.dropout, self.dtype)
-    make = functools.partial(Block, *args)
+    make = functools.partial(again(Block, self.remat, 2), *args)
     return stack(make, self.depth, self.scan, x, train)
+
+
+def again(block: Any, remat: Remat, static: int) -> Any:
+  """A block whose gradient computes the activations again: with `blocks` all
+  but products with weights and convolutions, with `full` all but the block's
+  input (arXiv:1604.06174). Argument `static` of its call is no array."""
+  if remat == "none":
+    return block
+  policy = _products if remat == "blocks" else None
+  return nn.remat(block, static_argnums=(static,), policy=policy)
+
+
+def _products(primitive: Any, *args: Any, **params: Any) -> Any:
+  if primitive is jax.lax.conv_general_dilated_p:
+    return True
+  known = jax.checkpoint_policies.dots_with_no_batch_dims_saveable
+  return known(primitive, *args, **params)
 
 
 def stack(

@@ -12,13 +12,15 @@ squashes or normalises the output: every pixel value is in reach.
 
 from __future__ import annotations
 
+import functools
 from typing import Any, Literal
 
 import flax.linen as nn
 import jax.numpy as jnp
 
 from jaxgen.errors import UserError
-from jaxgen.models.layers import Blocks, Dense, patchify, unpatchify
+from jaxgen.models.layers import Blocks, Dense, Remat, patchify, unpatchify
+from jaxgen.models.resampling import Rules, paint, positions, read
 from jaxgen.options import Count, Share, Size
 from jaxgen.typing import Array
 
@@ -41,6 +43,7 @@ class PatchAutoencoder(nn.Module):
   patch_features: Count = 32  # numbers per patch between tokens and the latent
   dropout: Share = 0.0
   scan_layers: bool = False
+  remat: Remat = "none"
   dtype: Any = jnp.float32
 
   def check(self) -> None:
@@ -55,6 +58,24 @@ class PatchAutoencoder(nn.Module):
         f"model.heads={self.heads} does not divide model.width={self.width}."
       )
 
+  def rules(self, old: PatchAutoencoder) -> Rules:
+    """From the parameters of a model of another resolution or patch size."""
+    patch = {"old": old.patch_size, "new": self.patch_size}
+    grid = {"old": old.grid[0], "new": self.grid[0]}
+    rules = {
+      "patch_in/kernel": functools.partial(read, **patch),
+      "patch_out/kernel": functools.partial(paint, **patch),
+      "patch_out/bias": functools.partial(paint, **patch),
+      "position_in": functools.partial(positions, **grid),
+      "position_out": functools.partial(positions, **grid),
+    }
+    tied = {
+      "latent_out/kernel": functools.partial(read, **grid),
+      "latent_in/kernel": functools.partial(paint, **grid),
+      "latent_in/bias": functools.partial(paint, **grid),
+    }
+    return rules | tied if self.latent == "vector" else rules
+
   @property
   def grid(self) -> tuple[int, int]:
     """Rows and columns of patches."""
@@ -68,6 +89,7 @@ class PatchAutoencoder(nn.Module):
     shape = (rows * cols, self.width)
     position = nn.initializers.normal(0.02)
     shared = (self.heads, self.mlp_ratio, self.dropout, self.scan_layers)
+    shared = (*shared, self.remat)
     self.patch_in = self._dense(self.width)
     self.position_in = self.param("position_in", position, shape)
     self.encoder = Blocks(self.encoder_depth, *shared, self.dtype)

@@ -18,7 +18,8 @@ import jax.numpy as jnp
 from jaxgen.errors import UserError
 from jaxgen.models.conditioning import Conditioning, beside
 from jaxgen.models.conv import GroupNorm, Padding, ResBlock, conv
-from jaxgen.models.layers import ZEROS
+from jaxgen.models.layers import ZEROS, Remat, again
+from jaxgen.models.resampling import Rules
 from jaxgen.options import Count, Share, Size
 from jaxgen.typing import Array
 
@@ -37,6 +38,7 @@ class UNet(nn.Module):
   head_width: Count = 64
   dropout: Share = 0.0
   padding: Padding = "zeros"  # circular: seamless tiles
+  remat: Remat = "none"
   dtype: Any = jnp.float32
 
   def check(self) -> None:
@@ -59,6 +61,10 @@ class UNet(nn.Module):
         "every level with attention."
       )
 
+  def rules(self, old: UNet) -> Rules:
+    """From the parameters of a model of another resolution: as they are."""
+    return {}
+
   @nn.compact
   def __call__(
     self, x: Array, c_noise: Array, cond: Any = None, train: bool = False
@@ -69,7 +75,7 @@ class UNet(nn.Module):
     def block(level: int, name: str, x: Array, **options: Any) -> Array:
       outer = len(self.multipliers) - 1 - level
       options.setdefault("head_width", self.head_width * self.attention[outer])
-      made = ResBlock(
+      made = again(ResBlock, self.remat, 3)(
         features=self.width * self.multipliers[outer],
         padding=self.padding,
         dropout=self.dropout,

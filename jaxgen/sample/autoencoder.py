@@ -172,7 +172,7 @@ class Autoencoder(LoadedRun):
     kept = read_bank(self.workdir, self.step, self.task.latent_shape)
     if kept is not None and self.length is None:
       return kept
-    bank = self.plan.bank(-1)
+    bank = self.plan.bank(self.stage)
     assert bank is not None  # this is an autoencoder
     latents = bank.latents(self.params)
     if self.length is not None:

@@ -112,7 +112,7 @@ class Denoiser(LoadedRun):
     check_value("resolution", Count, side)
     request = self.request(**asked)
     for run in filter(None, (self, request.weak)):
-      run.plan.task_at(side)  # can it have this size?
+      run.plan.task_at(side, run.stage)  # can it have this size?
     images, seen = self.draw(
       request,
       {},

@@ -57,14 +57,15 @@ def load(
   if not (workdir / "checkpoints").is_dir():
     raise UserError(f"{workdir} holds no checkpoint yet.")
   if str(checkpoint).startswith(AVERAGE):
-    step, length, params = _average(plan, workdir, str(checkpoint))
+    step, stage, length, params = _average(plan, workdir, str(checkpoint))
   else:
     length = None
-    step, params = _restore(plan, workdir, checkpoint)
+    step, stage, params = _restore(plan, workdir, checkpoint)
   return KINDS[config.task](
     workdir=workdir,
     config=config,
     step=step,
+    stage=stage,
     length=length,
     plan=plan,
     params=params,
@@ -73,8 +74,8 @@ def load(
 
 def _average(
   plan: Plan, workdir: pathlib.Path, checkpoint: str
-) -> tuple[int, float, Params]:
-  """Step, length and weights of `ema-LENGTH` or `ema-LENGTH@STEP`."""
+) -> tuple[int, int, float, Params]:
+  """Step, stage, length and weights of `ema-LENGTH` or `ema-LENGTH@STEP`."""
   name, _, at = checkpoint.removeprefix(AVERAGE).partition("@")
   try:
     length, step = float(name), int(at) if at else None
@@ -84,27 +85,29 @@ def _average(
       "as in ema-0.1."
     ) from e
   check_value("length", Length, length)
-  shapes = plan.shapes(-1).params
-  made = Averages(workdir).reconstruct(length, shapes, step)
+  kept = Averages(workdir)
+  stage = kept.stage(step)
+  made = kept.reconstruct(length, plan.shapes(stage).params, step)
   params = jax.device_put(made.params, plan.layout.replicated)
-  return made.step, length, params
+  return made.step, stage, length, params
 
 
 def _restore(
   plan: Plan, workdir: pathlib.Path, checkpoint: str | int
-) -> tuple[int, Params]:
-  """Step and ordinary average of a checkpoint."""
+) -> tuple[int, int, Params]:
+  """Step, stage and ordinary average of a checkpoint."""
   store = Checkpoints(workdir, metric=plan.task(-1).metric, read_only=True)
   try:
     step = _choose(store, workdir, checkpoint)
-    shapes = plan.shapes(-1).ema
+    stage = min(store.metadata(step)["stage"], len(plan.stages) - 1)
+    shapes = plan.shapes(stage).ema
     shapes = jax.tree.map(
       lambda x: jax.ShapeDtypeStruct(
         x.shape, x.dtype, sharding=plan.layout.replicated
       ),
       shapes,
     )
-    return step, store.restore_ema(step, shapes)
+    return step, stage, store.restore_ema(step, shapes)
   except (ValueError, KeyError, OSError) as e:
     reason = str(e).strip().splitlines()[0][:200]
     raise UserError(

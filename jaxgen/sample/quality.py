@@ -66,7 +66,7 @@ class Reference:
       real=network.extract(tiles["image"]),
       floor=network.extract(others["image"]),
       names=run.plan.every_name(),
-      overlap=2 * num > len(run.plan.source("train", -1)),
+      overlap=2 * num > len(run.plan.source("train", run.stage)),
     )
 
   def asked(self, run: Any) -> dict[str, list[str | None]]:
@@ -112,7 +112,7 @@ def agreements(
   Classifiers learn from both sets of real tiles and are tried on held-out ones,
   as there may be labels that no classifier of such features can tell.
   """
-  source = run.plan.source("validation", -1)
+  source = run.plan.source("validation", run.stage)
   held = pipeline.stack(pipeline.fixed_tiles(source, num))
   held_features = reference.network.extract(held["image"])
   known = np.concatenate([reference.real, reference.floor])

@@ -31,6 +31,7 @@ class LoadedRun:
     workdir: of the run.
     config: as it was resolved when the run started.
     step: finished updates of the loaded checkpoint.
+    stage: that it is of.
     length: of the power-function average that was loaded; None: the ordinary
       average of a checkpoint.
     plan: the config in typed pieces.
@@ -40,19 +41,20 @@ class LoadedRun:
   workdir: pathlib.Path
   config: Any
   step: int
+  stage: int = -1
   length: float | None = None
   plan: Plan
   params: Params
 
   @property
   def task(self) -> Task:
-    """The task at the run's last resolution."""
-    return self.plan.task(-1)
+    """The task of the stage that the checkpoint is of."""
+    return self.plan.task(self.stage)
 
   @property
   def image_shape(self) -> tuple[int, int, int]:
     """(height, width, channels) of the images."""
-    side = self.plan.stages[-1].resolution
+    side = self.plan.stages[self.stage].resolution
     return side, side, self.config.data.channels
 
   def images(self, split: Split = "validation", num: int = 16) -> np.ndarray:
@@ -60,7 +62,7 @@ class LoadedRun:
     ones, spread evenly over the split; of the source's own type."""
     check_value("split", Split, split)
     check_value("num", Count, num)
-    tiles = pipeline.fixed_tiles(self.plan.source(split, -1), num)
+    tiles = pipeline.fixed_tiles(self.plan.source(split, self.stage), num)
     return pipeline.stack(tiles)["image"]
 
   def drawn(
@@ -69,7 +71,7 @@ class LoadedRun:
     """`num` training tiles with all that is known of them (or what `keep`
     names), drawn as training draws them; another `stream` draws others."""
     batches = pipeline.batches(
-      self.plan.source("train", -1),
+      self.plan.source("train", self.stage),
       self.plan.data,
       batch_size=BATCH,
       stream=stream,

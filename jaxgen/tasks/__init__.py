@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from jaxgen.errors import UserError
 from jaxgen.tasks.autoencoder import autoencoder
 from jaxgen.tasks.diffusion import diffusion
@@ -11,25 +13,29 @@ from jaxgen.tasks.task import Stage, Task
 TASKS = {"autoencoder": autoencoder, "diffusion": diffusion}
 
 
-def build(config, resolution: int, names: Names) -> Task:
+def build(config, resolution: int, names: Names, **model: Any) -> Task:
   """The task that `config.task` names, at one resolution; `names` are those of
-  the conditions that the data know."""
+  the conditions that the data know, `model` fields of the model that differ
+  from the config's."""
   if config.task not in TASKS:
     raise UserError(
       f"task={config.task!r}: one of {', '.join(TASKS)} is needed."
     )
-  return TASKS[config.task](config, resolution, names)
+  return TASKS[config.task](config, resolution, names, **model)
 
 
 def stages(config) -> tuple[Stage, ...]:
-  """The stages of a config: equal-length tuples, made into rows."""
+  """The stages of a config: equal-length tuples, made into rows; a tuple of one
+  value has it for all stages."""
   columns = config.stages.to_dict()
   for name, values in columns.items():
     if not isinstance(values, tuple):
       raise UserError(f"stages.{name}={values!r}: a tuple is needed.")
-  if len({len(values) for values in columns.values()}) != 1:
+  longest = max(map(len, columns.values()))
+  if any(len(values) not in (1, longest) for values in columns.values()):
     lengths = ", ".join(f"{k}: {len(v)}" for k, v in columns.items())
     raise UserError(f"stages: tuples of unequal length ({lengths}).")
+  columns = {k: v * (longest // len(v)) for k, v in columns.items()}
   rows = [
     Stage.read(dict(zip(columns, row, strict=True)))
     for row in zip(*columns.values(), strict=True)

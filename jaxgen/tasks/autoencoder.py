@@ -16,10 +16,12 @@ from jaxgen.tasks.task import Names, Task
 from jaxgen.typing import Array, Batch, Codec, Metrics, Params
 
 
-def autoencoder(config, resolution: int, names: Names) -> Task:
-  """The task of a config at one resolution."""
+def autoencoder(config, resolution: int, names: Names, **fields: Any) -> Task:
+  """The task of a config at one resolution; `fields` of the model, instead of
+  the config's."""
   channels = config.data.channels
-  model = build(config.model, resolution=resolution, channels=channels)
+  section = dict(config.model) | fields
+  model = build(section, resolution=resolution, channels=channels)
   options = LossOptions.read(config.loss)
   image = jax.ShapeDtypeStruct((1, resolution, resolution, channels), "float32")
 
@@ -38,6 +40,7 @@ def autoencoder(config, resolution: int, names: Names) -> Task:
   params = jax.eval_shape(init, jax.random.key(0))
   latent = jax.eval_shape(lambda p, x: codec(p).encode(x), params, image)
   return Task(
+    model=model,
     init=init,
     loss=_loss(model, options.reconstruction),
     evaluate=lambda params, batch: _evaluate(codec(params), batch),

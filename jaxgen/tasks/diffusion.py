@@ -60,8 +60,9 @@ class DiffusionOptions(Options, section="diffusion"):
     return jnp.exp(self.level_mean + self.level_std * norm.ppf(share))
 
 
-def diffusion(config, resolution: int, names: Names) -> Task:
-  """The task of a config at one resolution; `names` of what the data know."""
+def diffusion(config, resolution: int, names: Names, **fields: Any) -> Task:
+  """The task of a config at one resolution; `names` of what the data know,
+  `fields` of the model, instead of the config's."""
   options = DiffusionOptions.read(config.diffusion)
   for condition in options.conditions:
     known = ", ".join(names) or "nothing: there are no labels"
@@ -71,9 +72,8 @@ def diffusion(config, resolution: int, names: Names) -> Task:
       )
   sizes = tuple((x, len(names[x])) for x in options.conditions)
   channels = config.data.channels
-  model = build(
-    config.model, resolution=resolution, channels=channels, sizes=sizes
-  )
+  section = dict(config.model) | fields
+  model = build(section, resolution=resolution, channels=channels, sizes=sizes)
   shape = (resolution, resolution, channels)
 
   def init(key: Array) -> Params:
@@ -91,6 +91,7 @@ def diffusion(config, resolution: int, names: Names) -> Task:
     return edm.precondition(network, options.sigma_data)
 
   return Task(
+    model=model,
     init=init,
     loss=lambda params, batch, key: _loss(
       options, denoiser, params, batch, key

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, Literal
 
-from jaxgen.options import Count, Options
+from jaxgen.options import Count, Options, Positive, Size
 from jaxgen.typing import (
   Array,
   Batch,
@@ -25,9 +25,20 @@ class Stage(Options, section="stages"):
   """A stretch of training at one resolution and batch size."""
 
   resolution: Count
-  images: Count  # seen in this stage
+  images: Count  # seen in this stage, at most
   batch_size: Count  # over all devices and processes
   accumulate: Count = 1  # microbatches that a step is split into
+  patch_size: Size = 0  # of the model in this stage; 0: the config's
+  rate: Positive = 1.0  # factor of the learning rate
+  warmup_images: Size = 0  # at the start of the stage
+  fade_images: Size = 0  # in which blocks that are new fade in
+  remat: Literal["none", "blocks", "full"] = "none"  # what is computed again
+
+  @property
+  def model(self) -> dict[str, Any]:
+    """Fields of the model that the stage sets."""
+    fields = {"patch_size": self.patch_size, "remat": self.remat}
+    return {k: v for k, v in fields.items() if v not in (0, "none")}
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -38,6 +49,7 @@ class Task:
   float32 in [-1, 1].
 
   Attributes:
+    model: the network, a flax module.
     init: key -> params.
     loss: what training minimises.
     evaluate: (params, batch) -> held-out metrics, each `(b,)`.
@@ -51,6 +63,7 @@ class Task:
     denoiser: params -> DenoiseFn; None: the model is no denoiser.
   """
 
+  model: Any
   init: Callable[[Array], Params]
   loss: LossFn
   evaluate: Callable[[Params, Batch], Metrics]

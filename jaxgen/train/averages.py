@@ -107,7 +107,9 @@ class Averages:
   def _last_images(self) -> int:
     return self._profiles(self.steps[-1])[0].images if self.steps else 0
 
-  def write(self, step: int, images: int, traces: dict[str, Params]) -> None:
+  def write(
+    self, step: int, images: int, traces: dict[str, Params], stage: int = 0
+  ) -> None:
     """Keep the traces of a step, in one atomic step."""
     arrays = {
       f"{length}/{name}": np.asarray(leaf)
@@ -115,6 +117,7 @@ class Averages:
       for name, leaf in named(params).items()
     }
     facts = {"images": np.array(images), "lengths": np.array(list(traces))}
+    facts["stage"] = np.array(stage)
     write_npz(self.folder / f"{step}.npz", **facts, **arrays)
 
   def forget_after(self, step: int) -> None:
@@ -126,7 +129,8 @@ class Averages:
   def reconstruct(
     self, length: float, shapes: Params, step: int | None = None
   ) -> Reconstruction:
-    """The average of a length, out of all snapshots up to a step.
+    """The average of a length, out of all snapshots up to a step that are of
+    its stage.
 
     Args:
       length: of the average, 0.001 to 0.28.
@@ -138,15 +142,8 @@ class Averages:
       UserError: there are no snapshots, none of that step, or one is damaged
         or of another model.
     """
-    steps = [s for s in self.steps if step is None or s <= step]
-    if not steps:
-      raise UserError(
-        f"{self.folder.parent} has no averages by step {step}; there are "
-        f"{self.steps}."
-        if self.steps
-        else f"{self.folder.parent} keeps no averages: train with "
-        "--config.optimizer.ema_lengths=0.05,0.1."
-      )
+    stage, steps = self.stage(step), self._until(step)
+    steps = [s for s in steps if self._stage(s) == stage]
     profiles = [self._profiles(s) for s in steps]
     wanted = Profile(length=length, images=profiles[-1][0].images)
     weights, rest = combine([x for row in profiles for x in row], wanted)
@@ -159,6 +156,26 @@ class Averages:
     leaves = [x.astype(np.float32) for x in total]
     params = jax.tree.unflatten(jax.tree.structure(shapes), leaves)
     return Reconstruction(params=params, step=steps[-1], distance=rest)
+
+  def stage(self, step: int | None = None) -> int:
+    """Of the last snapshot by a step."""
+    return self._stage(self._until(step)[-1])
+
+  def _stage(self, step: int) -> int:
+    with self._opened(step) as file:
+      return int(file["stage"]) if "stage" in file else 0
+
+  def _until(self, step: int | None) -> list[int]:
+    steps = [s for s in self.steps if step is None or s <= step]
+    if steps:
+      return steps
+    raise UserError(
+      f"{self.folder.parent} has no averages by step {step}; there are "
+      f"{self.steps}."
+      if self.steps
+      else f"{self.folder.parent} keeps no averages: train with "
+      "--config.optimizer.ema_lengths=0.05,0.1."
+    )
 
   def _profiles(self, step: int) -> list[Profile]:
     with self._opened(step) as file:

@@ -14,6 +14,7 @@ import json
 import math
 import os
 import pathlib
+from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
@@ -28,6 +29,9 @@ from jaxgen.trees import named
 _KEEP: Any = ocp.training.preservation_policies  # their types disagree
 _SAVE: Any = ocp.training.save_decision_policies
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES)
+
+
+LATER = 1e6  # more than any two metrics differ
 
 
 def _as_dict(state: TrainState) -> dict[str, Any]:
@@ -107,7 +111,9 @@ class Checkpoints:
     shared(0)  # the others look when it is done
 
   def _score(self, metrics: dict[str, float]) -> float:
-    return metrics.get(self.metric, -math.inf)
+    """Later stages first: metrics of other resolutions cannot be compared."""
+    stage = metrics.get("stage", 0)
+    return metrics.get(self.metric, -math.inf) + LATER * stage
 
   @property
   def steps(self) -> list[int]:
@@ -170,8 +176,11 @@ class Checkpoints:
     if pending is not None:
       pending.result()
 
-  def restore(self, abstract: TrainState) -> tuple[TrainState, dict] | None:
-    """The newest good checkpoint, placed as `abstract` says, and its metadata.
+  def restore(
+    self, abstract: Callable[[dict], TrainState]
+  ) -> tuple[TrainState, dict] | None:
+    """The newest good checkpoint, placed as `abstract` says of its metadata,
+    and these.
 
     Damaged ones are said aloud, set aside as `damaged-N` in the workdir, and
     the one before is taken. None where there is no checkpoint at all.
@@ -204,23 +213,29 @@ class Checkpoints:
     return None
 
   def _try(
-    self, step: int, abstract: TrainState
+    self, step: int, abstract: Callable[[dict], TrainState]
   ) -> tuple[tuple[TrainState, dict] | None, str]:
     """One checkpoint, or how it is damaged."""
     reason = failure(lambda: is_first() and self.verify(step))
     if reason:
       return None, reason
-    together(lambda: self._check_fit(step, _as_dict(abstract)))
-    found = []
-    reason = failure(lambda: found.append(self._read(step, abstract)))
+    found: list[Any] = []
+    reason = failure(lambda: found.append(self.metadata(step)))
+    if reason:
+      return None, reason
+    meta = found.pop()
+    shapes = abstract(meta)
+    together(lambda: self._check_fit(step, _as_dict(shapes)))
+    reason = failure(lambda: found.append(self._read(step, shapes, meta)))
     if reason and self._manifest(step).exists():
       raise RunError(
         f"checkpoint {step} is intact, yet cannot be loaded: {reason}"
       )
     return (None, reason) if reason else (found[0], "")
 
-  def _read(self, step: int, abstract: TrainState) -> tuple[TrainState, dict]:
-    meta = self.metadata(step)
+  def _read(
+    self, step: int, abstract: TrainState, meta: dict
+  ) -> tuple[TrainState, dict]:
     tree = self._load(step, _as_dict(abstract))
     state = {"traces": {}} | tree["state"]
     return TrainState(**state, ema=tree["ema"]), meta

@@ -54,11 +54,12 @@ def train(
   ):
     record(config, run.plan.names, workdir)
     state = run.state
-    for index, end in enumerate(run.plan.ends):
-      if int(state.images) < end:
+    for index in range(len(run.plan.stages)):
+      if int(state.images) < run.ends[index]:
+        state = run.enter(state, index)
         setup = set_up(run, index)
         with contextlib.closing(setup.batches(int(state.images))) as batches:
-          state, going = _run_stage(run, setup, index, state, batches, stop)
+          state, going = _run_stage(run, setup, state, batches, stop)
         if not going:
           return False
     _finish(run, state)
@@ -72,50 +73,52 @@ def _due(every: int, images: int, batch: int) -> bool:
 def _run_stage(
   run: Run,
   setup: Setup,
-  index: int,
   state: TrainState,
   batches: Iterator[Batch],
   stop: Stop,
 ) -> tuple[TrainState, bool]:
   options = run.plan.train
-  batch, last = run.plan.stages[index].batch_size, run.plan.ends[index]
+  batch, last = run.plan.stages[run.stage].batch_size, run.ends[run.stage]
   step, images = int(state.step), int(state.images)
   start = step
   scores, late = None, None
   while images < last:
     if step > start and _due(options.evaluate_images, images, batch):
       scores = _evaluate(run, setup, state, step, images)
+      if run.judge(images, scores[run.checkpoints.metric]):
+        break
     if step > start and _due(options.save_images, images, batch):
       _check(run, late, step)
-      _save(run, state, index, scores)
+      _save(run, state, scores)
     if stop.requested(step):
       _check(run, late, step)
-      _stop(run, state, index, step, stop)
+      _stop(run, state, step, stop)
       return state, False
     scores = None
     state, metrics = setup.step(state, next(batches))
     step, images = step + 1, images + batch
     _check(run, late, step - 1)
     if _due(options.log_images, images, batch):
-      _log(run, index, step, images, metrics)
+      _log(run, step, images, metrics)
     if _due(options.preview_images, images, batch):
       with run.terminal.paused():
         setup.preview(state, step)
     late = metrics
   _check(run, late, step)
-  scores = _evaluate(run, setup, state, step, images)
-  _save(run, state, index, scores)
+  scores = scores or _evaluate(run, setup, state, step, images)
+  run.progress = run.progress.end(images)
+  _save(run, state, scores)
   setup.preview(state, step)
   return state, True
 
 
-def _log(run: Run, index: int, step: int, images: int, metrics: dict) -> None:
+def _log(run: Run, step: int, images: int, metrics: dict) -> None:
   """Report one step's metrics; waits for that step."""
   values = {k: float(v) for k, v in metrics.items()}
   values |= {"images": images, "images_per_second": run.terminal.speed(images)}
-  run.log(step, values)
+  run.log(step, values | run.place)
   run.checkpoints.check()
-  run.terminal.progress(images, step, index, run.seen)
+  run.terminal.progress(images, step, run.stage, run.seen)
 
 
 def _evaluate(
@@ -125,7 +128,7 @@ def _evaluate(
   with run.terminal.paused():
     scores = setup.heldout(state.ema)
   values = {f"validation/{k}": v for k, v in scores.items()}
-  run.log(step, {"images": images, **values})
+  run.log(step, {"images": images, **run.place, **values})
   main = run.checkpoints.metric
   if not math.isfinite(scores[main]):
     raise RunError(
@@ -138,7 +141,7 @@ def _evaluate(
 _finite = jax.jit(finite)
 
 
-def _save(run: Run, state: TrainState, index: int, scores: dict | None) -> None:
+def _save(run: Run, state: TrainState, scores: dict | None) -> None:
   """Start writing a checkpoint; never one that no training can go on from."""
   if not bool(_finite(state)):
     raise RunError(
@@ -146,7 +149,7 @@ def _save(run: Run, state: TrainState, index: int, scores: dict | None) -> None:
       f"{_kept(run)}.\nLower optimizer.learning_rate and start from there with "
       "--allow_config_change."
     )
-  run.save(state, index, scores)
+  run.save(state, scores)
 
 
 def _kept(run: Run) -> str:
@@ -175,13 +178,11 @@ def _check(run: Run, metrics: dict | None, step: int) -> None:
     )
 
 
-def _stop(
-  run: Run, state: TrainState, index: int, step: int, stop: Stop
-) -> None:
+def _stop(run: Run, state: TrainState, step: int, stop: Stop) -> None:
   """Save where the run is and say how to go on."""
   run.checkpoints.wait()
   if step not in run.checkpoints.steps:
-    _save(run, state, index, None)
+    _save(run, state, None)
     run.checkpoints.wait()
   name = stop.signal.name if stop.signal else "a preemption notice"
   run.terminal.say(

@@ -9,19 +9,29 @@ from collections.abc import Callable
 from typing import Annotated, Any, Literal
 
 import jax
+import jax.numpy as jnp
 
 from jaxgen import rng, tasks
 from jaxgen.data.build import build as build_source
 from jaxgen.data.source import DataOptions, Source, Split
 from jaxgen.errors import UserError
-from jaxgen.options import Count, Options, Range, Seed, Size, check_value
+from jaxgen.options import (
+  Count,
+  NonNegative,
+  Options,
+  Range,
+  Seed,
+  Size,
+  check_value,
+)
 from jaxgen.tasks import Stage, Task
 from jaxgen.train import optimizer
 from jaxgen.train.bank import Bank
 from jaxgen.train.heldout import HeldOut
+from jaxgen.train.progress import Advance
 from jaxgen.train.sharding import Devices, Layout, make_mesh
 from jaxgen.train.state import TrainState, create, make_step
-from jaxgen.typing import Metrics
+from jaxgen.typing import Array, Metrics
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -37,6 +47,11 @@ class TrainOptions(Options, section="train"):
   on_nan: Literal["stop", "skip"]
   fsdp: bool
   bank_tiles: Annotated[int, Range(2)]
+  init_from: str = ""
+  advance: Literal["fixed", "adaptive"] = "fixed"
+  advance_window: Count = 50_000
+  advance_tolerance: NonNegative = 0.05
+  advance_minimum: Annotated[float, Range(0, 1)] = 0.2
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -52,10 +67,26 @@ class Plan:
   known: tasks.Names | None = None  # names of a finished run
 
   @property
+  def lengths(self) -> list[int]:
+    """Images of each stage at most: whole batches."""
+    return [-(-s.images // s.batch_size) * s.batch_size for s in self.stages]
+
+  @property
   def ends(self) -> list[int]:
-    """Images seen at the end of each stage: whole batches."""
-    whole = [-(-s.images // s.batch_size) * s.batch_size for s in self.stages]
-    return list(itertools.accumulate(whole))
+    """Images seen at the end of each stage, where none ends early."""
+    return list(itertools.accumulate(self.lengths))
+
+  @property
+  def advance(self) -> Advance | None:
+    """When stages end early; None: they never do."""
+    o = self.train
+    if o.advance == "fixed":
+      return None
+    return Advance(
+      window=o.advance_window,
+      tolerance=o.advance_tolerance,
+      minimum=o.advance_minimum,
+    )
 
   def check(self) -> None:
     """Raise a UserError where batches do not divide, or data are not there."""
@@ -66,13 +97,21 @@ class Plan:
       self.source(split, 0)
 
   def task(self, stage: int) -> Task:
-    """The task at a stage's resolution."""
-    return self.task_at(self.stages[stage].resolution)
+    """The task of a stage."""
+    return self.task_at(self.stages[stage].resolution, stage)
+
+  def task_at(self, resolution: int, stage: int = -1) -> Task:
+    """The task of a stage at any resolution, built once."""
+    fields = self.stages[stage].model.items()
+    return self._build(resolution, tuple(fields))
 
   @functools.cached_property
-  def task_at(self) -> Callable[[int], Task]:
-    """The task at any resolution, built once."""
-    return functools.cache(lambda r: tasks.build(self.config, r, self.names))
+  def _build(self) -> Callable[[int, tuple], Task]:
+    return functools.cache(
+      lambda resolution, fields: tasks.build(
+        self.config, resolution, self.names, **dict(fields)
+      )
+    )
 
   @functools.cached_property
   def names(self) -> tasks.Names:
@@ -129,17 +168,35 @@ class Plan:
       batch=self.evaluation_batch(stage),
     )
 
-  def step(self, stage: int) -> Callable[..., tuple[TrainState, Metrics]]:
-    """The update of a stage, not yet jitted."""
+  def step(
+    self, stage: int, begin: int | None = None
+  ) -> Callable[..., tuple[TrainState, Metrics]]:
+    """The update of a stage, not yet jitted; `begin`: images seen before it,
+    where earlier stages have ended early."""
     return make_step(
       self.task(stage).loss,
       self.transform,
       self.optimizer,
-      total_images=self.ends[-1],
+      rate=self._rate(stage, begin),
       batch_size=self.stages[stage].batch_size,
       accumulate=self.stages[stage].accumulate,
       key=rng.stream(self.config.seed, "train"),
     )
+
+  def _rate(self, stage: int, begin: int | None) -> Callable[[Array], Array]:
+    """The learning rate after so many images: the schedule of the run, times
+    the stage's factor and warm-up. What early ends leave out is skipped."""
+    row, planned = self.stages[stage], self.ends[stage] - self.lengths[stage]
+    start = planned if begin is None else begin
+
+    def rate(images: Array) -> Array:
+      into = images - start
+      warm = jnp.minimum(into / (row.warmup_images or 1e-6), 1.0)
+      seen = planned + into
+      options, total = self.optimizer, self.ends[-1]
+      return row.rate * warm * optimizer.learning_rate(options, seen, total)
+
+    return rate
 
   @property
   def transform(self):
@@ -196,10 +253,5 @@ def make_plan(
   if plan.ends[-1] >= 2**32:
     raise UserError(
       f"stages.images: {plan.ends[-1]:,} in all; less than {2**32:,} is needed."
-    )
-  if len({stage.resolution for stage in plan.stages}) > 1:
-    raise UserError(
-      "stages.resolution: all stages must have the same resolution; parameters "
-      "are not carried between resolutions yet."
     )
   return plan

@@ -17,10 +17,12 @@ from jaxgen.train.averages import Averages
 from jaxgen.train.bank import read_bank, write_bank
 from jaxgen.train.checkpoint import Checkpoints
 from jaxgen.train.heldout import HeldOut
+from jaxgen.train.handover import adopt, hand_over
 from jaxgen.train.logging import MetricLog, Terminal
 from jaxgen.train.plan import Plan, make_plan
 from jaxgen.train.preview import previewer
 from jaxgen.train.processes import is_first, same, shared, together
+from jaxgen.train.progress import Progress
 from jaxgen.train.sharding import Devices
 from jaxgen.train.state import TrainState
 from jaxgen.typing import Batch, Metrics
@@ -36,6 +38,8 @@ class Run:
   terminal: Terminal
   metrics: MetricLog | None  # on the first process only
   state: TrainState  # as restored, or at step 0
+  stage: int  # whose shapes the state has
+  progress: Progress = Progress()
   seen: dict[str, float] = dataclasses.field(default_factory=dict)
 
   def log(self, step: int, values: dict[str, float]) -> None:
@@ -44,11 +48,45 @@ class Run:
     if self.metrics is not None:
       self.metrics.scalars(step, values)
 
-  def save(self, state: TrainState, stage: int, scores: dict | None) -> None:
+  @property
+  def ends(self) -> list[int]:
+    """Images seen at the end of each stage, as far as is known."""
+    if self.plan.advance is None:
+      return self.plan.ends
+    return self.progress.ends(self.plan.lengths)
+
+  @property
+  def place(self) -> dict[str, float]:
+    """Where the run is, for its metrics."""
+    resolution = self.plan.stages[self.stage].resolution
+    return {"stage": self.stage + 1, "resolution": resolution}
+
+  def enter(self, state: TrainState, stage: int) -> TrainState:
+    """The state as a stage begins with it."""
+    if stage != self.stage:
+      old, self.stage = self.stage, stage
+      state = hand_over(self.plan, state, old, stage)
+      resolution = self.plan.stages[stage].resolution
+      self.terminal.say(
+        f"stage {stage + 1} of {len(self.plan.stages)}: {resolution} pixels"
+      )
+    return state
+
+  def judge(self, images: int, score: float) -> bool:
+    """Note the held-out metric; whether it tells the stage to end."""
+    advance, stage = self.plan.advance, self.stage
+    begin = self.ends[stage - 1] if stage else 0
+    self.progress = self.progress.scored(images - begin, score)
+    rows, scores = self.plan.stages, self.progress.scores
+    return advance is not None and advance.due(rows[stage], scores)
+
+  def save(self, state: TrainState, scores: dict | None) -> None:
     """Start writing a checkpoint."""
-    data = self.plan.source("train", stage).fingerprint
+    data = self.plan.source("train", self.stage).fingerprint
+    meta = {"stage": self.stage, "data": data, **self.progress.meta()}
     self._write_averages(state)
-    self.checkpoints.save(state, {"stage": stage, "data": data}, scores)
+    scores = scores and scores | {"stage": self.stage}
+    self.checkpoints.save(state, meta, scores)
 
   def _write_averages(self, state: TrainState) -> None:
     """Keep a snapshot of the traces, which no later save removes."""
@@ -59,7 +97,7 @@ class Run:
     if shared(due)[0]:
       traces = jax.device_get(self._gather(state.traces))
       if is_first():
-        kept.write(int(state.step), images, traces)
+        kept.write(int(state.step), images, traces, self.stage)
 
   @functools.cached_property
   def _gather(self) -> Callable[[Any], Any]:
@@ -97,8 +135,8 @@ def open_run(
     workdir, metric=metric, max_to_keep=plan.train.max_to_keep
   )
   with contextlib.closing(checkpoints):
-    state, seen = _restore(plan, checkpoints, allow_data_change)
-    first = is_first()
+    state, meta = _restore(plan, checkpoints, allow_data_change)
+    first, seen = is_first(), int(state.images)
     if first:
       Averages(workdir).forget_after(int(state.step))
     log = MetricLog(workdir, step=int(state.step)) if first else None
@@ -113,6 +151,8 @@ def open_run(
         terminal=terminal,
         metrics=log,
         state=state,
+        stage=meta["stage"],
+        progress=Progress.read(meta),
       )
     if log is not None:
       log.close()
@@ -120,13 +160,14 @@ def open_run(
 
 def _restore(
   plan: Plan, checkpoints: Checkpoints, allow_data_change: bool
-) -> tuple[TrainState, int]:
-  restored = checkpoints.restore(plan.shapes())
+) -> tuple[TrainState, dict]:
+  last = len(plan.stages) - 1
+  restored = checkpoints.restore(lambda m: plan.shapes(min(m["stage"], last)))
   if restored is None:
-    return plan.fresh(), 0
+    return _begin(plan), {"stage": 0}
   state, meta = restored
-  stage = min(meta["stage"], len(plan.stages) - 1)
-  now = plan.source("train", stage).fingerprint
+  meta["stage"] = min(meta["stage"], last)
+  now = plan.source("train", meta["stage"]).fingerprint
   if meta["data"] != now and not allow_data_change:
     raise UserError(
       f"data.source={plan.data.source}: the data are not those this run was "
@@ -135,7 +176,20 @@ def _restore(
   images = int(state.images)
   if is_first():
     print(f"resuming at step {int(state.step)} ({images:,} images).")
-  return state, images
+  return state, meta
+
+
+def _begin(plan: Plan) -> TrainState:
+  """The state at step 0: afresh, or with the weights of another run."""
+  other = plan.train.init_from
+  if not other:
+    return plan.fresh()
+  from jaxgen.sample.load import load  # which needs a plan, too
+
+  run = load(other)
+  if is_first():
+    print(f"beginning with the weights of {other} at step {run.step}.")
+  return adopt(plan, run.task, run.params)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -152,15 +206,15 @@ def set_up(run: Run, index: int) -> Setup:
   """Everything that a stage of a run needs."""
   plan, layout = run.plan, run.plan.layout
   stage = plan.stages[index]
+  begin = run.ends[index - 1] if index else 0
   shardings = jax.tree.map(lambda x: x.sharding, plan.shapes(index))
   step = jax.jit(
-    plan.step(index),
+    plan.step(index, begin),
     in_shardings=(shardings, layout.batch),
     out_shardings=(shardings, layout.replicated),
     donate_argnums=0,
   )
   heldout = plan.heldout(index)
-  begin = plan.ends[index - 1] if index else 0
 
   def batches(images: int) -> Generator[Batch]:
     """Batches for the stage, from the one after `images` images on."""

@@ -11,7 +11,7 @@ import jax.numpy as jnp
 import optax
 
 from jaxgen.train import averages
-from jaxgen.train.optimizer import OptimizerOptions, learning_rate
+from jaxgen.train.optimizer import OptimizerOptions
 from jaxgen.typing import Array, Batch, LossFn, Metrics, Params
 
 
@@ -98,12 +98,13 @@ def make_step(
   tx: optax.GradientTransformation,
   options: OptimizerOptions,
   *,
-  total_images: int,
+  rate: Callable[[Array], Array],
   batch_size: int,
   accumulate: int,
   key: Array,
 ) -> Callable[[TrainState, Batch], tuple[TrainState, Metrics]]:
-  """One update as a function `(state, batch) -> (state, metrics)`.
+  """One update as a function `(state, batch) -> (state, metrics)`; `rate` is
+  the learning rate after so many images.
 
   An update whose loss or gradient is not finite leaves parameters, optimizer
   and average as they were, and is counted; the caller decides what it means.
@@ -114,9 +115,9 @@ def make_step(
     metrics, grads = gradients(loss, state.params, batch, noise, accumulate)
     norm = optax.global_norm(grads)
     middle = state.images.astype(jnp.float32) + batch_size / 2
-    rate = learning_rate(options, middle, total_images)
+    speed = rate(middle)
     updates, opt_state = tx.update(grads, state.opt_state, state.params)
-    params = jax.tree.map(lambda p, u: p + rate * u, state.params, updates)
+    params = jax.tree.map(lambda p, u: p + speed * u, state.params, updates)
     images = state.images + jnp.uint32(batch_size)
     seen = images.astype(jnp.float32)
     decay = ema_decay(options, batch_size, seen)
@@ -139,7 +140,7 @@ def make_step(
       opt_state=jax.tree.map(keep, opt_state, state.opt_state),
       traces=jax.tree.map(keep, traces, state.traces),
     )
-    extra = {"gradient_norm": norm, "learning_rate": rate}
+    extra = {"gradient_norm": norm, "learning_rate": speed}
     return new, {**metrics, **extra, "skipped": new.skipped}
 
   return step

@@ -77,7 +77,7 @@ def test_stages_are_rows_of_equal_length_tuples():
 @pytest.mark.parametrize(
   ("change", "names"),
   [
-    ({"images": (1, 2)}, "unequal length"),
+    ({"images": (1, 2), "rate": (1.0, 1.0, 1.0)}, "unequal length"),
     ({"batch_size": (0,)}, "at least 1"),
     ({"accumulate": (5,)}, "accumulate=5"),
   ],

@@ -58,7 +58,7 @@ def save(store: Checkpoints, step: int, psnr: float | None = None) -> None:
 
 def restored(store: Checkpoints) -> int:
   """The step that is restored, after a look at its bits."""
-  found, meta = store.restore(abstract(state(0)))
+  found, meta = store.restore(lambda _: abstract(state(0)))
   assert meta == {"stage": 0, "data": "x"}
   step = int(found.step)
   jax.tree.map(np.testing.assert_array_equal, found, state(step))
@@ -86,7 +86,7 @@ def test_what_is_restored_is_what_was_saved(copy, opened):
 
 
 def test_an_empty_workdir_has_nothing_to_restore(opened):
-  assert opened().restore(abstract(state(0))) is None
+  assert opened().restore(lambda _: abstract(state(0))) is None
 
 
 @pytest.mark.parametrize("keep", [1, 2])
@@ -225,7 +225,7 @@ def test_where_all_are_damaged_no_run_starts_over(copy, opened):
     flip(copy / f"checkpoints/{step}")
   for _ in range(2):
     with pytest.raises(UserError, match="(?s)3: .*2: .*1: ema") as refused:
-      opened(copy).restore(abstract(state(0)))
+      opened(copy).restore(lambda _: abstract(state(0)))
     assert str(refused.value).count("\n") == 1
   assert steps(copy) == [1, 2, 3]
 
@@ -239,7 +239,7 @@ def test_another_model_is_no_damage(copy, opened, kind):
   if kind == "optimizer":
     new = create(new.params, optax.sgd(1.0, momentum=0.9))
   with pytest.raises(UserError, match="checkpoint 3 .*does not fit the config"):
-    opened(copy).restore(abstract(new))
+    opened(copy).restore(lambda _: abstract(new))
   assert steps(copy) == [1, 2, 3]
 
 
@@ -254,7 +254,7 @@ def test_a_good_checkpoint_that_cannot_be_loaded_stays(
 
   monkeypatch.setattr(store._orbax, "load_checkpointables", exhausted)
   with pytest.raises(RunError, match="3 is intact.*out of memory"):
-    store.restore(abstract(state(0)))
+    store.restore(lambda _: abstract(state(0)))
   assert steps(copy) == [1, 2, 3]
 
 

@@ -83,7 +83,7 @@ def save(p, workdir):
 
 def restore(p, workdir):
   store = Checkpoints(workdir, metric="psnr")
-  state, _ = store.restore(p.shapes())
+  state, _ = store.restore(lambda _: p.shapes())
   store.close()
   return state
 

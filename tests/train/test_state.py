@@ -7,7 +7,7 @@ import optax
 import pytest
 
 from jaxgen.defaults import autoencoder
-from jaxgen.train.optimizer import OptimizerOptions
+from jaxgen.train.optimizer import OptimizerOptions, learning_rate
 from jaxgen.train.state import create, ema_decay, make_step
 
 OPTIONS = OptimizerOptions(**autoencoder().optimizer)
@@ -28,7 +28,7 @@ def step(options=PLAIN, accumulate=1, tx=None):
     loss,
     tx,
     options,
-    total_images=1000,
+    rate=lambda seen: learning_rate(options, seen, 1000),
     batch_size=4,
     accumulate=accumulate,
     key=jax.random.key(0),

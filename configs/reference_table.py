@@ -1,0 +1,26 @@
+"""The scaling table of the reference system: 256 to 1024 pixels, patches of 16
+and 32. Nothing to train: for `jaxgen plan`.
+
+    jaxgen plan --config=configs/reference_table.py --no_fit
+    jaxgen plan --config=configs/reference_table.py --memory=16GiB
+"""
+
+from jaxgen.config import check_variant
+from jaxgen.defaults import autoencoder
+
+SIDES = (256, 512, 768, 1024)
+
+
+def get_config(variant: str = ""):
+  """Eight stages, each of which stands alone."""
+  check_variant(variant, ())
+  config = autoencoder()
+  config.data.update(source="rocks", num_tiles=64)
+  config.model.update(dropout=0.1, scan_layers=True)
+  config.stages.update(
+    resolution=SIDES * 2,
+    patch_size=(16,) * 4 + (32,) * 4,
+    images=(1_000,),
+    batch_size=(16,),
+  )
+  return config

@@ -1,0 +1,27 @@
+"""Rock tiles in four stages: 32, 64, 96 and 128 pixels, in 8 x 8 patches that
+grow with the image, so that what was learnt carries over.
+
+    jaxgen train --config=configs/rocks_patch_ae_progressive.py --workdir=runs/p
+"""
+
+from jaxgen.config import check_variant
+from jaxgen.defaults import autoencoder, smoke
+
+
+def get_config(variant: str = ""):
+  """`smoke`: for tests."""
+  check_variant(variant, ("smoke",))
+  config = autoencoder()
+  config.data.update(source="rocks", num_tiles=4_096, flips=True, turns=True)
+  config.model.update(width=128, heads=4, encoder_depth=2, decoder_depth=2)
+  config.model.update(latent_dim=256, patch_features=32)
+  config.stages.update(
+    resolution=(32, 64, 96, 128),
+    patch_size=(4, 8, 12, 16),
+    images=(100_000, 50_000, 25_000, 25_000),
+    batch_size=(64, 64, 32, 32),
+    rate=(1.0, 0.7, 0.5, 0.5),
+    warmup_images=(0, 2_000, 1_000, 1_000),
+  )
+  config.train.update(evaluate_images=12_500, save_images=25_000)
+  return smoke(config) if variant == "smoke" else config

@@ -1,0 +1,185 @@
+"""Say what a config needs, stage by stage, before anything runs.
+
+  jaxgen plan --config=configs/rocks_patch_ae_256.py --memory=16GiB
+  jaxgen plan --config=F --devices=8 --throughput=90e12 --json=plan.json
+
+The memory is that which the compiler has laid out for the training step; no
+step runs. Time is operations over --throughput: operations per second, or
+`measured`: a share of a matrix product's on this machine. With --memory (by
+default what is there) it says how to run each stage in it: microbatch,
+accumulation and what is computed again; exit status 2 where nothing helps.
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import os
+import pathlib
+import re
+from typing import Any
+
+from jaxgen.cli import common
+from jaxgen.errors import UserError
+
+UNITS = {"": 1, "KiB": 2**10, "MiB": 2**20, "GiB": 2**30, "TiB": 2**40}
+
+
+def add_flags(parser: argparse.ArgumentParser) -> None:
+  """Flags of this verb."""
+  parser.add_argument(
+    "--config", required=True, metavar="FILE.py[:variant]", help="of a training"
+  )
+  parser.add_argument(
+    "--memory", type=size, metavar="16GiB", help="of each device"
+  )
+  parser.add_argument(
+    "--devices", type=common.whole(1), help="how many (on CPU: simulated)"
+  )
+  parser.add_argument(
+    "--throughput",
+    default="measured",
+    metavar="measured|FLOPS",
+    help="operations per second of each device",
+  )
+  parser.add_argument(
+    "--no_fit", action="store_true", help="only describe the config as it is"
+  )
+  parser.add_argument(
+    "--json", type=pathlib.Path, help="also write the numbers to this file"
+  )
+
+
+def size(text: str) -> int:
+  """Bytes, as in 16GiB."""
+  found = re.fullmatch(r"([0-9.]+)\s*([KMGT]iB)?", text)
+  try:
+    bytes_ = int(float(found[1]) * UNITS[found[2] or ""]) if found else 0
+  except ValueError:
+    bytes_ = 0
+  if bytes_ < 1:
+    raise argparse.ArgumentTypeError(f"{text}: a size like 16GiB is needed")
+  return bytes_
+
+
+def run(args: argparse.Namespace, rest: list[str]) -> None:
+  """Compile, print and write."""
+  if args.devices:
+    os.environ["JAX_NUM_CPU_DEVICES"] = str(args.devices)
+    os.environ.setdefault("NPROC", "16")
+  speed = None if args.throughput == "measured" else _speed(args.throughput)
+  from jaxgen.config import load_config
+  from jaxgen.files import write_json
+  from jaxgen.train import planner
+  from jaxgen.train.plan import make_plan
+
+  if args.json:
+    common.make_folder(args.json.parent)
+  plan = make_plan(load_config(args.config, rest), _devices(args.devices))
+  plan.check()
+  if speed is None:
+    speed = planner.measured_speed(plan)
+  memory = args.memory or planner.memory_found()
+  stages = range(len(plan.stages))
+  rows = [planner.describe(plan, i, speed) for i in stages]
+  for row in rows:
+    row["relative_memory"] = row["peak_bytes"] / rows[0]["peak_bytes"]
+    row["relative_time"] = row["seconds_per_1000"] / rows[0]["seconds_per_1000"]
+  _print(plan, rows, args.config)
+  fitted = [] if args.no_fit else [planner.fit(plan, i, memory) for i in stages]
+  _print_fit(plan, rows, fitted, memory)
+  if args.json:
+    found = [x and dataclasses.asdict(x) for x in fitted]
+    facts = {"memory": memory, "flops_per_second": speed}
+    write_json(args.json, facts | {"stages": rows, "fitted": found})
+    print(f"The same numbers are in {args.json}.")
+  for stage, x in zip(stages, fitted, strict=False):
+    if x is None:
+      _refuse(plan, stage, memory)
+
+
+def _speed(text: str) -> float:
+  try:
+    speed = float(text)
+  except ValueError:
+    speed = 0.0
+  if not 0 < speed < float("inf"):
+    raise UserError(
+      f"--throughput={text}: `measured`, or operations per second like 90e12."
+    )
+  return speed
+
+
+def _devices(count: int | None) -> Any:
+  import jax
+
+  if count and count > jax.device_count():
+    raise UserError(
+      f"--devices={count}: there are {jax.device_count()}; more can only be "
+      "simulated on CPU (JAX_PLATFORMS=cpu)."
+    )
+  return jax.devices()[:count] if count else None
+
+
+def _mib(value: float) -> str:
+  return f"{value / 2**20:,.0f}"
+
+
+def _print(plan: Any, rows: list[dict], title: str) -> None:
+  from rich.console import Console
+  from rich.table import Table
+
+  table = Table("", *(f"stage {i + 1}" for i in range(len(rows))), title=title)
+  for name, (key, show) in COLUMNS.items():
+    cells = [show(row[key]) if row[key] is not None else "" for row in rows]
+    if any(cells):
+      table.add_row(name, *cells)
+  Console().print(table)
+  print(f"{plan.layout.mesh.size} device(s); memory is that of each.")
+
+
+COLUMNS: Any = {
+  "resolution": ("resolution", str),
+  "patches": ("patches", str),
+  "parameters": ("parameters", "{:,}".format),
+  "batch": ("batch_size", str),
+  "accumulate": ("accumulate", str),
+  "computed again": ("remat", str),
+  "GFLOP per image": ("flops_per_image", lambda x: f"{x / 1e9:,.2f}"),
+  "parameters, MiB": ("parameter_bytes", _mib),
+  "optimizer, MiB": ("optimizer_bytes", _mib),
+  "averages, MiB": ("average_bytes", _mib),
+  "activations, MiB": ("activation_bytes", _mib),
+  "peak of the step, MiB": ("peak_bytes", _mib),
+  "memory relative to stage 1": ("relative_memory", "{:.2f}".format),
+  "time relative to stage 1": ("relative_time", "{:.2f}".format),
+  "seconds for 1000 images": ("seconds_per_1000", "{:,.1f}".format),
+  "hours for the stage": ("hours", "{:,.2f}".format),
+}
+
+
+def _print_fit(plan: Any, rows: list, fitted: list, memory: int) -> None:
+  for index, x in enumerate(fitted):
+    if x is not None:
+      micro = plan.stages[index].batch_size // x.accumulate
+      more = x.flops / rows[index]["flops_per_image"]
+      print(
+        f"stage {index + 1} in {memory / 2**30:.2f} GiB: microbatch {micro}, "
+        f"accumulate={x.accumulate}, remat={x.remat}: {_mib(x.peak)} MiB, "
+        f"{more:.2f} times the operations"
+      )
+
+
+def _refuse(plan: Any, stage: int, memory: int) -> None:
+  from jaxgen.train import planner
+
+  side = planner.largest_resolution(plan, stage, memory)
+  hint = (
+    f"{side} pixels would fit"
+    if side
+    else "no smaller resolution fits either: take a smaller model"
+  )
+  raise UserError(
+    f"stage {stage + 1} ({plan.stages[stage].resolution} pixels) does not fit "
+    f"in {memory / 2**30:.2f} GiB, not even one image at a time: {hint}."
+  )

@@ -1,0 +1,52 @@
+"""Weights for another patch size or another number of patches.
+
+Every rule is a linear map of a weight. Let B be the matrix that enlarges one
+axis of a patch (or of the grid of patches). Weights that read a patch become
+those of least norm that give for B x what they gave for x: pinv(B)^T w
+(FlexiViT, arXiv:2212.08013, section 3.3). Weights that paint one are enlarged
+like an image: w B^T. So a network reads and paints enlarged images as it read
+and painted the small ones.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import jax.numpy as jnp
+import numpy as np
+
+from jaxgen.typing import Array
+
+Rule = Callable[[Array], Array]  # a weight before to the weight after
+Rules = dict[str, Rule]  # by the names of parameters
+
+
+def enlarging(old: int, new: int) -> np.ndarray:
+  """Linear interpolation of `old` samples at `new` places, `(new, old)`; with
+  antialiasing where `new` is smaller. As `jax.image.resize` has it."""
+  places = (np.arange(new) + 0.5) * old / new - 0.5
+  apart = np.abs(places[:, None] - np.arange(old)) / max(old / new, 1.0)
+  weights = np.maximum(1 - apart, 0)
+  return (weights / weights.sum(1, keepdims=True)).astype(np.float32)
+
+
+def read(w: Array, old: int, new: int) -> Array:
+  """`(old^2 c, d)`, which reads squares of `old` numbers a side and c channels,
+  to `(new^2 c, d)`."""
+  b = np.linalg.pinv(enlarging(old, new)).T
+  x = w.reshape(old, old, -1)
+  return jnp.einsum("ai,bj,ijx->abx", b, b, x).reshape(-1, w.shape[-1])
+
+
+def paint(w: Array, old: int, new: int) -> Array:
+  """`(..., old^2 c)`, which paints squares, to `(..., new^2 c)`."""
+  b = enlarging(old, new)
+  d = w.shape[-1] // old**2
+  x = w.reshape(-1, old, old, d)
+  y = jnp.einsum("ai,bj,xijd->xabd", b, b, x)
+  return y.reshape(*w.shape[:-1], new**2 * d)
+
+
+def positions(w: Array, old: int, new: int) -> Array:
+  """What is learnt for each patch of a grid, `(old^2, d)` to `(new^2, d)`."""
+  return paint(w.reshape(-1), old, new).reshape(-1, w.shape[-1])

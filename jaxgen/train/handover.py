@@ -1,0 +1,114 @@
+"""From the state of one stage to that of the next, leaf by leaf.
+
+A parameter is carried
+- by its model's rule for another patch size or grid (`models.resampling`),
+- as it is, where name and shape are the same,
+- afresh, where it belongs to a block that is new and starts as the identity.
+If any parameter remains, on either side, all of them are named in an error.
+Averages are carried like the parameters. Moments of the optimizer are carried
+where their parameter keeps its shape, else they start anew.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from typing import Any
+
+import jax
+
+from jaxgen import rng
+from jaxgen.errors import UserError
+from jaxgen.models.resampling import Rules
+from jaxgen.tasks import Task
+from jaxgen.train.plan import Plan
+from jaxgen.train.state import TrainState
+from jaxgen.trees import named
+from jaxgen.typing import Params
+
+FRESH = re.compile(r"(^|/)(block|outer)_\d+(/|$)")  # start as the identity
+
+
+def carry(old: Params, fresh: Params, rules: Rules) -> Params:
+  """Parameters of the shapes of `fresh`, out of `old` ones.
+
+  Raises:
+    UserError: leaves that no rule maps, each with its shapes.
+  """
+  before, leaves, unmapped = named(old), [], []
+  for name, new in named(fresh).items():
+    leaf = before.pop(name, None)
+    if leaf is None and FRESH.search(name):
+      leaf = new
+    elif leaf is not None and leaf.shape != new.shape and name in rules:
+      leaf = rules[name](leaf).astype(new.dtype)
+    if leaf is None or leaf.shape != new.shape:
+      there = "missing" if leaf is None else leaf.shape
+      unmapped.append(f"{name}: {there} to {new.shape}")
+    leaves.append(leaf)
+  unmapped += [f"{name}: {x.shape} to nothing" for name, x in before.items()]
+  if unmapped:
+    raise UserError(
+      "stages: parameters that no rule carries over: " + "; ".join(unmapped)
+    )
+  return jax.tree.unflatten(jax.tree.structure(fresh), leaves)
+
+
+def _moments(old: Any, fresh: Any) -> Any:
+  """The optimizer's state: what has kept its name and shape."""
+  before = named(old)
+  leaves = [
+    before[name] if name in before and before[name].shape == new.shape else new
+    for name, new in named(fresh).items()
+  ]
+  return jax.tree.unflatten(jax.tree.structure(fresh), leaves)
+
+
+def hand_over(plan: Plan, state: TrainState, old: int, new: int) -> TrainState:
+  """The state of stage `old` as stage `new` begins with it, on the devices;
+  the very same where the model is."""
+  before, after = plan.task(old).model, plan.task(new).model
+  if before == after:
+    return state
+  rules = after.rules(before)
+
+  def convert(state: TrainState, key: jax.Array) -> TrainState:
+    fresh = plan.create(new)(key)
+    over = lambda params: carry(params, fresh.params, rules)  # noqa: E731
+    return dataclasses.replace(
+      state,
+      params=over(state.params),
+      ema=over(state.ema),
+      traces={k: over(v) for k, v in state.traces.items()},
+      opt_state=_moments(state.opt_state, fresh.opt_state),
+    )
+
+  shardings = jax.tree.map(lambda x: x.sharding, plan.shapes(new))
+  key = rng.stream(plan.config.seed, "stage", new)
+  return jax.jit(convert, out_shardings=shardings)(state, key)
+
+
+def adopt(plan: Plan, task: Task, params: Params) -> TrainState:
+  """The state at step 0 with the weights of another run's task.
+
+  Raises:
+    UserError: it is of another kind of model, or leaves cannot be mapped.
+  """
+  before, after = task.model, plan.task(0).model
+  if type(before) is not type(after):
+    raise UserError(
+      f"train.init_from: weights of a {type(before).__name__} are not those of "
+      f"a {type(after).__name__}."
+    )
+  fresh = plan.fresh()
+  params = jax.device_get(params)
+  params = carry(params, fresh.params, after.rules(before))
+  place = lambda like: jax.tree.map(  # noqa: E731
+    lambda x, y: jax.device_put(x, y.sharding), params, like
+  )
+  return dataclasses.replace(
+    fresh,
+    params=place(fresh.params),
+    ema=place(fresh.ema),
+    traces={k: place(v) for k, v in fresh.traces.items()},
+  )

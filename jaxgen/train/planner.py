@@ -1,0 +1,213 @@
+"""What a stage needs, before it runs: from its compiled step, which is not run.
+
+The peak is what the compiler has laid out for the step on each device (its own
+memory analysis); a process needs about `OVERHEAD` more, for Python, the
+compiler and the data. Operations are counted by the compiler on the program of
+unrolled layers, so what is computed again counts twice.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import os
+import pathlib
+from collections.abc import Iterator
+from typing import Any
+
+import jax
+import numpy as np
+from ml_collections import ConfigDict
+
+from jaxgen.data import pipeline
+from jaxgen.errors import UserError
+from jaxgen.memory import program_bytes
+from jaxgen.models.layers import Remat
+from jaxgen.train.plan import Plan
+from jaxgen.typing import Batch
+
+OVERHEAD = 600 << 20  # bytes of a process on CPU before its first step
+SHARE = 0.4  # of a matrix product's speed that training reaches (see README)
+REMATS: tuple[Remat, ...] = ("none", "blocks", "full")
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Need:
+  """What one way of running a stage takes, in bytes on each device.
+
+  Attributes:
+    accumulate: microbatches a step.
+    remat: what its gradient computes again.
+    peak: of the compiled step: state, batch, activations, results.
+    activations: what the step holds meanwhile, gradients included.
+    flops: operations for one image.
+  """
+
+  accumulate: int
+  remat: str
+  peak: int
+  activations: int
+  flops: float
+
+
+def change(plan: Plan, stage: int, **fields: Any) -> Plan:
+  """A plan with one stage changed."""
+  rows = list(plan.stages)
+  rows[stage] = dataclasses.replace(rows[stage], **fields)
+  return dataclasses.replace(plan, stages=tuple(rows))
+
+
+def need(plan: Plan, stage: int) -> Need:
+  """Compile a stage's step and read what it needs."""
+  row = plan.stages[stage]
+  state = plan.shapes(stage)
+  shardings = jax.tree.map(lambda x: x.sharding, state)
+  step = jax.jit(
+    plan.step(stage),
+    in_shardings=(shardings, plan.layout.batch),
+    out_shardings=(shardings, plan.layout.replicated),
+    donate_argnums=0,
+  )
+  compiled = step.lower(state, batch_shapes(plan, stage)).compile()
+  memory: Any = compiled.memory_analysis()
+  return Need(
+    accumulate=row.accumulate,
+    remat=row.remat,
+    peak=program_bytes(compiled),
+    activations=memory.temp_size_in_bytes if memory else 0,
+    flops=flops(plan, stage) / row.batch_size,
+  )
+
+
+def batch_shapes(plan: Plan, stage: int) -> Batch:
+  """Of the batches that a stage's step takes."""
+  row, names = plan.stages[stage], plan.task(stage).inputs
+  tile = pipeline.stack(pipeline.fixed_tiles(plan.source("train", stage), 1))
+  shape = lambda x: (row.batch_size, *x.shape[1:])  # noqa: E731
+  return {k: jax.ShapeDtypeStruct(shape(tile[k]), tile[k].dtype) for k in names}
+
+
+def flops(plan: Plan, stage: int) -> float:
+  """Operations of one step: on unrolled layers and the undivided batch, for
+  the body of a loop is counted only once; nothing is compiled."""
+  config: Any = ConfigDict(plan.config.to_dict())
+  if "scan_layers" in config.model:
+    config.model.scan_layers = False
+  flat = change(dataclasses.replace(plan, config=config), stage, accumulate=1)
+  shapes = jax.eval_shape(flat.create(stage), jax.random.key(0))
+  lowered = jax.jit(flat.step(stage)).lower(shapes, batch_shapes(plan, stage))
+  return float((lowered.cost_analysis() or {}).get("flops", float("nan")))
+
+
+def divisions(plan: Plan, stage: int) -> Iterator[int]:
+  """Accumulations that divide a stage's batch over the devices, from what the
+  config says to microbatches of one image on each."""
+  row, devices = plan.stages[stage], plan.layout.mesh.size
+  for parts in range(row.accumulate, row.batch_size // devices + 1):
+    if row.batch_size % (parts * devices) == 0:
+      yield parts
+
+
+def fit(plan: Plan, stage: int, memory: int) -> Need | None:
+  """The quickest way of running a stage in `memory` bytes on each device.
+
+  Computing nothing again is quicker than larger microbatches, so these are
+  halved first.
+  """
+  start = REMATS.index(plan.stages[stage].remat)
+  for remat in REMATS[start:]:
+    found = _largest(change(plan, stage, remat=remat), stage, memory)
+    if found is not None:
+      return found
+  return None
+
+
+def _largest(plan: Plan, stage: int, memory: int) -> Need | None:
+  """The largest microbatch that fits, by bisection."""
+  parts = list(divisions(plan, stage))
+  ask = functools.cache(lambda i: need(_split(plan, stage, parts[i]), stage))
+  low, high = 0, len(parts) - 1
+  if ask(high).peak > memory:
+    return None
+  while low < high:
+    middle = (low + high) // 2
+    low, high = (low, middle) if ask(middle).peak <= memory else (middle + 1, high)
+  return ask(high)
+
+
+def _split(plan: Plan, stage: int, parts: int) -> Plan:
+  return change(plan, stage, accumulate=parts)
+
+
+def largest_resolution(plan: Plan, stage: int, memory: int) -> int | None:
+  """The largest of a few smaller resolutions at which a stage does fit."""
+  row = plan.stages[stage]
+  least = dataclasses.replace(
+    row, remat="full", accumulate=max(divisions(plan, stage))
+  )
+  for share in (0.75, 0.5, 0.375, 0.25, 0.125):
+    side = int(row.resolution * share)
+    smaller = dataclasses.replace(least, resolution=side)
+    try:
+      other = dataclasses.replace(plan, stages=(smaller,))
+      if need(other, 0).peak <= memory:
+        return side
+    except UserError:  # the model cannot have this size
+      continue
+  return None
+
+
+def memory_found() -> int:
+  """Bytes that a device has for the run: its limit, or on CPU that of the
+  control group or the machine, shared by the devices, less `OVERHEAD`."""
+  device = jax.local_devices()[0]
+  stats = device.memory_stats() or {}
+  if "bytes_limit" in stats:
+    return int(stats["bytes_limit"])
+  total = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+  limit = pathlib.Path("/sys/fs/cgroup/memory.max")
+  text = limit.read_text().strip() if limit.is_file() else ""
+  total = min(total, int(text)) if text.isdecimal() else total
+  return (total - OVERHEAD) // jax.local_device_count()
+
+
+def measured_speed(plan: Plan) -> float:
+  """Operations per second that training may reach on each device: `SHARE` of a
+  matrix product that is measured now."""
+  from jaxgen.benchmark import matrix_product
+
+  dtype = plan.task(0).model.dtype
+  return SHARE * matrix_product(dtype, 3) / plan.layout.mesh.size
+
+
+def describe(plan: Plan, stage: int, speed: float) -> dict[str, Any]:
+  """What a stage is and needs, as it stands in the config; `speed` in
+  operations per second of each device."""
+  row, state, found = plan.stages[stage], plan.shapes(stage), need(plan, stage)
+  model = plan.task(stage).model
+  each = found.flops / (speed * plan.layout.mesh.size)
+  patch = getattr(model, "patch_size", 0)
+  return {
+    "resolution": row.resolution,
+    "patches": (row.resolution // patch) ** 2 if patch else None,
+    "parameters": sum(x.size for x in jax.tree.leaves(state.params)),
+    "batch_size": row.batch_size,
+    "accumulate": row.accumulate,
+    "remat": row.remat,
+    "flops_per_image": found.flops,
+    "parameter_bytes": bytes_of(state.params),
+    "optimizer_bytes": bytes_of(state.opt_state),
+    "average_bytes": bytes_of((state.ema, state.traces)),
+    "activation_bytes": found.activations,
+    "peak_bytes": found.peak,
+    "seconds_per_1000": 1000 * each,
+    "hours": row.images * each / 3600,
+  }
+
+
+def bytes_of(tree: Any) -> int:
+  """Of a tree of shapes, on one device."""
+  return sum(
+    int(np.prod(x.sharding.shard_shape(x.shape))) * x.dtype.itemsize
+    for x in jax.tree.leaves(tree)
+  )
