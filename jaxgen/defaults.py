@@ -107,6 +107,25 @@ def unet() -> Any:
   return c
 
 
+def progressive_unet() -> Any:
+  """A U-Net that grows with the stages of its run."""
+  c = unet()
+  c.name = "progressive_unet"
+  c.resolutions = (32, 64, 96, 128)  # the first one is the core's
+  c.outer_width = 32  # channels of the levels around the core
+  c.outer_blocks = 1  # of each such level, on the way out
+  return c
+
+
+def multiscale_unet() -> Any:
+  """A U-Net that sees the image at several sizes at once."""
+  c = unet()
+  c.name = "multiscale_unet"
+  c.scales = (32, 64, 96, 128)  # sides in pixels
+  c.scale_width = 32  # channels of each
+  return c
+
+
 def dit() -> Any:
   """A transformer on patches, the faster one where matrix products are."""
   c: Any = ConfigDict()
@@ -200,7 +219,8 @@ DEMO_MODELS = {
 def demo(config: Any, images: int = 44_000) -> Any:
   """Shrink a denoiser's config to minutes on two CPU cores: a U-Net of 1.4
   million parameters (or a transformer of 4), 32 pixels."""
-  config.model.update(DEMO_MODELS[config.model.name])
+  name = config.model.name
+  config.model.update(DEMO_MODELS["unet" if "unet" in name else name])
   config.stages.update(
     resolution=(32,), images=(images,), batch_size=(32,), accumulate=(1,)
   )
@@ -237,8 +257,9 @@ SMOKE_MODELS = {
 def smoke(config: Any) -> Any:
   """Shrink a config to seconds on a CPU: the same kind of run, a toy model."""
   config.data.update(num_tiles=64, workers=0)
-  config.model.update(SMOKE_MODELS[config.model.name])
-  images = 320 if config.model.name == "unet" else 960
+  name = config.model.name
+  config.model.update(SMOKE_MODELS["unet" if "unet" in name else name])
+  images = 320 if "unet" in name else 960
   config.stages.update(images=(images,), batch_size=(32,))
   config.optimizer.update(warmup_images=64, ema_halflife=200)
   config.train.update(log_images=96, evaluate_images=320, save_images=320)

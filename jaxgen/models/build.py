@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping
 from typing import Any, Literal
 
@@ -10,11 +11,19 @@ import jax.numpy as jnp
 
 from jaxgen.errors import UserError
 from jaxgen.models.dit import DiT
+from jaxgen.models.multiscale import MultiScaleUNet
 from jaxgen.models.patch_autoencoder import PatchAutoencoder
+from jaxgen.models.progressive import ProgressiveUNet
 from jaxgen.models.unet import UNet
 from jaxgen.options import check, check_value
 
-MODELS = {"patch_autoencoder": PatchAutoencoder, "unet": UNet, "dit": DiT}
+MODELS = {
+  "patch_autoencoder": PatchAutoencoder,
+  "unet": UNet,
+  "progressive_unet": ProgressiveUNet,
+  "multiscale_unet": MultiScaleUNet,
+  "dit": DiT,
+}
 DTYPES = ("auto", "float32", "bfloat16")
 
 
@@ -41,7 +50,8 @@ def build(model: Mapping[str, Any], **given: Any):
   name, dtype = options.pop("name", None), options.pop("dtype", "auto")
   check_value("model.name", Literal[*MODELS], name)
   check_value("model.dtype", Literal[*DTYPES], dtype)
-  ours = MODELS[name].__annotations__.keys() - given.keys()
+  fields: Any = dataclasses.fields(MODELS[name])
+  ours = {x.name for x in fields} - {"parent", "name"} - given.keys()
   for field in options.keys() - ours:
     raise UserError(f"model.{field}: {name} has no such option.")
   check(MODELS[name], "model", options)

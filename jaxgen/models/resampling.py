@@ -21,13 +21,42 @@ Rule = Callable[[Array], Array]  # a weight before to the weight after
 Rules = dict[str, Rule]  # by the names of parameters
 
 
-def enlarging(old: int, new: int) -> np.ndarray:
+def enlarging(old: int, new: int, circular: bool = False) -> np.ndarray:
   """Linear interpolation of `old` samples at `new` places, `(new, old)`; with
-  antialiasing where `new` is smaller. As `jax.image.resize` has it."""
+  antialiasing where `new` is smaller. As `jax.image.resize` has it, or on a
+  circle."""
   places = (np.arange(new) + 0.5) * old / new - 0.5
-  apart = np.abs(places[:, None] - np.arange(old)) / max(old / new, 1.0)
-  weights = np.maximum(1 - apart, 0)
+  apart = np.abs(places[:, None] - np.arange(old))
+  apart = np.minimum(apart, old - apart) if circular else apart
+  weights = np.maximum(1 - apart / max(old / new, 1.0), 0)
   return (weights / weights.sum(1, keepdims=True)).astype(np.float32)
+
+
+def shrinking(old: int, new: int) -> np.ndarray:
+  """Means over equal parts of `old` samples, `(new, old)`, exact for any
+  numbers."""
+  edges = np.arange(new + 1) * old / new
+  low, high = edges[:-1, None], edges[1:, None]
+  at = np.arange(old)
+  shared = np.minimum(high, at + 1) - np.maximum(low, at)
+  return (np.maximum(shared, 0) * new / old).astype(np.float32)
+
+
+def resize(x: Array, side: int, circular: bool = False) -> Array:
+  """Square images `(b, h, h, c)` to `side` pixels: means where they shrink,
+  linear interpolation where they grow."""
+  old = x.shape[1]
+  if old == side:
+    return x
+  small = side < old
+  m = shrinking(old, side) if small else enlarging(old, side, circular)
+  return jnp.einsum("ai,bj,nijc->nabc", m, m, x).astype(x.dtype)
+
+
+def remaining_noise(old: int, new: int) -> float:
+  """What `resize` to fewer pixels leaves of the standard deviation of white
+  noise: the root mean square of the rows' norms, 1 / f for a whole factor f."""
+  return float(np.square(shrinking(old, new)).sum(1).mean())
 
 
 def read(w: Array, old: int, new: int) -> Array:

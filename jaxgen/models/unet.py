@@ -24,8 +24,8 @@ from jaxgen.options import Count, Share, Size
 from jaxgen.typing import Array
 
 
-class UNet(nn.Module):
-  """`(x (b, h, w, channels), c_noise (b,), cond)` to the shape of `x`."""
+class UNetFields(nn.Module):
+  """The fields of a U-Net, for networks that have one inside."""
 
   resolution: int  # of the training; others work too
   channels: int = 3
@@ -61,14 +61,37 @@ class UNet(nn.Module):
         "every level with attention."
       )
 
-  def rules(self, old: UNet) -> Rules:
+  def rules(self, old: UNetFields) -> Rules:
     """From the parameters of a model of another resolution: as they are."""
     return {}
 
-  @nn.compact
+
+class UNet(UNetFields):
+  """`(x (b, h, w, channels), c_noise (b,), cond)` to the shape of `x`."""
+
+  @classmethod
+  def within(cls, outer: UNetFields, resolution: int, **module: Any) -> UNet:
+    """The U-Net that another network has inside."""
+    names = UNetFields.__annotations__.keys() - {"parent", "name"}
+    fields = {k: getattr(outer, k) for k in names}
+    return cls(**fields | {"resolution": resolution} | module)
+
   def __call__(
     self, x: Array, c_noise: Array, cond: Any = None, train: bool = False
   ) -> Array:
+    return self.inside(x, c_noise, cond, train)[0]
+
+  @nn.compact
+  def inside(
+    self,
+    x: Array,
+    c_noise: Array,
+    cond: Any = None,
+    train: bool = False,
+    extra: Array | float = 0.0,
+  ) -> tuple[Array, Array]:
+    """The answer, and the features `(b, h, w, d)` that it is read from; `extra`
+    `(b, h, w, width)` is added to those that the network begins with."""
     vector = Conditioning(4 * self.width, self.sizes, name="conditioning")
     embedding = vector(c_noise, cond, x.shape[1])
 
@@ -86,9 +109,9 @@ class UNet(nn.Module):
       return made(x, embedding, train)
 
     x = beside(x, cond, self.dense)
-    x = conv(self.width, self.padding, self.dtype, name="conv_in")(x)
+    x = conv(self.width, self.padding, self.dtype, name="conv_in")(x) + extra
     x = self._up(block, *self._down(block, x))
-    x = nn.silu(GroupNorm(name="norm_out")(x))
+    y = nn.silu(GroupNorm(name="norm_out")(x))
     last = conv(
       self.channels,
       self.padding,
@@ -96,7 +119,7 @@ class UNet(nn.Module):
       kernel_init=ZEROS,
       name="conv_out",
     )
-    return last(x)
+    return last(y), x
 
   def _down(self, block, x: Array) -> tuple[Array, list[Array]]:
     """The bottom's input, and what the way up is reminded of."""

@@ -13,6 +13,7 @@ from jaxgen.diffusion import edm, guidance, samplers, sigmas
 from jaxgen.errors import UserError
 from jaxgen.models.build import build
 from jaxgen.models.conditioning import waves
+from jaxgen.models.progressive import ProgressiveUNet
 from jaxgen.options import Count, Options, Positive, Range, Share
 from jaxgen.tasks.images import normalize
 from jaxgen.tasks.task import Names, Task
@@ -74,6 +75,8 @@ def diffusion(config, resolution: int, names: Names, **fields: Any) -> Task:
   channels = config.data.channels
   section = dict(config.model) | fields
   model = build(section, resolution=resolution, channels=channels, sizes=sizes)
+  if isinstance(model, ProgressiveUNet):
+    model = model.clone(sigma_data=options.sigma_data)
   shape = (resolution, resolution, channels)
 
   def init(key: Array) -> Params:
@@ -101,6 +104,7 @@ def diffusion(config, resolution: int, names: Names, **fields: Any) -> Task:
       options, denoiser(params), batch, keys
     ),
     denoiser=denoiser,
+    faded=getattr(model, "faded", None),
     inputs=("image", *options.conditions),
     metric="psnr",
   )

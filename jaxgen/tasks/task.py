@@ -61,6 +61,8 @@ class Task:
     codec: params -> Codec; None: the model has no latents.
     latent_shape: of one image's latent.
     denoiser: params -> DenoiseFn; None: the model is no denoiser.
+    faded: (params, share) -> params, with the blocks that are new faded in by
+      a share from 0 to 1; None: the model has no such blocks.
   """
 
   model: Any
@@ -73,3 +75,4 @@ class Task:
   codec: Callable[[Params], Codec] | None = None
   latent_shape: tuple[int, ...] = ()
   denoiser: Callable[[Params], DenoiseFn] | None = None
+  faded: Callable[[Params, Array], Params] | None = None

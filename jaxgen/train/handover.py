@@ -26,7 +26,7 @@ from jaxgen.train.state import TrainState
 from jaxgen.trees import named
 from jaxgen.typing import Params
 
-FRESH = re.compile(r"(^|/)(block|outer)_\d+(/|$)")  # start as the identity
+FRESH = re.compile(r"(^|/)(block_\d+|outer_\d+_\w+)(/|$)")  # start as identity
 
 
 def carry(old: Params, fresh: Params, rules: Rules) -> Params:

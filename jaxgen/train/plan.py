@@ -31,7 +31,7 @@ from jaxgen.train.heldout import HeldOut
 from jaxgen.train.progress import Advance
 from jaxgen.train.sharding import Devices, Layout, make_mesh
 from jaxgen.train.state import TrainState, create, make_step
-from jaxgen.typing import Array, Metrics
+from jaxgen.typing import Array, Metrics, Params
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -178,6 +178,7 @@ class Plan:
       self.transform,
       self.optimizer,
       rate=self._rate(stage, begin),
+      after=self._fade(stage, begin),
       batch_size=self.stages[stage].batch_size,
       accumulate=self.stages[stage].accumulate,
       key=rng.stream(self.config.seed, "train"),
@@ -197,6 +198,21 @@ class Plan:
       return row.rate * warm * optimizer.learning_rate(options, seen, total)
 
     return rate
+
+  def _fade(
+    self, stage: int, begin: int | None
+  ) -> Callable[[Params, Array], Params]:
+    """Sets the share by which blocks that are new have faded in."""
+    faded, row = self.task(stage).faded, self.stages[stage]
+    start = self.ends[stage] - self.lengths[stage] if begin is None else begin
+
+    def fade(params: Params, images: Array) -> Params:
+      if faded is None:
+        return params
+      into = (images - start).astype(jnp.float32)
+      return faded(params, jnp.minimum(into / (row.fade_images or 1e-6), 1.0))
+
+    return fade
 
   @property
   def transform(self):

@@ -99,12 +99,14 @@ def make_step(
   options: OptimizerOptions,
   *,
   rate: Callable[[Array], Array],
+  after: Callable[[Params, Array], Params] = lambda params, images: params,
   batch_size: int,
   accumulate: int,
   key: Array,
 ) -> Callable[[TrainState, Batch], tuple[TrainState, Metrics]]:
   """One update as a function `(state, batch) -> (state, metrics)`; `rate` is
-  the learning rate after so many images.
+  the learning rate after so many images, `after` sets what follows a schedule
+  in the new parameters.
 
   An update whose loss or gradient is not finite leaves parameters, optimizer
   and average as they were, and is counted; the caller decides what it means.
@@ -119,6 +121,7 @@ def make_step(
     updates, opt_state = tx.update(grads, state.opt_state, state.params)
     params = jax.tree.map(lambda p, u: p + speed * u, state.params, updates)
     images = state.images + jnp.uint32(batch_size)
+    params = after(params, images)
     seen = images.astype(jnp.float32)
     decay = ema_decay(options, batch_size, seen)
     towards = lambda old, share: optax.incremental_update(params, old, share)  # noqa: E731

@@ -1,0 +1,40 @@
+"""Rock tiles at 32, 64, 96 and 128 pixels with one denoiser that grows.
+
+    jaxgen train --config=configs/rocks_edm_progressive.py --workdir=runs/grown
+    jaxgen sample --workdir=runs/grown --num=16 --rock_type=granite --out=new
+
+Meant for a GPU or TPU; not trained there yet.
+"""
+
+from jaxgen.config import check_variant
+from jaxgen.defaults import denoiser, progressive_unet, smoke
+
+
+def get_config(variant: str = ""):
+  """`smoke`: for tests."""
+  check_variant(variant, ("smoke",))
+  config = denoiser(progressive_unet())
+  config.data.update(source="rocks", num_tiles=16_384, flips=True, turns=True)
+  config.diffusion.conditions = (
+    "rock_type",
+    "color_scheme",
+    "texture_pattern",
+    "zoom_level",
+  )
+  config.model.update(width=64, outer_width=48, outer_blocks=2)
+  config.stages.update(
+    resolution=(32, 64, 96, 128),
+    images=(2_000_000, 1_000_000, 500_000, 500_000),
+    batch_size=(128, 64, 32, 32),
+    rate=(1.0, 0.7, 0.5, 0.5),
+    warmup_images=(0, 10_000, 5_000, 5_000),
+    fade_images=(0, 50_000, 25_000, 25_000),
+  )
+  if variant == "smoke":
+    config = smoke(config)
+    config.model.update(outer_width=8, outer_blocks=1)
+    config.stages.update(resolution=(32, 64, 96), rate=(1.0,))
+    config.stages.update(warmup_images=(32,), fade_images=(0, 128, 128))
+    config.stages.update(images=(320, 160, 96), batch_size=(32, 16, 16))
+    config.train.update(evaluate_images=96, save_images=96)
+  return config

@@ -1,0 +1,34 @@
+"""A finished 256-pixel run goes on at 512 pixels, with patches twice as large.
+
+    jaxgen train --config=configs/rocks_patch_ae_256.py --workdir=runs/rocks256
+    jaxgen train --config=configs/rocks_patch_ae_512.py --workdir=runs/rocks512 \\
+      --config.train.init_from=runs/rocks256
+
+Meant for a GPU or TPU; not trained there yet.
+"""
+
+from jaxgen.config import check_variant
+from jaxgen.defaults import autoencoder, smoke
+
+
+def get_config(variant: str = ""):
+  """`smoke`: for tests, after the smoke run of 256 pixels."""
+  check_variant(variant, ("smoke",))
+  config = autoencoder()
+  config.data.update(source="rocks", num_tiles=20_000, flips=True, turns=True)
+  config.data.update(cache_mb=6144, workers=8)
+  config.model.dropout = 0.1
+  config.stages.update(
+    resolution=(512,),
+    patch_size=(32,),
+    images=(200_000,),
+    batch_size=(64,),
+    accumulate=(4,),
+    rate=(0.3,),
+    warmup_images=(10_000,),
+  )
+  config.train.init_from = "runs/rocks256"
+  if variant == "smoke":
+    config = smoke(config)
+    config.stages.update(images=(320,), accumulate=(1,))
+  return config
