@@ -1,7 +1,7 @@
-"""A finished 256-pixel run goes on at 512 pixels, with patches twice as large.
+r"""A finished 256-pixel run goes on at 512 pixels, with patches twice as large.
 
     jaxgen train --config=configs/rocks_patch_ae_256.py --workdir=runs/rocks256
-    jaxgen train --config=configs/rocks_patch_ae_512.py --workdir=runs/rocks512 \\
+    jaxgen train --config=configs/rocks_patch_ae_512.py --workdir=runs/r512 \
       --config.train.init_from=runs/rocks256
 
 Meant for a GPU or TPU; not trained there yet.

@@ -203,6 +203,8 @@ def train() -> Any:
   c.fsdp = False  # shard parameters and optimizer over the devices
   c.bank_tiles = 4_096  # training latents that the samplers are fitted to
   c.init_from = ""  # workdir of a finished run whose weights to begin with
+  c.fit = "off"  # auto: split batches so that each stage fits into memory:
+  c.memory_gib = 0.0  # of each device; 0: what is found
   c.advance = "fixed"  # when a stage ends: fixed (images) or adaptive:
   c.advance_window = 50_000  # images in which the held-out metric must improve
   c.advance_tolerance = 0.05  # by so much (dB)

@@ -43,8 +43,9 @@ class Codec:
 
 
 class LossFn(Protocol):
-  """What training minimises: the mean over the batch, with its parts."""
+  """What training minimises: the mean over the batch, with its parts; `keys`
+  `(b,)` are one for each image."""
 
   def __call__(
-    self, params: Params, batch: Batch, key: Array
+    self, params: Params, batch: Batch, keys: Array
   ) -> tuple[Array, Metrics]: ...

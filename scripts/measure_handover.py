@@ -35,7 +35,9 @@ def main():
   before, task, rules = carried(run, args.factor, args.grid)
   params, fresh = before
   small = normalize(run.images("validation", args.num))
-  print(f"{run.image_shape[0]} pixels: {psnr(run.task, run.params, small):.2f} dB")
+  print(
+    f"{run.image_shape[0]} pixels: {psnr(run.task, run.params, small):.2f} dB"
+  )
   side = round(run.image_shape[0] * args.factor)
   shape = (len(small), side, side, small.shape[-1])
   enlarged = {m: jax.image.resize(small, shape, m) for m in METHODS}

@@ -95,7 +95,7 @@ def run(args: argparse.Namespace, rest: list[str]) -> None:
     print(f"The same numbers are in {args.json}.")
   for stage, x in zip(stages, fitted, strict=False):
     if x is None:
-      _refuse(plan, stage, memory)
+      raise UserError(planner.refusal(plan, stage, memory))
 
 
 def _speed(text: str) -> float:
@@ -168,18 +168,3 @@ def _print_fit(plan: Any, rows: list, fitted: list, memory: int) -> None:
         f"accumulate={x.accumulate}, remat={x.remat}: {_mib(x.peak)} MiB, "
         f"{more:.2f} times the operations"
       )
-
-
-def _refuse(plan: Any, stage: int, memory: int) -> None:
-  from jaxgen.train import planner
-
-  side = planner.largest_resolution(plan, stage, memory)
-  hint = (
-    f"{side} pixels would fit"
-    if side
-    else "no smaller resolution fits either: take a smaller model"
-  )
-  raise UserError(
-    f"stage {stage + 1} ({plan.stages[stage].resolution} pixels) does not fit "
-    f"in {memory / 2**30:.2f} GiB, not even one image at a time: {hint}."
-  )

@@ -27,17 +27,17 @@ EVERYWHERE = (0.0, float("inf"))
 def hide(key: Array, cond: dict[str, Array], share: float) -> dict[str, Array]:
   """Conditions as training shows them: of a share of the images some are
   missing (-1), each of them with a probability drawn for the image, so that
-  every subset occurs, none and all included.
+  every subset occurs, none and all included. `cond` holds `(b,)`, or scalars.
 
   With one condition it is missing with probability `share / 2`.
   """
   if not cond:
     return cond
-  num = len(next(iter(cond.values())))
+  shape = next(iter(cond.values())).shape
   of_images, of_rates, of_each = jax.random.split(key, 3)
-  chosen = jax.random.uniform(of_images, (num,)) < share
-  rate = jnp.where(chosen, jax.random.uniform(of_rates, (num,)), 0.0)
-  lost = jax.random.uniform(of_each, (len(cond), num)) < rate
+  chosen = jax.random.uniform(of_images, shape) < share
+  rate = jnp.where(chosen, jax.random.uniform(of_rates, shape), 0.0)
+  lost = jax.random.uniform(of_each, (len(cond), *shape)) < rate
   return {
     name: jnp.where(gone, -1, value)
     for gone, (name, value) in zip(lost, cond.items(), strict=True)

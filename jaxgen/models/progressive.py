@@ -1,8 +1,9 @@
 r"""A U-Net that grows outwards: one network for a row of resolutions.
 
 The core is a U-Net at the first resolution. Each further one adds a level
-around what is there. With x the noisy image at this level, x' = Down x the means
-of its pixels at the level below, and r the share of the noise that they keep,
+around what is there. With x the noisy image at this level, x' = Down x the
+means of its pixels at the level below, and r the share of the noise that they
+keep,
 
     D(x, s) = Up D'(x', r s) + c_skip(s) (x - Up x') + fade c_out(s) G
 
@@ -72,7 +73,8 @@ class ProgressiveUNet(UNetFields):
     """F and the features it is read from."""
     if not level:
       core = UNet.within(self, self.resolutions[0], name="core")
-      return core.inside(x, c_noise, *rest, extra)
+      cond, train = rest
+      return core.inside(x, c_noise, cond, train, extra)
     outer = Outer(self, level, *rest)
     small, large = self.resolutions[level - 1 : level + 1]
     ratio, sigma = remaining_noise(large, small), jnp.exp(4 * c_noise)

@@ -73,7 +73,7 @@ class UNet(UNetFields):
   def within(cls, outer: UNetFields, resolution: int, **module: Any) -> UNet:
     """The U-Net that another network has inside."""
     names = UNetFields.__annotations__.keys() - {"parent", "name"}
-    fields = {k: getattr(outer, k) for k in names}
+    fields: Any = {k: getattr(outer, k) for k in names}
     return cls(**fields | {"resolution": resolution} | module)
 
   def __call__(

@@ -10,22 +10,11 @@ from __future__ import annotations
 import pathlib
 from typing import Any
 
-import jax
-
-from jaxgen.config import read_config
-from jaxgen.errors import UserError
-from jaxgen.options import check_value
 from jaxgen.sample.autoencoder import Autoencoder
 from jaxgen.sample.editor import Editor
-from jaxgen.train.averages import Averages
-from jaxgen.train.checkpoint import Checkpoints
-from jaxgen.train.optimizer import Length
-from jaxgen.train.plan import Plan, make_plan
 from jaxgen.train.sharding import Devices
-from jaxgen.train.workdir import read_names
-from jaxgen.typing import Params
+from jaxgen.train.weights import read_weights
 
-AVERAGE = "ema-"  # what the names of reconstructed averages begin with
 KINDS = {"autoencoder": Autoencoder, "diffusion": Editor}
 
 
@@ -51,87 +40,5 @@ def load(
   Raises:
     UserError: there is no run, no such checkpoint, or it is damaged.
   """
-  workdir = pathlib.Path(workdir)
-  config = read_config(workdir / "config.json")
-  plan = make_plan(config, devices, read_names(workdir))
-  if not (workdir / "checkpoints").is_dir():
-    raise UserError(f"{workdir} holds no checkpoint yet.")
-  if str(checkpoint).startswith(AVERAGE):
-    step, stage, length, params = _average(plan, workdir, str(checkpoint))
-  else:
-    length = None
-    step, stage, params = _restore(plan, workdir, checkpoint)
-  return KINDS[config.task](
-    workdir=workdir,
-    config=config,
-    step=step,
-    stage=stage,
-    length=length,
-    plan=plan,
-    params=params,
-  )
-
-
-def _average(
-  plan: Plan, workdir: pathlib.Path, checkpoint: str
-) -> tuple[int, int, float, Params]:
-  """Step, stage, length and weights of `ema-LENGTH` or `ema-LENGTH@STEP`."""
-  name, _, at = checkpoint.removeprefix(AVERAGE).partition("@")
-  try:
-    length, step = float(name), int(at) if at else None
-  except ValueError as e:
-    raise UserError(
-      f"checkpoint {checkpoint!r}: ema-LENGTH or ema-LENGTH@STEP is needed, "
-      "as in ema-0.1."
-    ) from e
-  check_value("length", Length, length)
-  kept = Averages(workdir)
-  stage = kept.stage(step)
-  made = kept.reconstruct(length, plan.shapes(stage).params, step)
-  params = jax.device_put(made.params, plan.layout.replicated)
-  return made.step, stage, length, params
-
-
-def _restore(
-  plan: Plan, workdir: pathlib.Path, checkpoint: str | int
-) -> tuple[int, int, Params]:
-  """Step, stage and ordinary average of a checkpoint."""
-  store = Checkpoints(workdir, metric=plan.task(-1).metric, read_only=True)
-  try:
-    step = _choose(store, workdir, checkpoint)
-    stage = min(store.metadata(step)["stage"], len(plan.stages) - 1)
-    shapes = plan.shapes(stage).ema
-    shapes = jax.tree.map(
-      lambda x: jax.ShapeDtypeStruct(
-        x.shape, x.dtype, sharding=plan.layout.replicated
-      ),
-      shapes,
-    )
-    return step, stage, store.restore_ema(step, shapes)
-  except (ValueError, KeyError, OSError) as e:
-    reason = str(e).strip().splitlines()[0][:200]
-    raise UserError(
-      f"{workdir}: the {checkpoint} checkpoint cannot be read ({reason}).\n"
-      f"There are {store.steps}; choose with --checkpoint=STEP."
-    ) from e
-  finally:
-    store.close()
-
-
-def _choose(
-  store: Checkpoints, workdir: pathlib.Path, checkpoint: str | int
-) -> int:
-  steps = store.steps
-  if not steps:
-    raise UserError(f"{workdir} holds no checkpoint yet.")
-  if checkpoint == "latest":
-    return steps[-1]
-  if checkpoint == "best":
-    best = store.best()
-    return steps[-1] if best is None else best
-  if not str(checkpoint).isdigit() or int(checkpoint) not in steps:
-    raise UserError(
-      f"{workdir} has no checkpoint {checkpoint!r}; there are {steps}, "
-      "and the words best, latest and ema-LENGTH."
-    )
-  return int(checkpoint)
+  found = read_weights(pathlib.Path(workdir), checkpoint, devices)
+  return KINDS[found.config.task](**vars(found))

@@ -57,9 +57,9 @@ def autoencoder(config, resolution: int, names: Names, **fields: Any) -> Task:
 def _loss(model, name: str):
   distance = RECONSTRUCTION[name]
 
-  def loss(params: Params, batch: Batch, key: Array) -> tuple[Array, Metrics]:
+  def loss(params: Params, batch: Batch, keys: Array) -> tuple[Array, Metrics]:
     x = normalize(batch["image"])
-    y = model.apply({"params": params}, x, True, rngs={"dropout": key})
+    y = model.apply({"params": params}, x, True, rngs={"dropout": keys[0]})
     value = jnp.mean(distance(y, x))
     return value, {"mse": jnp.mean((y - x) ** 2) / 4}  # on [0, 1]
 

@@ -74,7 +74,9 @@ def diffusion(config, resolution: int, names: Names, **fields: Any) -> Task:
   sizes = tuple((x, len(names[x])) for x in options.conditions)
   channels = config.data.channels
   section = dict(config.model) | fields
-  model = build(section, resolution=resolution, channels=channels, sizes=sizes)
+  model: Any = build(
+    section, resolution=resolution, channels=channels, sizes=sizes
+  )
   if isinstance(model, ProgressiveUNet):
     model = model.clone(sigma_data=options.sigma_data)
   shape = (resolution, resolution, channels)
@@ -96,8 +98,8 @@ def diffusion(config, resolution: int, names: Names, **fields: Any) -> Task:
   return Task(
     model=model,
     init=init,
-    loss=lambda params, batch, key: _loss(
-      options, denoiser, params, batch, key
+    loss=lambda params, batch, keys: _loss(
+      options, denoiser, params, batch, keys
     ),
     evaluate=lambda params, batch: _evaluate(options, denoiser(params), batch),
     preview=lambda params, batch, keys, _: _preview(
@@ -115,22 +117,35 @@ def _loss(
   denoiser: Any,
   params: Params,
   batch: Batch,
-  key: Array,
+  keys: Array,
 ) -> tuple[Array, Metrics]:
   """Karras et al. 2022, eq. 2 with their weight; where `uncertainty` is on,
   Karras et al. 2024, eq. 14."""
-  of_level, of_noise, of_hiding, of_dropout = jax.random.split(key, 4)
   y = normalize(batch["image"])
-  sigma = options.draw(of_level, len(y))
-  noise = edm.per_image(sigma) * jax.random.normal(of_noise, y.shape)
-  cond = guidance.hide(of_hiding, _conditions(options, batch), options.hide)
-  d = denoiser(params, of_dropout)(y + noise, sigma, cond)
+  sigma, unit, cond = _draw(options, y, _conditions(options, batch), keys)
+  noise = edm.per_image(sigma) * unit
+  d = denoiser(params, keys[0])(y + noise, sigma, cond)
   error = _error(d, y)
   loss = edm.weight(sigma, options.sigma_data) * error
   if options.uncertainty:
     u = _log_uncertainty(params, sigma)
     loss = loss * jnp.exp(-u) + u
   return jnp.mean(loss), {"mse": jnp.mean(error) / 4}  # on [0, 1]
+
+
+def _draw(
+  options: DiffusionOptions, y: Array, cond: dict[str, Array], keys: Array
+) -> tuple[Array, Array, dict[str, Array]]:
+  """Noise levels `(b,)`, unit noise like `y`, and what is left of the
+  conditions: each image's by its own key."""
+
+  def one(key: Array, cond: dict[str, Array]) -> Any:
+    of_level, of_noise, of_hiding = jax.random.split(key, 3)
+    unit = jax.random.normal(of_noise, y.shape[1:])
+    level = options.draw(of_level, 1)[0]
+    return level, unit, guidance.hide(of_hiding, cond, options.hide)
+
+  return jax.vmap(one)(keys, cond)
 
 
 def _log_uncertainty(params: Params, sigma: Array) -> Array:

@@ -16,6 +16,7 @@ import re
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 
 from jaxgen import rng
 from jaxgen.errors import UserError
@@ -100,15 +101,16 @@ def adopt(plan: Plan, task: Task, params: Params) -> TrainState:
       f"train.init_from: weights of a {type(before).__name__} are not those of "
       f"a {type(after).__name__}."
     )
-  fresh = plan.fresh()
-  params = jax.device_get(params)
-  params = carry(params, fresh.params, after.rules(before))
-  place = lambda like: jax.tree.map(  # noqa: E731
-    lambda x, y: jax.device_put(x, y.sharding), params, like
-  )
-  return dataclasses.replace(
-    fresh,
-    params=place(fresh.params),
-    ema=place(fresh.ema),
-    traces={k: place(v) for k, v in fresh.traces.items()},
-  )
+  rules = after.rules(before)
+
+  def begin(old: Params, key: jax.Array) -> TrainState:
+    fresh = plan.create()(key)
+    params = carry(old, fresh.params, rules)
+    copy = lambda: jax.tree.map(jnp.copy, params)  # noqa: E731
+    return dataclasses.replace(
+      fresh, params=params, ema=copy(), traces={k: copy() for k in fresh.traces}
+    )
+
+  shardings = jax.tree.map(lambda x: x.sharding, plan.shapes())
+  key = rng.stream(plan.config.seed, "parameters")
+  return jax.jit(begin, out_shardings=shardings)(jax.device_get(params), key)

@@ -16,6 +16,7 @@ import jax
 import numpy as np
 
 from jaxgen.errors import RunError
+from jaxgen.train.fitting import OutOfMemory, halve
 from jaxgen.train.setup import Run, Setup, open_run, set_up
 from jaxgen.train.sharding import Devices
 from jaxgen.train.state import TrainState, finite
@@ -50,20 +51,31 @@ def train(
   with (
     claim(workdir, config, allow_change=allow),
     watching() as stop,
-    open_run(config, workdir, allow_data_change=allow, devices=devices) as run,
   ):
-    record(config, run.plan.names, workdir)
-    state = run.state
-    for index in range(len(run.plan.stages)):
-      if int(state.images) < run.ends[index]:
-        state = run.enter(state, index)
-        setup = set_up(run, index)
-        with contextlib.closing(setup.batches(int(state.images))) as batches:
-          state, going = _run_stage(run, setup, state, batches, stop)
-        if not going:
-          return False
-    _finish(run, state)
-    return True
+    while True:
+      with open_run(
+        config, workdir, allow_data_change=allow, devices=devices
+      ) as run:
+        record(config, run.plan.names, workdir)
+        try:
+          return _run_stages(run, stop)
+        except OutOfMemory:
+          halve(run.plan, run.stage, workdir)
+
+
+def _run_stages(run: Run, stop: Stop) -> bool:
+  """Whether all of them are finished."""
+  state = run.state
+  for index in range(len(run.plan.stages)):
+    if int(state.images) < run.ends[index]:
+      state = run.enter(state, index)
+      setup = set_up(run, index)
+      with contextlib.closing(setup.batches(int(state.images))) as batches:
+        state, going = _run_stage(run, setup, state, batches, stop)
+      if not going:
+        return False
+  _finish(run, state)
+  return True
 
 
 def _due(every: int, images: int, batch: int) -> bool:
@@ -95,7 +107,7 @@ def _run_stage(
       _stop(run, state, step, stop)
       return state, False
     scores = None
-    state, metrics = setup.step(state, next(batches))
+    state, metrics = _step(setup, state, next(batches), first=step == start)
     step, images = step + 1, images + batch
     _check(run, late, step - 1)
     if _due(options.log_images, images, batch):
@@ -110,6 +122,19 @@ def _run_stage(
   _save(run, state, scores)
   setup.preview(state, step)
   return state, True
+
+
+def _step(
+  setup: Setup, state: TrainState, batch: Batch, *, first: bool
+) -> tuple[TrainState, dict]:
+  """One update; the first one tells whether the stage fits into memory."""
+  try:
+    found = setup.step(state, batch)
+    return jax.block_until_ready(found) if first else found
+  except jax.errors.JaxRuntimeError as e:
+    if not first or "RESOURCE_EXHAUSTED" not in str(e):
+      raise
+    raise OutOfMemory from e
 
 
 def _log(run: Run, step: int, images: int, metrics: dict) -> None:

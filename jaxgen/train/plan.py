@@ -48,6 +48,8 @@ class TrainOptions(Options, section="train"):
   fsdp: bool
   bank_tiles: Annotated[int, Range(2)]
   init_from: str = ""
+  fit: Literal["off", "auto"] = "off"
+  memory_gib: NonNegative = 0.0
   advance: Literal["fixed", "adaptive"] = "fixed"
   advance_window: Count = 50_000
   advance_tolerance: NonNegative = 0.05

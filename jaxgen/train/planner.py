@@ -24,7 +24,6 @@ from jaxgen.errors import UserError
 from jaxgen.memory import program_bytes
 from jaxgen.models.layers import Remat
 from jaxgen.train.plan import Plan
-from jaxgen.typing import Batch
 
 OVERHEAD = 600 << 20  # bytes of a process on CPU before its first step
 SHARE = 0.4  # of a matrix product's speed that training reaches (see README)
@@ -79,7 +78,7 @@ def need(plan: Plan, stage: int) -> Need:
   )
 
 
-def batch_shapes(plan: Plan, stage: int) -> Batch:
+def batch_shapes(plan: Plan, stage: int) -> Any:
   """Of the batches that a stage's step takes."""
   row, names = plan.stages[stage], plan.task(stage).inputs
   tile = pipeline.stack(pipeline.fixed_tiles(plan.source("train", stage), 1))
@@ -131,7 +130,9 @@ def _largest(plan: Plan, stage: int, memory: int) -> Need | None:
     return None
   while low < high:
     middle = (low + high) // 2
-    low, high = (low, middle) if ask(middle).peak <= memory else (middle + 1, high)
+    low, high = (
+      (low, middle) if ask(middle).peak <= memory else (middle + 1, high)
+    )
   return ask(high)
 
 
@@ -155,6 +156,20 @@ def largest_resolution(plan: Plan, stage: int, memory: int) -> int | None:
     except UserError:  # the model cannot have this size
       continue
   return None
+
+
+def refusal(plan: Plan, stage: int, memory: int) -> str:
+  """What to say where a stage fits in no way."""
+  side = largest_resolution(plan, stage, memory)
+  hint = (
+    f"{side} pixels would fit"
+    if side
+    else "no smaller resolution fits either: take a smaller model"
+  )
+  return (
+    f"stage {stage + 1} ({plan.stages[stage].resolution} pixels) does not fit "
+    f"in {memory / 2**30:.2f} GiB, not even one image at a time: {hint}."
+  )
 
 
 def memory_found() -> int:

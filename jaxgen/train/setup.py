@@ -16,8 +16,9 @@ from jaxgen.errors import UserError
 from jaxgen.train.averages import Averages
 from jaxgen.train.bank import read_bank, write_bank
 from jaxgen.train.checkpoint import Checkpoints
-from jaxgen.train.heldout import HeldOut
+from jaxgen.train.fitting import fitted
 from jaxgen.train.handover import adopt, hand_over
+from jaxgen.train.heldout import HeldOut
 from jaxgen.train.logging import MetricLog, Terminal
 from jaxgen.train.plan import Plan, make_plan
 from jaxgen.train.preview import previewer
@@ -25,6 +26,7 @@ from jaxgen.train.processes import is_first, same, shared, together
 from jaxgen.train.progress import Progress
 from jaxgen.train.sharding import Devices
 from jaxgen.train.state import TrainState
+from jaxgen.train.weights import read_weights
 from jaxgen.typing import Batch, Metrics
 
 
@@ -123,7 +125,7 @@ def open_run(
   devices: Devices = None,
 ) -> Iterator[Run]:
   """Open a workdir and restore its newest checkpoint, or start afresh."""
-  plan = make_plan(config, devices)
+  plan = fitted(make_plan(config, devices), workdir)
   together(plan.check)
   if not same(plan.fingerprint):
     raise UserError(
@@ -184,12 +186,10 @@ def _begin(plan: Plan) -> TrainState:
   other = plan.train.init_from
   if not other:
     return plan.fresh()
-  from jaxgen.sample.load import load  # which needs a plan, too
-
-  run = load(other)
+  found = read_weights(pathlib.Path(other), "best")
   if is_first():
-    print(f"beginning with the weights of {other} at step {run.step}.")
-  return adopt(plan, run.task, run.params)
+    print(f"beginning with the weights of {other} at step {found.step}.")
+  return adopt(plan, found.plan.task(found.stage), found.params)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

@@ -10,6 +10,7 @@ import jax
 import jax.numpy as jnp
 import optax
 
+from jaxgen import rng
 from jaxgen.train import averages
 from jaxgen.train.optimizer import OptimizerOptions
 from jaxgen.typing import Array, Batch, LossFn, Metrics, Params
@@ -54,7 +55,7 @@ def finite(state: TrainState) -> Array:
   return jnp.stack(leaves).all()
 
 
-def split(batch: Batch, parts: int) -> Batch:
+def split(batch: Any, parts: int) -> Any:
   """`(b, ...)` to `(parts, b / parts, ...)`: part k has images k, k + parts...
 
   Strided, so that a batch sharded over devices is split without moving data.
@@ -67,18 +68,19 @@ def split(batch: Batch, parts: int) -> Batch:
 def gradients(
   loss: LossFn, params: Params, batch: Batch, key: Array, parts: int
 ) -> tuple[Metrics, Params]:
-  """Metrics and gradient of the mean loss, over `parts` microbatches, each
-  with noise of its own."""
+  """Metrics and gradient of the mean loss, over `parts` microbatches; each
+  image has noise of its own, the same for any number of parts."""
 
-  def part(i: Array | int, microbatch: Batch) -> tuple[Metrics, Params]:
+  def part(keys: Array, microbatch: Batch) -> tuple[Metrics, Params]:
     both = jax.value_and_grad(loss, has_aux=True)
-    keyed = jax.random.fold_in(key, i)
-    (value, metrics), grads = both(params, microbatch, keyed)
+    (value, metrics), grads = both(params, microbatch, keys)
     return {"loss": value, **metrics}, grads
 
+  num = len(jax.tree.leaves(batch)[0])
+  keys = rng.per_sample(key, jnp.arange(num))
   if parts == 1:
-    return part(0, batch)
-  xs = (jnp.arange(parts), split(batch, parts))
+    return part(keys, batch)
+  xs = split((keys, batch), parts)
   shapes = jax.eval_shape(lambda x: part(*jax.tree.map(lambda y: y[0], x)), xs)
   zeros = jax.tree.map(lambda s: jnp.zeros(s.shape, s.dtype), shapes)
   add = lambda total, x: (jax.tree.map(jnp.add, total, part(*x)), None)  # noqa: E731

@@ -164,7 +164,7 @@ def test_an_image_is_a_function_of_its_key_and_start_alone(name):
   assert jnp.isfinite(whole).all()
   for part in (slice(1, 2), slice(2, 5)):
     alone = run(x[part], grid, keys=keys(5)[part])
-    np.testing.assert_allclose(alone, whole[part], atol=1e-6)
+    np.testing.assert_allclose(alone, whole[part], atol=3e-6)
   if name in STOCHASTIC:
     other = run(x, grid, keys=keys(5, seed=1))
     assert (jnp.abs(other - whole) > 0.01).mean() > 0.1

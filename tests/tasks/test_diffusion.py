@@ -39,13 +39,18 @@ def batch(n=8):
   }
 
 
+def noise(seed, n):
+  """Keys of `n` images."""
+  return jax.random.split(jax.random.key(seed), n)
+
+
 def test_the_loss_starts_at_one(task):
   """Per pixel, whatever the noise, on data of the standard deviation said."""
   rng = np.random.default_rng(0)
   images = rng.normal(0, 0.5, (256, 16, 16, 1)).astype(np.float32)
   params = task.init(jax.random.key(0))
   data = batch(256) | {"image": jnp.asarray(images)}
-  loss, _ = task.loss(params, data, jax.random.key(1))
+  loss, _ = task.loss(params, data, noise(1, 256))
   assert loss == pytest.approx(1, abs=0.02)
 
 
@@ -62,7 +67,7 @@ def test_the_uncertainty_becomes_the_error_of_each_level():
   @jax.jit
   def step(i, u, state):
     def loss(u):
-      return task.loss(params | {"uncertainty": u}, data, jax.random.key(i))[0]
+      return task.loss(params | {"uncertainty": u}, data, noise(i, 64))[0]
 
     updates, state = tx.update(jax.grad(loss)(u), state)
     return optax.apply_updates(u, updates), state
@@ -83,7 +88,7 @@ def test_the_uncertainty_becomes_the_error_of_each_level():
 
 def test_noise_and_levels_come_from_the_key(task):
   params = task.init(jax.random.key(0))
-  loss = lambda k: float(task.loss(params, batch(), jax.random.key(k))[0])  # noqa: E731
+  loss = lambda k: float(task.loss(params, batch(), noise(k, 8))[0])  # noqa: E731
   assert loss(0) == loss(0) != loss(1)
 
 

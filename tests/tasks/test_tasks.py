@@ -16,6 +16,11 @@ def config(**stages):
   return c
 
 
+def noise(seed, n):
+  """Keys of `n` images."""
+  return jax.random.split(jax.random.key(seed), n)
+
+
 def test_stored_images_become_minus_one_to_one():
   for dtype, top in ((np.uint8, 255), (np.uint16, 65535)):
     x = normalize(jnp.array([0, top], dtype))
@@ -46,7 +51,7 @@ def test_the_task_reconstructs_what_it_evaluates():
   mse = jnp.mean((jnp.clip(rebuilt, -1, 1) - originals) ** 2, (1, 2, 3)) / 4
   scores = task.evaluate(params, batch)
   np.testing.assert_allclose(scores["mse"], mse, rtol=1e-5)
-  _, metrics = task.loss(params, batch, jax.random.key(0))
+  _, metrics = task.loss(params, batch, noise(0, 4))
   assert metrics["mse"] == pytest.approx(
     float(jnp.mean((rebuilt - originals) ** 2)) / 4, rel=1e-5
   )
@@ -58,7 +63,7 @@ def test_dropout_noise_comes_from_the_key_and_is_off_in_evaluation():
   task = tasks.build(c, 32, {})
   params = jax.tree.map(lambda p: p + 0.02, task.init(jax.random.key(0)))
   batch = {"image": jax.random.uniform(jax.random.key(1), (2, 32, 32, 1))}
-  loss = lambda k: float(task.loss(params, batch, jax.random.key(k))[0])  # noqa: E731
+  loss = lambda k: float(task.loss(params, batch, noise(k, 2))[0])  # noqa: E731
   assert loss(0) == loss(0) != loss(1)
   one, two = (task.evaluate(params, batch)["mse"] for _ in range(2))
   np.testing.assert_array_equal(one, two)

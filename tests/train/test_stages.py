@@ -1,0 +1,303 @@
+"""Runs of several stages: hand-over, growth, schedules, memory."""
+
+import csv
+import json
+
+import jax
+import numpy as np
+import pytest
+from faults import ROOT, command, numbers, rows, steps
+from laws import ROUNDING, denoiser, distance, first_batch, gradient, plan
+from test_faults import SLOW, saved, start, wait_for
+
+import jaxgen
+from jaxgen.cli.main import main
+from jaxgen.errors import UserError
+from jaxgen.train import handover, loop, planner
+from jaxgen.train.progress import Advance, Progress
+from jaxgen.trees import named
+
+STAGES = {
+  "stages.resolution": "(16,24,32)",
+  "stages.patch_size": "(4,6,8)",
+  "stages.images": "(128,128,128)",
+  "stages.batch_size": "(32,)",
+  "stages.warmup_images": "(0,64,64)",
+}
+TWO = STAGES | {
+  "stages.resolution": "(16,24)",
+  "stages.patch_size": "(4,6)",
+  "stages.images": "(128,128)",
+  "stages.warmup_images": "(0,64)",
+}
+
+
+def several(devices=1, **changes):
+  flags = {"stages.images": (64, 64), "stages.batch_size": (32,)}
+  flags |= {"stages.resolution": (16, 24), "stages.patch_size": (4, 6)}
+  return plan(devices, **flags | changes)
+
+
+def host(tree):
+  return jax.tree.map(np.asarray, tree)
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory):
+  """The workdir of a run of three resolutions that nothing disturbed."""
+  workdir = tmp_path_factory.mktemp("stages") / "run"
+  assert main(command(workdir, **STAGES)) == 0
+  return workdir
+
+
+def test_a_run_killed_in_its_second_stage_goes_on_bit_for_bit(whole, tmp_path):
+  process = start(command(tmp_path, **STAGES))
+  try:
+    wait_for(saved(tmp_path, 6), process)
+  finally:
+    process.kill()
+    process.communicate()
+  assert 6 <= steps(tmp_path)[-1] < 12
+  again = start(command(tmp_path, **STAGES))
+  said = again.communicate(timeout=SLOW)[0]
+  assert again.returncode == 0, said
+  assert numbers(whole) == numbers(tmp_path) and rows(whole) == rows(tmp_path)
+
+
+def test_a_run_goes_on_across_a_boundary_bit_for_bit(whole, tmp_path):
+  """Ended where a stage ends, by a config of fewer stages."""
+  first = {k: v.split(",")[0].strip("()") for k, v in TWO.items()}
+  first = {k: f"({v},)" for k, v in first.items()}
+  rate = "optimizer.schedule"
+  one = command(tmp_path / "run", **first, **{rate: "constant"})
+  all_ = command(tmp_path / "run", **TWO, **{rate: "constant"})
+  assert main(one) == 0
+  assert main([*all_, "--allow_config_change"]) == 0
+  at_once = tmp_path / "other"
+  assert main(command(at_once, **TWO, **{rate: "constant"})) == 0
+  assert numbers(tmp_path / "run", 8) == numbers(at_once, 8)
+
+
+def test_the_log_and_the_samples_know_their_stage(whole):
+  with (whole / "metrics.csv").open() as file:
+    found = [(r["stage"], r["resolution"]) for r in csv.DictReader(file)]
+  assert found == [("1", "16")] * 4 + [("2", "24")] * 4 + [("3", "32")] * 4
+  run = jaxgen.load(whole)  # the best is one of the last stage
+  assert run.image_shape == (32, 32, 1) and run.sample(2).shape[1] == 32
+  assert run.step > 8
+  early = jaxgen.load(whole, 8) if 8 in steps(whole) else None
+  assert early is None or early.image_shape == (24, 24, 1)
+
+
+def test_equal_stages_hand_over_the_very_state():
+  p = several(**{"stages.resolution": (16, 16), "stages.patch_size": (4, 4)})
+  state = p.fresh()
+  assert handover.hand_over(p, state, 0, 1) is state
+
+
+def test_another_remat_changes_no_bit():
+  same = {"stages.resolution": (16, 16), "stages.patch_size": (4, 4)}
+  p = several(**same, **{"stages.remat": ("none", "full")})
+  state = p.fresh()
+  over = handover.hand_over(p, state, 0, 1)
+  want = named(host(state))
+  for name, leaf in named(host(over)).items():
+    assert leaf.tobytes() == want[name].tobytes()
+
+
+@pytest.mark.parametrize("devices", [1, 8])
+def test_what_keeps_its_shape_is_kept_bit_for_bit(devices):
+  """Parameters, averages and moments; moments of the others start anew."""
+  p = several(devices, **{"train.fsdp": devices > 1})
+  state = p.fresh()
+  batch = next(p.layout.put(first_batch(p)) for _ in range(1))
+  state, _ = jax.jit(p.step(0))(state, batch)
+  before, over = named(host(state)), handover.hand_over(p, state, 0, 1)
+  assert jax.tree.map(lambda x: x.sharding, over) == jax.tree.map(
+    lambda x: x.sharding, p.shapes(1)
+  )
+  changed = {"patch_in/kernel", "patch_out/kernel", "patch_out/bias"}
+  for name, leaf in named(host(over)).items():
+    resampled = any(name.endswith(x) for x in changed)
+    if not resampled:
+      np.testing.assert_array_equal(leaf, before[name], err_msg=name)
+    elif name.startswith("opt_state"):
+      assert not leaf.any()
+    else:
+      assert leaf.any() and leaf.shape != before[name].shape
+
+
+def test_leaves_that_no_rule_maps_are_all_named():
+  old = {"a": np.ones(2), "b": np.ones(3), "c": np.ones(1)}
+  fresh = {"a": np.ones(2), "b": np.ones(4), "d": np.ones(5)}
+  with pytest.raises(UserError) as e:
+    handover.carry(old, fresh, {})
+  for says in ("b: (3,) to (4,)", "d: missing to (5,)", "c: (1,) to nothing"):
+    assert says in str(e.value)
+  grown = handover.carry(old, {**old, "block_3": {"w": np.zeros(2)}}, {})
+  assert not grown["block_3"]["w"].any()
+
+
+def test_another_run_lends_its_weights(trained, whole, tmp_path, capsys):
+  flags = {k: v for k, v in STAGES.items() if "images" not in k}
+  flags |= {"stages.resolution": "(48,)", "stages.patch_size": "(12,)"}
+  flags |= {"stages.images": "(32,)", "optimizer.learning_rate": "1e-9"}
+  flags |= {"optimizer.adam_learning_rate": "1e-9"}
+  argv = command(tmp_path, **flags, **{"train.init_from": whole})
+  assert main(argv) == 0
+  assert "beginning with the weights" in capsys.readouterr().out
+  ours, theirs = jaxgen.load(tmp_path), jaxgen.load(whole)
+  for name in ("position_in", "latent_in/kernel"):
+    a, b = (named(run.params)[name] for run in (ours, theirs))
+    np.testing.assert_allclose(a, b, atol=1e-5)
+  bad = command(tmp_path / "x", **{"train.init_from": tmp_path / "nowhere"})
+  assert main(bad) == 2 and "nowhere" in capsys.readouterr().err
+
+
+def test_a_stage_that_gets_no_better_ends():
+  rule, stage = Advance(window=100, tolerance=0.1, minimum=0.2), several()
+  row = jax.tree.map(lambda x: x, stage.stages[0])
+  due = lambda *scores: rule.due(row, scores)  # noqa: E731
+  assert not due((50, 10.0))  # no window yet
+  assert not due((50, 10.0), (150, 10.2))
+  assert due((50, 10.0), (150, 10.05))
+  assert not due((50, 10.0), (100, 10.2), (150, 9.0))
+  late = Advance(window=10, tolerance=0.1, minimum=1.0)
+  assert not late.due(row, ((10, 1.0), (50, 1.0)))
+  assert late.due(row, ((10, 1.0), (64, 1.0)))
+
+
+def test_decisions_are_kept_and_read_again():
+  p = Progress().scored(32, 1.5).end(64).scored(32, 2.5)
+  assert Progress.read(json.loads(json.dumps(p.meta()))) == p
+  assert p.ends([100, 100, 50]) == [64, 164, 214]
+  assert Progress.read({"stage": 0}) == Progress()
+
+
+def test_an_adaptive_run_decides_the_same_when_it_is_resumed(tmp_path):
+  """With a tolerance that no training meets each stage ends at its minimum."""
+  flags = TWO | {
+    "train.advance": "adaptive",
+    "train.advance_tolerance": 100.0,
+    "train.advance_window": 32,
+    "train.advance_minimum": 0.5,
+    "train.evaluate_images": 32,
+  }
+  assert main(command(tmp_path / "a", **flags)) == 0
+  ended = [r for r in rows(tmp_path / "a") if r["stage"] == "2"]
+  assert ended[0]["images"] == "96" and len(ended) == 2
+  other = tmp_path / "b"
+  process = start(command(other, **flags))
+  try:
+    wait_for(saved(other, 3), process)
+  finally:
+    process.kill()
+    process.communicate()
+  assert main(command(other, **flags)) == 0
+  assert rows(other) == rows(tmp_path / "a")
+  last = steps(other)[-1]
+  assert numbers(other, last) == numbers(tmp_path / "a", last)
+
+
+def test_a_stage_is_compiled_once(tmp_path, monkeypatch):
+  steps_ = []
+  real = loop.set_up
+  monkeypatch.setattr(
+    loop, "set_up", lambda *x: steps_.append(real(*x)) or steps_[-1]
+  )
+  assert main(command(tmp_path, **TWO)) == 0
+  assert [setup.step._cache_size() for setup in steps_] == [1, 1]
+
+
+def test_a_stage_out_of_memory_starts_again_in_smaller_parts(
+  tmp_path, monkeypatch, capsys
+):
+  """The second stage, with the error that XLA raises."""
+  real, failed = loop.set_up, []
+
+  def scarce(run, index):
+    setup = real(run, index)
+
+    def step(state, batch):
+      if index and run.plan.stages[index].accumulate < 4:
+        failed.append(run.plan.stages[index].accumulate)
+        raise jax.errors.JaxRuntimeError("RESOURCE_EXHAUSTED: out of memory")
+      return setup.step(state, batch)
+
+    return type(setup)(**vars(setup) | {"step": step})
+
+  monkeypatch.setattr(loop, "set_up", scarce)
+  device = jax.devices()[:1]
+  config = jaxgen.config.load_config(
+    f"{ROOT}/configs/textures_patch_ae.py:smoke",
+    [x for x in command(tmp_path, **TWO) if x.startswith("--config.")],
+  )
+  assert loop.train(config, tmp_path, devices=device)
+  said = capsys.readouterr().out
+  assert failed == [1, 2] and said.count("out of memory") == 2
+  kept = json.loads((tmp_path / "fit.json").read_text())
+  assert [row["accumulate"] for row in kept] == [1, 4]
+  assert steps(tmp_path)[-1] == 8
+
+
+def test_noise_and_gradients_are_the_same_for_any_microbatch():
+  p = denoiser(1)
+  p.config.unlock()
+  p.config.model.dropout = 0.0
+  batch = first_batch(p)
+  want = gradient(p)(batch)
+  assert distance(gradient(p, parts=4)(batch), want) < ROUNDING
+
+
+def test_the_quickest_way_that_fits_is_chosen():
+  p = plan(1, **{"stages.batch_size": (32,), "model.scan_layers": True})
+  whole_ = planner.need(p, 0)
+  assert whole_.accumulate == 1 and whole_.peak > whole_.activations > 0
+  same = planner.fit(p, 0, whole_.peak)
+  assert same == whole_
+  less = planner.fit(p, 0, whole_.peak - 1)
+  assert less.accumulate == 2 and less.peak < whole_.peak
+  assert less.remat == "none"
+  assert planner.fit(p, 0, 1000) is None
+  assert list(planner.divisions(p, 0)) == [1, 2, 4, 8, 16, 32]
+  eight = plan(8, **{"stages.batch_size": (32,)})
+  assert list(planner.divisions(eight, 0)) == [1, 2, 4]
+
+
+def test_a_run_fits_itself_and_keeps_to_it(tmp_path, capsys):
+  p = plan(1, **{"stages.batch_size": (32,)})
+  gib = (planner.need(p, 0).peak - 1) / 2**30
+  flags = {"train.fit": "auto", "train.memory_gib": gib}
+  config = jaxgen.config.load_config(
+    f"{ROOT}/configs/textures_patch_ae.py:smoke",
+    [
+      x
+      for x in command(tmp_path, **flags, **{"stages.images": "(64,)"})
+      if x.startswith("--config.")
+    ],
+  )
+  assert loop.train(config, tmp_path, devices=jax.devices()[:1])
+  assert "microbatches of 16" in capsys.readouterr().out
+  kept = json.loads((tmp_path / "fit.json").read_text())
+  assert kept == [{"accumulate": 2, "remat": "none"}]
+  (tmp_path / "fit.json").write_text("[{]")
+  with pytest.raises(UserError, match="damaged"):
+    loop.train(config, tmp_path, devices=jax.devices()[:1])
+
+
+def test_the_verb(tmp_path, capsys):
+  flags = [x for x in command(tmp_path, **TWO) if x.startswith("--config")]
+  report = tmp_path / "plan.json"
+  argv = ["plan", *flags, "--throughput=1e9", f"--json={report}"]
+  assert main([*argv, "--memory=1GiB"]) == 0
+  assert "stage 2 in 1.00 GiB: microbatch 32" in capsys.readouterr().out
+  found = json.loads(report.read_text())
+  first, second = found["stages"]
+  assert (first["patches"], second["resolution"]) == (16, 24)
+  seconds = 1000 * first["flops_per_image"] / 1e9 / 8  # on 8 devices
+  assert first["seconds_per_1000"] == pytest.approx(seconds)
+  assert main([*argv, "--memory=10KiB"]) == 2
+  assert "does not fit" in capsys.readouterr().err
+  for wrong in ("--memory=much", "--throughput=fast", "--devices=99"):
+    assert main([*argv, wrong]) == 2
+    assert wrong.split("=")[0] in capsys.readouterr().err
