@@ -4,7 +4,7 @@
 
 For each combination the step is compiled and its peak read, as `jaxgen plan`
 does; then another process trains two updates, and its largest resident size is
-compared with the peak plus `planner.OVERHEAD`. Minutes on two CPU cores.
+compared with what the plan says of a process. Minutes on two CPU cores.
 """
 
 import argparse
@@ -83,7 +83,7 @@ def main() -> None:
   rows = []
   for index, (name, stage, model) in enumerate(COMBINATIONS):
     need = planner.need(plan_of(index), 0)
-    predicted = need.peak + planner.OVERHEAD
+    predicted = need.total + planner.OVERHEAD
     command = [sys.executable, __file__, f"--run={index}"]
     measured = int(subprocess.check_output(command).split()[-1])
     what = ", ".join(f"{k}={v}" for k, v in (stage | model).items())

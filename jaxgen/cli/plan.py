@@ -151,6 +151,7 @@ COLUMNS: Any = {
   "averages, MiB": ("average_bytes", _mib),
   "activations, MiB": ("activation_bytes", _mib),
   "peak of the step, MiB": ("peak_bytes", _mib),
+  "process on CPU, MiB": ("process_bytes", _mib),
   "memory relative to stage 1": ("relative_memory", "{:.2f}".format),
   "time relative to stage 1": ("relative_time", "{:.2f}".format),
   "seconds for 1000 images": ("seconds_per_1000", "{:,.1f}".format),
@@ -165,6 +166,6 @@ def _print_fit(plan: Any, rows: list, fitted: list, memory: int) -> None:
       more = x.flops / rows[index]["flops_per_image"]
       print(
         f"stage {index + 1} in {memory / 2**30:.2f} GiB: microbatch {micro}, "
-        f"accumulate={x.accumulate}, remat={x.remat}: {_mib(x.peak)} MiB, "
+        f"accumulate={x.accumulate}, remat={x.remat}: {_mib(x.total)} MiB, "
         f"{more:.2f} times the operations"
       )

@@ -1,9 +1,11 @@
 """What a stage needs, before it runs: from its compiled step, which is not run.
 
 The peak is what the compiler has laid out for the step on each device (its own
-memory analysis); a process needs about `OVERHEAD` more, for Python, the
-compiler and the data. Operations are counted by the compiler on the program of
-unrolled layers, so what is computed again counts twice.
+memory analysis). On CPU the compiled program itself lies in the same memory:
+about `CODE` bytes for each letter of its text, and `OVERHEAD` for Python and
+the data (scripts/measure_memory.py holds this against real processes).
+Operations are counted by the compiler on the program of unrolled layers, so
+what is computed again counts twice.
 """
 
 from __future__ import annotations
@@ -25,7 +27,8 @@ from jaxgen.memory import program_bytes
 from jaxgen.models.layers import Remat
 from jaxgen.train.plan import Plan
 
-OVERHEAD = 600 << 20  # bytes of a process on CPU before its first step
+OVERHEAD = 400 << 20  # bytes of a process before it has compiled anything
+CODE = 65  # bytes of memory for each letter of a program's text, on CPU
 SHARE = 0.4  # of a matrix product's speed that training reaches (see README)
 REMATS: tuple[Remat, ...] = ("none", "blocks", "full")
 
@@ -38,6 +41,7 @@ class Need:
     accumulate: microbatches a step.
     remat: what its gradient computes again.
     peak: of the compiled step: state, batch, activations, results.
+    code: of the program itself, on CPU.
     activations: what the step holds meanwhile, gradients included.
     flops: operations for one image.
   """
@@ -45,8 +49,14 @@ class Need:
   accumulate: int
   remat: str
   peak: int
+  code: int
   activations: int
   flops: float
+
+  @property
+  def total(self) -> int:
+    """What has to fit into memory."""
+    return self.peak + self.code
 
 
 def change(plan: Plan, stage: int, **fields: Any) -> Plan:
@@ -73,9 +83,14 @@ def need(plan: Plan, stage: int) -> Need:
     accumulate=row.accumulate,
     remat=row.remat,
     peak=program_bytes(compiled),
+    code=CODE * len(compiled.as_text() or "") if _on_cpu() else 0,
     activations=memory.temp_size_in_bytes if memory else 0,
     flops=flops(plan, stage) / row.batch_size,
   )
+
+
+def _on_cpu() -> bool:
+  return jax.default_backend() == "cpu"
 
 
 def batch_shapes(plan: Plan, stage: int) -> Any:
@@ -126,12 +141,12 @@ def _largest(plan: Plan, stage: int, memory: int) -> Need | None:
   parts = list(divisions(plan, stage))
   ask = functools.cache(lambda i: need(_split(plan, stage, parts[i]), stage))
   low, high = 0, len(parts) - 1
-  if ask(high).peak > memory:
+  if ask(high).total > memory:
     return None
   while low < high:
     middle = (low + high) // 2
     low, high = (
-      (low, middle) if ask(middle).peak <= memory else (middle + 1, high)
+      (low, middle) if ask(middle).total <= memory else (middle + 1, high)
     )
   return ask(high)
 
@@ -151,7 +166,7 @@ def largest_resolution(plan: Plan, stage: int, memory: int) -> int | None:
     smaller = dataclasses.replace(least, resolution=side)
     try:
       other = dataclasses.replace(plan, stages=(smaller,))
-      if need(other, 0).peak <= memory:
+      if need(other, 0).total <= memory:
         return side
     except UserError:  # the model cannot have this size
       continue
@@ -215,9 +230,17 @@ def describe(plan: Plan, stage: int, speed: float) -> dict[str, Any]:
     "average_bytes": bytes_of((state.ema, state.traces)),
     "activation_bytes": found.activations,
     "peak_bytes": found.peak,
+    "process_bytes": _process(plan, found),
     "seconds_per_1000": 1000 * each,
     "hours": row.images * each / 3600,
   }
+
+
+def _process(plan: Plan, found: Need) -> int | None:
+  """What the whole process takes on CPU, whose memory the devices share."""
+  if not _on_cpu():
+    return None
+  return found.peak * plan.layout.mesh.size + found.code + OVERHEAD
 
 
 def bytes_of(tree: Any) -> int:

@@ -253,9 +253,9 @@ def test_the_quickest_way_that_fits_is_chosen():
   p = plan(1, **{"stages.batch_size": (32,), "model.scan_layers": True})
   whole_ = planner.need(p, 0)
   assert whole_.accumulate == 1 and whole_.peak > whole_.activations > 0
-  same = planner.fit(p, 0, whole_.peak)
+  same = planner.fit(p, 0, whole_.total)
   assert same == whole_
-  less = planner.fit(p, 0, whole_.peak - 1)
+  less = planner.fit(p, 0, whole_.total - 1)
   assert less.accumulate == 2 and less.peak < whole_.peak
   assert less.remat == "none"
   assert planner.fit(p, 0, 1000) is None
@@ -266,7 +266,7 @@ def test_the_quickest_way_that_fits_is_chosen():
 
 def test_a_run_fits_itself_and_keeps_to_it(tmp_path, capsys):
   p = plan(1, **{"stages.batch_size": (32,)})
-  gib = (planner.need(p, 0).peak - 1) / 2**30
+  gib = (planner.need(p, 0).total - 1) / 2**30
   flags = {"train.fit": "auto", "train.memory_gib": gib}
   config = jaxgen.config.load_config(
     f"{ROOT}/configs/textures_patch_ae.py:smoke",
