@@ -129,15 +129,19 @@ def _print(plan: Any, rows: list[dict], title: str) -> None:
   from rich.console import Console
   from rich.table import Table
 
-  table = Table("", *(f"stage {i + 1}" for i in range(len(rows))), title=title)
-  for name, (key, show) in COLUMNS.items():
-    cells = [show(row[key]) if row[key] is not None else "" for row in rows]
-    if any(cells):
-      table.add_row(name, *cells)
-  Console().print(table)
+  for first in range(0, len(rows), ABREAST):
+    shown = rows[first : first + ABREAST]
+    stages = (f"stage {first + i + 1}" for i in range(len(shown)))
+    table = Table("", *stages, title=title)
+    for name, (key, show) in COLUMNS.items():
+      cells = [show(row[key]) if row[key] is not None else "" for row in shown]
+      if any(cells):
+        table.add_row(name, *cells)
+    Console().print(table)
   print(f"{plan.layout.mesh.size} device(s); memory is that of each.")
 
 
+ABREAST = 4  # stages in one table
 COLUMNS: Any = {
   "resolution": ("resolution", str),
   "patches": ("patches", str),
