@@ -6,14 +6,14 @@ and 32. Nothing to train: for `jaxgen plan`.
 """
 
 from jaxgen.config import check_variant
-from jaxgen.defaults import autoencoder
+from jaxgen.defaults import autoencoder, smoke
 
 SIDES = (256, 512, 768, 1024)
 
 
 def get_config(variant: str = ""):
-  """Eight stages, each of which stands alone."""
-  check_variant(variant, ())
+  """Eight stages, each of which stands alone. `smoke`: for tests."""
+  check_variant(variant, ("smoke",))
   config = autoencoder()
   config.data.update(source="rocks", num_tiles=64)
   config.model.update(dropout=0.1, scan_layers=True)
@@ -23,4 +23,4 @@ def get_config(variant: str = ""):
     images=(1_000,),
     batch_size=(16,),
   )
-  return config
+  return smoke(config) if variant == "smoke" else config

@@ -3,6 +3,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from jaxgen.models import layers
 from jaxgen.models.layers import Blocks, RMSNorm, patchify, unpatchify
 
 
@@ -67,3 +68,35 @@ def test_no_layers_are_no_layers_scanned_or_not():
     blocks = Blocks(depth=0, heads=2, scan=scan)
     params = blocks.init(jax.random.key(0), x, False)
     np.testing.assert_array_equal(blocks.apply(params, x, False), x)
+
+
+@pytest.mark.parametrize("n", [9, 12])
+def test_attention_in_chunks_is_attention(n, monkeypatch):
+  """Values and gradients; 9 is no multiple of the chunk."""
+  q, k, v = jax.random.normal(jax.random.key(0), (3, 2, n, 2, 4))
+  total = lambda x: jnp.sum(jnp.sin(layers.attend(*x)))  # noqa: E731
+  want = layers.attend(q, k, v), jax.grad(total)((q, k, v))
+  monkeypatch.setattr(layers, "ATTENDED", 8)
+  monkeypatch.setattr(layers, "CHUNK", 4)
+  got = layers.attend(q, k, v), jax.grad(total)((q, k, v))
+  close = lambda a, b: np.testing.assert_allclose(a, b, atol=1e-5)  # noqa: E731
+  jax.tree.map(close, got, want)
+
+
+def test_what_is_computed_again_changes_no_gradient():
+  """And takes less memory, in layers that are scanned."""
+  x, gradients, sizes = jnp.ones((4, 64, 32)), [], []
+  for remat in ("none", "blocks", "full"):
+    net = layers.Blocks(6, 2, 4, 0.1, True, remat)
+    params = jax.jit(net.init, static_argnums=2)(jax.random.key(0), x, False)
+    params = jax.tree.map(lambda p: p + 0.05 * jnp.cos(p + 1), params)
+    loss = lambda p, n=net: jnp.sum(  # noqa: E731
+      n.apply(p, x, True, rngs={"dropout": jax.random.key(1)}) ** 2
+    )
+    program = jax.jit(jax.grad(loss)).lower(params).compile()
+    sizes.append(program.memory_analysis().temp_size_in_bytes)
+    gradients.append(program(params))
+  close = lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-4)  # noqa: E731
+  for other in gradients[1:]:
+    jax.tree.map(close, other, gradients[0])
+  assert sizes[2] < sizes[1] < sizes[0]
