@@ -54,11 +54,12 @@ class UNetFields(nn.Module):
       )
     if any(self.width * m % 4 for m in self.multipliers):
       raise UserError(f"model.width={self.width}: a multiple of 4 is needed.")
-    levels = zip(self.multipliers, self.attention, strict=True)
+    attended = (*self.attention[:-1], True)  # as the bottom always is
+    levels = zip(self.multipliers, attended, strict=True)
     if any(a and self.width * m % self.head_width for m, a in levels):
       raise UserError(
         f"model.head_width={self.head_width} does not divide the channels of "
-        "every level with attention."
+        "every level with attention (the bottom always has it)."
       )
 
   def rules(self, old: UNetFields) -> Rules:
