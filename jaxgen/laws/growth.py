@@ -50,11 +50,11 @@ def _growth_differs() -> float:
   small, large = (build(section, resolution=r, channels=1) for r in (4, 6))
   key = jax.random.key(0)
   x = jax.random.normal(key, (1, 6, 6, 1))
-  start = (
-    lambda net: jax.jit(net.init)(  # noqa: E731
-      key, x[:, : net.resolution, : net.resolution], jnp.zeros(1)
-    )["params"]
-  )
+
+  def start(net):
+    small = x[:, : net.resolution, : net.resolution]
+    return jax.jit(net.init)(key, small, jnp.zeros(1))["params"]
+
   shake = lambda p: p + 0.1 * jnp.cos(jnp.arange(p.size)).reshape(p.shape)  # noqa: E731
   before = jax.tree.map(shake, start(small))
   after = carry(before, start(large), {})
