@@ -105,10 +105,15 @@ BAD = [
   ("optimizer.ema_halflife", (-1,)),
   ("optimizer.ema_ramp", (0.0, -1.0)),
   ("optimizer.ema_lengths", ((0.0,), (0.3,), (0.1, "x"), 0.1)),
-  ("stages.resolution", ((0,), (32.5,), (), (32, 64))),
+  ("stages.resolution", ((0,), (32.5,), (), (32, 30))),
   ("stages.images", ((0,), (1.5,), (2**32,), (5 * 10**12,))),
   ("stages.batch_size", ((0,), (-32,))),
   ("stages.accumulate", ((0,), (3,))),
+  ("stages.patch_size", ((-1,), (7,))),
+  ("stages.rate", ((0.0,), (float("nan"),))),
+  ("stages.warmup_images", ((-1,),)),
+  ("stages.fade_images", ((-1,),)),
+  ("stages.remat", (("some",),)),
   ("train.log_images", (-1,)),
   ("train.evaluate_images", (-1,)),
   ("train.preview_images", (-1,)),
@@ -117,6 +122,12 @@ BAD = [
   ("train.validation_tiles", (0,)),
   ("train.on_nan", ("ignore",)),
   ("train.bank_tiles", (0, 1)),
+  ("train.fit", ("yes",)),
+  ("train.memory_gib", (-1.0, float("nan"))),
+  ("train.advance", ("soon",)),
+  ("train.advance_window", (0,)),
+  ("train.advance_tolerance", (-0.1,)),
+  ("train.advance_minimum", (-0.1, 1.1)),
 ]
 
 
@@ -165,6 +176,7 @@ def test_every_field_that_can_be_wrong_is_tried():
     "turns",
   )
   free = {f"data.{x}" for x in free} | {"model.scan_layers", "train.fsdp"}
+  free |= {"train.init_from"}
   config = autoencoder()
   every = {
     f"{section}.{name}"

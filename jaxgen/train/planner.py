@@ -137,10 +137,13 @@ def fit(plan: Plan, stage: int, memory: int) -> Need | None:
 
 
 def _largest(plan: Plan, stage: int, memory: int) -> Need | None:
-  """The largest microbatch that fits, by bisection."""
+  """The largest microbatch that fits, by bisection; on CPU a program that
+  splits its batch may itself be larger."""
   parts = list(divisions(plan, stage))
   ask = functools.cache(lambda i: need(_split(plan, stage, parts[i]), stage))
   low, high = 0, len(parts) - 1
+  if ask(low).total <= memory:
+    return ask(low)
   if ask(high).total > memory:
     return None
   while low < high:

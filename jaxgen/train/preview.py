@@ -29,10 +29,11 @@ def previewer(
   seed: int,
   workdir: pathlib.Path,
   log: MetricLog | None,
+  suffix: str = "",
 ) -> Callable[[TrainState, int], None]:
   """A function `(state, step)` that shows held-out originals above what the
-  model makes of them above new samples, as `samples/STEP.png` and in
-  TensorBoard.
+  model makes of them above new samples, as `samples/STEP.png` (`suffix` before
+  the point) and in TensorBoard.
 
   The samples' noise is the same at every step. Where `log` is None (all but the
   first process) nothing is written.
@@ -47,7 +48,7 @@ def previewer(
       prior = priors.fit(latents.reshape(len(latents), -1), priors.PREVIEW)
     picture = grid(to_uint8(draw(state.ema, heldout.shown, keys, prior)))
     if log is not None:
-      write_png(workdir / "samples" / f"{step:08}.png", picture)
+      write_png(workdir / "samples" / f"{step:08}{suffix}.png", picture)
       log.image(step, "preview", picture)
 
   return preview

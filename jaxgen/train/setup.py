@@ -239,5 +239,6 @@ def set_up(run: Run, index: int) -> Setup:
     seed=plan.config.seed,
     workdir=run.workdir,
     log=run.metrics,
+    suffix=f"_stage{index + 1}" if len(plan.stages) > 1 else "",
   )
   return Setup(step=step, batches=batches, heldout=heldout, preview=preview)

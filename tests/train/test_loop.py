@@ -36,7 +36,7 @@ def nan_in(update: int):
 
     def bad(params, batch, noise):
       value, metrics = loss(params, batch, noise)
-      there = jax.random.key_data(noise) == jax.random.key_data(poison)
+      there = jax.random.key_data(noise[0]) == jax.random.key_data(poison)
       return value * jnp.where(there.all(), jnp.nan, 1.0), metrics
 
     return make(bad, *args, key=key, **options)
