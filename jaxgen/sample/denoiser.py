@@ -112,7 +112,12 @@ class Denoiser(LoadedRun):
     check_value("resolution", Count, side)
     request = self.request(**asked)
     for run in filter(None, (self, request.weak)):
-      run.plan.task_at(side, run.stage)  # can it have this size?
+      task = run.plan.task_at(side, run.stage)  # can it have this size?
+      if task.faded and side > run.image_shape[0]:
+        raise UserError(
+          f"resolution={side}: {run.workdir} has grown to "
+          f"{run.image_shape[0]} pixels only."
+        )
     images, seen = self.draw(
       request,
       {},
