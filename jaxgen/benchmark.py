@@ -19,7 +19,6 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax.experimental.compilation_cache import compilation_cache
-from ml_collections import ConfigDict
 
 from jaxgen import priors, rng
 from jaxgen.data import pipeline
@@ -27,6 +26,7 @@ from jaxgen.diffusion import samplers, sigmas
 from jaxgen.memory import program_bytes
 from jaxgen.models.build import compute_dtype
 from jaxgen.tasks.images import normalize, to_uint8
+from jaxgen.train import planner
 from jaxgen.train.plan import Plan, make_plan
 from jaxgen.train.state import TrainState
 from jaxgen.typing import Batch
@@ -113,24 +113,15 @@ def matrix_product(dtype: Any, repeats: int) -> float:
 
 
 def _flops(plan: Plan, state: Any, batch: Batch) -> float:
-  """Operations of one step, counted by the compiler on unrolled layers and the
-  undivided batch, for it counts the body of a loop only once."""
-  config: Any = ConfigDict(plan.config.to_dict())
-  config.stages.accumulate = (1,) * len(plan.stages)
-  if "scan_layers" in config.model:
-    config.model.scan_layers = False
-  flat = make_plan(config)
+  """Operations of one step, counted by the compiler."""
+  flat = planner.unrolled(plan, -1)
   shapes = jax.eval_shape(flat.create(-1), jax.random.key(0))
   analysis = jax.jit(flat.step(-1)).lower(shapes, batch).compile()
   return float((analysis.cost_analysis() or {}).get("flops", float("nan")))
 
 
 def _training(plan: Plan, batch: Batch, peak: float, repeats: int) -> Report:
-  shardings = jax.tree.map(lambda x: x.sharding, plan.shapes(-1))
-  state = plan.fresh()
-  step = jax.jit(
-    plan.step(-1), out_shardings=(shardings, None), donate_argnums=0
-  )
+  step, state = plan.update(-1), plan.fresh()
   start = time.perf_counter()
   with _uncached():
     compiled = step.lower(state, batch).compile()

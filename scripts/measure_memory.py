@@ -57,17 +57,10 @@ def run(index: int) -> None:
     batch_size=plan.stages[0].batch_size,
     keep=plan.task(0).inputs,
   )
-  shardings = jax.tree.map(lambda x: x.sharding, plan.shapes())
-  layout = plan.layout
-  step = jax.jit(
-    plan.step(0),
-    in_shardings=(shardings, layout.batch),
-    out_shardings=(shardings, layout.replicated),
-    donate_argnums=0,
-  )
-  state = plan.fresh()
+  step, state = plan.update(0), plan.fresh()
   for _ in range(2):
-    state, _ = jax.block_until_ready(step(state, layout.put(next(batches))))
+    images = plan.layout.put(next(batches))
+    state, _ = jax.block_until_ready(step(state, images))
   batches.close()
   print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024)
 

@@ -13,8 +13,8 @@ import flax.linen as nn
 import jax.numpy as jnp
 
 from jaxgen.models.conditioning import Conditioning
-from jaxgen.models.conv import ResBlock, conv
-from jaxgen.models.layers import Dense, again
+from jaxgen.models.conv import conv
+from jaxgen.models.layers import Dense
 from jaxgen.models.resampling import resize
 from jaxgen.models.unet import UNet, UNetFields
 from jaxgen.options import Count
@@ -42,13 +42,7 @@ class MultiScaleUNet(UNetFields):
       y = resize(x, side, circular)
       name = f"scale_{i}_conv"
       y = conv(self.scale_width, self.padding, self.dtype, name=name)(y)
-      block = again(ResBlock, self.remat, 3)(
-        features=self.scale_width,
-        padding=self.padding,
-        dropout=self.dropout,
-        dtype=self.dtype,
-        name=f"scale_{i}_block",
-      )
+      block = self.res_block(self.scale_width, f"scale_{i}_block")
       found.append(resize(block(y, embedding, train), x.shape[1], circular))
     fuse = Dense(self.width, dtype=self.dtype, name="fuse")
     extra = fuse(jnp.concatenate(found, axis=-1))

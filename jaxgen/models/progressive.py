@@ -29,8 +29,8 @@ import jax.numpy as jnp
 
 from jaxgen.errors import UserError
 from jaxgen.models.conditioning import Conditioning
-from jaxgen.models.conv import GroupNorm, ResBlock, conv
-from jaxgen.models.layers import ZEROS, Dense, again
+from jaxgen.models.conv import GroupNorm, conv
+from jaxgen.models.layers import ZEROS, Dense
 from jaxgen.models.resampling import remaining_noise, resize
 from jaxgen.models.unet import UNet, UNetFields
 from jaxgen.options import Count, Positive
@@ -127,14 +127,7 @@ class Outer:
     return conv(features, net.padding, net.dtype, name=name, **options)
 
   def _block(self, x: Array, embedding: Array, name: str) -> Array:
-    net = self.net
-    block = again(ResBlock, net.remat, 3)(
-      features=net.outer_width,
-      padding=net.padding,
-      dropout=net.dropout,
-      dtype=net.dtype,
-      name=self.name(name),
-    )
+    block = self.net.res_block(self.net.outer_width, self.name(name))
     return block(x, embedding, self.train)
 
   def enter(self, x: Array, c_noise: Array, extra: Any) -> tuple[Array, Array]:

@@ -62,6 +62,17 @@ class UNetFields(nn.Module):
         "every level with attention (the bottom always has it)."
       )
 
+  def res_block(self, features: int, name: str, **options: Any) -> ResBlock:
+    """A residual block with the network's padding, dropout and precision."""
+    return again(ResBlock, self.remat, 3)(
+      features=features,
+      padding=self.padding,
+      dropout=self.dropout,
+      dtype=self.dtype,
+      name=name,
+      **options,
+    )
+
   def rules(self, old: UNetFields) -> Rules:
     """From the parameters of a model of another resolution: as they are."""
     return {}
@@ -99,14 +110,8 @@ class UNet(UNetFields):
     def block(level: int, name: str, x: Array, **options: Any) -> Array:
       outer = len(self.multipliers) - 1 - level
       options.setdefault("head_width", self.head_width * self.attention[outer])
-      made = again(ResBlock, self.remat, 3)(
-        features=self.width * self.multipliers[outer],
-        padding=self.padding,
-        dropout=self.dropout,
-        dtype=self.dtype,
-        name=f"level_{level}_{name}",
-        **options,
-      )
+      features = self.width * self.multipliers[outer]
+      made = self.res_block(features, f"level_{level}_{name}", **options)
       return made(x, embedding, train)
 
     x = beside(x, cond, self.dense)

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import pathlib
-from typing import Any
 
 import numpy as np
 
@@ -14,37 +12,18 @@ from jaxgen.data.source import Element, Split
 from jaxgen.errors import UserError
 from jaxgen.options import Count, check_value
 from jaxgen.tasks import Task
-from jaxgen.train.plan import Plan
-from jaxgen.typing import Params
+from jaxgen.train.weights import Weights
 
 BATCH = 64  # images a call of the compiled programs, unless asked otherwise
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
-class LoadedRun:
+class LoadedRun(Weights):
   """A run's averaged weights and what can be done with them.
 
   Every program is compiled once for each batch size, runs on all its devices,
   and fills up the last batch instead of being compiled anew.
-
-  Attributes:
-    workdir: of the run.
-    config: as it was resolved when the run started.
-    step: finished updates of the loaded checkpoint.
-    stage: that it is of.
-    length: of the power-function average that was loaded; None: the ordinary
-      average of a checkpoint.
-    plan: the config in typed pieces.
-    params: averaged parameters, the same on every device.
   """
-
-  workdir: pathlib.Path
-  config: Any
-  step: int
-  stage: int = -1
-  length: float | None = None
-  plan: Plan
-  params: Params
 
   @property
   def task(self) -> Task:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Mapping
-from typing import Any, Literal
+from typing import Any
 
+from jaxgen.models.layers import Remat
 from jaxgen.options import Count, Options, Positive, Size
 from jaxgen.typing import (
   Array,
@@ -32,7 +33,7 @@ class Stage(Options, section="stages"):
   rate: Positive = 1.0  # factor of the learning rate
   warmup_images: Size = 0  # at the start of the stage
   fade_images: Size = 0  # in which blocks that are new fade in
-  remat: Literal["none", "blocks", "full"] = "none"  # what is computed again
+  remat: Remat = "none"  # what is computed again
 
   @property
   def model(self) -> dict[str, Any]:

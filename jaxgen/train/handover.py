@@ -84,9 +84,8 @@ def hand_over(plan: Plan, state: TrainState, old: int, new: int) -> TrainState:
       opt_state=_moments(state.opt_state, fresh.opt_state),
     )
 
-  shardings = jax.tree.map(lambda x: x.sharding, plan.shapes(new))
   key = rng.stream(plan.config.seed, "stage", new)
-  return jax.jit(convert, out_shardings=shardings)(state, key)
+  return jax.jit(convert, out_shardings=plan.shardings(new))(state, key)
 
 
 def adopt(plan: Plan, task: Task, params: Params) -> TrainState:
@@ -111,6 +110,6 @@ def adopt(plan: Plan, task: Task, params: Params) -> TrainState:
       fresh, params=params, ema=copy(), traces={k: copy() for k in fresh.traces}
     )
 
-  shardings = jax.tree.map(lambda x: x.sharding, plan.shapes())
   key = rng.stream(plan.config.seed, "parameters")
-  return jax.jit(begin, out_shardings=shardings)(jax.device_get(params), key)
+  place = jax.jit(begin, out_shardings=plan.shardings())
+  return place(jax.device_get(params), key)

@@ -78,6 +78,10 @@ class Plan:
     """Images seen at the end of each stage, where none ends early."""
     return list(itertools.accumulate(self.lengths))
 
+  def _planned(self, stage: int) -> int:
+    """Images seen before a stage, where none ends early."""
+    return self.ends[stage] - self.lengths[stage]
+
   @property
   def advance(self) -> Advance | None:
     """When stages end early; None: they never do."""
@@ -189,7 +193,7 @@ class Plan:
   def _rate(self, stage: int, begin: int | None) -> Callable[[Array], Array]:
     """The learning rate after so many images: the schedule of the run, times
     the stage's factor and warm-up. What early ends leave out is skipped."""
-    row, planned = self.stages[stage], self.ends[stage] - self.lengths[stage]
+    row, planned = self.stages[stage], self._planned(stage)
     start = planned if begin is None else begin
 
     def rate(images: Array) -> Array:
@@ -206,7 +210,7 @@ class Plan:
   ) -> Callable[[Params, Array], Params]:
     """Sets the share by which blocks that are new have faded in."""
     faded, row = self.task(stage).faded, self.stages[stage]
-    start = self.ends[stage] - self.lengths[stage] if begin is None else begin
+    start = self._planned(stage) if begin is None else begin
 
     def fade(params: Params, images: Array) -> Params:
       if faded is None:
@@ -215,6 +219,18 @@ class Plan:
       return faded(params, jnp.minimum(into / (row.fade_images or 1e-6), 1.0))
 
     return fade
+
+  def update(
+    self, stage: int, begin: int | None = None
+  ) -> Callable[..., tuple[TrainState, Metrics]]:
+    """`step`, jitted: what a training runs and `planner` looks at."""
+    shardings = self.shardings(stage)
+    return jax.jit(
+      self.step(stage, begin),
+      in_shardings=(shardings, self.layout.batch),
+      out_shardings=(shardings, self.layout.replicated),
+      donate_argnums=0,
+    )
 
   @property
   def transform(self):
@@ -236,10 +252,13 @@ class Plan:
       self.layout.state(shapes),
     )
 
+  def shardings(self, stage: int = 0) -> TrainState:
+    """The sharding of each leaf of the state."""
+    return jax.tree.map(lambda x: x.sharding, self.shapes(stage))
+
   def fresh(self) -> TrainState:
     """The state at step 0, on the devices."""
-    shardings = jax.tree.map(lambda x: x.sharding, self.shapes())
-    create_ = jax.jit(self.create(), out_shardings=shardings)
+    create_ = jax.jit(self.create(), out_shardings=self.shardings())
     return create_(rng.stream(self.config.seed, "parameters"))
 
 

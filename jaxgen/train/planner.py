@@ -69,15 +69,8 @@ def change(plan: Plan, stage: int, **fields: Any) -> Plan:
 def need(plan: Plan, stage: int) -> Need:
   """Compile a stage's step and read what it needs."""
   row = plan.stages[stage]
-  state = plan.shapes(stage)
-  shardings = jax.tree.map(lambda x: x.sharding, state)
-  step = jax.jit(
-    plan.step(stage),
-    in_shardings=(shardings, plan.layout.batch),
-    out_shardings=(shardings, plan.layout.replicated),
-    donate_argnums=0,
-  )
-  compiled = step.lower(state, batch_shapes(plan, stage)).compile()
+  arguments = plan.shapes(stage), batch_shapes(plan, stage)
+  compiled = plan.update(stage).lower(*arguments).compile()
   memory: Any = compiled.memory_analysis()
   return Need(
     accumulate=row.accumulate,
@@ -101,13 +94,18 @@ def batch_shapes(plan: Plan, stage: int) -> Any:
   return {k: jax.ShapeDtypeStruct(shape(tile[k]), tile[k].dtype) for k in names}
 
 
-def flops(plan: Plan, stage: int) -> float:
-  """Operations of one step: on unrolled layers and the undivided batch, for
-  the body of a loop is counted only once; nothing is compiled."""
+def unrolled(plan: Plan, stage: int) -> Plan:
+  """A plan whose operations can be counted: unrolled layers and an undivided
+  batch, for the body of a loop is counted only once."""
   config: Any = ConfigDict(plan.config.to_dict())
   if "scan_layers" in config.model:
     config.model.scan_layers = False
-  flat = change(dataclasses.replace(plan, config=config), stage, accumulate=1)
+  return change(dataclasses.replace(plan, config=config), stage, accumulate=1)
+
+
+def flops(plan: Plan, stage: int) -> float:
+  """Operations of one step; nothing is compiled."""
+  flat = unrolled(plan, stage)
   shapes = jax.eval_shape(flat.create(stage), jax.random.key(0))
   lowered = jax.jit(flat.step(stage)).lower(shapes, batch_shapes(plan, stage))
   return float((lowered.cost_analysis() or {}).get("flops", float("nan")))

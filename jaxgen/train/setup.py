@@ -204,16 +204,9 @@ class Setup:
 
 def set_up(run: Run, index: int) -> Setup:
   """Everything that a stage of a run needs."""
-  plan, layout = run.plan, run.plan.layout
+  plan = run.plan
   stage = plan.stages[index]
   begin = run.ends[index - 1] if index else 0
-  shardings = jax.tree.map(lambda x: x.sharding, plan.shapes(index))
-  step = jax.jit(
-    plan.step(index, begin),
-    in_shardings=(shardings, layout.batch),
-    out_shardings=(shardings, layout.replicated),
-    donate_argnums=0,
-  )
   heldout = plan.heldout(index)
 
   def batches(images: int) -> Generator[Batch]:
@@ -229,16 +222,17 @@ def set_up(run: Run, index: int) -> Setup:
       processes=jax.process_count(),
     )
     with contextlib.closing(found):
-      yield from map(layout.put, found)
+      yield from map(plan.layout.put, found)
 
   preview = previewer(
     plan.task(index),
     heldout,
     plan.bank(index),
-    layout,
+    plan.layout,
     seed=plan.config.seed,
     workdir=run.workdir,
     log=run.metrics,
     suffix=f"_stage{index + 1}" if len(plan.stages) > 1 else "",
   )
+  step = plan.update(index, begin)
   return Setup(step=step, batches=batches, heldout=heldout, preview=preview)

@@ -22,16 +22,17 @@ from jaxgen.typing import Params
 AVERAGE = "ema-"  # what the names of reconstructed averages begin with
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
+@dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
 class Weights:
   """Averaged weights, and where they come from.
 
   Attributes:
     workdir: of the run.
     config: as it was resolved when the run started.
-    step: finished updates.
-    stage: of the run, that the weights are of.
-    length: of the power-function average; None: the ordinary average.
+    step: finished updates of the loaded checkpoint.
+    stage: that it is of.
+    length: of the power-function average that was loaded; None: the ordinary
+      average of a checkpoint.
     plan: the config in typed pieces.
     params: parameters, the same on every device.
   """

@@ -6,12 +6,13 @@ import json
 import jax
 import numpy as np
 import pytest
-from faults import ROOT, command, numbers, rows, steps
+from faults import AUTOENCODER, command, numbers, rows, steps
 from laws import ROUNDING, denoiser, distance, first_batch, gradient, plan
 from test_faults import SLOW, saved, start, wait_for
 
 import jaxgen
 from jaxgen.cli.main import main
+from jaxgen.config import load_config
 from jaxgen.errors import UserError
 from jaxgen.metrics.images import similarity
 from jaxgen.tasks.images import normalize
@@ -38,6 +39,12 @@ def several(devices=1, **changes):
   flags = {"stages.images": (64, 64), "stages.batch_size": (32,)}
   flags |= {"stages.resolution": (16, 24), "stages.patch_size": (4, 6)}
   return plan(devices, **flags | changes)
+
+
+def config_of(argv):
+  """The config that a command line trains."""
+  flags = [x for x in argv if x.startswith("--config.")]
+  return load_config(AUTOENCODER, flags)
 
 
 def host(tree):
@@ -262,10 +269,7 @@ def test_a_stage_out_of_memory_starts_again_in_smaller_parts(
 
   monkeypatch.setattr(loop, "set_up", scarce)
   device = jax.devices()[:1]
-  config = jaxgen.config.load_config(
-    f"{ROOT}/configs/textures_patch_ae.py:smoke",
-    [x for x in command(tmp_path, **TWO) if x.startswith("--config.")],
-  )
+  config = config_of(command(tmp_path, **TWO))
   assert loop.train(config, tmp_path, devices=device)
   said = capsys.readouterr().out
   assert failed == [1, 2] and said.count("out of memory") == 2
@@ -304,14 +308,7 @@ def test_a_run_fits_itself_and_keeps_to_it(tmp_path, capsys, monkeypatch):
   p = plan(1, **{"stages.batch_size": (32,)})
   gib = (planner.need(p, 0).total - 1) / 2**30
   flags = {"train.fit": "auto", "train.memory_gib": gib}
-  config = jaxgen.config.load_config(
-    f"{ROOT}/configs/textures_patch_ae.py:smoke",
-    [
-      x
-      for x in command(tmp_path, **flags, **{"stages.images": "(64,)"})
-      if x.startswith("--config.")
-    ],
-  )
+  config = config_of(command(tmp_path, **flags, **{"stages.images": "(64,)"}))
   assert loop.train(config, tmp_path, devices=jax.devices()[:1])
   assert "microbatches of 16" in capsys.readouterr().out
   kept = json.loads((tmp_path / "fit.json").read_text())
