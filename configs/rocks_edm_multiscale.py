@@ -1,0 +1,34 @@
+"""Rock tiles of 128 pixels with a denoiser that sees them at four sizes.
+
+    jaxgen train --config=configs/rocks_edm_multiscale.py --workdir=runs/scales
+    jaxgen sample --workdir=runs/scales --num=16 --rock_type=granite --out=new
+
+Beside configs/rocks_edm_progressive.py, which grows through the same sizes one
+after the other. Meant for a GPU or TPU; not trained there yet.
+"""
+
+from jaxgen.config import check_variant
+from jaxgen.defaults import denoiser, multiscale_unet, smoke
+
+
+def get_config(variant: str = ""):
+  """`smoke`: for tests."""
+  check_variant(variant, ("smoke",))
+  config = denoiser(multiscale_unet())
+  config.data.update(source="rocks", num_tiles=16_384, flips=True, turns=True)
+  config.diffusion.conditions = (
+    "rock_type",
+    "color_scheme",
+    "texture_pattern",
+    "zoom_level",
+  )
+  config.model.update(width=48, multipliers=(1, 2, 3, 4))
+  config.model.attention = (False, False, True, True)
+  config.stages.update(
+    resolution=(128,), images=(2_000_000,), batch_size=(64,), accumulate=(2,)
+  )
+  if variant == "smoke":
+    config = smoke(config)
+    config.model.update(scales=(8, 24, 32), scale_width=8)
+    config.stages.update(resolution=(32,), accumulate=(1,))
+  return config
