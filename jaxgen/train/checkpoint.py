@@ -38,8 +38,9 @@ def _as_dict(state: TrainState) -> dict[str, Any]:
   fields = dataclasses.fields(state)
   tree = {f.name: getattr(state, f.name) for f in fields}
   ema = tree.pop("ema")
-  if not tree["traces"]:  # as in runs of before there were any
-    del tree["traces"]
+  for name in ("traces", "control"):
+    if not tree[name]:  # as in runs of before there were any
+      del tree[name]
   return {"state": tree, "ema": ema}
 
 
@@ -237,7 +238,7 @@ class Checkpoints:
     self, step: int, abstract: TrainState, meta: dict
   ) -> tuple[TrainState, dict]:
     tree = self._load(step, _as_dict(abstract))
-    state = {"traces": {}} | tree["state"]
+    state = {"traces": {}, "control": {}} | tree["state"]
     return TrainState(**state, ema=tree["ema"]), meta
 
   def _load(self, step: int, abstract: dict[str, Any]) -> dict[str, Any]:
