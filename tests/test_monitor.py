@@ -115,6 +115,18 @@ def test_a_stage_that_ended_early_is_over(staged):
   assert view.best and view.best.stage == 2
 
 
+def test_the_best_is_of_the_newest_stage(staged, tmp_path):
+  """Small tiles are easier: their values do not count any more."""
+  shutil.copy(staged / "config.json", tmp_path)
+  rows = read_rows(staged / "metrics.csv")
+  for row in rows:
+    row["validation/psnr"] = "99" if row["stage"] == "1" else row["step"]
+  lines = [",".join(rows[0]), *(",".join(row.values()) for row in rows), ""]
+  (tmp_path / "metrics.csv").write_text("\n".join(lines))
+  best, last = read_run(tmp_path).best, int(rows[-1]["step"])
+  assert best and (best.value, best.step, best.stage) == (last, last, 2)
+
+
 def test_where_a_run_is_follows_from_its_rows_alone(staged, tmp_path):
   """Row by row, without checkpoints: the first stage is planned, then over."""
   shutil.copy(staged / "config.json", tmp_path)
