@@ -11,7 +11,8 @@ an image standardised as ImageNet's (`jaxgen.metrics.backbones`):
     vgg(x, y) = 1/5 sum_l 1/(h_l w_l c_l) |phi_l(x) - phi_l(y)|^2
 
 (Johnson et al. 2016, eq. 2, the mean over the stages relu1_2, relu2_2, relu3_3,
-relu4_3, relu5_3 of VGG16).
+relu4_3, relu5_3 of VGG16). Equal weights are no equal shares: on photographs
+relu3_3 makes about half of the sum, relu5_3 a hundredth.
 
 Images are compared at the size they have, as is published. Those with a side
 of less than 32 pixels, which AlexNet cannot see, are enlarged (bilinearly, to
