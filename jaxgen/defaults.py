@@ -225,7 +225,8 @@ def optimizer() -> Any:
   c.name = "muon"  # muon or adamw
   c.learning_rate = 0.02  # of Muon; AdamW wants about 0.001
   c.adam_learning_rate = 0.02  # Muon: for biases, gains, positions
-  c.schedule = "warmup_cosine"  # or constant (after the warm-up)
+  c.schedule = "warmup_cosine"  # over the run; stage_cosine: over each stage;
+  # or constant (after the warm-up)
   c.warmup_images = 10_000
   c.weight_decay = 0.0  # matrices only, times the learning rate
   c.b1 = 0.9

@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 from jaxgen.losses.labels import cross_entropy
 from jaxgen.losses.reconstruction import RECONSTRUCTION
+from jaxgen.metrics.perceptual import perceptual_distance
 from jaxgen.options import NonNegative, Options
 from jaxgen.typing import Array, Batch
 
@@ -46,8 +47,6 @@ class LossOptions(Options, section="loss"):
     found: dict[str, Distance] = {}
     for name in self.weights:
       if name in PERCEPTUAL:
-        from jaxgen.metrics.perceptual import perceptual_distance
-
         file = self.perceptual_weights or None
         found[name] = perceptual_distance(name, file)
       elif name in RECONSTRUCTION:

@@ -19,7 +19,6 @@ from jaxgen.train.heldout import padded
 from jaxgen.train.sharding import Layout
 from jaxgen.typing import Codec, Params
 
-
 BANK_BYTES = 256 << 20  # of the latents that are kept, at most
 
 

@@ -36,7 +36,7 @@ class OptimizerOptions(Options, section="optimizer"):
   name: Literal["muon", "adamw"]
   learning_rate: Positive
   adam_learning_rate: Positive
-  schedule: Literal["warmup_cosine", "constant"]
+  schedule: Literal["warmup_cosine", "stage_cosine", "constant"]
   warmup_images: Size
   weight_decay: NonNegative
   b1: Share
@@ -104,7 +104,7 @@ def learning_rate(
   from 1 to 0, or times 1."""
   seen = jnp.asarray(images, jnp.float32)
   warm = jnp.minimum(seen / (options.warmup_images or 1e-6), 1.0)
-  if options.schedule == "warmup_cosine":
+  if options.schedule != "constant":
     progress = jnp.clip(seen / total, 0.0, 1.0)
     warm = warm * 0.5 * (1.0 + jnp.cos(jnp.pi * progress))
   return options.learning_rate * warm

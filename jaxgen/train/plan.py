@@ -195,16 +195,21 @@ class Plan:
     )
 
   def _rate(self, stage: int, begin: int | None) -> Callable[[Array], Array]:
-    """The learning rate after so many images: the schedule of the run, times
-    the stage's factor and warm-up. What early ends leave out is skipped."""
+    """The learning rate after so many images: the schedule of the run, or one
+    for each stage, times the stage's factor and warm-up. What early ends leave
+    out is skipped."""
     row, planned = self.stages[stage], self._planned(stage)
-    start = planned if begin is None else begin
+    start, total = planned if begin is None else begin, self.ends[-1]
+    options, anew = self.optimizer, self.optimizer.schedule == "stage_cosine"
+    if anew:
+      planned, total = 0, self.lengths[stage]
+    if anew and stage:  # which has a warm-up of its own
+      options = dataclasses.replace(options, warmup_images=0)
 
     def rate(images: Array) -> Array:
       into = images - start
       warm = jnp.minimum(into / (row.warmup_images or 1e-6), 1.0)
       seen = planned + into
-      options, total = self.optimizer, self.ends[-1]
       return row.rate * warm * optimizer.learning_rate(options, seen, total)
 
     return rate

@@ -83,8 +83,8 @@ class Run:
     due = advance is not None and advance.due(rows[stage], scores)
     if due:
       self.terminal.say(
-        f"no better in the last {advance.window:,} images: stage {stage + 1} of "
-        f"{len(rows)} ends."
+        f"no better in the last {advance.window:,} images: stage {stage + 1} "
+        f"of {len(rows)} ends."
       )
     return due
 
