@@ -35,7 +35,7 @@ def get_config(variant: str = ""):
     config = smoke(config)
     config.model.update(outer_width=8, outer_blocks=1)
     config.stages.update(resolution=(32, 64, 96), rate=(1.0,))
-    config.stages.update(warmup_images=(32,), fade_images=(0, 128, 128))
+    config.stages.update(warmup_images=(32,), fade_images=(0, 128, 64))
     config.stages.update(images=(320, 160, 96), batch_size=(32, 16, 16))
     config.train.update(evaluate_images=96, save_images=96)
   return config

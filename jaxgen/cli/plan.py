@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
+import json
 import os
 import pathlib
 import re
@@ -22,6 +23,7 @@ from typing import Any
 from jaxgen.cli import common
 from jaxgen.errors import UserError
 
+STDOUT = pathlib.Path("-")
 UNITS = {"": 1, "KiB": 2**10, "MiB": 2**20, "GiB": 2**30, "TiB": 2**40}
 
 
@@ -46,7 +48,12 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
     "--no_fit", action="store_true", help="only describe the config as it is"
   )
   parser.add_argument(
-    "--json", type=pathlib.Path, help="also write the numbers to this file"
+    "--json",
+    type=pathlib.Path,
+    nargs="?",
+    const=STDOUT,
+    metavar="FILE",
+    help="also write the numbers to this file; without a name print them alone",
   )
 
 
@@ -67,31 +74,40 @@ def run(args: argparse.Namespace, rest: list[str]) -> None:
   if args.devices:
     os.environ["JAX_NUM_CPU_DEVICES"] = str(args.devices)
     os.environ.setdefault("NPROC", "16")
-  speed = None if args.throughput == "measured" else _speed(args.throughput)
+  measured = args.throughput.lower() == "measured"
+  speed = None if measured else _speed(args.throughput)
   from jaxgen.config import load_config
   from jaxgen.files import write_json
   from jaxgen.train import planner
+  from jaxgen.train.handover import check_handovers
   from jaxgen.train.plan import make_plan
 
-  if args.json:
+  if args.json and args.json != STDOUT:
     common.make_folder(args.json.parent)
   plan = make_plan(load_config(args.config, rest), _devices(args.devices))
   plan.check()
+  check_handovers(plan)
   if speed is None:
     speed = planner.measured_speed(plan)
-  memory = args.memory or planner.memory_found()
+  memory = planner.memory_for_steps(plan, args.memory or 0)
   stages = range(len(plan.stages))
   rows = [planner.describe(plan, i, speed) for i in stages]
   for row in rows:
     row["relative_memory"] = row["peak_bytes"] / rows[0]["peak_bytes"]
     row["relative_time"] = row["seconds_per_1000"] / rows[0]["seconds_per_1000"]
-  _print(plan, rows, args.config)
+    squared = (row["resolution"] / rows[0]["resolution"]) ** 2
+    row["rule_memory"], row["rule_batch"] = squared, 16 / squared
   fitted = [] if args.no_fit else [planner.fit(plan, i, memory) for i in stages]
-  _print_fit(plan, rows, fitted, memory)
-  if args.json:
-    found = [x and dataclasses.asdict(x) for x in fitted]
-    facts = {"memory": memory, "flops_per_second": speed}
-    write_json(args.json, facts | {"stages": rows, "fitted": found})
+  found = [x and dataclasses.asdict(x) for x in fitted]
+  facts = {"memory": memory, "flops_per_second": speed}
+  facts |= {"stages": rows, "fitted": found}
+  if args.json == STDOUT:
+    print(json.dumps(facts, indent=2))
+  else:
+    _print(plan, rows, args.config)
+    _print_fit(plan, rows, fitted, memory)
+  if args.json and args.json != STDOUT:
+    write_json(args.json, facts)
     print(f"The same numbers are in {args.json}.")
   for stage, x in zip(stages, fitted, strict=False):
     if x is None:
@@ -157,6 +173,8 @@ COLUMNS: Any = {
   "peak of the step, MiB": ("peak_bytes", _mib),
   "process on CPU, MiB": ("process_bytes", _mib),
   "memory relative to stage 1": ("relative_memory", "{:.2f}".format),
+  "... by the rule (size ratio)^2": ("rule_memory", "{:.2f}".format),
+  "batch by the rule 16 / (size ratio)^2": ("rule_batch", "{:.1f}".format),
   "time relative to stage 1": ("relative_time", "{:.2f}".format),
   "seconds for 1000 images": ("seconds_per_1000", "{:,.1f}".format),
   "hours for the stage": ("hours", "{:,.2f}".format),
@@ -164,12 +182,15 @@ COLUMNS: Any = {
 
 
 def _print_fit(plan: Any, rows: list, fitted: list, memory: int) -> None:
+  from jaxgen.train import planner
+
   for index, x in enumerate(fitted):
     if x is not None:
       micro = plan.stages[index].batch_size // x.accumulate
       more = x.flops / rows[index]["flops_per_image"]
       print(
-        f"stage {index + 1} in {memory / 2**30:.2f} GiB: microbatch {micro}, "
-        f"accumulate={x.accumulate}, remat={x.remat}: {_mib(x.total)} MiB, "
+        f"stage {index + 1} in {planner.gib(memory)}: microbatch {micro}, "
+        f"accumulate={x.accumulate}, remat={x.remat}: "
+        f"{_mib(x.total + planner.reserved())} MiB, "
         f"{more:.2f} times the operations"
       )

@@ -7,8 +7,10 @@ and a block added to a trained network changes nothing until it is trained.
 
 from __future__ import annotations
 
+import contextlib
+import contextvars
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any, Literal
 
 import flax.linen as nn
@@ -21,6 +23,7 @@ ZEROS = nn.initializers.zeros
 Remat = Literal["none", "blocks", "full"]  # what the gradient computes again
 ATTENDED = 1024  # tokens past which attention goes through its queries in
 CHUNK = 256  # so many at a time
+FUSED = range(8, 129, 8)  # numbers of a head that cuDNN takes
 
 
 def patchify(images: Array, patch: int) -> Array:
@@ -64,13 +67,35 @@ class RMSNorm(nn.Module):
     return (y * gain).astype(x.dtype)
 
 
+@contextlib.contextmanager
+def counted() -> Iterator[None]:
+  """Trace attention in one piece, for its operations to be counted: the body of
+  a loop is counted only once."""
+  token = _COUNTED.set(True)
+  try:
+    yield
+  finally:
+    _COUNTED.reset(token)
+
+
+_COUNTED = contextvars.ContextVar("counted", default=False)
+
+
+def _fused(q: Array) -> bool:
+  """Whether cuDNN's attention takes these, whose memory grows linearly."""
+  half = q.dtype in (jnp.bfloat16, jnp.float16)
+  return half and jax.default_backend() == "gpu" and q.shape[-1] in FUSED
+
+
 def attend(q: Array, k: Array, v: Array) -> Array:
-  """Attention of `(b, n, heads, d)`. Past `ATTENDED` tokens in chunks of
-  queries, each computed again for its gradient: memory then grows linearly with
-  n, not with its square (arXiv:2112.05682)."""
+  """Attention of `(b, n, heads, d)`. Past `ATTENDED` tokens fused, where the
+  device can, or in chunks of queries, each computed again for its gradient:
+  memory then grows linearly with n, not with its square (arXiv:2112.05682)."""
   n = q.shape[1]
-  if n <= ATTENDED:
+  if n <= ATTENDED or _COUNTED.get():
     return jax.nn.dot_product_attention(q, k, v)
+  if _fused(q):
+    return jax.nn.dot_product_attention(q, k, v, implementation="cudnn")
   chunks = -(-n // CHUNK)
   q = jnp.pad(q, ((0, 0), (0, chunks * CHUNK - n), (0, 0), (0, 0)))
   q = q.reshape(len(q), chunks, CHUNK, *q.shape[2:]).swapaxes(0, 1)
@@ -81,7 +106,7 @@ def attend(q: Array, k: Array, v: Array) -> Array:
 
 class SelfAttention(nn.Module):
   """Multi-head self-attention over `(b, n, d)`, queries and keys RMS-normed
-  (arXiv:2302.05442, section 2), fused by `jax.nn.dot_product_attention`."""
+  (arXiv:2302.05442, section 2)."""
 
   heads: int
   dtype: Any = jnp.float32

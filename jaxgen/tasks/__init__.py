@@ -60,3 +60,8 @@ def _check(stage: Stage) -> None:
       f"stages.accumulate={stage.accumulate} does not divide "
       f"stages.batch_size={stage.batch_size}."
     )
+  if stage.fade_images > stage.images:
+    raise UserError(
+      f"stages.fade_images={stage.fade_images}: a stage of {stage.images} "
+      "images ends before its new blocks have faded in."
+    )

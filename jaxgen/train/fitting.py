@@ -1,11 +1,13 @@
 """How each stage of a run is made to fit into memory, kept in `fit.json`.
 
 What was decided stays decided: a resumed run splits its batches the same way,
-and so goes on bit for bit.
+and so goes on bit for bit. A stage is decided anew where it, the model or
+`train.memory_gib` has been changed.
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
 import pathlib
 from typing import Any
@@ -18,7 +20,8 @@ from jaxgen.train.plan import Plan
 from jaxgen.train.processes import is_first, shared
 
 NAME = "fit.json"
-Rows = list[dict[str, Any]]  # of each stage: accumulate, remat
+Row = dict[str, Any]  # accumulate, remat
+Rows = dict[str, Row]  # by what they were decided for
 
 
 class OutOfMemory(Exception):
@@ -31,31 +34,40 @@ def fitted(plan: Plan, workdir: pathlib.Path) -> Plan:
   Raises:
     UserError: a stage fits in no way, or `fit.json` is damaged.
   """
-  rows = _read(workdir / NAME, len(plan.stages))
-  if rows is None and plan.train.fit == "auto":
+  known = _read(workdir / NAME)
+  names = [_name(plan, stage) for stage in range(len(plan.stages))]
+  rows = {k: known[k] for k in names if k in known}
+  if plan.train.fit == "auto" and len(rows) < len(set(names)):
     plan.check()
-    rows = _decide(plan)
+    for stage, name in enumerate(names):
+      rows[name] = rows.get(name) or _decide(plan, stage)
     _write(workdir, rows)
-  for stage, row in enumerate(rows or []):
-    plan = planner.change(plan, stage, **row)
+  for stage, name in enumerate(names):
+    plan = planner.change(plan, stage, **rows.get(name, {}))
   return plan
 
 
-def _decide(plan: Plan) -> Rows:
-  given = int(plan.train.memory_gib * 2**30)
-  memory = min(shared(given or planner.memory_found()))
-  rows = []
-  for stage, row in enumerate(plan.stages):
-    found = planner.fit(plan, stage, memory)
-    if found is None:
-      raise UserError(planner.refusal(plan, stage, memory))
-    rows.append({"accumulate": found.accumulate, "remat": found.remat})
-    if is_first():
-      print(
-        f"stage {stage + 1} in {memory / 2**30:.2f} GiB: microbatches of "
-        f"{row.batch_size // found.accumulate}, remat={found.remat}"
-      )
-  return rows
+def _name(plan: Plan, stage: int) -> str:
+  """What a decision is for."""
+  row = plan.stages[stage]
+  what = (row.resolution, row.patch_size, plan.layout.mesh.size)
+  parts = (*what, plan.config.model.to_dict(), plan.train.memory_gib)
+  digest = hashlib.sha256(repr(parts).encode()).hexdigest()[:8]
+  return f"{row.resolution} pixels, batches of {row.batch_size}, {digest}"
+
+
+def _decide(plan: Plan, stage: int) -> Row:
+  memory = min(shared(planner.memory_for_steps(plan)))
+  found = planner.fit(plan, stage, memory)
+  if found is None:
+    raise UserError(planner.refusal(plan, stage, memory))
+  if is_first():
+    micro = plan.stages[stage].batch_size // found.accumulate
+    print(
+      f"stage {stage + 1} in {planner.gib(memory)}: microbatches of "
+      f"{micro}, remat={found.remat}"
+    )
+  return {"accumulate": found.accumulate, "remat": found.remat}
 
 
 def halve(plan: Plan, stage: int, workdir: pathlib.Path) -> None:
@@ -71,9 +83,8 @@ def halve(plan: Plan, stage: int, workdir: pathlib.Path) -> None:
       f"stage {stage + 1}: out of memory, one image at a time.\n"
       "Choose a smaller model or resolution: see jaxgen plan."
     )
-  rows = [{"accumulate": s.accumulate, "remat": s.remat} for s in plan.stages]
-  rows[stage]["accumulate"] = more[0]
-  _write(workdir, rows)
+  smaller = {"accumulate": more[0], "remat": row.remat}
+  _write(workdir, _read(workdir / NAME) | {_name(plan, stage): smaller})
   if is_first():
     print(
       f"stage {stage + 1}: out of memory; starting it again with microbatches "
@@ -87,16 +98,16 @@ def _write(workdir: pathlib.Path, rows: Rows) -> None:
   shared(0)  # the others read it when it is there
 
 
-def _read(path: pathlib.Path, stages: int) -> Rows | None:
+def _read(path: pathlib.Path) -> Rows:
   if not path.is_file():
-    return None
+    return {}
   try:
     rows = json.loads(path.read_text())
-    for row in rows:
+    for row in rows.values():
       Stage(resolution=1, images=1, batch_size=1, **row)
       if row.keys() != {"accumulate", "remat"}:
         raise ValueError("it has other keys")
-    return rows if len(rows) == stages else None
+    return rows
   except (ValueError, TypeError, AttributeError, UserError) as e:
     raise UserError(
       f"{path} is damaged ({e}): remove it to decide anew."

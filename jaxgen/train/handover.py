@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import dataclasses
 import re
+from collections.abc import Callable
 from typing import Any
 
 import jax
@@ -68,10 +69,27 @@ def _moments(old: Any, fresh: Any) -> Any:
 def hand_over(plan: Plan, state: TrainState, old: int, new: int) -> TrainState:
   """The state of stage `old` as stage `new` begins with it, on the devices;
   the very same where the model is."""
-  before, after = plan.task(old).model, plan.task(new).model
-  if before == after:
+  if plan.task(old).model == plan.task(new).model:
     return state
-  rules = after.rules(before)
+  key = rng.stream(plan.config.seed, "stage", new)
+  convert = _converter(plan, old, new)
+  return jax.jit(convert, out_shardings=plan.shardings(new))(state, key)
+
+
+def check_handovers(plan: Plan) -> None:
+  """Raise a UserError where a stage cannot take what the one before has; no
+  number is computed."""
+  for new in range(1, len(plan.stages)):
+    if plan.task(new - 1).model != plan.task(new).model:
+      convert = _converter(plan, new - 1, new)
+      jax.eval_shape(convert, plan.shapes(new - 1), jax.random.key(0))
+
+
+def _converter(
+  plan: Plan, old: int, new: int
+) -> Callable[[TrainState, jax.Array], TrainState]:
+  """The state of one stage, and a key for what is new, to that of another."""
+  rules = plan.task(new).model.rules(plan.task(old).model)
 
   def convert(state: TrainState, key: jax.Array) -> TrainState:
     fresh = plan.create(new)(key)
@@ -84,8 +102,7 @@ def hand_over(plan: Plan, state: TrainState, old: int, new: int) -> TrainState:
       opt_state=_moments(state.opt_state, fresh.opt_state),
     )
 
-  key = rng.stream(plan.config.seed, "stage", new)
-  return jax.jit(convert, out_shardings=plan.shardings(new))(state, key)
+  return convert
 
 
 def adopt(plan: Plan, task: Task, params: Params) -> TrainState:
@@ -95,11 +112,7 @@ def adopt(plan: Plan, task: Task, params: Params) -> TrainState:
     UserError: it is of another kind of model, or leaves cannot be mapped.
   """
   before, after = task.model, plan.task(0).model
-  if type(before) is not type(after):
-    raise UserError(
-      f"train.init_from: weights of a {type(before).__name__} are not those of "
-      f"a {type(after).__name__}."
-    )
+  _check_kinds(before, after)
   rules = after.rules(before)
 
   def begin(old: Params, key: jax.Array) -> TrainState:
@@ -113,3 +126,27 @@ def adopt(plan: Plan, task: Task, params: Params) -> TrainState:
   key = rng.stream(plan.config.seed, "parameters")
   place = jax.jit(begin, out_shardings=plan.shardings())
   return place(jax.device_get(params), key)
+
+
+FREE = {"resolution", "resolutions", "patch_size", "remat", "dtype", "dropout"}
+FREE |= {"encoder_depth", "decoder_depth", "depth", "parent", "name", "sizes"}
+
+
+def _check_kinds(before: Any, after: Any) -> None:
+  """Raise a UserError where one network's weights are not the other's."""
+  if type(before) is not type(after):
+    raise UserError(
+      f"train.init_from: weights of a {type(before).__name__} are not those of "
+      f"a {type(after).__name__}; name a run of the same model.name."
+    )
+  fields = {x.name for x in dataclasses.fields(after)} - FREE
+  apart = [
+    f"{k} is {getattr(before, k)!r} there and {getattr(after, k)!r} here"
+    for k in sorted(fields)
+    if getattr(before, k) != getattr(after, k)
+  ]
+  if apart:
+    raise UserError(
+      f"train.init_from: another network: {'; '.join(apart)}. Set model (or "
+      "data.channels) as it is there."
+    )

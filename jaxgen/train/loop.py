@@ -68,6 +68,7 @@ def _run_stages(run: Run, stop: Stop) -> bool:
   state = run.state
   for index in range(len(run.plan.stages)):
     if int(state.images) < run.ends[index]:
+      run.check_order(index, int(state.images))
       state = run.enter(state, index)
       setup = set_up(run, index)
       with contextlib.closing(setup.batches(int(state.images))) as batches:

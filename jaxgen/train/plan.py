@@ -58,6 +58,14 @@ class TrainOptions(Options, section="train"):
   advance_tolerance: NonNegative = 0.05
   advance_minimum: Annotated[float, Range(0, 1)] = 0.2
 
+  def __post_init__(self):
+    super().__post_init__()
+    if self.advance == "adaptive" and not self.evaluate_images:
+      raise UserError(
+        "train.advance=adaptive needs the held-out metric: set "
+        "train.evaluate_images above 0."
+      )
+
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Plan:
@@ -101,9 +109,21 @@ class Plan:
     """Raise a UserError where batches do not divide, or data are not there."""
     for index, stage in enumerate(self.stages):
       self.layout.check(stage.batch_size, stage.accumulate)
-      self.task(index)
+      try:
+        self.task(index)
+        for split in ("train", "validation"):
+          self.source(split, index)
+      except UserError as e:
+        raise UserError(f"{self._named(index)}{e}") from e
     for split in ("train", "validation"):
       self.task(0).check(pipeline.fixed_tiles(self.source(split, 0), CHECKED))
+
+  def _named(self, index: int) -> str:
+    """Which of several stages a message is about."""
+    row = self.stages[index]
+    patch = f", stages.patch_size={row.patch_size}" if row.patch_size else ""
+    where = f"stage {index + 1} (stages.resolution={row.resolution}{patch}): "
+    return where if len(self.stages) > 1 else ""
 
   def task(self, stage: int) -> Task:
     """The task of a stage."""

@@ -24,12 +24,13 @@ from ml_collections import ConfigDict
 from jaxgen.data import pipeline
 from jaxgen.errors import UserError
 from jaxgen.memory import program_bytes
-from jaxgen.models.layers import Remat
+from jaxgen.models.layers import Remat, counted
 from jaxgen.train.plan import Plan
 
 OVERHEAD = 400 << 20  # bytes of a process before it has compiled anything
 CODE = 65  # bytes of memory for each letter of a program's text, on CPU
 SHARE = 0.4  # of a matrix product's speed that training reaches (see README)
+SHARES = (0.75, 0.5, 0.375, 0.25, 0.125)  # of a resolution that does not fit
 REMATS: tuple[Remat, ...] = ("none", "blocks", "full")
 
 
@@ -107,7 +108,9 @@ def flops(plan: Plan, stage: int) -> float:
   """Operations of one step; nothing is compiled."""
   flat = unrolled(plan, stage)
   shapes = jax.eval_shape(flat.create(stage), jax.random.key(0))
-  lowered = jax.jit(flat.step(stage)).lower(shapes, batch_shapes(plan, stage))
+  with counted():
+    step = jax.jit(flat.step(stage))
+    lowered = step.lower(shapes, batch_shapes(plan, stage))
   return float((lowered.cost_analysis() or {}).get("flops", float("nan")))
 
 
@@ -126,6 +129,8 @@ def fit(plan: Plan, stage: int, memory: int) -> Need | None:
   Computing nothing again is quicker than larger microbatches, so these are
   halved first.
   """
+  if bytes_of(plan.shapes(stage)) > memory:  # no need to compile anything
+    return None
   start = REMATS.index(plan.stages[stage].remat)
   for remat in REMATS[start:]:
     found = _largest(change(plan, stage, remat=remat), stage, memory)
@@ -157,21 +162,29 @@ def _split(plan: Plan, stage: int, parts: int) -> Plan:
 
 
 def largest_resolution(plan: Plan, stage: int, memory: int) -> int | None:
-  """The largest of a few smaller resolutions at which a stage does fit."""
-  row = plan.stages[stage]
+  """The largest of a few smaller resolutions at which a stage does fit: shares
+  of its own, and those that the model knows."""
+  row, model = plan.stages[stage], plan.task(stage).model
+  sides = {int(row.resolution * share) for share in SHARES}
+  sides |= set(getattr(model, "resolutions", ()))
   least = dataclasses.replace(
     row, remat="full", accumulate=max(divisions(plan, stage))
   )
-  for share in (0.75, 0.5, 0.375, 0.25, 0.125):
-    side = int(row.resolution * share)
+  for side in sorted((x for x in sides if x < row.resolution), reverse=True):
     smaller = dataclasses.replace(least, resolution=side)
     try:
       other = dataclasses.replace(plan, stages=(smaller,))
-      if need(other, 0).total <= memory:
+      small = bytes_of(other.shapes(0)) <= memory
+      if small and need(other, 0).total <= memory:
         return side
     except UserError:  # the model cannot have this size
       continue
   return None
+
+
+def gib(memory: int) -> str:
+  """How much memory there is, if `memory` bytes of it are for steps."""
+  return f"{(memory + reserved()) / 2**30:.2f} GiB"
 
 
 def refusal(plan: Plan, stage: int, memory: int) -> str:
@@ -180,17 +193,30 @@ def refusal(plan: Plan, stage: int, memory: int) -> str:
   hint = (
     f"{side} pixels would fit"
     if side
-    else "no smaller resolution fits either: take a smaller model"
+    else "nor do the smaller sizes that were tried: take a smaller model "
+    "(model.width, model.base_channels)"
   )
   return (
     f"stage {stage + 1} ({plan.stages[stage].resolution} pixels) does not fit "
-    f"in {memory / 2**30:.2f} GiB, not even one image at a time: {hint}."
+    f"in {gib(memory)}, not even one image at a time: {hint}."
   )
+
+
+def memory_for_steps(plan: Plan, given: int = 0) -> int:
+  """Bytes that each device has for a step: of those `given`, of those of
+  `train.memory_gib`, or of what is found; on CPU less `OVERHEAD`."""
+  given = given or int(plan.train.memory_gib * 2**30) or memory_found()
+  return given - reserved()
+
+
+def reserved() -> int:
+  """Bytes for each device that a process takes besides its steps."""
+  return OVERHEAD // jax.local_device_count() if _on_cpu() else 0
 
 
 def memory_found() -> int:
   """Bytes that a device has for the run: its limit, or on CPU that of the
-  control group or the machine, shared by the devices, less `OVERHEAD`."""
+  control group or the machine, shared by the devices."""
   device = jax.local_devices()[0]
   stats = device.memory_stats() or {}
   if "bytes_limit" in stats:
@@ -199,7 +225,7 @@ def memory_found() -> int:
   limit = pathlib.Path("/sys/fs/cgroup/memory.max")
   text = limit.read_text().strip() if limit.is_file() else ""
   total = min(total, int(text)) if text.isdecimal() else total
-  return (total - OVERHEAD) // jax.local_device_count()
+  return total // jax.local_device_count()
 
 
 def measured_speed(plan: Plan) -> float:

@@ -26,7 +26,8 @@ class Advance:
     seen = scores[-1][0] if scores else 0
     before = [score for images, score in scores if images <= seen - self.window]
     after = [score for images, score in scores if images > seen - self.window]
-    if not before or seen < self.minimum * stage.images:
+    least = max(self.minimum * stage.images, stage.fade_images)
+    if not before or seen < least:
       return False
     return max(after) < max(before) + self.tolerance
 

@@ -17,7 +17,7 @@ from jaxgen.train.averages import Averages
 from jaxgen.train.bank import read_bank, write_bank
 from jaxgen.train.checkpoint import Checkpoints
 from jaxgen.train.fitting import fitted
-from jaxgen.train.handover import adopt, hand_over
+from jaxgen.train.handover import adopt, check_handovers, hand_over
 from jaxgen.train.heldout import HeldOut
 from jaxgen.train.logging import MetricLog, Terminal
 from jaxgen.train.plan import Plan, make_plan
@@ -63,6 +63,15 @@ class Run:
     resolution = self.plan.stages[self.stage].resolution
     return {"stage": self.stage + 1, "resolution": resolution}
 
+  def check_order(self, stage: int, images: int) -> None:
+    """Raise a UserError where a run would go back to an earlier stage."""
+    if stage < self.stage:
+      raise UserError(
+        f"stages.images: after {images:,} images this run is in stage "
+        f"{self.stage + 1}, which with these stages would be stage "
+        f"{stage + 1}: leave the stages that are over as they were."
+      )
+
   def enter(self, state: TrainState, stage: int) -> TrainState:
     """The state as a stage begins with it."""
     if stage != self.stage:
@@ -80,7 +89,9 @@ class Run:
     begin = self.ends[stage - 1] if stage else 0
     self.progress = self.progress.scored(images - begin, score)
     rows, scores = self.plan.stages, self.progress.scores
-    due = advance is not None and advance.due(rows[stage], scores)
+    if advance is None:
+      return False
+    due = advance.due(rows[stage], scores)
     if due:
       self.terminal.say(
         f"no better in the last {advance.window:,} images: stage {stage + 1} "
@@ -133,6 +144,7 @@ def open_run(
   """Open a workdir and restore its newest checkpoint, or start afresh."""
   plan = fitted(make_plan(config, devices), workdir)
   together(plan.check)
+  together(lambda: check_handovers(plan))
   if not same(plan.fingerprint):
     raise UserError(
       f"data.source={plan.data.source}: the processes see different data; "
@@ -193,9 +205,10 @@ def _begin(plan: Plan) -> TrainState:
   if not other:
     return plan.fresh()
   found = read_weights(pathlib.Path(other), "best")
+  state = adopt(plan, found.plan.task(found.stage), found.params)
   if is_first():
     print(f"beginning with the weights of {other} at step {found.step}.")
-  return adopt(plan, found.plan.task(found.stage), found.params)
+  return state
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

@@ -152,3 +152,10 @@ def test_several_sizes_of_the_image_reach_the_network():
     without = params | {name: jax.tree.map(jnp.zeros_like, params[name])}
     other = net.apply({"params": without}, x, jnp.ones(2))
     assert float(jnp.abs(other - answer).max()) > 1e-4
+  one = build(
+    section | {"scales": (4,) * 3, "scale_width": 8}, resolution=8, channels=1
+  )
+  assert (
+    float(jnp.abs(one.apply({"params": params}, x, jnp.ones(2)) - answer).max())
+    > 1e-4
+  )

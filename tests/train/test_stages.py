@@ -1,7 +1,9 @@
 """Runs of several stages: hand-over, growth, schedules, memory."""
 
 import csv
+import dataclasses
 import json
+import shutil
 
 import jax
 import numpy as np
@@ -15,8 +17,10 @@ from jaxgen.cli.main import main
 from jaxgen.config import load_config
 from jaxgen.errors import UserError
 from jaxgen.metrics.images import similarity
+from jaxgen.models import layers
 from jaxgen.tasks.images import normalize
 from jaxgen.train import handover, loop, planner
+from jaxgen.train.plan import make_plan
 from jaxgen.train.progress import Advance, Progress
 from jaxgen.trees import named
 
@@ -274,7 +278,7 @@ def test_a_stage_out_of_memory_starts_again_in_smaller_parts(
   said = capsys.readouterr().out
   assert failed == [1, 2] and said.count("out of memory") == 2
   kept = json.loads((tmp_path / "fit.json").read_text())
-  assert [row["accumulate"] for row in kept] == [1, 4]
+  assert [row["accumulate"] for row in kept.values()] == [4]
   assert steps(tmp_path)[-1] == 8
 
 
@@ -306,16 +310,110 @@ def test_the_quickest_way_that_fits_is_chosen(monkeypatch):
 def test_a_run_fits_itself_and_keeps_to_it(tmp_path, capsys, monkeypatch):
   monkeypatch.setattr(planner, "CODE", 0)
   p = plan(1, **{"stages.batch_size": (32,)})
-  gib = (planner.need(p, 0).total - 1) / 2**30
+  gib = (planner.need(p, 0).total - 1 + planner.OVERHEAD // 8) / 2**30
   flags = {"train.fit": "auto", "train.memory_gib": gib}
   config = config_of(command(tmp_path, **flags, **{"stages.images": "(64,)"}))
   assert loop.train(config, tmp_path, devices=jax.devices()[:1])
   assert "microbatches of 16" in capsys.readouterr().out
   kept = json.loads((tmp_path / "fit.json").read_text())
-  assert kept == [{"accumulate": 2, "remat": "none"}]
+  assert [*kept.values()] == [{"accumulate": 2, "remat": "none"}]
   (tmp_path / "fit.json").write_text("[{]")
   with pytest.raises(UserError, match="damaged"):
     loop.train(config, tmp_path, devices=jax.devices()[:1])
+
+
+def test_the_rate_and_the_fade_of_each_stage():
+  """Closed forms: factor, warm-up and, anew in each stage, half a cosine."""
+  flags = {
+    "stages.rate": (1.0, 0.5),
+    "stages.warmup_images": (0, 32),
+    "stages.fade_images": (0, 64),
+    "optimizer.warmup_images": 0,
+    "optimizer.learning_rate": 0.01,
+  }
+  at = lambda p, x: float(p._rate(1, None)(np.float32(64 + x)))  # noqa: E731
+  flat = several(**flags, **{"optimizer.schedule": "constant"})
+  found = [at(flat, x) for x in (0, 8, 32, 64)]
+  np.testing.assert_allclose(found, [0, 0.00125, 0.005, 0.005], rtol=1e-5)
+  anew = several(**flags, **{"optimizer.schedule": "stage_cosine"})
+  half = lambda x: 0.005 * (1 + np.cos(np.pi * x / 64)) / 2  # noqa: E731
+  found = [at(anew, x) for x in (16, 32, 48)]
+  want = [half(16) / 2, half(32), half(48)]
+  np.testing.assert_allclose(found, want, rtol=1e-4)
+
+
+def test_a_level_fades_in_and_never_out_again():
+  """Also those that no stage has stood at, and where nothing is new."""
+  flags = {
+    "model.name": "progressive_unet",
+    "model.resolutions": (32, 48, 64),
+    "stages.resolution": (32, 64, 64),
+    "stages.images": (64, 64, 64),
+    "stages.fade_images": (0, 64, 64),
+  }
+  p = growing(**flags)
+  start = {f"outer_{i}_fade": np.float32(0) for i in (1, 2)}
+  half = p._fade(1, None)(start, np.uint32(64 + 32))
+  assert [float(x) for x in half.values()] == [0.5, 0.5]
+  whole_ = p._fade(1, None)(half, np.uint32(64 + 64))
+  again = p._fade(2, None)(whole_, np.uint32(128 + 1))
+  assert [float(x) for x in again.values()] == [1.0, 1.0]
+
+
+def growing(**changes):
+  flags = [f"--config.{k}={v}" for k, v in changes.items()]
+  config_ = load_config("configs/rocks_edm_progressive.py:smoke", flags)
+  return make_plan(config_, jax.devices()[:1])
+
+
+def test_averages_are_handed_over_like_the_weights():
+  p = growing(**{"stages.images": (320, 160, 96)})
+  state = p.fresh()
+  shifted = dataclasses.replace(
+    state,
+    traces={
+      k: jax.tree.map(lambda x: x + 1, v) for k, v in state.traces.items()
+    },
+  )
+  over = handover.hand_over(p, shifted, 0, 1)
+  for trace in over.traces.values():
+    for name, leaf in named(host(trace)).items():
+      if name.startswith("core"):
+        np.testing.assert_array_equal(leaf, named(host(state.params))[name] + 1)
+
+
+def test_a_stage_that_cannot_follow_is_refused_before_anything_is_trained(
+  tmp_path, capsys
+):
+  flags = STAGES | {"stages.resolution": "(16,25,32)"}
+  assert main(command(tmp_path, **flags)) == 2
+  assert "stage 2 (stages.resolution=25" in capsys.readouterr().err
+  smaller = {"stages.resolution": (64, 32), "stages.fade_images": (0, 0)}
+  smaller |= {"stages.images": (64, 64), "stages.batch_size": (32,)}
+  p = growing(**smaller, **{"model.resolutions": (32, 64)})
+  with pytest.raises(UserError, match="outer_1_fade"):
+    handover.check_handovers(p)
+
+
+def test_a_finished_stage_is_not_gone_back_to(whole, tmp_path, capsys):
+  shutil.copytree(whole, tmp_path / "run")
+  longer = STAGES | {"stages.images": "(512,128,128)"}
+  argv = command(tmp_path / "run", **longer)
+  assert main([*argv, "--allow_config_change"]) == 2
+  assert "stages.images: after 384 images" in capsys.readouterr().err
+
+
+def test_another_network_does_not_lend_its_weights(trained, tmp_path, capsys):
+  flags = {"train.init_from": trained, "model.width": "64"}
+  assert main(command(tmp_path, **flags)) == 2
+  assert "model" in (said := capsys.readouterr().err) and "width is 32" in said
+
+
+def test_operations_of_attention_in_chunks_are_all_counted(monkeypatch):
+  p = plan(1, **{"model.encoder_depth": 1})
+  want = planner.flops(p, 0)
+  monkeypatch.setattr(layers, "ATTENDED", 4)
+  assert planner.flops(p, 0) == want
 
 
 def test_the_verb(tmp_path, capsys):
