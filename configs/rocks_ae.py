@@ -11,7 +11,7 @@ from jaxgen.defaults import autoencoder, conv_autoencoder, smoke
 
 
 def get_config(variant: str = ""):
-  """`demo`: 64 pixels, minutes on two CPU cores; `smoke`: seconds, for tests."""
+  """`demo`: 64 pixels, minutes on two CPU cores; `smoke`: for tests."""
   check_variant(variant, ("demo", "smoke"))
   config = autoencoder(conv_autoencoder())
   config.data.update(source="rocks", num_tiles=16_384, flips=True, turns=True)

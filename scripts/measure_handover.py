@@ -32,6 +32,8 @@ def main():
   parser.add_argument("--num", type=int, default=128)
   args = parser.parse_args()
   run = jaxgen.load(args.workdir)
+  if not hasattr(run.task.model, "patch_size"):
+    parser.error(f"{args.workdir} is no run of a patch autoencoder")
   before, task, rules = carried(run, args.factor, args.grid)
   params, fresh = before
   small = normalize(run.images("validation", args.num))

@@ -1,0 +1,32 @@
+r"""A convolutional autoencoder of rooms that tells furniture and use.
+
+    python scripts/prepare_layouts.py --input=LAYOUTS --out=layouts
+    jaxgen train --config=configs/layouts_ae.py:small --workdir=runs/layouts \
+      --config.data.path=layouts
+
+`layouts` holds images/, masks/ and an index.csv of classes; the script makes it
+of floor plans, with floors painted alike and whole scenes held out. The weights
+are the reference's: squared error 1, segmentation 0.05, class 0.01.
+"""
+
+from jaxgen.config import check_variant
+from jaxgen.defaults import autoencoder, conv_autoencoder, smoke
+
+
+def get_config(variant: str = ""):
+  """`small`: 64 pixels, minutes on two CPU cores; `smoke`: for tests."""
+  check_variant(variant, ("small", "smoke"))
+  config = autoencoder(conv_autoencoder())
+  config.data.update(source="folder", path="layouts", masks="masks")
+  config.data.update(crop="whole", flips=True, turns=True)
+  config.model.update(latent_channels=8, segments=8)
+  config.loss.update(log_mse=0.0, mse=1.0, segmentation=0.05)
+  config.loss.update(classification=0.01, label="label")
+  config.optimizer.update(learning_rate=0.01, adam_learning_rate=0.003)
+  config.stages.update(resolution=(256,), images=(400_000,), batch_size=(64,))
+  if variant:
+    config.model.update(base_channels=16, blocks=1)
+    config.stages.update(resolution=(64,), images=(20_000,), batch_size=(32,))
+    config.optimizer.update(warmup_images=2_000, ema_halflife=2_000)
+    config.train.update(evaluate_images=5_000, save_images=5_000)
+  return smoke(config) if variant == "smoke" else config
