@@ -23,6 +23,7 @@ from jaxgen.cli import (
   plan,
   reconstruct,
   sample,
+  sweep,
   train,
 )
 from jaxgen.errors import RunError, UserError
@@ -39,6 +40,7 @@ VERBS: dict[str, ModuleType] = {
   "evaluate": evaluate,
   "ema": ema,
   "compare": compare,
+  "sweep": sweep,
   "benchmark": benchmark,
   "doctor": doctor,
 }
