@@ -15,8 +15,8 @@ COLOURS = (
   "#c51b7d", "#7f5f2a", "#5aa0d6", "#555555",
 )  # fmt: skip
 DASHES = ("", "7 3", "2 3", "9 3 2 3")  # when the colours are used up
-WIDTH, HEIGHT = 560, 340
-LEFT, RIGHT, TOP, BOTTOM = 66, 24, 16, 52
+WIDTH, HEIGHT = 550, 340
+LEFT, RIGHT, TOP, BOTTOM = 78, 24, 16, 52
 
 
 def colour(index: int) -> str:
@@ -43,6 +43,7 @@ class Axis:
   log: bool
   begin: float
   end: float
+  values: tuple[float, ...] = ()  # to mark instead of round ones
 
   def at(self, value: float) -> float:
     """The place of a value, in pixels."""
@@ -53,7 +54,9 @@ class Axis:
 
   @property
   def ticks(self) -> list[float]:
-    """Round values in the range."""
+    """Round values in the range, or those that are given."""
+    if self.values:
+      return list(self.values)
     if not self.log:
       return ticks(self.low, self.high)
     low, high = math.log10(self.low), math.log10(self.high)
@@ -78,7 +81,7 @@ def axis(
   title: str, values: Sequence[float], begin: float, end: float, *, log: bool
 ) -> Axis:
   """An axis that holds all values, with some air; logarithmic only where all
-  are above 0."""
+  are above 0, and then a few whole values are marked themselves."""
   log = log and min(values) > 0
   low, high = min(values), max(values)
   if log:
@@ -87,7 +90,14 @@ def axis(
   else:
     air = 0.06 * (high - low) or 0.1 * abs(high) or 1.0
     low, high = low - air, high + air
-  return Axis(title=title, low=low, high=high, log=log, begin=begin, end=end)
+  found = Axis(title=title, low=low, high=high, log=log, begin=begin, end=end)
+  few = tuple(sorted(set(values)))
+  places = [found.at(x) for x in few]
+  gaps = [abs(b - a) for a, b in zip(places, places[1:], strict=False)]
+  whole = log and len(few) < 8 and all(x == int(x) for x in few)
+  if whole and min(gaps, default=HEIGHT) > 40:
+    return dataclasses.replace(found, values=few)
+  return found
 
 
 def frontier(points: Points, *, up: tuple[bool, bool]) -> list[int]:
@@ -247,7 +257,7 @@ def _chart(x: Axis, y: Axis, parts: list[str], height: int = HEIGHT) -> str:
   names = [
     f"<text x='{(LEFT + WIDTH - RIGHT) / 2}' y='{height - 10}' "
     f"text-anchor='middle'>{text(x.title)}</text>",
-    f"<text transform='translate(14 {middle}) rotate(-90)' "
+    f"<text transform='translate(13 {middle}) rotate(-90)' "
     f"text-anchor='middle'>{text(y.title)}</text>",
   ]
   inside = "".join([*frame, *marks, *names, *parts])

@@ -45,7 +45,9 @@ th button:focus-visible { outline: 2px solid #2166ac; }
 th[aria-sort=ascending] button::after { content: " \\2191"; }
 th[aria-sort=descending] button::after { content: " \\2193"; }
 .interval { display: block; font-size: 0.75em; color: var(--soft); }
-.row { display: flex; flex-wrap: wrap; gap: 1.5em; align-items: flex-start; }
+.row { display: flex; flex-wrap: wrap; gap: 0.6em 1.5em; }
+.row figure { margin: 0; }
+.strips { display: flex; gap: 12px; margin: 0.2em 0 0.7em; }
 figure { display: inline-block; margin: 0.5em 1em 0.5em 0; vertical-align: top;
   max-width: 100%; }
 figure img { max-width: 100%; }

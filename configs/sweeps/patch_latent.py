@@ -9,6 +9,8 @@ then how wide the network around it.
 from jaxgen.config import check_variant
 from jaxgen.sweeps import Phase, Sweep, TradeOff, grid
 
+QUICK = {"train.evaluate_images": 96, "train.preview_images": 0}
+
 
 def get_sweep(variant: str = ""):
   """At 32 pixels, about an hour on two CPU cores; `smoke`: toys, a minute or
@@ -17,7 +19,7 @@ def get_sweep(variant: str = ""):
   toy = variant == "smoke"
   return Sweep(
     base=f"configs/rocks_patch_ae.py:{'smoke' if toy else 'demo'}",
-    overrides={"stages.resolution": (32,)},
+    overrides={"stages.resolution": (32,), **(QUICK if toy else {})},
     phases=(
       Phase(
         name="phase_1",

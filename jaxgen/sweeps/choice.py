@@ -161,7 +161,8 @@ def ranked(phase: Phase, rows: Mapping[str, Row]) -> list[str]:
 
   def place(run: str) -> tuple[bool, float]:
     value = rows[run].get(phase.metric)
-    known = _number(value)
-    return not known, measure.error(value) if known else 0.0
+    if value is None or not _number(value):
+      return True, 0.0
+    return False, measure.error(value)
 
   return sorted(rows, key=place)

@@ -39,7 +39,7 @@ def held_out(
       "originals have most fine detail.",
       "soft",
     ),
-    f"<div class='box'><table><tbody>{''.join(rows)}</tbody></table></div>\n",
+    "".join(rows),
   ]
 
 
@@ -94,15 +94,16 @@ def _row(
   whole = strip(np.stack([small(x) for x in images]))
   parts = strip(crops(images, window))
   shown = [
-    f"<td><img class='exact' alt='{pages.text(name)}' "
-    f"style='width:{SHOWN * len(images)}px' src='{pages.embedded(x)}'></td>"
+    f"<img class='exact' alt='{pages.text(name)}' "
+    f"style='width:{SHOWN * len(images)}px' src='{pages.embedded(x)}'>"
     for x in (whole, parts)
   ]
   dot = pages.chip(colour) if colour else ""
-  return f"<tr><td>{dot}{pages.text(name)}</td>{''.join(shown)}</tr>\n"
+  strips = f"<div class='strips'>{''.join(shown)}</div>"
+  return f"<div>{dot}{pages.text(name)}{strips}</div>\n"
 
 
-SHOWN = 88  # CSS pixels of an image
+SHOWN = 92  # CSS pixels of an image
 
 
 def small(image: np.ndarray) -> np.ndarray:

@@ -338,7 +338,9 @@ def _channels(rows: Mapping[str, Any], numbers: Mapping[str, int]) -> list[str]:
   found = []
   for run, x in rows.items():
     values = list(zip(x["mean"], x["scale"], strict=True))
-    chart = drawing.spans(values, ("channel", "mean +- scale"), numbers[run])
+    chart = drawing.spans(
+      values, ("channel", "mean \u00b1 scale"), numbers[run]
+    )
     found.append(
       f"<figure>{chart}<figcaption>{pages.text(run)}</figcaption></figure>"
     )

@@ -30,6 +30,7 @@ from jaxgen.options import Part, Range, Size, check
 from jaxgen.sweeps.metrics import METRICS, OF_TASK, Cost
 
 Overrides = Mapping[str, Any]  # "model.width" -> value
+RESERVED = ("jobs", "set_aside")  # folders in a sweep's workdir
 RULE = "rule"  # what --choose takes instead of a run: decide by the rule
 
 
@@ -107,6 +108,8 @@ class Phase:
 
   def __post_init__(self):
     check_name("a phase", self.name)
+    if self.name in RESERVED:
+      raise UserError(f"no phase can be called {self.name!r}.")
     if not self.runs:
       raise UserError(f"{self.name}: a phase needs runs.")
     for name in self.runs:

@@ -15,6 +15,7 @@ from jaxgen.sweeps.spec import RULE, Phase, Sweep
 from jaxgen.sweeps.workdir import RunFolder
 
 Say = Callable[[str], None]
+UNFINISHED = "it is not finished"
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -113,6 +114,7 @@ class Opened:
     errors = {k: v["error"] for k, v in outcomes.items() if "error" in v}
     if not rows:
       raise RunError(_all_failed(phase, errors))
+    errors |= {run: UNFINISHED for run in runs if run not in {**rows, **errors}}
     choice = problem = None
     try:
       choice = self._choose(phase, rows)
