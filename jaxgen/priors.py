@@ -20,7 +20,7 @@ from jaxgen.typing import Array
 WIDE = 512
 PREVIEW = "gmm"  # what previews of a training draw from
 
-Method = Literal["gaussian", "gmm", "interpolate", "perturb"]
+Method = Literal["gaussian", "gmm", "interpolate", "perturb", "prior"]
 
 
 @jax.tree_util.register_dataclass
@@ -159,11 +159,16 @@ def _perturb_draw(prior: Prior, key: Array, strength: float = 0.5) -> Array:
   return mean + (z - mean) * (1 - strength**2) ** 0.5 + strength * step
 
 
+def _standard_draw(prior: Prior, key: Array) -> Array:
+  return jax.random.normal(key, prior.bank.shape[1:])
+
+
 DRAWS: dict[str, Callable[[Prior, Array], Array]] = {
   "gaussian": _mixture_draw,
   "gmm": _mixture_draw,
   "interpolate": _interpolate_draw,
   "perturb": _perturb_draw,
+  "prior": _standard_draw,
 }
 
 
@@ -174,7 +179,9 @@ def draw(prior: Prior, method: Method, keys: Array) -> Array:
   - `interpolate`: a random point between two random latents of the bank;
   - `perturb`: a random latent of the bank, moved half a standard deviation in
     a random direction of the covariance and drawn as much to the mean, so that
-    first and second moments stay those of the bank.
+    first and second moments stay those of the bank;
+  - `prior`: a standard normal, which a variational autoencoder's posteriors
+    are drawn to.
   """
   return jax.vmap(lambda key: DRAWS[method](prior, key))(keys)
 

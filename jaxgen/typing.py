@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
 import jax
@@ -36,16 +36,27 @@ class DecodeFn(Protocol):
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Codec:
-  """Images to latents and back."""
+  """Images to latents and back.
+
+  Attributes:
+    encode: with a key, a draw from the posterior where there is one.
+    decode: latents to images.
+    posterior: images to its mean and log variance, each like the latents; the
+      latter is None where the encoder is not variational.
+    answer: latents to `image` and what else the decoder tells: logits of
+      `segments` `(b, h, w, k)` and of `classes` `(b, k)`.
+  """
 
   encode: EncodeFn
   decode: DecodeFn
+  posterior: Callable[[Array], tuple[Array, Array | None]]
+  answer: Callable[[Array], dict[str, Array]]
 
 
 class LossFn(Protocol):
   """What training minimises: the mean over the batch, with its parts; `keys`
-  `(b,)` are one for each image."""
+  `(b,)` are one for each image, `told` is what a `Control` has to say."""
 
   def __call__(
-    self, params: Params, batch: Batch, keys: Array
+    self, params: Params, batch: Batch, keys: Array, told: Any = None
   ) -> tuple[Array, Metrics]: ...

@@ -20,6 +20,7 @@ from jaxgen.cli import (
   encode,
   evaluate,
   interpolate,
+  monitor,
   plan,
   reconstruct,
   sample,
@@ -30,6 +31,7 @@ from jaxgen.errors import RunError, UserError
 
 VERBS: dict[str, ModuleType] = {
   "train": train,
+  "monitor": monitor,
   "plan": plan,
   "sample": sample,
   "encode": encode,

@@ -63,9 +63,9 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
   latents = parser.add_argument_group("autoencoders")
   latents.add_argument(
     "--method",
-    choices=("gaussian", "gmm", "interpolate", "perturb"),
+    choices=("gaussian", "gmm", "interpolate", "perturb", "prior"),
     help="one Gaussian (the default) or a mixture fitted to training latents; "
-    "points between pairs of them; or moved ones",
+    "points between pairs of them; moved ones; or a VAE's own prior",
   )
   group = parser.add_argument_group("denoisers")
   add_sampler_flags(group)

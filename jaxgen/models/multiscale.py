@@ -13,7 +13,6 @@ import flax.linen as nn
 import jax.numpy as jnp
 
 from jaxgen.models.conditioning import Conditioning
-from jaxgen.models.conv import conv
 from jaxgen.models.layers import Dense
 from jaxgen.models.resampling import resize
 from jaxgen.models.unet import UNet, UNetFields
@@ -40,8 +39,7 @@ class MultiScaleUNet(UNetFields):
     circular, found = self.padding == "circular", []
     for i, side in enumerate(self.scales):
       y = resize(x, side, circular)
-      name = f"scale_{i}_conv"
-      y = conv(self.scale_width, self.padding, self.dtype, name=name)(y)
+      y = self.conv(self.scale_width, f"scale_{i}_conv")(y)
       block = self.res_block(self.scale_width, f"scale_{i}_block")
       found.append(resize(block(y, embedding, train), x.shape[1], circular))
     fuse = Dense(self.width, dtype=self.dtype, name="fuse")

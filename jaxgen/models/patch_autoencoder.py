@@ -125,6 +125,16 @@ class PatchAutoencoder(nn.Module):
     x = unpatchify(self.patch_out(x), self.patch_size, self.grid)
     return x.astype(jnp.float32)
 
+  def posterior(
+    self, images: Array, train: bool = False
+  ) -> tuple[Array, Array | None]:
+    """The latents, which are sure: there is no variance."""
+    return self.encode(images, train), None
+
+  def answer(self, latents: Array, train: bool = False) -> dict[str, Array]:
+    """What the latents say: the `image`."""
+    return {"image": self.decode(latents, train)}
+
   def __call__(self, images: Array, train: bool = False) -> Array:
     """Reconstruction: `decode(encode(images))`."""
     return self.decode(self.encode(images, train), train)

@@ -29,7 +29,7 @@ import jax.numpy as jnp
 
 from jaxgen.errors import UserError
 from jaxgen.models.conditioning import Conditioning
-from jaxgen.models.conv import GroupNorm, conv
+from jaxgen.models.conv import GroupNorm
 from jaxgen.models.layers import ZEROS, Dense
 from jaxgen.models.resampling import remaining_noise, resize
 from jaxgen.models.unet import UNet, UNetFields
@@ -123,8 +123,7 @@ class Outer:
     self.name = f"outer_{level}_{{}}".format
 
   def _conv(self, features: int, name: str, **options: Any) -> nn.Conv:
-    net, name = self.net, self.name(name)
-    return conv(features, net.padding, net.dtype, name=name, **options)
+    return self.net.conv(features, self.name(name), **options)
 
   def _block(self, x: Array, embedding: Array, name: str) -> Array:
     block = self.net.res_block(self.net.outer_width, self.name(name))

@@ -10,6 +10,7 @@ set of weights runs at every resolution that halves often enough.
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Any
 
 import flax.linen as nn
@@ -17,17 +18,17 @@ import jax.numpy as jnp
 
 from jaxgen.errors import UserError
 from jaxgen.models.conditioning import Conditioning, beside
-from jaxgen.models.conv import GroupNorm, Padding, ResBlock, conv
-from jaxgen.models.layers import ZEROS, Remat, again
+from jaxgen.models.conv import Convolutional, GroupNorm
+from jaxgen.models.layers import ZEROS
 from jaxgen.models.resampling import Rules
-from jaxgen.options import Count, Share, Size
+from jaxgen.options import Count, Size
 from jaxgen.typing import Array
 
 
-class UNetFields(nn.Module):
+class UNetFields(Convolutional):
   """The fields of a U-Net, for networks that have one inside."""
 
-  resolution: int  # of the training; others work too
+  resolution: int = 32  # of the training; others work too
   channels: int = 3
   sizes: tuple[tuple[str, int], ...] = ()  # of the conditions
   dense: Size = 0  # channels of an image as a condition, cond["dense"]
@@ -36,10 +37,6 @@ class UNetFields(nn.Module):
   blocks: Count = 2  # on the way down at each level; one more on the way up
   attention: tuple[bool, ...] = (False, True, False)  # for each of these
   head_width: Count = 64
-  dropout: Share = 0.0
-  padding: Padding = "zeros"  # circular: seamless tiles
-  remat: Remat = "none"
-  dtype: Any = jnp.float32
 
   def check(self) -> None:
     """Raise a UserError where numbers do not go together."""
@@ -62,17 +59,6 @@ class UNetFields(nn.Module):
         "every level with attention (the bottom always has it)."
       )
 
-  def res_block(self, features: int, name: str, **options: Any) -> ResBlock:
-    """A residual block with the network's padding, dropout and precision."""
-    return again(ResBlock, self.remat, 3)(
-      features=features,
-      padding=self.padding,
-      dropout=self.dropout,
-      dtype=self.dtype,
-      name=name,
-      **options,
-    )
-
   def rules(self, old: UNetFields) -> Rules:
     """From the parameters of a model of another resolution: as they are."""
     return {}
@@ -84,7 +70,8 @@ class UNet(UNetFields):
   @classmethod
   def within(cls, outer: UNetFields, resolution: int, **module: Any) -> UNet:
     """The U-Net that another network has inside."""
-    names = UNetFields.__annotations__.keys() - {"parent", "name"}
+    names = {x.name for x in dataclasses.fields(UNetFields)}  # pyright: ignore
+    names -= {"parent", "name"}
     fields: Any = {k: getattr(outer, k) for k in names}
     return cls(**fields | {"resolution": resolution} | module)
 
@@ -115,17 +102,10 @@ class UNet(UNetFields):
       return made(x, embedding, train)
 
     x = beside(x, cond, self.dense)
-    x = conv(self.width, self.padding, self.dtype, name="conv_in")(x) + extra
+    x = self.conv(self.width, "conv_in")(x) + extra
     x = self._up(block, *self._down(block, x))
     y = nn.silu(GroupNorm(name="norm_out")(x))
-    last = conv(
-      self.channels,
-      self.padding,
-      self.dtype,
-      kernel_init=ZEROS,
-      name="conv_out",
-    )
-    return last(y), x
+    return self.conv(self.channels, "conv_out", kernel_init=ZEROS)(y), x
 
   def _down(self, block, x: Array) -> tuple[Array, list[Array]]:
     """The bottom's input, and what the way up is reminded of."""

@@ -16,7 +16,7 @@ from jaxgen.memory import program_bytes
 from jaxgen.options import Count, Range, check_value
 from jaxgen.sample.run import BATCH, LoadedRun
 from jaxgen.tasks.images import normalize, to_uint8
-from jaxgen.train.bank import encode_all, read_bank, write_bank
+from jaxgen.train.bank import encode_all, moments, read_bank, write_bank
 from jaxgen.typing import Array, Codec, Params
 
 
@@ -111,11 +111,17 @@ class Autoencoder(LoadedRun):
       seed: of the whole set.
       method: `gaussian` or `gmm` draw from a distribution fitted to latents of
         the training set, `interpolate` goes between pairs of them, `perturb`
-        moves single ones.
+        moves single ones; `prior` draws from the standard normal that a
+        variational autoencoder is trained towards.
       batch: images a call of the compiled program.
     """
     check_value("num", Count, num)
     check_value("method", priors.Method, method)
+    if method == "prior" and self.task.control is None:
+      raise UserError(
+        f"{self.workdir}: method 'prior' is for variational autoencoders; "
+        "'gaussian' draws from a Gaussian that is fitted to the latents."
+      )
     size = self.whole_batch(batch, num)
     key = rng.stream(seed, "sample")
     prior = self._prior(method)
@@ -182,6 +188,12 @@ class Autoencoder(LoadedRun):
     except RunError:  # a read-only workdir: computed again next time
       pass
     return latents
+
+  @property
+  def moments(self) -> tuple[np.ndarray, np.ndarray]:
+    """Mean and standard deviation `(d,)` of the training tiles' latents, of
+    each number of a vector or channel of a small image."""
+    return moments(self.bank)
 
   @functools.cached_property
   def _priors(self) -> dict[str, priors.Prior]:

@@ -39,10 +39,14 @@ class LoadedRun(Weights):
   def images(self, split: Split = "validation", num: int = 16) -> np.ndarray:
     """At most `num` tiles `(n, h, w, c)` of the run's data, always the same
     ones, spread evenly over the split; of the source's own type."""
+    return self.tiles(split, num)["image"]
+
+  def tiles(self, split: Split = "validation", num: int = 16) -> Element:
+    """The tiles of `images` with all that is known of them."""
     check_value("split", Split, split)
     check_value("num", Count, num)
     tiles = pipeline.fixed_tiles(self.plan.source(split, self.stage), num)
-    return pipeline.stack(tiles)["image"]
+    return pipeline.stack(tiles)
 
   def drawn(
     self, num: int, stream: str, *, keep: tuple[str, ...] = ()

@@ -24,6 +24,13 @@ def build(config, resolution: int, names: Names, **model: Any) -> Task:
   return TASKS[config.task](config, resolution, names, **model)
 
 
+def wanted(config) -> tuple[str, ...]:
+  """Labels and attributes of the data that a task has to know the names of."""
+  if config.task == "diffusion":
+    return config.diffusion.conditions
+  return (config.loss.label,) if config.loss.label else ()
+
+
 def stages(config) -> tuple[Stage, ...]:
   """The stages of a config: equal-length tuples, made into rows; a tuple of one
   value has it for all stages."""

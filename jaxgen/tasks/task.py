@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from jaxgen.data.source import Element
 from jaxgen.models.layers import Remat
 from jaxgen.options import Count, Options, Positive, Size
 from jaxgen.typing import (
@@ -19,6 +20,32 @@ from jaxgen.typing import (
 )
 
 Names = Mapping[str, tuple[str, ...]]  # of conditions, their values
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Control:
+  """What moves the weights of a loss while it is trained; its state is a part
+  of the training's.
+
+  Attributes:
+    begin: () -> the state before the first step.
+    tell: (state, images seen) -> what the loss is told in this step.
+    learn: (state, metrics of the step, images seen before it, its images) ->
+      the state after it.
+  """
+
+  begin: Callable[[], Any]
+  tell: Callable[[Any, Array], Any]
+  learn: Callable[[Any, Metrics, Array, int], Any]
+
+
+def anything(elements: Sequence[Element]) -> None:
+  """Any data will do."""
+
+
+def as_it_is(means: dict[str, Any]) -> dict[str, float]:
+  """Means that are scores already."""
+  return {k: float(v) for k, v in means.items()}
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -53,7 +80,8 @@ class Task:
     model: the network, a flax module.
     init: key -> params.
     loss: what training minimises.
-    evaluate: (params, batch) -> held-out metrics, each `(b,)`.
+    evaluate: (params, batch) -> held-out metrics, each `(b, ...)`.
+    summary: their means over images -> the scores, one number each.
     preview: (params, batch, keys, prior) -> rows of float images
       `(rows, columns, h, w, c)`, held-out ones first, new ones last; `keys` are
       for the new ones, `prior` is fitted to latents (None without a codec).
@@ -62,6 +90,9 @@ class Task:
     codec: params -> Codec; None: the model has no latents.
     latent_shape: of one image's latent.
     denoiser: params -> DenoiseFn; None: the model is no denoiser.
+    check: elements of the data -> nothing, or a UserError where they lack what
+      the loss needs.
+    control: what moves the loss's weights; None: they stay as they are.
     faded: (params, share) -> params, with the blocks that are new faded in by
       a share from 0 to 1; None: the model has no such blocks.
   """
@@ -76,4 +107,7 @@ class Task:
   codec: Callable[[Params], Codec] | None = None
   latent_shape: tuple[int, ...] = ()
   denoiser: Callable[[Params], DenoiseFn] | None = None
+  summary: Callable[[dict[str, Any]], dict[str, float]] = as_it_is
+  check: Callable[[Sequence[Element]], None] = anything
+  control: Control | None = None
   faded: Callable[[Params, Array], Params] | None = None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import pathlib
 from collections.abc import Callable
 
@@ -17,6 +18,13 @@ from jaxgen.tasks.images import normalize
 from jaxgen.train.heldout import padded
 from jaxgen.train.sharding import Layout
 from jaxgen.typing import Codec, Params
+
+BANK_BYTES = 256 << 20  # of the latents that are kept, at most
+
+
+def affordable(num: int, shape: tuple[int, ...]) -> int:
+  """How many of `num` latents of a shape are kept."""
+  return max(2, min(num, BANK_BYTES // (4 * math.prod(shape))))
 
 
 class Bank:
@@ -99,7 +107,21 @@ def read_bank(
   return latents if good and identity == _identity(workdir, step) else None
 
 
+def moments(latents: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+  """Mean and standard deviation `(d,)` over training tiles, and over places, of
+  each number of a vector or channel of a small image."""
+  flat = latents.reshape(-1, latents.shape[-1]).astype(np.float64)
+  return flat.mean(0), flat.std(0)
+
+
 def write_bank(workdir: pathlib.Path, step: int, latents: np.ndarray) -> None:
-  """Keep the latents of a checkpoint as `.npz`, in one atomic step."""
-  identity = _identity(workdir, step)
-  write_npz(bank_path(workdir, step), latents=latents, checkpoint=identity)
+  """Keep the latents of a checkpoint and their moments as `.npz`, in one atomic
+  step."""
+  mean, scale = moments(latents)
+  write_npz(
+    bank_path(workdir, step),
+    latents=latents,
+    mean=mean,
+    scale=scale,
+    checkpoint=_identity(workdir, step),
+  )

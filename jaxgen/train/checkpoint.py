@@ -10,7 +10,6 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import errno
-import json
 import math
 import os
 import pathlib
@@ -21,7 +20,7 @@ from typing import Any
 from orbax.checkpoint import v1 as ocp
 
 from jaxgen.errors import RunError, UserError
-from jaxgen.train import manifest
+from jaxgen.train import listing, manifest
 from jaxgen.train.processes import failure, is_first, shared, together
 from jaxgen.train.state import TrainState
 from jaxgen.trees import named
@@ -31,15 +30,13 @@ _SAVE: Any = ocp.training.save_decision_policies
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES)
 
 
-LATER = 1e6  # more than any two metrics differ
-
-
 def _as_dict(state: TrainState) -> dict[str, Any]:
   fields = dataclasses.fields(state)
   tree = {f.name: getattr(state, f.name) for f in fields}
   ema = tree.pop("ema")
-  if not tree["traces"]:  # as in runs of before there were any
-    del tree["traces"]
+  for name in ("traces", "control"):
+    if not tree[name]:  # as in runs of before there were any
+      del tree[name]
   return {"state": tree, "ema": ema}
 
 
@@ -111,9 +108,7 @@ class Checkpoints:
     shared(0)  # the others look when it is done
 
   def _score(self, metrics: dict[str, float]) -> float:
-    """Later stages first: metrics of other resolutions cannot be compared."""
-    stage = metrics.get("stage", 0)
-    return metrics.get(self.metric, -math.inf) + LATER * stage
+    return listing.score(metrics, self.metric)
 
   @property
   def steps(self) -> list[int]:
@@ -237,7 +232,7 @@ class Checkpoints:
     self, step: int, abstract: TrainState, meta: dict
   ) -> tuple[TrainState, dict]:
     tree = self._load(step, _as_dict(abstract))
-    state = {"traces": {}} | tree["state"]
+    state = {"traces": {}, "control": {}} | tree["state"]
     return TrainState(**state, ema=tree["ema"]), meta
 
   def _load(self, step: int, abstract: dict[str, Any]) -> dict[str, Any]:
@@ -317,13 +312,9 @@ def _unreadable_scores(folder: pathlib.Path) -> list[pathlib.Path]:
   for path in folder.glob("*/metrics/metrics"):
     with contextlib.suppress(FileNotFoundError):  # just deleted by a training
       try:
-        scores = json.loads(path.read_bytes())
-        good = isinstance(scores, dict) and all(
-          isinstance(x, float | int) for x in scores.values()
-        )
+        listing.read_scores(path)
       except ValueError:
-        good = False
-      broken += [] if good else [path]
+        broken.append(path)
   return broken
 
 

@@ -52,19 +52,19 @@ class HeldOut:
     spread = np.linspace(0, self.num - 1, SHOWN).round().astype(int)
     shown = {k: v[spread] for k, v in tiles.items()}
     self.shown: Batch = jax.device_put(shown, layout.replicated)
-    self._sums = _summing(task)
+    self._sums, self._summary = _summing(task), task.summary
 
   def __call__(self, params: Params) -> dict[str, float]:
-    """Means over all tiles."""
+    """The scores of all tiles."""
     sums = [self._sums(params, *part) for part in self._batches]
-    total = jax.tree.map(lambda *x: float(sum(map(np.asarray, x))), *sums)
-    return {k: v / self.num for k, v in total.items()}
+    total = jax.tree.map(lambda *x: sum(map(np.asarray, x)), *sums)
+    return self._summary({k: v / self.num for k, v in total.items()})
 
 
 def _summing(task: Task) -> Callable:
   @jax.jit
   def sums(params: Params, batch: Batch, valid: jax.Array):
     scores = task.evaluate(params, batch)
-    return {k: jnp.sum(v * valid) for k, v in scores.items()}
+    return {k: jnp.tensordot(valid, v, 1) for k, v in scores.items()}
 
   return sums

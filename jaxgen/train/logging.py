@@ -22,6 +22,8 @@ from tensorboardX.proto.event_pb2 import (
 
 from jaxgen.errors import writing
 from jaxgen.files import replacing
+from jaxgen.train.rows import read_rows
+from jaxgen.train.times import duration
 
 
 class Board:
@@ -74,19 +76,10 @@ class MetricLog:
 
   def __init__(self, workdir: pathlib.Path, *, step: int):
     self._path = workdir / "metrics.csv"
-    self._rows = [r for r in self._read() if int(r["step"]) <= step]
+    self._rows = [r for r in read_rows(self._path) if int(r["step"]) <= step]
     self._columns = list(self._rows[0]) if self._rows else []
     self._rewrite()
     self._board = Board(workdir / "tensorboard", step=step)
-
-  def _read(self) -> list[dict[str, str]]:
-    """The whole rows of the file; a disk that was full has cut the last."""
-    if not self._path.exists():
-      return []
-    text = self._path.read_text(errors="replace").replace("\0", "")
-    rows = list(csv.DictReader(text.splitlines()))
-    whole = [r for r in rows if None not in r and None not in r.values()]
-    return [r for r in whole if r.get("step", "").isdecimal()]
 
   def _rewrite(self) -> None:
     part = self._path.with_suffix(".part")
@@ -166,7 +159,7 @@ class Terminal:
   def progress(self, images: int, step: int, stage: int, values: dict) -> None:
     """Show where the run is."""
     speed = values.get("images_per_second", 0.0)
-    left = _duration((self._total - images) / speed) if speed else "?"
+    left = duration((self._total - images) / speed) if speed else "?"
     numbers = "  ".join(
       f"{name} {values[key]:.{digits}f}"
       for name, key, digits in _SHOWN
@@ -187,16 +180,6 @@ class Terminal:
 
 
 _SHOWN = (("loss", "loss", 4), ("held-out PSNR", "validation/psnr", 2))
-
-
-def _duration(seconds: float) -> str:
-  minutes, seconds = divmod(int(seconds), 60)
-  hours, minutes = divmod(minutes, 60)
-  return (
-    f"{hours}:{minutes:02}:{seconds:02}"
-    if hours
-    else (f"{minutes}:{seconds:02}")
-  )
 
 
 def grid(rows: Any, gap: int = 2, least: int = 96) -> np.ndarray:

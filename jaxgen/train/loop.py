@@ -97,6 +97,7 @@ def _run_stage(
   while images < last:
     if step > start and _due(options.evaluate_images, images, batch):
       scores = _evaluate(run, setup, state, step, images)
+      state = run.plan.plateau(state, scores[run.checkpoints.metric])
       if run.judge(images, scores[run.checkpoints.metric]):
         break
     if step > start and _due(options.save_images, images, batch):
@@ -223,8 +224,10 @@ def _finish(run: Run, state: TrainState) -> None:
     run.terminal.say(f"{skipped} updates were left out: not finite.")
   run.checkpoints.wait()
   run.write_bank(state)
-  psnr = run.seen.get("validation/psnr")
+  psnr, best = run.seen.get("validation/psnr"), run.checkpoints.best()
   score = f", held-out PSNR {psnr:.2f} dB" if psnr else ""
+  better = best not in (None, int(state.step))
+  score += f" (checkpoint {best} is the best)" if better else ""
   run.terminal.say(
     f"finished: {int(state.images):,} images, {int(state.step)} steps{score}; "
     f"everything is in {run.workdir}."

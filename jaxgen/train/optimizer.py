@@ -7,7 +7,7 @@ is when a stage changes the batch size; `train.step` multiplies it in.
 from __future__ import annotations
 
 import dataclasses
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import jax
 import jax.numpy as jnp
@@ -16,6 +16,7 @@ import optax
 from jaxgen.options import (
   NonNegative,
   Options,
+  Part,
   Positive,
   Range,
   Share,
@@ -35,7 +36,7 @@ class OptimizerOptions(Options, section="optimizer"):
   name: Literal["muon", "adamw"]
   learning_rate: Positive
   adam_learning_rate: Positive
-  schedule: Literal["warmup_cosine", "constant"]
+  schedule: Literal["warmup_cosine", "stage_cosine", "constant"]
   warmup_images: Size
   weight_decay: NonNegative
   b1: Share
@@ -44,6 +45,9 @@ class OptimizerOptions(Options, section="optimizer"):
   ema_halflife: Size
   ema_ramp: Positive
   ema_lengths: tuple[Length, ...] = ()
+  plateau_patience: Size = 0
+  plateau_factor: Part = 0.5
+  plateau_tolerance: Positive = 0.01
 
 
 def is_matrix(path, leaf) -> bool:
@@ -100,7 +104,34 @@ def learning_rate(
   from 1 to 0, or times 1."""
   seen = jnp.asarray(images, jnp.float32)
   warm = jnp.minimum(seen / (options.warmup_images or 1e-6), 1.0)
-  if options.schedule == "warmup_cosine":
+  if options.schedule != "constant":
     progress = jnp.clip(seen / total, 0.0, 1.0)
     warm = warm * 0.5 * (1.0 + jnp.cos(jnp.pi * progress))
   return options.learning_rate * warm
+
+
+def plateau(options: OptimizerOptions) -> Any:
+  """optax's rule that shrinks the rate where a value has not fallen for
+  `plateau_patience` evaluations; None: it is off."""
+  if not options.plateau_patience:
+    return None
+  return optax.contrib.reduce_on_plateau(
+    factor=options.plateau_factor,
+    patience=options.plateau_patience,
+    rtol=0.0,
+    atol=options.plateau_tolerance,
+  )
+
+
+def begin_plateau(options: OptimizerOptions) -> dict[str, Any]:
+  """Its part of the training's state; nothing where it is off."""
+  rule = plateau(options)
+  if rule is None:
+    return {}
+  start = rule.init(jnp.zeros((), jnp.float32))
+  return {"plateau": start._replace(best_value=jnp.float32(1e30))}  # not inf
+
+
+def plateau_factor(control: dict[str, Any]) -> Array | float:
+  """By what the rate has shrunk so far."""
+  return control["plateau"].scale if "plateau" in control else 1.0

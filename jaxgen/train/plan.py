@@ -12,6 +12,7 @@ import jax
 import jax.numpy as jnp
 
 from jaxgen import rng, tasks
+from jaxgen.data import pipeline
 from jaxgen.data.build import build as build_source
 from jaxgen.data.source import DataOptions, Source, Split
 from jaxgen.errors import UserError
@@ -26,12 +27,14 @@ from jaxgen.options import (
 )
 from jaxgen.tasks import Stage, Task
 from jaxgen.train import optimizer
-from jaxgen.train.bank import Bank
+from jaxgen.train.bank import Bank, affordable
 from jaxgen.train.heldout import HeldOut
 from jaxgen.train.progress import Advance
 from jaxgen.train.sharding import Devices, Layout, make_mesh
 from jaxgen.train.state import TrainState, create, make_step
 from jaxgen.typing import Array, Metrics, Params
+
+CHECKED = 8  # tiles of each split that are looked at before anything starts
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -100,7 +103,7 @@ class Plan:
       self.layout.check(stage.batch_size, stage.accumulate)
       self.task(index)
     for split in ("train", "validation"):
-      self.source(split, 0)
+      self.task(0).check(pipeline.fixed_tiles(self.source(split, 0), CHECKED))
 
   def task(self, stage: int) -> Task:
     """The task of a stage."""
@@ -122,7 +125,7 @@ class Plan:
   @functools.cached_property
   def names(self) -> tasks.Names:
     """Of the conditions that the model knows: what their values are called."""
-    wanted = self.config.get("diffusion", {}).get("conditions", ())
+    wanted = tasks.wanted(self.config)
     if self.known is not None or not wanted:
       return self.known or {}
     return self.every_name()
@@ -170,7 +173,7 @@ class Plan:
       self.source("train", stage),
       self.data,
       self.layout,
-      num=self.train.bank_tiles,
+      num=affordable(self.train.bank_tiles, task.latent_shape),
       batch=self.evaluation_batch(stage),
     )
 
@@ -185,22 +188,28 @@ class Plan:
       self.optimizer,
       rate=self._rate(stage, begin),
       after=self._fade(stage, begin),
+      control=self.task(stage).control,
       batch_size=self.stages[stage].batch_size,
       accumulate=self.stages[stage].accumulate,
       key=rng.stream(self.config.seed, "train"),
     )
 
   def _rate(self, stage: int, begin: int | None) -> Callable[[Array], Array]:
-    """The learning rate after so many images: the schedule of the run, times
-    the stage's factor and warm-up. What early ends leave out is skipped."""
+    """The learning rate after so many images: the schedule of the run, or one
+    for each stage, times the stage's factor and warm-up. What early ends leave
+    out is skipped."""
     row, planned = self.stages[stage], self._planned(stage)
-    start = planned if begin is None else begin
+    start, total = planned if begin is None else begin, self.ends[-1]
+    options, anew = self.optimizer, self.optimizer.schedule == "stage_cosine"
+    if anew:
+      planned, total = 0, self.lengths[stage]
+    if anew and stage:  # which has a warm-up of its own
+      options = dataclasses.replace(options, warmup_images=0)
 
     def rate(images: Array) -> Array:
       into = images - start
       warm = jnp.minimum(into / (row.warmup_images or 1e-6), 1.0)
       seen = planned + into
-      options, total = self.optimizer, self.ends[-1]
       return row.rate * warm * optimizer.learning_rate(options, seen, total)
 
     return rate
@@ -239,9 +248,30 @@ class Plan:
 
   def create(self, stage: int = 0) -> Callable[[jax.Array], TrainState]:
     """A function of a key: the state at step 0."""
-    task = self.task(stage)
-    lengths = self.optimizer.ema_lengths
-    return lambda key: create(task.init(key), self.transform, lengths)
+    task, lengths = self.task(stage), self.optimizer.ema_lengths
+
+    def make(key: jax.Array) -> TrainState:
+      control = optimizer.begin_plateau(self.optimizer)
+      if task.control:
+        control["loss"] = task.control.begin()
+      return create(task.init(key), self.transform, lengths, control)
+
+    return make
+
+  @functools.cached_property
+  def plateau(self) -> Callable[[TrainState, float], TrainState]:
+    """The state after an evaluation with this score, higher is better: the rate
+    shrinks where there was no better one for long."""
+    rule = optimizer.plateau(self.optimizer)
+    if rule is None:
+      return lambda state, score: state
+    learn = jax.jit(lambda x, score: rule.update((), x, value=-score)[1])
+
+    def update(state: TrainState, score: float) -> TrainState:
+      new = {"plateau": learn(state.control["plateau"], jnp.float32(score))}
+      return dataclasses.replace(state, control=state.control | new)
+
+    return update
 
   def shapes(self, stage: int = 0) -> TrainState:
     """The state's shapes, with the sharding of each leaf."""

@@ -5,9 +5,10 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from jaxgen.tasks import Stage
+if TYPE_CHECKING:
+  from jaxgen.tasks import Stage
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

@@ -80,7 +80,13 @@ class Run:
     begin = self.ends[stage - 1] if stage else 0
     self.progress = self.progress.scored(images - begin, score)
     rows, scores = self.plan.stages, self.progress.scores
-    return advance is not None and advance.due(rows[stage], scores)
+    due = advance is not None and advance.due(rows[stage], scores)
+    if due:
+      self.terminal.say(
+        f"no better in the last {advance.window:,} images: stage {stage + 1} "
+        f"of {len(rows)} ends."
+      )
+    return due
 
   def save(self, state: TrainState, scores: dict | None) -> None:
     """Start writing a checkpoint."""

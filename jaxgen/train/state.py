@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 from collections.abc import Callable
 from typing import Any
 
@@ -11,8 +12,9 @@ import jax.numpy as jnp
 import optax
 
 from jaxgen import rng
+from jaxgen.tasks.task import Control
 from jaxgen.train import averages
-from jaxgen.train.optimizer import OptimizerOptions
+from jaxgen.train.optimizer import OptimizerOptions, plateau_factor
 from jaxgen.typing import Array, Batch, LossFn, Metrics, Params
 
 
@@ -28,12 +30,14 @@ class TrainState:
   ema: Params
   opt_state: Any
   traces: dict[str, Params]  # power-function averages, by their length
+  control: dict[str, Any]  # of the loss's weights and of the rate's plateaus
 
 
 def create(
   params: Params,
   tx: optax.GradientTransformation,
   lengths: tuple[float, ...] = (),
+  control: dict[str, Any] | None = None,
 ) -> TrainState:
   """The state at step 0; all averages start from the parameters."""
   zero = jnp.zeros((), jnp.uint32)
@@ -46,6 +50,7 @@ def create(
     ema=copy(),
     opt_state=tx.init(params),
     traces={str(length): copy() for length in lengths},
+    control=control or {},
   )
 
 
@@ -95,6 +100,21 @@ def ema_decay(options: OptimizerOptions, batch: int, images: Array) -> Array:
   return 0.5 ** (batch / jnp.maximum(halflife, 1e-8))
 
 
+def _controlled(
+  control: Control | None, state: TrainState, batch: int
+) -> tuple[Any, Callable[[Metrics], dict[str, Any]]]:
+  """What the loss is told in this step, and metrics -> the new control."""
+  if control is None:
+    return None, lambda metrics: state.control
+  old = state.control["loss"]
+
+  def learn(metrics: Metrics) -> dict[str, Any]:
+    new = control.learn(old, metrics, state.images, batch)
+    return state.control | {"loss": new}
+
+  return control.tell(old, state.images), learn
+
+
 def make_step(
   loss: LossFn,
   tx: optax.GradientTransformation,
@@ -102,13 +122,14 @@ def make_step(
   *,
   rate: Callable[[Array], Array],
   after: Callable[[Params, Array], Params] = lambda params, images: params,
+  control: Control | None = None,
   batch_size: int,
   accumulate: int,
   key: Array,
 ) -> Callable[[TrainState, Batch], tuple[TrainState, Metrics]]:
   """One update as a function `(state, batch) -> (state, metrics)`; `rate` is
   the learning rate after so many images, `after` sets what follows a schedule
-  in the new parameters.
+  in the new parameters, `control` moves the weights of the loss.
 
   An update whose loss or gradient is not finite leaves parameters, optimizer
   and average as they were, and is counted; the caller decides what it means.
@@ -116,10 +137,13 @@ def make_step(
 
   def step(state: TrainState, batch: Batch) -> tuple[TrainState, Metrics]:
     noise = jax.random.fold_in(key, state.step)
-    metrics, grads = gradients(loss, state.params, batch, noise, accumulate)
+    told, learn = _controlled(control, state, batch_size)
+    metrics, grads = gradients(
+      functools.partial(loss, told=told), state.params, batch, noise, accumulate
+    )
     norm = optax.global_norm(grads)
     middle = state.images.astype(jnp.float32) + batch_size / 2
-    speed = rate(middle)
+    speed = rate(middle) * plateau_factor(state.control)
     updates, opt_state = tx.update(grads, state.opt_state, state.params)
     params = jax.tree.map(lambda p, u: p + speed * u, state.params, updates)
     images = state.images + jnp.uint32(batch_size)
@@ -144,6 +168,7 @@ def make_step(
       ema=jax.tree.map(keep, ema, state.ema),
       opt_state=jax.tree.map(keep, opt_state, state.opt_state),
       traces=jax.tree.map(keep, traces, state.traces),
+      control=jax.tree.map(keep, learn(metrics), state.control),
     )
     extra = {"gradient_norm": norm, "learning_rate": speed}
     return new, {**metrics, **extra, "skipped": new.skipped}

