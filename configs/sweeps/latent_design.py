@@ -7,29 +7,40 @@
 1.1 latent channels and width; 1.2 the latent's resolution, R1, R2, R3 being 3,
 4, 5 halvings: with as many channels each, where finer latents are also larger,
 and with as many latent numbers each, which decides; 1.3 plain or variational;
-1.4 weights of the losses, by LPIPS where its weights are there, else by what is
-lost of fine detail: name the metric below.
+1.4 weights of the losses, judged by LPIPS, which needs the extra `perceptual`
+(`smoke`: by the error in fine detail).
 """
 
 from jaxgen.config import check_variant
 from jaxgen.sweeps import Phase, Sweep, Times, TradeOff, grid
 
-QUICK = {"train.evaluate_images": 160, "train.preview_images": 0}
+QUICK = {
+  "stages.resolution": (32,),
+  "train.evaluate_images": 64,
+  "train.preview_images": 0,
+}
 RULE = TradeOff(cost="latent_size", gain=0.1, factor=4.0)
+NO_HEADS = {
+  "model.segments": 0,
+  "loss.segmentation": 0.0,
+  "loss.classification": 0.0,
+  "loss.label": "",
+}
 SIZE = TradeOff(cost="parameters", gain=0.1, factor=4.0)
 
 
 def get_sweep(variant: str = ""):
-  """At the base's size; `smoke`: all phases on toys, a few minutes on two CPU
-  cores."""
-  check_variant(variant, ("smoke",))
+  """At 256 pixels, for a GPU; `demo`: 64 pixels, hours on two CPU cores;
+  `smoke`: all phases on toys, a few minutes there."""
+  check_variant(variant, ("demo", "smoke"))
   toy = variant == "smoke"
-  images = 320 if toy else 200_000
+  images = {"": 200_000, "demo": 40_000, "smoke": 192}[variant]
+  base = "configs/rocks_ae.py"
   return Sweep(
-    base=f"configs/rocks_ae.py{':smoke' if toy else ''}",
+    base=f"{base}:{variant}" if variant else base,
     overrides=QUICK if toy else {},
     phases=(
-      channels(toy, images),
+      channels(variant, images),
       resolution(toy, images),
       posterior(images),
       weights(toy, images),
@@ -37,11 +48,12 @@ def get_sweep(variant: str = ""):
   )
 
 
-def channels(toy: bool, images: int) -> Phase:
+def channels(variant: str, images: int) -> Phase:
   """1.1: how many channels in the latent, and in the network."""
+  widths = {"": (32, 64), "demo": (8, 16), "smoke": (8,)}
   values = {
-    "model.latent_channels": (4, 8) if toy else (4, 8, 16),
-    "model.base_channels": (8,) if toy else (32, 64),
+    "model.latent_channels": (4, 8) if variant == "smoke" else (4, 8, 16),
+    "model.base_channels": widths[variant],
   }
   return Phase(
     name="phase_1_1",
@@ -79,12 +91,11 @@ def resolution(toy: bool, images: int) -> Phase:
 
 def posterior(images: int) -> Phase:
   """1.3: a plain autoencoder, or a variational one."""
-  beta = {"kl.beta": 1e-4}
   return Phase(
     name="phase_1_3",
     runs={
       "plain": {"model.variational": False},
-      "variational": {"model.variational": True, **beta},
+      "variational": {"model.variational": True, "kl.beta": 1e-4},
     },
     metric="mse",
     trade_offs=(),
@@ -93,23 +104,16 @@ def posterior(images: int) -> Phase:
 
 
 def weights(toy: bool, images: int) -> Phase:
-  """1.4: what the loss weighs. LPIPS needs the extra `perceptual`."""
-  pixels = {
-    "mse": {"loss.mse": 1.0, "loss.l1": 0.0, "loss.lpips_alex": 0.0},
-    "l1": {"loss.mse": 0.0, "loss.l1": 1.0, "loss.lpips_alex": 0.0},
+  """1.4: what the loss weighs, and whether the heads cost quality."""
+  runs = {
+    "mse": {"loss.mse": 1.0, "loss.l1": 0.0},
+    "l1": {"loss.mse": 0.0, "loss.l1": 1.0},
+    "no_heads": NO_HEADS,
   }
   perceptual = {"loss.mse": 0.4, "loss.l1": 0.2, "loss.lpips_alex": 0.2}
-  heads = {
-    "loss.mse": 1.0,
-    "loss.segmentation": 0.0,
-    "loss.classification": 0.0,
-  }
-  more = (
-    {"no_heads": heads} if toy else {"lpips": perceptual, "no_heads": heads}
-  )
   return Phase(
     name="phase_1_4",
-    runs=pixels | more,
+    runs=runs if toy else runs | {"lpips": perceptual},
     metric="high_frequency_error" if toy else "lpips",
     trade_offs=(),
     images=images,

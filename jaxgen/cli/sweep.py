@@ -95,6 +95,7 @@ def _add_launcher(group) -> None:
 
 def run(args: argparse.Namespace, rest: list[str]) -> int:
   """Do what is missing of a sweep, or the part that is asked for."""
+  from jaxgen.sweeps import jobs
   from jaxgen.sweeps.workdir import hold
 
   if rest:
@@ -108,10 +109,12 @@ def run(args: argparse.Namespace, rest: list[str]) -> int:
     if args.collect:
       opened.decide(opened.sweep.phase(args.collect))
       return 0
-    if args.launcher:
-      return _launch(args, opened)
-    opened.go(parallel=args.parallel, retry=args.retry_failed)
-    return 0
+    if not args.launcher:
+      opened.go(parallel=args.parallel, retry=args.retry_failed)
+      return 0
+    script = _write_jobs(args, opened)
+  print(f"jobs are in {script.parent}; {script} submits them.", flush=True)
+  return jobs.submit(script) if args.submit else 0
 
 
 def _check(args: argparse.Namespace) -> None:
@@ -157,7 +160,7 @@ def _one(args: argparse.Namespace) -> int:
   return worker.work(run_)
 
 
-def _launch(args: argparse.Namespace, opened) -> int:
+def _write_jobs(args: argparse.Namespace, opened) -> pathlib.Path:
   from jaxgen.sweeps import jobs
 
   options = jobs.JobOptions(
@@ -168,6 +171,4 @@ def _launch(args: argparse.Namespace, opened) -> int:
     at_a_time=args.parallel if args.parallel > 1 else 0,
     extra=tuple(args.job_option),
   )
-  script = jobs.write(opened.sweep, args.workdir, args.launcher, options)
-  print(f"jobs are in {script.parent}; {script} submits them.", flush=True)
-  return jobs.submit(script) if args.submit else 0
+  return jobs.write(opened.sweep, args.workdir, args.launcher, options)

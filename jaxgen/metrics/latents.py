@@ -41,13 +41,6 @@ def effective_rank(eigenvalues: np.ndarray) -> float:
   return float(np.exp(-np.sum(share * np.log(share))))
 
 
-def kl_per_dimension(mean: np.ndarray, log_variance: np.ndarray) -> np.ndarray:
-  """Nats between N(mean, variance) and N(0, 1) in each channel `(c,)`: the mean
-  over images and places (Kingma and Welling 2014, appendix B)."""
-  m, v = samples(mean), samples(log_variance)
-  return 0.5 * (m**2 + np.exp(v) - 1.0 - v).mean(0)
-
-
 def evenness(paths: np.ndarray) -> tuple[float, float]:
   """How smoothly images change along decoded straight lines between latents.
 

@@ -135,8 +135,9 @@ def _array(phase: Phase, workdir: pathlib.Path, scheduler: Scheduler) -> str:
     '  scontrol requeue "${SLURM_ARRAY_JOB_ID}_$SLURM_ARRAY_TASK_ID"\nfi\n'
   )
   return (
-    f'runs=({runs})\n{command} \\\n  --only="${{runs[{index}]}}" &\n'
-    "pid=$!\ntrap 'kill -TERM \"$pid\" 2>/dev/null || true' TERM\n"
+    f"runs=({runs})\n"
+    "trap 'kill -TERM $(jobs -p) 2>/dev/null || true' TERM\n"
+    f'{command} \\\n  --only="${{runs[{index}]}}" &\npid=$!\n'
     'status=0\nwait "$pid" || status=$?\n'
     'while kill -0 "$pid" 2>/dev/null; do # a trap ended the wait\n'
     '  status=0\n  wait "$pid" || status=$?\ndone\n'

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 import pathlib
 import statistics
@@ -12,13 +13,16 @@ import numpy as np
 
 from jaxgen.errors import UserError
 from jaxgen.files import write_npz
+from jaxgen.losses.kl import divergence
 from jaxgen.memory import program_bytes
 from jaxgen.metrics import latents as of_latents
+from jaxgen.metrics import lpips
 from jaxgen.metrics.spectrum import high_frequency_error
 from jaxgen.sample.autoencoder import Autoencoder
 from jaxgen.sample.comparison import training
 from jaxgen.sample.evaluate import similarities
 from jaxgen.sample.load import load
+from jaxgen.sample.run import BATCH
 from jaxgen.sweeps.history import number, read_history
 from jaxgen.sweeps.metrics import OF_TASK
 from jaxgen.tasks.images import as_uint8, normalize, to_uint8
@@ -76,8 +80,9 @@ def _step_bytes(run: Any) -> int:
 
 def _of_reconstructions(run: Autoencoder, workdir: pathlib.Path) -> Measures:
   images = run.images("validation", run.plan.train.validation_tiles)
-  latents = run.encode(images)
-  x, y = np.asarray(normalize(images)), run.decode_float(latents)
+  batch = run.whole_batch(BATCH, len(images))  # compiled for one size
+  latents = run.encode(images, batch=batch)
+  x, y = np.asarray(normalize(images)), run.decode_float(latents, batch=batch)
   high, share = high_frequency_error(y, x)
   means = {k: float(np.mean(v)) for k, v in similarities(y, x).items()}
   spread = np.linspace(0, len(x) - 1, min(SHOWN, len(x))).round().astype(int)
@@ -95,7 +100,7 @@ def _of_reconstructions(run: Autoencoder, workdir: pathlib.Path) -> Measures:
     "latent_size": size,
     "latent_shape": list(run.task.latent_shape),
     "compression": math.prod(run.image_shape) / size,
-    "latents": _of_latents(run, latents, images),
+    "latents": _of_latents(run, latents, images, batch),
   }
 
 
@@ -103,27 +108,26 @@ def _lpips(images: np.ndarray, references: np.ndarray) -> float | None:
   """Mean LPIPS (AlexNet); None where its weights are not there, or it does not
   take such images."""
   try:
-    from jaxgen.metrics import lpips  # pyright: ignore[reportAttributeAccessIssue]
-
     a, b = np.clip(images, -1, 1), np.clip(references, -1, 1)
     parts = range(0, len(a), 64)
     found = [lpips(a[i : i + 64], b[i : i + 64], net="alex") for i in parts]
-  except (ImportError, UserError):
+  except UserError:
     return None
   return float(np.mean(np.concatenate([np.asarray(x) for x in found])))
 
 
 def _of_latents(
-  run: Autoencoder, latents: np.ndarray, images: np.ndarray
+  run: Autoencoder, latents: np.ndarray, images: np.ndarray, batch: int
 ) -> Measures:
   mean, scale = of_latents.moments(latents)
   values = of_latents.covariance_spectrum(latents)
   lines = of_latents.lines(latents[:LINES], STEPS)
-  flat = run.decode_float(lines.reshape(-1, *run.task.latent_shape))
+  decode = functools.partial(run.decode_float, batch=batch)
+  flat = decode(lines.reshape(-1, *run.task.latent_shape))
   way, largest = of_latents.evenness(
     flat.reshape(*lines.shape[:2], *flat[0].shape)
   )
-  noise = of_latents.noise_response(run.decode_float, latents[:LINES], LEVELS)
+  noise = of_latents.noise_response(decode, latents[:LINES], LEVELS)
   return {
     "mean": mean.tolist(),
     "scale": scale.tolist(),
@@ -139,13 +143,11 @@ def _of_latents(
 
 def _posterior(run: Autoencoder, images: np.ndarray) -> Measures:
   """KL divergence of a variational encoder; nothing of the others."""
-  model = run.task.model
-  if not getattr(model, "variational", False):
+  codec = run.task.codec
+  assert codec is not None  # of an autoencoder there is one
+  posterior = jax.jit(lambda p, x: codec(p).posterior(normalize(x)))
+  mean, log_variance = posterior(run.params, images[:LINES])
+  if log_variance is None:
     return {}
-  posterior = jax.jit(
-    lambda p, x: model.apply({"params": p}, normalize(x), method="posterior")
-  )
-  some = images[:LINES]
-  mean, log_variance = (np.asarray(x) for x in posterior(run.params, some))
-  kl = of_latents.kl_per_dimension(mean, log_variance)
-  return {"kl": kl.tolist()}
+  nats = np.asarray(divergence(mean, log_variance))
+  return {"kl": of_latents.samples(nats).mean(0).tolist()}

@@ -40,6 +40,18 @@ METRICS = {
   ),
   "lpips": Metric(title="LPIPS", form=".4f"),
   "high_frequency_error": Metric(title="MSE of fine detail", form=".3g"),
+  "validation/segments/miou": Metric(
+    title="segmentation mIoU",
+    form=".4f",
+    direction="max",
+    error=lambda x: 1 - x,
+  ),
+  "validation/classes/accuracy": Metric(
+    title="class accuracy",
+    form=".4f",
+    direction="max",
+    error=lambda x: 1 - x,
+  ),
 }
 
 

@@ -7,6 +7,7 @@ import pathlib
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from jaxgen.config import differences
 from jaxgen.errors import RunError, UserError
 from jaxgen.sweeps import files, report, runner
 from jaxgen.sweeps import workdir as folders
@@ -89,17 +90,31 @@ class Opened:
     self, phase: Phase, runs: Mapping[str, RunFolder], *, retry: bool
   ) -> dict[str, RunFolder]:
     """The runs that are to be done. What lies there of another config is moved
-    out of the way; `retry`: what has failed is to be done, too."""
+    out of the way, and what an earlier phase has done is linked; `retry`: what
+    has failed is to be done, too."""
     todo = {}
     for name, run in runs.items():
+      run.loosen()
       if run.state == "other":
         aside = run.set_aside(self.workdir)
         self.say(f"{phase.name}/{name}: was of another config; now {aside}")
       if run.state == "failed" and retry:
         run.forget()
+      if run.state == "missing" and (twin := self._twin(phase, run)):
+        run.link(twin)
+        self.say(f"{phase.name}/{name}: is {twin.path.parent.name}/{twin.name}")
       if run.state in ("missing", "begun"):
         todo[name] = run
     return todo
+
+  def _twin(self, phase: Phase, run: RunFolder) -> RunFolder | None:
+    """A finished run of an earlier phase with the same config."""
+    for earlier in self.sweep.phases[: self.sweep.phases.index(phase)]:
+      for other in self.runs(earlier).values():
+        if not differences(other.config, run.config):
+          if other.state == "finished":
+            return other
+    return None
 
   def decide(self, phase: Phase) -> Choice:
     """Choose from what is there, keep the choice, and write the report.

@@ -41,6 +41,11 @@ class RunFolder:
   config: Any
 
   @property
+  def name(self) -> str:
+    """Of the run."""
+    return self.path.name
+
+  @property
   def outcome(self) -> dict[str, Any]:
     """`measures` of a finished run, `error` of a failed one, or nothing."""
     return read_json(self.path / "outcome.json")
@@ -67,12 +72,29 @@ class RunFolder:
     value = {"error": error, "config": _as_json(self.config)}
     write_json(self.path / "outcome.json", value)
 
+  def link(self, other: RunFolder) -> None:
+    """Be another run, which is finished and has the same config."""
+    self.path.parent.mkdir(parents=True, exist_ok=True)
+    self.path.symlink_to(
+      pathlib.Path("..") / other.path.parent.name / other.name
+    )
+
+  def loosen(self) -> None:
+    """Remove a link to a run that was set aside."""
+    if self.path.is_symlink() and not self.path.exists():
+      self.path.unlink()
+
   def forget(self) -> None:
     """Take back that it failed."""
     (self.path / "outcome.json").unlink(missing_ok=True)
 
   def set_aside(self, root: pathlib.Path) -> pathlib.Path:
-    """Move it out of the way, and return where it lies then."""
+    """Move it out of the way, and return where it lies then; what is only a
+    link is gone."""
+    if self.path.is_symlink():
+      target = self.path.resolve()
+      self.path.unlink()
+      return target
     folder = root / ASIDE / self.path.parent.name
     folder.mkdir(parents=True, exist_ok=True)
     number = 1

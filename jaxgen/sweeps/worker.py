@@ -7,7 +7,7 @@ import pathlib
 import threading
 import time
 
-from jaxgen.errors import UserError
+from jaxgen.errors import RunError, UserError
 from jaxgen.sweeps.workdir import RunFolder, hold
 
 STOPPED = 99  # exit status of a run that was asked to stop, and saved
@@ -33,7 +33,7 @@ def work(run: RunFolder) -> int:
     try:
       return _train_and_measure(run)
     except Exception as e:
-      run.fail(last_line(str(e)) or type(e).__name__)
+      run.fail(_reason(e))
       raise
 
 
@@ -45,6 +45,13 @@ def _train_and_measure(run: RunFolder) -> int:
     return STOPPED
   run.finish(measure(run.path))
   return 0
+
+
+def _reason(error: Exception) -> str:
+  """One line: of our own errors all, remedy included, else the last one."""
+  if isinstance(error, UserError | RunError):
+    return " ".join(str(error).split())
+  return last_line(str(error)) or type(error).__name__
 
 
 def last_line(text: str) -> str:

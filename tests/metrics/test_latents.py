@@ -40,16 +40,6 @@ def test_the_effective_rank_counts_equal_directions(values, rank):
   assert latents.effective_rank(9 * values) == pytest.approx(rank)
 
 
-def test_kl_is_zero_for_the_prior_and_known_beside_it():
-  shape = (5, 2, 2, 3)
-  nothing = latents.kl_per_dimension(np.zeros(shape), np.zeros(shape))
-  np.testing.assert_allclose(nothing, 0)
-  mean = np.broadcast_to([0.0, 2.0, 0.0], shape)
-  variance = np.broadcast_to([1.0, 1.0, 4.0], shape)
-  found = latents.kl_per_dimension(mean, np.log(variance))
-  np.testing.assert_allclose(found, [0, 2, 0.5 * (4 - 1 - np.log(4))])
-
-
 def test_a_linear_decoder_is_even_and_a_bent_one_is_not():
   ends = normal(8, 5).astype(np.float32)
   lines = latents.lines(ends, 9)
