@@ -13,8 +13,8 @@ QUICK = {"train.evaluate_images": 96, "train.preview_images": 0}
 
 
 def get_sweep(variant: str = ""):
-  """At 32 pixels, about an hour on two CPU cores; `smoke`: toys, a minute or
-  two, for tests."""
+  """At 32 pixels, for two CPU cores, not run to its end yet; `smoke`: toys, a
+  minute or two, for tests."""
   check_variant(variant, ("smoke",))
   toy = variant == "smoke"
   return Sweep(

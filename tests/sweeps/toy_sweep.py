@@ -25,7 +25,7 @@ def get_sweep(variant: str = ""):
   if variant == "two":
     one = Phase(name="one", runs=runs, images=images)
     return Sweep(base=BASE, overrides=SMALL, phases=(one,))
-  two = {"half": {"model.latent_dim": Times(0.5)}, "same": {}}
+  two = {"half": {"model.latent_dim": Times(0.5)}}
   return Sweep(
     base=BASE,
     overrides=SMALL,
