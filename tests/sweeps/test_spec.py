@@ -55,6 +55,13 @@ def test_the_winners_values_flow_on_and_nothing_else(base):
   assert base.seed == 0  # is left as it was
 
 
+def test_a_run_has_nothing_of_the_one_before(base):
+  phase = Phase(name="a", runs={"wide": {"model.width": 64}, "plain": {}})
+  found = files.configs(Sweep(base="", phases=(phase,)), base, phase, {})
+  assert found["wide"].model.width == 64
+  assert found["plain"].model.width == base.model.width
+
+
 def test_a_phase_passes_on_what_it_says(base):
   sweep = two_phases(passes_on=("model.width", "optimizer.b1"))
   runs = files.configs(sweep, base, sweep.phases[0], {})

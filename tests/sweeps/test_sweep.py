@@ -27,9 +27,10 @@ def opened(tmp_path):
   )
   base = load_config(f"{ROOT}/configs/rocks_patch_ae.py:smoke", [])
   made = Opened(sweep=sweep, base=base, workdir=tmp_path, say=lambda _: None)
-  for (name, run), mse in zip(made.runs(sweep.phases[0]).items(), (0.2, 0.1)):
+  runs = made.runs(sweep.phases[0]).values()
+  for run, mse in zip(runs, (0.2, 0.1), strict=True):
     finish(run, mse)
-    assert run.state == "finished", name
+    assert run.state == "finished"
   made.decide(sweep.phases[0])
   return made
 
@@ -125,15 +126,13 @@ def test_processes_share_the_gpus(visible, parallel, wanted):
 
 
 def test_more_processes_than_gpus_leave_memory_to_each_other():
-  found = [
-    runner.devices(i, 3, {"CUDA_VISIBLE_DEVICES": "0"}) for i in range(3)
-  ]
+  one = {"CUDA_VISIBLE_DEVICES": "0"}
+  found = [runner.devices(i, 3, one) for i in range(3)]
   assert all(x["CUDA_VISIBLE_DEVICES"] == "0" for x in found)
   assert all(x["XLA_PYTHON_CLIENT_PREALLOCATE"] == "false" for x in found)
 
 
 def test_the_last_line_tells_the_error():
-  assert (
-    worker.last_line("Traceback\n  x\nValueError: no\n\n") == "ValueError: no"
-  )
+  said = "Traceback\n  x\nValueError: no\n\n"
+  assert worker.last_line(said) == "ValueError: no"
   assert worker.last_line("") == ""
