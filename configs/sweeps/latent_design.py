@@ -16,6 +16,8 @@ from jaxgen.sweeps import Phase, Sweep, Times, TradeOff, grid
 
 QUICK = {
   "stages.resolution": (32,),
+  "optimizer.name": "adamw",  # compiles faster
+  "optimizer.learning_rate": 0.001,
   "train.evaluate_images": 64,
   "train.preview_images": 0,
 }

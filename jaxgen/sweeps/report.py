@@ -10,7 +10,8 @@ from typing import Any
 from jaxgen import drawing, pages
 from jaxgen.drawing import Series
 from jaxgen.files import replacing
-from jaxgen.sweeps import pictures
+from jaxgen.sweeps import diagnostics, pictures
+from jaxgen.sweeps.cells import name_cell, number_cell
 from jaxgen.sweeps.choice import Choice, Row, ranked
 from jaxgen.sweeps.history import curve, held_out
 from jaxgen.sweeps.metrics import FACTS, METRICS, metric
@@ -57,7 +58,7 @@ def write(
     *_groups(phase, rows, numbers),
     *_plots(folder, phase, rows, numbers, choice),
     *pictures.held_out(folder, list(rows), numbers),
-    *_latents(rows, numbers),
+    *diagnostics.latents(rows, numbers),
     pages.paragraph(NOTE, "soft"),
   ]
   pages.write(folder / "report.html", phase.name, parts)
@@ -124,23 +125,16 @@ def _recommended(choice: Choice | None) -> str:
   return pages.paragraph(f"Recommended: {choice.reason}", "lead")
 
 
-def _name(run: str, numbers: Mapping[str, int]) -> pages.Cell:
-  return pages.Cell(text=run, value=run, colour=drawing.colour(numbers[run]))
-
-
-def _cell(row: Row, name: str, form: str) -> pages.Cell:
-  if name not in row:
-    return pages.Cell()
-  return pages.Cell(text=format(row[name], form), value=row[name])
-
-
 def _table(
   phase: Phase, rows: Rows, numbers: Mapping[str, int], choice: Choice | None
 ) -> str:
   """All runs, from the best to the worst."""
   shown = columns(phase, rows)
   cells = [
-    [_name(run, numbers), *(_cell(row, k, c.form) for k, c in shown.items())]
+    [
+      name_cell(run, numbers),
+      *(number_cell(row, k, c.form) for k, c in shown.items()),
+    ]
     for run, row in rows.items()
   ]
   falls = [
@@ -172,7 +166,10 @@ def _groups(phase: Phase, rows: Rows, numbers: Mapping[str, int]) -> list[str]:
   parts = []
   for name, runs in phase.groups.items():
     cells = [
-      [_name(x, numbers), *(_cell(rows[x], k, known[k].form) for k in shown)]
+      [
+        name_cell(x, numbers),
+        *(number_cell(rows[x], k, known[k].form) for k in shown),
+      ]
       for x in runs
       if x in rows and all(k in known for k in shown)
     ]
@@ -238,110 +235,3 @@ def _legend(rows: Rows, numbers: Mapping[str, int]) -> str:
     for x in rows
   ]
   return pages.row(names)
-
-
-LATENTS = {
-  "effective_rank": ("effective rank", ".2f"),
-  "of": ("of channels", "d"),
-  "way": ("way over distance", ".3f"),
-  "largest_step": ("largest over mean step", ".3f"),
-  "noise": ("PSNR under noise of 0.1, dB", ".2f"),
-  "kl_sum": ("KL, nats a place", ".3f"),
-  "active": ("active channels", "d"),
-}
-ACTIVE = 0.01  # nats of a channel that is in use
-
-
-def _latents(rows: Rows, numbers: Mapping[str, int]) -> list[str]:
-  """What the latents of each autoencoder are like."""
-  facts = {k: _facts(r["latents"]) for k, r in rows.items() if "latents" in r}
-  if not facts:
-    return []
-  shown = {
-    k: v for k, v in LATENTS.items() if any(k in x for x in facts.values())
-  }
-  heads = ["run", *(title for title, _ in shown.values())]
-  cells = [
-    [_name(run, numbers), *(_cell(x, k, f) for k, (_, f) in shown.items())]
-    for run, x in facts.items()
-  ]
-  return [
-    pages.heading("Latents"),
-    pages.table(heads, cells, sorts=True),
-    pages.paragraph(
-      "Effective rank: exp of the entropy of the covariance's eigenvalues. Way "
-      "and steps: along decoded straight lines between held-out latents, 1 for "
-      "a linear decoder. Noise: that of each channel's scale times 0.1.",
-      "soft",
-    ),
-    pages.row(_latent_plots({k: rows[k]["latents"] for k in facts}, numbers)),
-    pages.row(_channels({k: rows[k]["latents"] for k in facts}, numbers)),
-  ]
-
-
-def _facts(x: Mapping[str, Any]) -> dict[str, Any]:
-  """The numbers of a row of the table of latents."""
-  noise = dict(zip(x["noise_levels"], x["noise_psnr"], strict=True))
-  kl = x.get("kl")
-  found = {k: x[k] for k in ("effective_rank", "way", "largest_step")}
-  found |= {"of": len(x["mean"]), "noise": noise[0.1]}
-  if kl is not None:
-    found |= {"kl_sum": sum(kl), "active": sum(v > ACTIVE for v in kl)}
-  return found
-
-
-def _latent_plots(
-  rows: Mapping[str, Any], numbers: Mapping[str, int]
-) -> list[str]:
-  every: dict[str, Any] = {"spectrum": {}, "noise": {}, "kl": {}}
-  for run, x in rows.items():
-    total = sum(x["spectrum"]) or 1.0
-    every["spectrum"][run] = _indexed([v / total for v in x["spectrum"]], 1e-6)
-    pairs = zip(x["noise_levels"], x["noise_psnr"], strict=True)
-    every["noise"][run] = list(pairs)
-    if "kl" in x:
-      every["kl"][run] = _indexed(sorted(x["kl"], reverse=True), 1e-6)
-  titles = {
-    "spectrum": ("eigenvalue of the covariance", "share of the variance"),
-    "noise": ("noise, in scales of the latents", "PSNR of the change, dB"),
-    "kl": ("channel, the largest first", "KL, nats"),
-  }
-  logs = {
-    "spectrum": (False, True),
-    "noise": (True, False),
-    "kl": (False, True),
-  }
-  return [
-    drawing.lines(_series(found, numbers), titles[k], log=logs[k])
-    for k, found in every.items()
-    if any(found.values())
-  ]
-
-
-def _indexed(values: list[float], least: float) -> list[tuple[float, float]]:
-  """Values against 1, 2, ...; what is next to nothing is left out."""
-  return [(i + 1, v) for i, v in enumerate(values) if v > least]
-
-
-def _series(
-  found: Mapping[str, Any], numbers: Mapping[str, int]
-) -> list[Series]:
-  return [
-    Series(name=run, points=points, number=numbers[run])
-    for run, points in found.items()
-    if points
-  ]
-
-
-def _channels(rows: Mapping[str, Any], numbers: Mapping[str, int]) -> list[str]:
-  """Mean and scale of each channel, one small chart for each run."""
-  found = []
-  for run, x in rows.items():
-    values = list(zip(x["mean"], x["scale"], strict=True))
-    chart = drawing.spans(
-      values, ("channel", "mean \u00b1 scale"), numbers[run]
-    )
-    found.append(
-      f"<figure>{chart}<figcaption>{pages.text(run)}</figcaption></figure>"
-    )
-  return found
