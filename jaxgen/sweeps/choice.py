@@ -110,8 +110,10 @@ def _reason(
   text = f"{winner}{among} is best: {is_}, {_of(phase, rows[winner])}"
   if error(others[0]) == error(winner):
     return f"{text} The others are no better and cost no less."
-  less = 1 - error(winner) / error(others[0])
-  return f"{text} The next, {others[0]}, has {1 / (1 - less) - 1:.1%} more."
+  if not error(winner):
+    return f"{text} It has no error at all."
+  more = error(others[0]) / error(winner) - 1
+  return f"{text} The next, {others[0]}, has {more:.1%} more."
 
 
 def _of(phase: Phase, row: Row) -> str:

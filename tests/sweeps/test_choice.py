@@ -49,6 +49,7 @@ def test_at_the_same_cost_the_best_is_taken():
 
 def test_of_equals_the_smaller_is_taken():
   assert winner({"a": (0.0, 64), "b": (0.0, 16)}) == "b"
+  assert winner({"a": (0.0, 64), "b": (0.5, 16)}) == "a"
 
 
 def test_the_winner_does_not_depend_on_the_order():
