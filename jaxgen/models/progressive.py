@@ -100,10 +100,12 @@ class ProgressiveUNet(UNetFields):
     return resize(x, side, self.padding == "circular")
 
   def faded(self, params: Params, share: Array) -> Params:
-    """Parameters with the outermost level's `fade` at `share`."""
-    level = self.resolutions.index(self.resolution)
-    name = f"outer_{level}_fade"
-    return params | ({name: jnp.asarray(share, jnp.float32)} if level else {})
+    """Parameters with the `fade` of every level at `share` at least; what has
+    faded in stays."""
+    top = self.resolutions.index(self.resolution)
+    names = [f"outer_{level}_fade" for level in range(1, top + 1)]
+    share = jnp.asarray(share, jnp.float32)
+    return params | {name: jnp.maximum(params[name], share) for name in names}
 
 
 def _coefficients(sigma: Array, r: float, d: float) -> tuple[Array, ...]:

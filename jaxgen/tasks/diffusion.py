@@ -98,7 +98,7 @@ def diffusion(config, resolution: int, names: Names, **fields: Any) -> Task:
   return Task(
     model=model,
     init=init,
-    loss=lambda params, batch, keys: _loss(
+    loss=lambda params, batch, keys, told=None: _loss(
       options, denoiser, params, batch, keys
     ),
     evaluate=lambda params, batch: _evaluate(options, denoiser(params), batch),

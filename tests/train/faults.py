@@ -14,10 +14,29 @@ from orbax.checkpoint import v1 as ocp
 ROOT = pathlib.Path(__file__).parents[2]
 AUTOENCODER = f"{ROOT}/configs/textures_patch_ae.py:smoke"
 DENOISER = f"{ROOT}/tests/toy_edm.py"
+VAE = f"{ROOT}/configs/rocks_ae.py:smoke"
 LAST = 12  # updates of a run here, saved after each
 SMALL = {
   AUTOENCODER: {"model.encoder_depth": "1", "model.decoder_depth": "0"},
   DENOISER: {"model.width": "16", "diffusion.preview_steps": "2"},
+  VAE: {
+    "stages.resolution": "(32,)",
+    "model.variational": "True",
+    "model.downsampling_steps": "1",
+    "kl.beta": "1e-7",
+    "kl.schedule": "cyclical",
+    "kl.floor": "1e-9",
+    "kl.period_images": "128",
+    "kl.cooldown_images": "32",
+    "kl.reduction": "0.5",
+    "kl.adaptive": "True",
+    "kl.rate": "0.5",
+    "kl.interval_images": "32",
+    "optimizer.schedule": "constant",
+    "optimizer.warmup_images": "0",
+    "optimizer.plateau_patience": "1",
+    "optimizer.plateau_tolerance": "100.0",
+  },
 }
 FLAGS = {
   "stages.images": "(384,)",
@@ -33,7 +52,7 @@ def command(
   workdir: pathlib.Path, config: str = AUTOENCODER, **changes: object
 ) -> list[str]:
   """Arguments of `jaxgen` that train a toy for `LAST` updates."""
-  flags = SMALL[config] | FLAGS | changes
+  flags = FLAGS | SMALL[config] | changes
   return [
     "train",
     f"--config={config}",

@@ -1,0 +1,95 @@
+"""What the main job promises of its runs, held by runs of VAEs: what moves the
+weight of the divergence, and the rate, is a part of the checkpoint."""
+
+import jax
+import numpy as np
+import pytest
+from faults import LAST, VAE, assert_same_run, command, numbers, rows, steps
+from test_faults import SLOW, saved, saving, start, wait_for
+
+from jaxgen import tasks
+from jaxgen.cli.main import main
+from jaxgen.config import load_config
+from jaxgen.train.state import gradients
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory):
+  """The workdir of a run that nothing disturbed; only to be read."""
+  workdir = tmp_path_factory.mktemp("whole") / "run"
+  assert main(command(workdir, VAE)) == 0
+  return workdir
+
+
+def test_kill_9_changes_nothing_about_beta_and_the_rate(whole, tmp_path):
+  process = start(command(tmp_path, VAE))
+  try:
+    wait_for(saved(tmp_path, 2), process)
+    wait_for(saving(tmp_path, 4), process)
+  finally:
+    process.kill()
+    process.communicate()
+  assert 0 < steps(tmp_path)[-1] < LAST
+  again = start(command(tmp_path, VAE))
+  said = again.communicate(timeout=SLOW)[0]
+  assert again.returncode == 0, said
+  assert_same_run(whole, tmp_path)
+  assert any("control" in name for name in numbers(tmp_path))
+
+
+def test_beta_follows_its_share(whole):
+  """It starts far below the band, so that each step raises it by as much as the
+  rate and the interval say."""
+  betas = [float(r["kl/beta"]) for r in rows(whole) if r["kl/beta"]]
+  shares = [float(r["kl/share"]) for r in rows(whole) if r["kl/share"]]
+  assert max(shares) < 0.03
+  images = 32.0 * np.arange(len(betas))
+  cool = np.where(images % 128 >= 96, 0.5, 1.0)  # as the toy's config says
+  expected = 1e-7 * 1.5 ** np.arange(len(betas)) * cool
+  np.testing.assert_allclose(betas, expected, rtol=1e-4)
+
+
+def test_the_rate_shrinks_where_nothing_gets_better(whole):
+  """No evaluation is a hundred decibels better: half after each but the
+  first, which has nothing to compare with."""
+  found = [float(r["learning_rate"]) for r in rows(whole) if r["learning_rate"]]
+  np.testing.assert_allclose(
+    found, 0.01 * 0.5 ** np.repeat([0, 0, 1, 2], 3), rtol=1e-5
+  )
+
+
+def test_a_run_that_gets_no_better_stops_early_and_names_the_best(
+  tmp_path, capsys
+):
+  flags = {
+    "train.advance": "adaptive",
+    "train.advance_window": 96,
+    "train.advance_tolerance": 100.0,
+    "train.advance_minimum": 0.0,
+  }
+  assert main(command(tmp_path, VAE, **flags)) == 0
+  said = capsys.readouterr().out
+  assert "no better in the last 96 images: stage 1 of 1 ends." in said
+  assert "finished: 192 images, 6 steps" in said
+  assert steps(tmp_path)[-1] == 6
+
+
+def test_gradients_are_the_same_for_any_number_of_microbatches():
+  config = load_config(VAE, ["--config.model.variational=True"])
+  names = {"rock_type": tuple("abcdefgh")}
+  task = tasks.build(config, 16, names)
+  params = task.init(jax.random.key(0))
+  rng = np.random.default_rng(0)
+  batch = {
+    "image": rng.integers(0, 256, (8, 16, 16, 3), np.uint8),
+    "mask": rng.integers(0, 6, (8, 16, 16)),
+    "rock_type": rng.integers(0, 8, 8),
+  }
+  run = jax.jit(
+    lambda p, parts: gradients(task.loss, p, batch, jax.random.key(1), parts),
+    static_argnums=1,
+  )
+  (one, whole), (four, split) = run(params, 1), run(params, 4)
+  assert float(one["loss"]) == pytest.approx(float(four["loss"]), rel=1e-5)
+  for a, b in zip(jax.tree.leaves(whole), jax.tree.leaves(split), strict=True):
+    np.testing.assert_allclose(a, b, atol=1e-5)
