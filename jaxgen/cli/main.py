@@ -24,6 +24,7 @@ from jaxgen.cli import (
   plan,
   reconstruct,
   sample,
+  sweep,
   train,
 )
 from jaxgen.errors import RunError, UserError
@@ -41,6 +42,7 @@ VERBS: dict[str, ModuleType] = {
   "evaluate": evaluate,
   "ema": ema,
   "compare": compare,
+  "sweep": sweep,
   "benchmark": benchmark,
   "doctor": doctor,
 }

@@ -28,3 +28,28 @@ def spectrum_distance(real: np.ndarray, new: np.ndarray) -> tuple[float, float]:
   return float(np.sqrt(np.mean(ratio**2))), float(
     ratio[len(ratio) // 2 :].mean()
   )
+
+
+def high_frequency_error(
+  images: np.ndarray, references: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+  """Error in fine detail: at radial frequencies in the upper half, above a
+  quarter of a period per pixel (waves shorter than four pixels).
+
+  Images are float `(n, h, w, c)` in [-1, 1], clipped to it and compared on
+  [0, 1]. By Parseval's theorem what all frequencies have adds up to the MSE.
+
+  Returns:
+    The mean square error there, and its share of the whole one (0 where there
+    is no error), each `(n,)`.
+  """
+  x, y = (
+    np.clip(np.asarray(a, np.float64), -1, 1) for a in (images, references)
+  )
+  h, w = x.shape[1:3]
+  f = np.hypot(np.fft.fftfreq(h)[:, None], np.fft.fftfreq(w)[None])
+  power = np.abs(np.fft.fft2((x - y) / 2, axes=(1, 2), norm="forward")) ** 2
+  each = power.mean(-1)  # over channels
+  high = each[:, f > 0.25].sum(-1)
+  total = each.sum((1, 2))
+  return high, np.divide(high, total, out=np.zeros_like(high), where=total > 0)

@@ -13,10 +13,11 @@ import numpy as np
 from jaxgen import priors, rng
 from jaxgen.errors import RunError, UserError
 from jaxgen.memory import program_bytes
+from jaxgen.metrics.latents import moments
 from jaxgen.options import Count, Range, check_value
 from jaxgen.sample.run import BATCH, LoadedRun
 from jaxgen.tasks.images import normalize, to_uint8
-from jaxgen.train.bank import encode_all, moments, read_bank, write_bank
+from jaxgen.train.bank import encode_all, read_bank, write_bank
 from jaxgen.typing import Array, Codec, Params
 
 

@@ -51,9 +51,9 @@ def evaluate(
   dimensions = baselines.dimensions(tiles, math.prod(run.task.latent_shape))
   x = np.asarray(normalize(images))
   scores = {
-    "autoencoder": _scores(model, x),
-    "pca": _scores(baselines.pca(tiles, dimensions)(x), x),
-    "mean image": _scores(baselines.mean_image(tiles)(x), x),
+    "autoencoder": similarities(model, x),
+    "pca": similarities(baselines.pca(tiles, dimensions)(x), x),
+    "mean image": similarities(baselines.mean_image(tiles)(x), x),
   }
   return scores, {
     "step": run.step,
@@ -64,7 +64,7 @@ def evaluate(
   }
 
 
-def _scores(images: np.ndarray, references: np.ndarray) -> Scores:
+def similarities(images: np.ndarray, references: np.ndarray) -> Scores:
   """`similarity` in chunks, so that many images need little memory."""
   score = jax.jit(similarity)
   chunks = range(0, len(images), 256)

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import base64
 import csv
-import html
-import io
 import pathlib
-from typing import Any
 
 import numpy as np
-from PIL import Image
 
+from jaxgen import pages
 from jaxgen.errors import writing
 from jaxgen.sample.quality import Row
 
@@ -34,15 +30,6 @@ COLUMNS = {
   "training_seconds": ("training, s", ".0f"),
 }
 
-STYLE = """
-body { font: 15px/1.5 sans-serif; margin: 2em auto; max-width: 80em; }
-table { border-collapse: collapse; font-variant-numeric: tabular-nums; }
-td, th { padding: 0.3em 0.8em; text-align: right; border-top: 1px solid #ccc; }
-td:first-child, th:first-child { text-align: left; }
-figure { display: inline-block; margin: 1em 1em 1em 0; vertical-align: top; }
-small { color: #666; }
-"""
-
 
 def columns(frechet: str) -> dict[str, str]:
   """What each measure is called; `frechet` is the first one's name."""
@@ -51,14 +38,20 @@ def columns(frechet: str) -> dict[str, str]:
 
 def cell(row: Row, measure: str) -> str:
   """A measure as text, with its interval; empty where it has no meaning."""
-  if measure not in row:
+  interval = _interval(row, measure)
+  return _value(row, measure) + (f" ({interval})" if interval else "")
+
+
+def _value(row: Row, measure: str) -> str:
+  return format(row[measure], COLUMNS[measure][1]) if measure in row else ""
+
+
+def _interval(row: Row, measure: str) -> str:
+  if f"{measure}_interval" not in row:
     return ""
+  low, high = row[f"{measure}_interval"]
   form = COLUMNS[measure][1]
-  text = format(row[measure], form)
-  if f"{measure}_interval" in row:
-    low, high = row[f"{measure}_interval"]
-    text += f" ({low:{form}} to {high:{form}})"
-  return text
+  return f"{low:{form}} to {high:{form}}"
 
 
 def write_csv(path: pathlib.Path, rows: dict[str, Row]) -> None:
@@ -87,33 +80,23 @@ def write_html(
   notes: list[str],
   names: dict[str, str],
 ) -> None:
-  """A table of the measures in `names`, and a picture `(h, w, 3)` for each
-  way."""
-  head = "".join(f"<th>{html.escape(x)}</th>" for x in names.values())
-  body = "".join(
-    f"<tr><td>{html.escape(name)}</td>"
-    + "".join(f"<td>{html.escape(cell(row, k))}</td>" for k in names)
-    + "</tr>\n"
+  """A table of the measures in `names`, which a click on a head sorts, and a
+  picture `(h, w, 3)` for each way."""
+  cells = [
+    [pages.Cell(text=name, value=name), *(_cell(row, k) for k in names)]
     for name, row in rows.items()
-  )
-  figures = "".join(
-    f"<figure><img src='{_embedded(picture)}' alt=''><figcaption>"
-    f"{html.escape(name)}</figcaption></figure>\n"
-    for name, picture in pictures.items()
-  )
-  said = "".join(f"<p><small>{html.escape(x)}</small></p>\n" for x in notes)
-  page = (
-    "<!doctype html>\n<html lang='en'><meta charset='utf-8'>"
-    f"<title>{html.escape(title)}</title><style>{STYLE}</style>\n"
-    f"<h1>{html.escape(title)}</h1>\n<table><tr><th></th>{head}</tr>\n{body}"
-    f"</table>\n{said}{figures}</html>\n"
-  )
-  with writing(path):
-    path.write_text(page, encoding="utf-8")
+  ]
+  parts = [
+    pages.table(["way", *names.values()], cells, sorts=True),
+    *(pages.paragraph(x, "soft") for x in notes),
+    *(pages.figure(picture, name) for name, picture in pictures.items()),
+  ]
+  pages.write(path, title, parts)
 
 
-def _embedded(picture: Any) -> str:
-  """A picture as a data address."""
-  buffer = io.BytesIO()
-  Image.fromarray(picture).save(buffer, format="PNG")
-  return "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode()
+def _cell(row: Row, measure: str) -> pages.Cell:
+  return pages.Cell(
+    text=_value(row, measure),
+    value=row.get(measure),
+    interval=_interval(row, measure),
+  )

@@ -14,6 +14,7 @@ from jaxgen.data import pipeline
 from jaxgen.data.source import DataOptions, Source
 from jaxgen.errors import RunError
 from jaxgen.files import write_npz
+from jaxgen.metrics.latents import moments
 from jaxgen.tasks.images import normalize
 from jaxgen.train.heldout import padded
 from jaxgen.train.sharding import Layout
@@ -105,13 +106,6 @@ def read_bank(
   fits = latents.shape[1:] == shape and len(latents) > 1
   good = fits and bool(np.isfinite(latents).all())
   return latents if good and identity == _identity(workdir, step) else None
-
-
-def moments(latents: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-  """Mean and standard deviation `(d,)` over training tiles, and over places, of
-  each number of a vector or channel of a small image."""
-  flat = latents.reshape(-1, latents.shape[-1]).astype(np.float64)
-  return flat.mean(0), flat.std(0)
 
 
 def write_bank(workdir: pathlib.Path, step: int, latents: np.ndarray) -> None:

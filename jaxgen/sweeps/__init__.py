@@ -1,0 +1,11 @@
+"""Searches through configs in phases, each going on from the last one's winner.
+
+A sweep file is a Python file whose `get_sweep(variant)` returns a `Sweep`; see
+`configs/sweeps/` and `jaxgen sweep --help`.
+"""
+
+from jaxgen.sweeps.spec import Phase as Phase
+from jaxgen.sweeps.spec import Sweep as Sweep
+from jaxgen.sweeps.spec import Times as Times
+from jaxgen.sweeps.spec import TradeOff as TradeOff
+from jaxgen.sweeps.spec import grid as grid

@@ -1,0 +1,153 @@
+"""What is measured of a finished run, and the images that are kept of it."""
+
+from __future__ import annotations
+
+import functools
+import math
+import pathlib
+import statistics
+from typing import Any
+
+import jax
+import numpy as np
+
+from jaxgen.errors import UserError
+from jaxgen.files import write_npz
+from jaxgen.losses.kl import divergence
+from jaxgen.memory import program_bytes
+from jaxgen.metrics import latents as of_latents
+from jaxgen.metrics import lpips
+from jaxgen.metrics.spectrum import high_frequency_error
+from jaxgen.sample.autoencoder import Autoencoder
+from jaxgen.sample.comparison import training
+from jaxgen.sample.evaluate import similarities
+from jaxgen.sample.load import load
+from jaxgen.sample.run import BATCH
+from jaxgen.sweeps.history import number, read_history
+from jaxgen.sweeps.metrics import OF_TASK
+from jaxgen.tasks.images import as_uint8, normalize, to_uint8
+from jaxgen.train import fitting, planner
+
+SHOWN = 6  # held-out images that are kept
+STEPS = 9  # of a line between two latents
+LINES = 64  # latents that lines are drawn between, at most
+LEVELS = (0.05, 0.1, 0.2, 0.5)  # of noise, in scales of the latents' channels
+
+Measures = dict[str, Any]
+
+
+def measure(workdir: pathlib.Path) -> Measures:
+  """Measure the best checkpoint of a run on its validation tiles, and keep some
+  of them and what the run makes of them as `images.npz`.
+
+  Returns:
+    Numbers by the names in `jaxgen.sweeps.metrics`; of autoencoders also
+    `latents`, a dict of numbers and lists, one entry a channel. What cannot be
+    measured (SSIM of small images, LPIPS without its weights) is left out.
+  """
+  run = load(workdir)
+  found: Measures = {"step": run.step, **_of_training(workdir, run.step)}
+  found["parameters"] = sum(x.size for x in jax.tree.leaves(run.params))
+  found["memory_mib"] = _step_bytes(run) / 2**20
+  if run.task.codec is not None:
+    found |= _of_reconstructions(run, workdir)
+  return {k: v for k, v in found.items() if v is not None}
+
+
+def _of_training(workdir: pathlib.Path, step: int) -> Measures:
+  """From the run's log: its cost, and its own held-out metrics at a step."""
+  rows = read_history(workdir)
+  speeds = [number(row.get("images_per_second")) for row in rows]
+  known = [x for x in speeds if x]
+  spent = training(workdir)
+  found: Measures = {
+    "train_images": spent.get("training_images"),
+    "train_seconds": spent.get("training_seconds"),
+    "train_images_per_second": statistics.median(known) if known else None,
+  }
+  for row in rows:
+    if row.get("step") == str(step):
+      found |= {k: number(v) for k, v in row.items() if k.startswith(OF_TASK)}
+  return found
+
+
+def _step_bytes(run: Any) -> int:
+  """Memory of the compiled training step on each device."""
+  plan = fitting.fitted(run.plan, run.workdir)
+  shapes = plan.shapes(run.stage), planner.batch_shapes(plan, run.stage)
+  return program_bytes(plan.update(run.stage).lower(*shapes).compile())
+
+
+def _of_reconstructions(run: Autoencoder, workdir: pathlib.Path) -> Measures:
+  images = run.images("validation", run.plan.train.validation_tiles)
+  batch = run.whole_batch(BATCH, len(images))  # compiled for one size
+  latents = run.encode(images, batch=batch)
+  x, y = np.asarray(normalize(images)), run.decode_float(latents, batch=batch)
+  high, share = high_frequency_error(y, x)
+  means = {k: float(np.mean(v)) for k, v in similarities(y, x).items()}
+  spread = np.linspace(0, len(x) - 1, min(SHOWN, len(x))).round().astype(int)
+  write_npz(
+    workdir / "images.npz",
+    originals=as_uint8(images[spread]),
+    reconstructions=np.asarray(to_uint8(y[spread])),
+  )
+  size = math.prod(run.task.latent_shape)
+  return means | {
+    "lpips": _lpips(y, x),
+    "high_frequency_error": float(high.mean()),
+    "high_frequency_share": float(share.mean()),
+    "validation_images": len(x),
+    "latent_size": size,
+    "latent_shape": list(run.task.latent_shape),
+    "compression": math.prod(run.image_shape) / size,
+    "latents": _of_latents(run, latents, images, batch),
+  }
+
+
+def _lpips(images: np.ndarray, references: np.ndarray) -> float | None:
+  """Mean LPIPS (AlexNet); None where its weights are not there, or it does not
+  take such images."""
+  try:
+    a, b = np.clip(images, -1, 1), np.clip(references, -1, 1)
+    parts = range(0, len(a), 64)
+    found = [lpips(a[i : i + 64], b[i : i + 64], net="alex") for i in parts]
+  except UserError:
+    return None
+  return float(np.mean(np.concatenate([np.asarray(x) for x in found])))
+
+
+def _of_latents(
+  run: Autoencoder, latents: np.ndarray, images: np.ndarray, batch: int
+) -> Measures:
+  mean, scale = of_latents.moments(latents)
+  values = of_latents.covariance_spectrum(latents)
+  lines = of_latents.lines(latents[:LINES], STEPS)
+  decode = functools.partial(run.decode_float, batch=batch)
+  flat = decode(lines.reshape(-1, *run.task.latent_shape))
+  way, largest = of_latents.evenness(
+    flat.reshape(*lines.shape[:2], *flat[0].shape)
+  )
+  noise = of_latents.noise_response(decode, latents[:LINES], LEVELS)
+  return {
+    "mean": mean.tolist(),
+    "scale": scale.tolist(),
+    "spectrum": values.tolist(),
+    "effective_rank": of_latents.effective_rank(values),
+    "way": way,
+    "largest_step": largest,
+    "noise_levels": list(LEVELS),
+    "noise_psnr": [-10 * math.log10(max(x / 4, 1e-10)) for x in noise],
+    **_posterior(run, images),
+  }
+
+
+def _posterior(run: Autoencoder, images: np.ndarray) -> Measures:
+  """KL divergence of a variational encoder; nothing of the others."""
+  codec = run.task.codec
+  assert codec is not None  # of an autoencoder there is one
+  posterior = jax.jit(lambda p, x: codec(p).posterior(normalize(x)))
+  mean, log_variance = posterior(run.params, images[:LINES])
+  if log_variance is None:
+    return {}
+  nats = np.asarray(divergence(mean, log_variance))
+  return {"kl": of_latents.samples(nats).mean(0).tolist()}

@@ -1,0 +1,87 @@
+"""What is measured of each run: names, units, and which way is better."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+from typing import Literal
+
+OF_TASK = "validation/"  # what names of held-out metrics of a task begin with
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Metric:
+  """A measure of quality.
+
+  Attributes:
+    title: of its column.
+    form: how it is written.
+    direction: which is better.
+    error: of a value: zero where nothing is wrong, so that shares of it can be
+      compared.
+  """
+
+  title: str
+  form: str = ".4g"
+  direction: Literal["min", "max"] = "min"
+  error: Callable[[float], float] = lambda x: x
+
+
+METRICS = {
+  "mse": Metric(title="MSE", form=".3g"),
+  "psnr": Metric(
+    title="PSNR, dB",
+    form=".2f",
+    direction="max",
+    error=lambda x: 10 ** (-x / 10),
+  ),
+  "ssim": Metric(
+    title="SSIM", form=".4f", direction="max", error=lambda x: 1 - x
+  ),
+  "lpips": Metric(title="LPIPS", form=".4f"),
+  "high_frequency_error": Metric(title="MSE of fine detail", form=".3g"),
+  "validation/segments/miou": Metric(
+    title="segmentation mIoU",
+    form=".4f",
+    direction="max",
+    error=lambda x: 1 - x,
+  ),
+  "validation/classes/accuracy": Metric(
+    title="class accuracy",
+    form=".4f",
+    direction="max",
+    error=lambda x: 1 - x,
+  ),
+}
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Column:
+  """Anything else that is measured."""
+
+  title: str
+  form: str = ".4g"
+
+
+FACTS = {
+  "high_frequency_share": Column(title="share of it in fine detail"),
+  "train_images_per_second": Column(title="training images/s"),
+  "memory_mib": Column(title="peak memory, MiB", form=",.0f"),
+  "latent_size": Column(title="latent numbers", form=",d"),
+  "compression": Column(title="compression", form=".1f"),
+  "parameters": Column(title="parameters", form=",d"),
+  "train_images": Column(title="training images", form=",d"),
+  "train_seconds": Column(title="training, s", form=",.0f"),
+}
+Cost = Literal["latent_size", "parameters", "memory_mib", "train_seconds"]
+
+
+def metric(name: str, direction: str = "") -> Metric:
+  """A metric by its name. Of a task's own in the direction `max`, of which no
+  largest value is known, the error is 1 / x."""
+  if name in METRICS:
+    return METRICS[name]
+  title = name.removeprefix(OF_TASK)
+  if direction == "min":
+    return Metric(title=title)
+  return Metric(title=title, direction="max", error=lambda x: 1 / max(x, 1e-12))

@@ -1,0 +1,203 @@
+"""Job arrays, handed to stand-ins for schedulers that really run them."""
+
+import json
+import os
+import pathlib
+import re
+import subprocess
+
+import pytest
+
+from jaxgen.cli.main import main
+from jaxgen.sweeps import Phase, Sweep, jobs
+
+HERE = pathlib.Path(__file__).parent
+
+# Notes how it was called, reads the script as the real one does, runs each
+# element of an array, and says a job's number.
+SBATCH = r"""#!/usr/bin/env bash
+echo "sbatch $*" >> "$CALLS"
+script="${!#}"
+elements=$(sed -n 's/^#SBATCH --array=0-\([0-9]*\).*/\1/p' "$script")
+if [[ $elements ]]; then
+  for ((i = 0; i <= elements; i++)); do
+    export SLURM_ARRAY_JOB_ID=7 SLURM_ARRAY_TASK_ID=$i
+    status=0
+    bash "$script" >> "$CALLS.log" 2>&1 || status=$?
+    echo "$(basename "$script") $i: $status" >> "$CALLS"
+  done
+else
+  status=0
+  bash "$script" >> "$CALLS.log" 2>&1 || status=$?
+  echo "$(basename "$script"): $status" >> "$CALLS"
+fi
+echo "$(wc -l < "$CALLS");cluster"
+"""
+BSUB = r"""#!/usr/bin/env bash
+echo "bsub $*" >> "$CALLS"
+script=$(mktemp)
+cat > "$script"
+name=$(sed -n 's/^#BSUB -J "\(.*\)"/\1/p' "$script")
+elements=$(sed 's/.*\[1-\([0-9]*\)\].*/\1/' <<< "$name")
+if [[ $name == *\[* ]]; then
+  for ((i = 1; i <= elements; i++)); do
+    LSB_JOBINDEX=$i bash "$script" >> "$CALLS.log" 2>&1
+    echo "$name $i: $?" >> "$CALLS"
+  done
+else
+  bash "$script" >> "$CALLS.log" 2>&1
+  echo "$name: $?" >> "$CALLS"
+fi
+echo "Job <$(wc -l < "$CALLS")> is submitted to queue <normal>."
+"""
+ASKED = ["--queue=gpu long", "--memory=48", "--hours=12", "--gpu=l40s"]
+
+
+@pytest.fixture
+def site(tmp_path, monkeypatch):
+  """A place where sbatch and bsub are stand-ins."""
+  for name, text in (("sbatch", SBATCH), ("bsub", BSUB)):
+    path = tmp_path / "bin" / name
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(text)
+    path.chmod(0o755)
+  monkeypatch.setenv("PATH", f"{tmp_path}/bin:{os.environ['PATH']}")
+  monkeypatch.setenv("CALLS", str(tmp_path / "calls"))
+  monkeypatch.setenv("JAX_NUM_CPU_DEVICES", "1")
+  monkeypatch.chdir(HERE.parents[1])
+  return tmp_path
+
+
+def calls(site):
+  return (site / "calls").read_text().splitlines()
+
+
+def sound(folder):
+  """All scripts there, each checked by bash."""
+  found = sorted(folder.glob("*.sh"))
+  for path in found:
+    subprocess.run(["bash", "-n", path], check=True)
+  return {path.name: path.read_text() for path in found}
+
+
+def test_a_sweep_runs_through_both_schedulers(site):
+  """SLURM trains it; LSF then finds all of it finished, and decides again."""
+  workdir = site / "a folder's"
+  command = ["sweep", f"--config={HERE}/toy_sweep.py:two"]
+  command += [f"--workdir={workdir}", "--submit", "--launcher"]
+  assert main([*command, "slurm"]) == 0
+  first, *rest = calls(site)
+  assert first.startswith("sbatch --parsable") and rest == [
+    "one.sh 0: 0",
+    "one.sh 1: 0",
+    f"sbatch --parsable --dependency=afterany:3 {workdir}/jobs/one-collect.sh",
+    "one-collect.sh: 0",
+  ], (site / "calls.log").read_text()
+  for run in ("latent_dim_4", "latent_dim_16"):
+    outcome = json.loads((workdir / "one" / run / "outcome.json").read_text())
+    assert outcome["measures"]["mse"] > 0
+  choice = workdir / "one/choice.json"
+  assert (workdir / "one/report.html").exists()
+  choice.unlink()
+  (site / "calls").unlink()
+  assert main([*command, "lsf"]) == 0
+  assert calls(site) == [
+    "bsub ",
+    "one[1-2] 1: 0",
+    "one[1-2] 2: 0",
+    "bsub -w ended(3)",
+    "one-collect: 0",
+  ]
+  assert choice.exists()
+
+
+@pytest.mark.parametrize("kind", ["slurm", "lsf"])
+def test_flags_reach_the_scripts_and_nothing_is_submitted(kind, site, capsys):
+  workdir = site / "w"
+  command = ["sweep", f"--config={HERE}/toy_sweep.py", f"--workdir={workdir}"]
+  more = ["--job_option=--account=rocks", "--parallel=2", f"--launcher={kind}"]
+  assert main([*command, *ASKED, *more]) == 0
+  assert not (site / "calls").exists()
+  assert "submits them" in capsys.readouterr().out
+  scripts = sound(workdir / "jobs")
+  assert set(scripts) == {
+    "one.sh", "one-collect.sh", "two.sh", "two-collect.sh", "submit.sh"
+  }  # fmt: skip
+  head = scripts["one.sh"].partition("set -euo")[0]
+  wanted = {
+    "slurm": ["--array=0-2%2", "--mem=48G", "--time=12:00:00", "--gpus=l40s:1"],
+    "lsf": ['-J "one[1-3]%2"', "-M 48GB", "-W 12:00", "gmodel=l40s", "-Q 99"],
+  }[kind]
+  for x in [*wanted, "gpu long", "--account=rocks"]:
+    assert x in head
+  assert "l40s" not in scripts["one-collect.sh"]
+  order = re.findall(r"/([^/]*)\.sh", scripts["submit.sh"])
+  assert order == ["one", "one-collect", "two", "two-collect"]
+  conditions = re.findall(r"(after\w+|ended|done)", scripts["submit.sh"])
+  assert (
+    conditions
+    == {
+      "slurm": ["afterany", "afterok", "afterany"],
+      "lsf": ["ended", "done", "ended"],
+    }[kind]
+  )
+
+
+def test_hostile_names_stay_names(tmp_path):
+  """A run's name is data for bash."""
+  name = "$(touch oops) `touch oops` 'x' \"y\""
+  phase = Phase(name="it's", runs={name: {}})
+  sweep = Sweep(base="", phases=(phase,))
+  jobs.write(sweep, tmp_path, "slurm", jobs.JobOptions())
+  script = sound(tmp_path / "jobs")["it's.sh"]
+  array = re.search(r"^runs=.*$", script, re.MULTILINE)
+  assert array
+  echo = f'{array[0]}\nprintf %s "${{runs[0]}}"'
+  said = subprocess.run(
+    ["bash", "-c", echo], capture_output=True, text=True, cwd=tmp_path
+  )
+  assert said.stdout == f"it's/{name}" and not (tmp_path / "oops").exists()
+
+
+@pytest.mark.parametrize("kind", ["slurm", "lsf"])
+def test_a_stopped_run_goes_back_into_the_queue(kind, tmp_path):
+  """SLURM is asked to; LSF knows it by the status."""
+  phase = Phase(name="p", runs={"r": {}})
+  sweep = Sweep(base="", phases=(phase,))
+  jobs.write(sweep, tmp_path, kind, jobs.JobOptions())
+  path = tmp_path / "jobs/p.sh"
+  text = re.sub(
+    r"^\S*python\S* -m jaxgen sweep.*\\\n.*&$",
+    FAKE,
+    path.read_text(),
+    flags=re.M,
+  )
+  assert FAKE in text
+  path.write_text(text)
+  note = tmp_path / "bin/scontrol"
+  note.parent.mkdir()
+  note.write_text('#!/usr/bin/env bash\necho "$*" > "$NOTE"\n')
+  note.chmod(0o755)
+  environment = os.environ | {
+    "PATH": f"{note.parent}:{os.environ['PATH']}",
+    "NOTE": str(tmp_path / "note"),
+    "SLURM_ARRAY_JOB_ID": "7",
+    "SLURM_ARRAY_TASK_ID": "0",
+    "LSB_JOBINDEX": "1",
+  }
+  job = subprocess.Popen(
+    ["bash", path], env=environment, stdout=subprocess.PIPE
+  )
+  assert job.stdout and job.stdout.readline() == b"trains\n"
+  job.terminate()
+  job.communicate(timeout=30)
+  assert job.returncode == 99
+  if kind == "slurm":
+    assert (tmp_path / "note").read_text() == "requeue 7_0\n"
+
+
+# In place of a training, which test_kill.py stops for real.
+FAKE = (
+  'bash -c \'trap "exit 99" TERM; echo trains; for i in {1..300}; do '
+  "sleep 0.1; done' &"
+)

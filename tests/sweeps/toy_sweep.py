@@ -1,0 +1,41 @@
+"""A sweep of toys for the tests: seconds a run."""
+
+from jaxgen.sweeps import Phase, Sweep, Times, grid
+
+BASE = "configs/rocks_patch_ae.py:smoke"
+SMALL = {
+  "stages.resolution": (32,),
+  "model.decoder_depth": 0,
+  "data.num_tiles": 48,
+  "optimizer.warmup_images": 32,
+  "train.bank_tiles": 32,
+  "train.preview_images": 0,
+  "train.evaluate_images": 32,
+  "train.save_images": 32,
+  "train.log_images": 32,
+}
+
+
+def get_sweep(variant: str = ""):
+  """`failing`: no run of it can be built; `changed`: another budget; `two`: the
+  first phase's good runs alone."""
+  runs = grid({"model.latent_dim": (4, 16)})
+  broken = {"broken <b>&": {"model.patch_size": 5}}
+  images = 128 if variant == "changed" else 96
+  if variant == "two":
+    one = Phase(name="one", runs=runs, images=images)
+    return Sweep(base=BASE, overrides=SMALL, phases=(one,))
+  two = {"half": {"model.latent_dim": Times(0.5)}}
+  return Sweep(
+    base=BASE,
+    overrides=SMALL,
+    phases=(
+      Phase(
+        name="one",
+        runs=broken if variant == "failing" else runs | broken,
+        images=images,
+        groups={"sizes": tuple(runs)} if variant != "failing" else {},
+      ),
+      Phase(name="two", runs=two, metric="high_frequency_error", images=64),
+    ),
+  )
