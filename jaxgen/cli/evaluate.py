@@ -4,8 +4,11 @@
   jaxgen evaluate --workdir=runs/demo --input=my_tiles --out=results
   jaxgen evaluate --workdir=runs/rocks_edm --num=1024 --guidance=1.5
 
-Of an autoencoder: PSNR and SSIM of held-out images. PCA has as many dimensions
-as the latent and is fitted to training tiles, drawn as training draws them.
+Of an autoencoder: PSNR, SSIM, LPIPS (with the extra `perceptual`) and squared
+error of held-out images, in all and in fine detail (waves shorter than four
+pixels); of its heads mean intersection over union and accuracy, of a VAE the
+divergence and the active units. PCA has as many dimensions as the latent and is
+fitted to training tiles, drawn as training draws them.
 
 Of a denoiser: the Frechet distance and KID of new images to real ones, with
 bootstrap intervals, beside that of other real ones (the floor); precision,
@@ -26,7 +29,14 @@ from typing import Any
 from jaxgen.cli import common, sample
 from jaxgen.errors import UserError
 
-UNITS = {"psnr": "PSNR (dB)", "ssim": "SSIM", "mse": "MSE", "l1": "L1"}
+UNITS = {
+  "psnr": "PSNR (dB)",
+  "ssim": "SSIM",
+  "lpips": "LPIPS (AlexNet)",
+  "mse": "MSE",
+  "high_frequency_error": "MSE of fine detail",
+  "l1": "L1",
+}
 
 
 def add_flags(parser: argparse.ArgumentParser) -> None:
@@ -110,8 +120,18 @@ def _reconstruction(
     names = [f"validation_{i:05}" for i in range(len(images))]
   scores, facts = evaluate.evaluate(model, images, batch=args.batch)
   facts["source"] = args.input or "the validation split"
+  more = {} if args.input else _others(model)
+  facts |= {"held_out": more} if more else {}
   evaluate.write(out, names, scores, facts)
   _print_table(evaluate.means(scores), facts)
+  for name, value in more.items():
+    print(f"{name:18} {value:.4g}")
+
+
+def _others(model: Any) -> dict[str, float]:
+  """What the task measures besides the images."""
+  held_out = model.plan.heldout(model.stage)(model.params)
+  return {k: v for k, v in held_out.items() if "/" in k}
 
 
 def _print_table(table: dict[str, dict[str, float]], facts: dict) -> None:
@@ -130,7 +150,7 @@ def _print_table(table: dict[str, dict[str, float]], facts: dict) -> None:
   for k in columns:
     shown.add_column(UNITS[k], justify="right")
   for name, row in table.items():
-    digits = {"psnr": ".2f"}
+    digits = {"psnr": ".2f", "high_frequency_error": ".5f"}
     values = [format(row[k], digits.get(k, ".4f")) for k in columns]
     shown.add_row(name, *values)
   Console().print(shown)

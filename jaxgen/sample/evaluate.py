@@ -10,15 +10,18 @@ from typing import Any
 import jax
 import numpy as np
 
+from jaxgen.errors import UserError
 from jaxgen.files import write_json
-from jaxgen.metrics import baselines
+from jaxgen.metrics import baselines, lpips
 from jaxgen.metrics.images import similarity
+from jaxgen.metrics.spectrum import high_frequency_error
 from jaxgen.sample.autoencoder import Autoencoder
 from jaxgen.sample.run import BATCH, LoadedRun
 from jaxgen.tasks.images import normalize
 
 FIT_BYTES = 2 << 30  # of float32 tiles that the baselines are fitted to
 FIT_TILES = 8192
+CHUNK = 256  # images that are compared at once
 Scores = dict[str, np.ndarray]  # metric -> (n,)
 
 
@@ -41,8 +44,8 @@ def evaluate(
     batch: images a call of the compiled programs.
 
   Returns:
-    For `autoencoder`, `pca` and `mean image` the metrics of
-    `jaxgen.metrics.images.similarity`, each `(n,)`; and facts: the step, how
+    For `autoencoder`, `pca` and `mean image` the metrics of `similarities`,
+    each `(n,)`; and facts: the step, how
     many images, the latent's shape, PCA's dimensions (fewer than the latent's
     where there are fewer tiles or pixels), the tiles it was fitted to.
   """
@@ -65,11 +68,26 @@ def evaluate(
 
 
 def similarities(images: np.ndarray, references: np.ndarray) -> Scores:
-  """`similarity` in chunks, so that many images need little memory."""
+  """`similarity`, the squared error in fine detail, and LPIPS (AlexNet) where
+  its weights are there; in chunks, so that many images need little memory."""
   score = jax.jit(similarity)
-  chunks = range(0, len(images), 256)
-  parts = [score(images[i : i + 256], references[i : i + 256]) for i in chunks]
+  starts = range(0, len(images), CHUNK)
+  pairs = [(images[i : i + CHUNK], references[i : i + CHUNK]) for i in starts]
+  parts = [{**score(*p), **_detail(*p), **_lpips(*p)} for p in pairs]
   return {k: np.concatenate([p[k] for p in parts]) for k in parts[0]}
+
+
+def _detail(images: np.ndarray, references: np.ndarray) -> Scores:
+  return {"high_frequency_error": high_frequency_error(images, references)[0]}
+
+
+def _lpips(images: np.ndarray, references: np.ndarray) -> Scores:
+  """Nothing where there are no weights, or it does not take such images."""
+  try:
+    found = lpips(np.clip(images, -1, 1), np.clip(references, -1, 1))
+  except UserError:
+    return {}
+  return {"lpips": np.asarray(found)}
 
 
 def means(scores: dict[str, Scores]) -> dict[str, dict[str, float]]:

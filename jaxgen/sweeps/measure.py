@@ -11,12 +11,10 @@ from typing import Any
 import jax
 import numpy as np
 
-from jaxgen.errors import UserError
 from jaxgen.files import write_npz
 from jaxgen.losses.kl import divergence
 from jaxgen.memory import program_bytes
 from jaxgen.metrics import latents as of_latents
-from jaxgen.metrics import lpips
 from jaxgen.metrics.spectrum import high_frequency_error
 from jaxgen.sample.autoencoder import Autoencoder
 from jaxgen.sample.comparison import training
@@ -83,7 +81,6 @@ def _of_reconstructions(run: Autoencoder, workdir: pathlib.Path) -> Measures:
   batch = run.whole_batch(BATCH, len(images))  # compiled for one size
   latents = run.encode(images, batch=batch)
   x, y = np.asarray(normalize(images)), run.decode_float(latents, batch=batch)
-  high, share = high_frequency_error(y, x)
   means = {k: float(np.mean(v)) for k, v in similarities(y, x).items()}
   spread = np.linspace(0, len(x) - 1, min(SHOWN, len(x))).round().astype(int)
   write_npz(
@@ -92,9 +89,8 @@ def _of_reconstructions(run: Autoencoder, workdir: pathlib.Path) -> Measures:
     reconstructions=np.asarray(to_uint8(y[spread])),
   )
   size = math.prod(run.task.latent_shape)
+  share = high_frequency_error(y, x)[1]
   return means | {
-    "lpips": _lpips(y, x),
-    "high_frequency_error": float(high.mean()),
     "high_frequency_share": float(share.mean()),
     "validation_images": len(x),
     "latent_size": size,
@@ -102,18 +98,6 @@ def _of_reconstructions(run: Autoencoder, workdir: pathlib.Path) -> Measures:
     "compression": math.prod(run.image_shape) / size,
     "latents": _of_latents(run, latents, images, batch),
   }
-
-
-def _lpips(images: np.ndarray, references: np.ndarray) -> float | None:
-  """Mean LPIPS (AlexNet); None where its weights are not there, or it does not
-  take such images."""
-  try:
-    a, b = np.clip(images, -1, 1), np.clip(references, -1, 1)
-    parts = range(0, len(a), 64)
-    found = [lpips(a[i : i + 64], b[i : i + 64], net="alex") for i in parts]
-  except UserError:
-    return None
-  return float(np.mean(np.concatenate([np.asarray(x) for x in found])))
 
 
 def _of_latents(
