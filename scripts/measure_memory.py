@@ -3,8 +3,9 @@
     python scripts/measure_memory.py [--json=memory.json]
 
 For each combination the step is compiled and its peak read, as `jaxgen plan`
-does; then another process trains two updates, and its largest resident size is
-compared with what the plan says of a process. Minutes on two CPU cores.
+does; then another process trains two updates as `jaxgen train` does, evaluation,
+preview and checkpoint included, and its largest resident size is compared with
+what the plan says of a process. Half an hour on two CPU cores.
 """
 
 import argparse
@@ -13,16 +14,18 @@ import pathlib
 import resource
 import subprocess
 import sys
+import tempfile
 
 import jax
 
 from jaxgen.config import load_config
-from jaxgen.data import pipeline
 from jaxgen.train import planner
+from jaxgen.train.loop import train
 from jaxgen.train.plan import make_plan
 
 CONFIGS = pathlib.Path(__file__).parents[1] / "configs"
 AE, EDM = "rocks_patch_ae_256.py:benchmark", "rocks_edm.py"
+GROWN, CONV = "rocks_edm_progressive.py", "rocks_ae.py"
 COMBINATIONS = [
   (AE, {"batch_size": 4}, {}),
   (AE, {"batch_size": 8}, {}),
@@ -34,34 +37,34 @@ COMBINATIONS = [
   (EDM, {"batch_size": 16, "resolution": 32}, {"width": 64, "blocks": 2}),
   (EDM, {"batch_size": 8, "resolution": 64}, {"width": 64, "blocks": 1}),
   (EDM, {"batch_size": 32, "resolution": 64}, {"width": 32, "blocks": 1}),
+  (GROWN, {"batch_size": 16, "resolution": 128}, {"width": 32, "blocks": 1}),
+  (CONV, {"batch_size": 16, "resolution": 128}, {"base_channels": 32}),
 ]
 
 
 def plan_of(index: int):
   """The plan of a combination, on one device."""
   name, stage, model = COMBINATIONS[index]
+  alone = {"images": 2 * stage["batch_size"], "warmup_images": 0}
+  stage = alone | {"rate": 1.0, "fade_images": 0} | stage
   changes = {f"stages.{k}": repr((v,)) for k, v in stage.items()}
   changes |= {f"model.{k}": v for k, v in model.items()}
   flags = [f"--config.{k}={v}" for k, v in changes.items()]
   flags += ["--config.data.num_tiles=64", "--config.data.workers=0"]
+  flags += [
+    "--config.train.bank_tiles=64",
+    "--config.train.validation_tiles=64",
+  ]
   config = load_config(str(CONFIGS / name), flags)
   return make_plan(config, jax.devices()[:1])
 
 
 def run(index: int) -> None:
   """Train two updates and print the largest resident size in bytes."""
-  plan = plan_of(index)
-  batches = pipeline.batches(
-    plan.source("train", 0),
-    plan.data,
-    batch_size=plan.stages[0].batch_size,
-    keep=plan.task(0).inputs,
-  )
-  step, state = plan.update(0), plan.fresh()
-  for _ in range(2):
-    images = plan.layout.put(next(batches))
-    state, _ = jax.block_until_ready(step(state, images))
-  batches.close()
+  with tempfile.TemporaryDirectory() as folder:
+    train(
+      plan_of(index).config, pathlib.Path(folder), devices=jax.devices()[:1]
+    )
   print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024)
 
 
@@ -80,7 +83,7 @@ def main() -> None:
     command = [sys.executable, __file__, f"--run={index}"]
     measured = int(subprocess.check_output(command).split()[-1])
     what = ", ".join(f"{k}={v}" for k, v in (stage | model).items())
-    rows.append([name, what, need.peak, predicted, measured])
+    rows.append([name, what, need.peak, need.code, predicted, measured])
     mib = [round(x / 2**20) for x in (need.peak, predicted, measured)]
     print(name, what, *mib, f"{predicted / measured - 1:+.1%}", flush=True)
   if args.json:

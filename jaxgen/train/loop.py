@@ -8,6 +8,7 @@ due at a number of images is due at the first step that reaches it.
 from __future__ import annotations
 
 import contextlib
+import gc
 import math
 import pathlib
 from collections.abc import Iterator
@@ -69,14 +70,19 @@ def _run_stages(run: Run, stop: Stop) -> bool:
   for index in range(len(run.plan.stages)):
     if int(state.images) < run.ends[index]:
       run.check_order(index, int(state.images))
-      state = run.enter(state, index)
-      setup = set_up(run, index)
-      with contextlib.closing(setup.batches(int(state.images))) as batches:
-        state, going = _run_stage(run, setup, state, batches, stop)
+      state, going = _run_stage(run, run.enter(state, index), stop)
+      _forget_programs()
       if not going:
         return False
   _finish(run, state)
   return True
+
+
+def _forget_programs() -> None:
+  """Free the compiled programs of a stage that is over: on CPU they take as
+  much memory as its steps."""
+  gc.collect()
+  jax.clear_caches()
 
 
 def _due(every: int, images: int, batch: int) -> bool:
@@ -84,6 +90,15 @@ def _due(every: int, images: int, batch: int) -> bool:
 
 
 def _run_stage(
+  run: Run, state: TrainState, stop: Stop
+) -> tuple[TrainState, bool]:
+  """The state after the stage, and whether the run goes on."""
+  setup = set_up(run, run.stage)
+  with contextlib.closing(setup.batches(int(state.images))) as batches:
+    return _turns(run, setup, state, batches, stop)
+
+
+def _turns(
   run: Run,
   setup: Setup,
   state: TrainState,

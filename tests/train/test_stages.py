@@ -245,13 +245,21 @@ def test_an_adaptive_run_decides_the_same_when_it_is_resumed(tmp_path):
 
 
 def test_a_stage_is_compiled_once(tmp_path, monkeypatch):
-  steps_ = []
-  real = loop.set_up
+  """Counted before the programs of a stage that is over are forgotten."""
+  setups, counts = [], []
+  real, forget = loop.set_up, loop._forget_programs
   monkeypatch.setattr(
-    loop, "set_up", lambda *x: steps_.append(real(*x)) or steps_[-1]
+    loop, "set_up", lambda *x: setups.append(real(*x)) or setups[-1]
   )
+
+  def count():
+    counts.append(setups[-1].step._cache_size())
+    forget()
+    counts.append(setups[-1].step._cache_size())
+
+  monkeypatch.setattr(loop, "_forget_programs", count)
   assert main(command(tmp_path, **TWO)) == 0
-  assert [setup.step._cache_size() for setup in steps_] == [1, 1]
+  assert counts == [1, 0, 1, 0]
 
 
 def test_a_stage_out_of_memory_starts_again_in_smaller_parts(
