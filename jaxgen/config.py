@@ -120,8 +120,8 @@ def read_config(path: pathlib.Path) -> Any:
 
 def _renamed(config: Any) -> Any:
   """A config of before losses had weights, and a KL section."""
-  loss = config.get("loss", {})
-  if "reconstruction" in loss:
+  loss = config.get("loss")
+  if isinstance(loss, dict) and "reconstruction" in loss:
     name = loss.pop("reconstruction")
     config["loss"] = {"log_mse": 0.0, name: 1.0}
     config["kl"] = {}

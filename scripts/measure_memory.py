@@ -3,9 +3,9 @@
     python scripts/measure_memory.py [--json=memory.json]
 
 For each combination the step is compiled and its peak read, as `jaxgen plan`
-does; then another process trains two updates as `jaxgen train` does, evaluation,
-preview and checkpoint included, and its largest resident size is compared with
-what the plan says of a process. Half an hour on two CPU cores.
+does; then another process trains two updates as `jaxgen train` does, with
+evaluation, preview and checkpoint, and its largest resident size is compared
+with what the plan says of a process. Half an hour on two CPU cores.
 """
 
 import argparse

@@ -7,6 +7,7 @@ import pytest
 from jaxgen import config as configs
 from jaxgen import defaults
 from jaxgen.errors import UserError
+from jaxgen.losses.composite import LossOptions
 
 ROOT = pathlib.Path(__file__).parents[1]
 SMOKE = f"{ROOT}/configs/textures_patch_ae.py:smoke"
@@ -104,9 +105,12 @@ def test_a_saved_config_with_a_wrong_section_is_damaged(tmp_path, name, value):
 def test_a_run_of_an_older_version_gets_the_defaults(tmp_path):
   path = tmp_path / "config.json"
   config = defaults.autoencoder().to_dict()
-  del config["model"]["scan_layers"]
+  del config["train"]["init_from"], config["kl"]
+  config["loss"] = {"reconstruction": "l1"}
   path.write_text(json.dumps(config))
-  assert configs.read_config(path).model.scan_layers is False
+  found = configs.read_config(path)
+  assert found.train.init_from == "" and found.kl == defaults.kl()
+  assert LossOptions.read(found.loss).weights == {"l1": 1.0}
 
 
 def test_every_config_file_loads_with_every_variant_it_names():

@@ -6,7 +6,7 @@ that is written. They run on the devices that are there, in float32.
 
 from __future__ import annotations
 
-from jaxgen.laws import diffusion, growth, machinery
+from jaxgen.laws import coding, diffusion, growth, machinery
 from jaxgen.laws.law import Law as Law
 
-LAWS = (*diffusion.LAWS, *growth.LAWS, *machinery.LAWS)
+LAWS = (*diffusion.LAWS, *growth.LAWS, *coding.LAWS, *machinery.LAWS)

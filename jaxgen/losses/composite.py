@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable
 
+from jaxgen.errors import UserError
 from jaxgen.losses.labels import cross_entropy
 from jaxgen.losses.reconstruction import RECONSTRUCTION
 from jaxgen.metrics.perceptual import perceptual_distance
@@ -22,7 +23,7 @@ class LossOptions(Options, section="loss"):
   mse: NonNegative = 0.0
   l1: NonNegative = 0.0
   charbonnier: NonNegative = 0.0
-  log_mse: NonNegative = 0.0
+  log_mse: NonNegative = 1.0
   ssim: NonNegative = 0.0
   vgg: NonNegative = 0.0
   lpips_alex: NonNegative = 0.0
@@ -31,6 +32,14 @@ class LossOptions(Options, section="loss"):
   classification: NonNegative = 0.0
   label: str = ""
   perceptual_weights: str = ""
+
+  def __post_init__(self):
+    super().__post_init__()
+    if not self.weights.keys() & {*RECONSTRUCTION, *PERCEPTUAL}:
+      raise UserError(
+        "loss: no term compares images; give one of "
+        f"{', '.join((*RECONSTRUCTION, *PERCEPTUAL))} a weight above 0."
+      )
 
   @property
   def weights(self) -> dict[str, float]:

@@ -108,7 +108,8 @@ def _check(
   if highest >= model.segments:
     raise UserError(
       f"model.segments={model.segments}: the masks have labels up to "
-      f"{highest}: {highest + 1} are needed ({UNLABELLED} is for no label)."
+      f"{highest}: at least {highest + 1} are needed ({UNLABELLED} is for no "
+      "label)."
     )
 
 

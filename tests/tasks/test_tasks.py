@@ -98,6 +98,6 @@ def test_unknown_names_are_refused():
   with pytest.raises(UserError, match="magic"):
     tasks.build(c, 32, {})
   c = config()
-  c.loss.reconstruction = "hope"
+  c.loss.hope = 1.0
   with pytest.raises(UserError, match="hope"):
     tasks.build(c, 32, {})
