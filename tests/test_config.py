@@ -109,7 +109,10 @@ def test_a_run_of_an_older_version_gets_the_defaults(tmp_path):
   config["loss"] = {"reconstruction": "l1"}
   path.write_text(json.dumps(config))
   found = configs.read_config(path)
-  assert found.train.init_from == "" and found.kl == defaults.kl()
+  assert (
+    found.train.init_from == ""
+    and found.kl.to_dict() == defaults.kl().to_dict()
+  )
   assert LossOptions.read(found.loss).weights == {"l1": 1.0}
 
 
