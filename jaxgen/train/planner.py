@@ -13,7 +13,6 @@ from __future__ import annotations
 import dataclasses
 import functools
 import os
-import pathlib
 from collections.abc import Iterator
 from typing import Any
 
@@ -23,7 +22,7 @@ from ml_collections import ConfigDict
 
 from jaxgen.data import pipeline
 from jaxgen.errors import UserError
-from jaxgen.memory import program_bytes
+from jaxgen.memory import group_limit, program_bytes
 from jaxgen.models.layers import Remat, counted
 from jaxgen.train.plan import Plan
 
@@ -222,10 +221,7 @@ def memory_found() -> int:
   if "bytes_limit" in stats:
     return int(stats["bytes_limit"])
   total = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-  limit = pathlib.Path("/sys/fs/cgroup/memory.max")
-  text = limit.read_text().strip() if limit.is_file() else ""
-  total = min(total, int(text)) if text.isdecimal() else total
-  return total // jax.local_device_count()
+  return min(total, group_limit() or total) // jax.local_device_count()
 
 
 def measured_speed(plan: Plan) -> float:
