@@ -140,6 +140,10 @@ def _check(
     raise UserError(f"interval={interval!r}: (low, high) of sigma is needed.")
   if not interval[0] < interval[1]:
     raise UserError(f"interval={interval}: (low, high), low first.")
+  if interval != EVERYWHERE and guidance == 1 and not weights:
+    raise UserError(
+      "interval: nothing is guided; give guidance (or weights), as guidance=2."
+    )
   if weights and guidance != 1:
     raise UserError("guidance and weights: give one or the other.")
   if weak is not None and (weights or guidance == 1):

@@ -119,6 +119,7 @@ def test_another_resolution(run):
     ({"weak": 3}, "a loaded run of a denoiser"),
     ({"interval": 3}, "(low, high) of sigma"),
     ({"interval": (5, 1)}, "low first"),
+    ({"interval": (1, 5)}, "nothing is guided"),
     ({"conditions": "granite"}, "a dict by name"),
     ({"conditions": {"rock_type": [["granite"]]}}, "a list of names"),
     ({"weights": [1]}, "a dict by name"),
