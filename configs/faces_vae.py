@@ -30,6 +30,7 @@ def get_config(variant: str = ""):
   config = autoencoder(conv_autoencoder())
   epoch = FOLDER if variant else CELEB_A
   config.data.update(source="tfds", path="celeb_a", crop="whole", mirror=True)
+  config.data.upsample = True  # CelebA's images are 178 pixels wide
   config.model.update(base_channels=256, multipliers=(1, 1, 1, 2, 2))
   config.model.update(downsampling_steps=5, latent_channels=16, latent_dim=1024)
   config.model.update(blocks=1, variational=True)
@@ -47,7 +48,7 @@ def get_config(variant: str = ""):
   config.train.update(advance_window=20 * epoch, advance_tolerance=0.0)
   config.train.advance_minimum = 0.0
   if variant:
-    config.data.update(source="folder", path="")
+    config.data.update(source="folder", path="", upsample=False)
     config.model.update(base_channels=32, multipliers=(1, 2, 4))
     config.model.update(downsampling_steps=3, latent_channels=8, latent_dim=0)
     config.loss.update(vgg=0.0, lpips_alex=0.4)
@@ -57,5 +58,4 @@ def get_config(variant: str = ""):
     config.optimizer.schedule = "warmup_cosine"
     config.stages.update(resolution=(64,), images=(40 * epoch,))
     config.stages.update(batch_size=(32,), accumulate=(1,))
-    config.train.update(evaluate_images=2 * epoch, save_images=2 * epoch)
   return smoke(config) if variant == "smoke" else config

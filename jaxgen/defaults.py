@@ -132,7 +132,8 @@ def loss() -> Any:
 
 
 def kl() -> Any:
-  """What the divergence of a VAE's posteriors, in nats an image, weighs."""
+  """What the divergence of a VAE's posteriors, in nats a latent number, weighs
+  (the mean over numbers, so that it means the same for latents of any size)."""
   c: Any = ConfigDict()
   c.beta = 1e-4  # the weight; where it begins, if adaptive
   c.schedule = "constant"  # constant, linear or cyclical
@@ -234,8 +235,8 @@ def optimizer() -> Any:
   c.clip_norm = 1.0  # global norm of the gradient; 0: off
   c.ema_halflife = 10_000  # images; 0: the samplers' weights are raw
   c.ema_ramp = 0.05  # half-life at most this share of images seen
-  c.plateau_patience = 0  # evaluations without a better one until the rate
-  c.plateau_factor = 0.5  # shrinks by this factor; 0: it does not
+  c.plateau_patience = 0  # evaluations that are no better, after which the
+  c.plateau_factor = 0.5  # rate shrinks by this factor; 0: it never does
   c.plateau_tolerance = 0.01  # dB, what counts as better
   c.ema_lengths = ()  # power-function averages kept besides, for jaxgen ema
   return c

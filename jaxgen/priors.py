@@ -83,6 +83,19 @@ def fit(
   )
 
 
+def standard(size: int) -> Prior:
+  """What `prior` draws of `size` numbers from; it is fitted to nothing."""
+  zeros = jnp.zeros
+  return Prior(
+    weights=jnp.ones(1),
+    means=zeros((1, 1)),
+    factors=zeros((1, 1, 1)),
+    centre=zeros(size),
+    basis=zeros((1, size)),
+    bank=zeros((1, size)),
+  )
+
+
 def _principal(latents: np.ndarray):
   """Centre `(d,)`, basis `(r, d)` and coordinates `(n, r)` of wide latents; of
   others the latents as they are."""

@@ -5,7 +5,8 @@
 LAYOUTS holds `classes.json` and `rooms/` with `index.csv` (file, room_class,
 scene), `images/` and `labels/`. In the plans every use of a room has a floor of
 its own colour: here all floors are painted alike, in the images and in the
-masks, so that walls and furniture have to tell. Whole scenes are held out.
+masks, so that walls and furniture (which keeps its colours) have to tell. Whole
+scenes are held out.
 """
 
 import argparse
@@ -37,6 +38,10 @@ def main():
     "--held_out", type=int, default=6, help="every n-th scene"
   )
   args = parser.parse_args()
+  if args.held_out < 2:
+    parser.error("--held_out: at least 2 is needed")
+  if args.out.exists() and any(args.out.iterdir()):
+    parser.error(f"{args.out} is not empty: name a new folder")
   classes = json.loads((args.input / "classes.json").read_text())["classes"]
   rooms = args.input / "rooms"
   with (rooms / "index.csv").open() as file:

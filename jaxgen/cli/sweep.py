@@ -161,6 +161,11 @@ def _one(args: argparse.Namespace) -> int:
 
 
 def _write_jobs(args: argparse.Namespace, opened) -> pathlib.Path:
+  if args.choose or args.retry_failed:
+    raise UserError(
+      "--launcher writes jobs only: choose with --collect=PHASE "
+      "--choose=PHASE=RUN, try again with --only=PHASE/RUN --retry_failed."
+    )
   from jaxgen.sweeps import jobs
 
   options = jobs.JobOptions(

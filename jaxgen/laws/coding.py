@@ -43,7 +43,7 @@ def _share() -> float:
 
   def step(state, i):
     images = jnp.uint32(BATCH) * i.astype(jnp.uint32)
-    cost = 5_000.0 * options.weight(state, images)
+    cost = 5.0 * options.weight(state, images)
     share = cost / (cost + 0.05)
     return options.learn(state, share, images, BATCH), share
 
@@ -92,8 +92,8 @@ LAWS = (
   law("variance of draws from a posterior", VAE, STD**2, 3e-3, _variance),
   law(
     "free bits are paid",
-    "Kingma et al. 2016, eq. 15",
-    0.4,
+    "after Kingma et al. 2016, eq. 15",
+    0.2,
     1e-6,
     lambda: float(paid(jnp.array([[0.01, 0.3]]), 0.1)[0]),
   ),

@@ -5,7 +5,8 @@ The divergence of N(m, s^2) from N(0, 1), in nats for each latent number
 
     KL = (m^2 + s^2 - 1 - ln s^2) / 2
 
-Its weight in the loss is beta. Three things move it, alone or together:
+The loss has its mean over the numbers, times beta. Three things move beta,
+alone or together:
 
     schedule     constant; linear: from 0 over `warmup_images`; cyclical: less
                  by `reduction` in the last `cooldown_images` of each
@@ -14,7 +15,8 @@ Its weight in the loss is beta. Three things move it, alone or together:
     adaptive     the share beta KL / total, smoothed, is held in a band: above
                  it beta shrinks by `rate` per `interval_images`, below it grows
     free bits    numbers cost at least `free_bits` each, so that there is
-                 nothing to gain below (Kingma et al. 2016, eq. 15)
+                 nothing to gain below (after Kingma et al. 2016, eq. 15, who
+                 clip means over a batch; here each image's, whatever the batch)
 
 All but two numbers follow from the images seen; these two are the state.
 """
@@ -47,8 +49,9 @@ def divergence(mean: Array, log_variance: Array) -> Array:
 
 
 def paid(nats: Array, free_bits: float) -> Array:
-  """What the loss counts of `nats` `(b, ...)`, summed for each image `(b,)`."""
-  return jnp.maximum(nats, free_bits).reshape(len(nats), -1).sum(1)
+  """What the loss counts of `nats` `(b, ...)`: the mean over the numbers of
+  each image `(b,)`, so that beta means the same for latents of any size."""
+  return jnp.maximum(nats, free_bits).reshape(len(nats), -1).mean(1)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -136,7 +139,23 @@ class KLOptions(Options, section="kl"):
     new = {"beta": beta, "share": kept, "weight": weight}
     return {k: jnp.where(self._held(images), new[k], state[k]) for k in new}
 
+  def report(self, state: State, images: Array) -> dict[str, Array]:
+    """What the controller thinks: the beta that it has come to, before the
+    schedule; the smoothed share; the floor."""
+    share = state["share"] / jnp.maximum(state["weight"], 1e-12)
+    return {
+      "kl/beta_adapted": state["beta"],
+      "kl/share_smoothed": share,
+      "kl/floor": self.lowest(images),
+    }
+
+  @property
+  def settles(self) -> int:
+    """Images after which the weight is whole."""
+    return self.start_images + (
+      self.warmup_images if self.schedule == "linear" else 0
+    )
+
   def _held(self, images: Array) -> Array:
     """Whether the controller is at work: not before the warm-up has ended."""
-    ramp = self.warmup_images if self.schedule == "linear" else 0
-    return images.astype(jnp.float32) >= self.start_images + ramp
+    return images.astype(jnp.float32) >= self.settles

@@ -16,11 +16,11 @@ NAMED = 32  # latents at most whose KL each has a column of its own
 
 
 def traits(mean: Array, nats: Array) -> Metrics:
-  """Of posteriors: the KL of each image `(b,)` and of each of its units, and
-  the first two moments of these units' means, `(b, d)`.
+  """Of posteriors: the KL of each image `(b,)` and of each of its units `(b,
+  d)`, and the first two moments of the means.
 
   A unit is a number of a vector, or a channel of a small image: its KL is
-  summed and its moments are averaged over the places.
+  summed over the places; the moments are those of each place, `(b, places, d)`.
 
   Args:
     mean: `(b, ..., d)`.
@@ -31,8 +31,8 @@ def traits(mean: Array, nats: Array) -> Metrics:
   return {
     "kl/nats": of_units.sum(1),
     "kl/unit": of_units,
-    "kl/mean": m.mean(1),
-    "kl/square": jnp.square(m).mean(1),
+    "kl/mean": m,
+    "kl/square": jnp.square(m),
   }
 
 
@@ -43,7 +43,8 @@ def summary(means: dict[str, Any]) -> dict[str, float]:
   rest, scores = dict(means), {}
   if "kl/unit" in rest:
     square, mean = rest.pop("kl/square"), rest.pop("kl/mean")
-    scores["kl/active_units"] = int((square - mean**2 > ACTIVE).sum())
+    varies = (square - mean**2).mean(0)  # over images, then over places
+    scores["kl/active_units"] = int((varies > ACTIVE).sum())
     scores |= _of_units(rest.pop("kl/unit"))
   for name in ("segments", "classes"):
     if name in rest:

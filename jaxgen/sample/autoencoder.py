@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+import math
 from typing import Annotated, Any, Literal
 
 import jax
@@ -201,6 +202,8 @@ class Autoencoder(LoadedRun):
     return {}
 
   def _prior(self, method: priors.Method) -> priors.Prior:
+    if method == "prior":
+      return priors.standard(math.prod(self.task.latent_shape))
     if method not in self._priors:
       flat = self.bank.reshape(len(self.bank), -1)
       self._priors[method] = priors.fit(flat, method)

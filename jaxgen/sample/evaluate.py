@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import math
 import pathlib
+from collections.abc import Callable
 from typing import Any
 
 import jax
@@ -12,8 +13,9 @@ import numpy as np
 
 from jaxgen.errors import UserError
 from jaxgen.files import write_json
-from jaxgen.metrics import baselines, lpips
+from jaxgen.metrics import baselines
 from jaxgen.metrics.images import similarity
+from jaxgen.metrics.perceptual import perceptual_distance
 from jaxgen.metrics.spectrum import high_frequency_error
 from jaxgen.sample.autoencoder import Autoencoder
 from jaxgen.sample.run import BATCH, LoadedRun
@@ -21,7 +23,7 @@ from jaxgen.tasks.images import normalize
 
 FIT_BYTES = 2 << 30  # of float32 tiles that the baselines are fitted to
 FIT_TILES = 8192
-CHUNK = 256  # images that are compared at once
+CHUNK_BYTES = 16 << 20  # of images that are compared at once
 Scores = dict[str, np.ndarray]  # metric -> (n,)
 
 
@@ -53,11 +55,13 @@ def evaluate(
   tiles = training_tiles(run)
   dimensions = baselines.dimensions(tiles, math.prod(run.task.latent_shape))
   x = np.asarray(normalize(images))
-  scores = {
-    "autoencoder": similarities(model, x),
-    "pca": similarities(baselines.pca(tiles, dimensions)(x), x),
-    "mean image": similarities(baselines.mean_image(tiles)(x), x),
+  file = run.config.loss.perceptual_weights
+  others = {
+    "autoencoder": model,
+    "pca": baselines.pca(tiles, dimensions)(x),
+    "mean image": baselines.mean_image(tiles)(x),
   }
+  scores = {k: similarities(y, x, file) for k, y in others.items()}
   return scores, {
     "step": run.step,
     "images": len(images),
@@ -67,27 +71,38 @@ def evaluate(
   }
 
 
-def similarities(images: np.ndarray, references: np.ndarray) -> Scores:
-  """`similarity`, the squared error in fine detail, and LPIPS (AlexNet) where
-  its weights are there; in chunks, so that many images need little memory."""
-  score = jax.jit(similarity)
-  starts = range(0, len(images), CHUNK)
-  pairs = [(images[i : i + CHUNK], references[i : i + CHUNK]) for i in starts]
-  parts = [{**score(*p), **_detail(*p), **_lpips(*p)} for p in pairs]
+def similarities(
+  images: np.ndarray, references: np.ndarray, weights: str = ""
+) -> Scores:
+  """`similarity`, the squared error in fine detail and its share, and LPIPS
+  (AlexNet) where its weights are there, or in the file `weights`; in chunks, so
+  that many images need little memory."""
+  score, near = jax.jit(similarity), _perceptual(images.shape[-1], weights)
+  size = max(1, CHUNK_BYTES // images[0].nbytes)
+  starts = range(0, len(images), size)
+  pairs = [(images[i : i + size], references[i : i + size]) for i in starts]
+  parts = [{**score(*p), **_detail(*p), **near(*p)} for p in pairs]
   return {k: np.concatenate([p[k] for p in parts]) for k in parts[0]}
 
 
 def _detail(images: np.ndarray, references: np.ndarray) -> Scores:
-  return {"high_frequency_error": high_frequency_error(images, references)[0]}
+  error, share = high_frequency_error(images, references)
+  return {"high_frequency_error": error, "high_frequency_share": share}
 
 
-def _lpips(images: np.ndarray, references: np.ndarray) -> Scores:
-  """Nothing where there are no weights, or it does not take such images."""
+def _perceptual(channels: int, weights: str) -> Callable[..., Scores]:
+  """LPIPS, or nothing where there are no weights, or no such channels."""
   try:
-    found = lpips(np.clip(images, -1, 1), np.clip(references, -1, 1))
+    distance = perceptual_distance("lpips_alex", weights or None)
   except UserError:
-    return {}
-  return {"lpips": np.asarray(found)}
+    if weights:
+      raise
+    return lambda images, references: {}
+  if channels not in (1, 3):
+    return lambda images, references: {}
+  run = jax.jit(distance)
+  clip = lambda x: np.clip(x, -1, 1)  # noqa: E731
+  return lambda x, y: {"lpips": np.asarray(run(clip(x), clip(y)))}
 
 
 def means(scores: dict[str, Scores]) -> dict[str, dict[str, float]]:

@@ -15,7 +15,6 @@ from jaxgen.files import write_npz
 from jaxgen.losses.kl import divergence
 from jaxgen.memory import program_bytes
 from jaxgen.metrics import latents as of_latents
-from jaxgen.metrics.spectrum import high_frequency_error
 from jaxgen.sample.autoencoder import Autoencoder
 from jaxgen.sample.comparison import training
 from jaxgen.sample.evaluate import similarities
@@ -81,7 +80,8 @@ def _of_reconstructions(run: Autoencoder, workdir: pathlib.Path) -> Measures:
   batch = run.whole_batch(BATCH, len(images))  # compiled for one size
   latents = run.encode(images, batch=batch)
   x, y = np.asarray(normalize(images)), run.decode_float(latents, batch=batch)
-  means = {k: float(np.mean(v)) for k, v in similarities(y, x).items()}
+  scores = similarities(y, x, run.config.loss.perceptual_weights)
+  means = {k: float(np.mean(v)) for k, v in scores.items()}
   spread = np.linspace(0, len(x) - 1, min(SHOWN, len(x))).round().astype(int)
   write_npz(
     workdir / "images.npz",
@@ -89,9 +89,7 @@ def _of_reconstructions(run: Autoencoder, workdir: pathlib.Path) -> Measures:
     reconstructions=np.asarray(to_uint8(y[spread])),
   )
   size = math.prod(run.task.latent_shape)
-  share = high_frequency_error(y, x)[1]
   return means | {
-    "high_frequency_share": float(share.mean()),
     "validation_images": len(x),
     "latent_size": size,
     "latent_shape": list(run.task.latent_shape),

@@ -215,7 +215,7 @@ def _curves(
   folder: pathlib.Path, name: str, rows: Rows, numbers: Mapping[str, int]
 ) -> list[str]:
   """The held-out metric (or PSNR) and the training loss against images."""
-  every = dict.fromkeys((held_out(name), held_out("psnr"), "loss"))
+  every = dict.fromkeys((held_out(name), "loss", held_out("psnr")))
   found = []
   for column in every:
     series = [

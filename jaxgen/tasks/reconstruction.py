@@ -33,9 +33,9 @@ class Reconstruction:
 
   Its metrics are `mse` on [0, 1], and where there are several terms each one
   raw (`loss/NAME`) and weighted (`weighted/NAME`). With a divergence: `kl/nats`
-  of an image, what is paid of it (`kl/cost`), its weight `kl/beta` and share of
-  the loss `kl/share`, and `loss_constant`, the loss with a weight of `kl.beta`
-  throughout, which can be compared between epochs.
+  of an image, what is paid of a number (`kl/cost`), its weight `kl/beta` and
+  share of the loss `kl/share`, and `loss_constant`, the loss with a weight of
+  `kl.beta` throughout, which can be compared between epochs.
   """
 
   model: Any
@@ -64,10 +64,11 @@ class Reconstruction:
     cost = jnp.mean(paid(nats, self.kl.free_bits))
     loss = total + beta * cost
     return loss, metrics | {
-      "kl/nats": jnp.mean(paid(nats, 0.0)),
+      "kl/nats": jnp.mean(nats.reshape(len(nats), -1).sum(1)),
       "kl/cost": cost,
       "kl/beta": jnp.asarray(beta, jnp.float32),
       "kl/share": beta * cost / loss,
+      "weighted/kl": beta * cost,
       "loss_constant": total + self.kl.beta * cost,
     }
 
@@ -99,4 +100,10 @@ def control(options: LossOptions, kl: KLOptions) -> Control:
     share = metrics["kl/beta"] * metrics["kl/cost"] / metrics["loss"]
     return kl.learn(state, share, images, batch)
 
-  return Control(begin=kl.begin, tell=kl.weight, learn=learn)
+  return Control(
+    begin=kl.begin,
+    tell=kl.weight,
+    learn=learn,
+    report=kl.report,
+    settles=kl.settles,
+  )

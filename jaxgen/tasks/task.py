@@ -32,11 +32,16 @@ class Control:
     tell: (state, images seen) -> what the loss is told in this step.
     learn: (state, metrics of the step, images seen before it, its images) ->
       the state after it.
+    report: (state, images seen) -> more metrics.
+    settles: images after which the weights are whole; held-out metrics of
+      before do not count for the best checkpoint.
   """
 
   begin: Callable[[], Any]
   tell: Callable[[Any, Array], Any]
   learn: Callable[[Any, Metrics, Array, int], Any]
+  report: Callable[[Any, Array], Metrics]
+  settles: int = 0
 
 
 def anything(elements: Sequence[Element]) -> None:

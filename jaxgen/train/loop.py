@@ -113,9 +113,11 @@ def _turns(
   while images < last:
     if step > start and _due(options.evaluate_images, images, batch):
       scores = _evaluate(run, setup, state, step, images)
-      state = run.plan.plateau(state, scores[run.checkpoints.metric])
-      if run.judge(images, scores[run.checkpoints.metric]):
-        break
+      score = scores[run.checkpoints.metric]
+      if run.settled(images):
+        state = run.plan.plateau(state, score)
+        if run.judge(images, score):
+          break
     if step > start and _due(options.save_images, images, batch):
       _check(run, late, step)
       _save(run, state, scores)
@@ -191,7 +193,7 @@ def _save(run: Run, state: TrainState, scores: dict | None) -> None:
       f"{_kept(run)}.\nLower optimizer.learning_rate and start from there with "
       "--allow_config_change."
     )
-  run.save(state, scores)
+  run.save(state, scores if run.settled(int(state.images)) else None)
 
 
 def _kept(run: Run) -> str:

@@ -261,6 +261,16 @@ class Plan:
       donate_argnums=0,
     )
 
+  def without_plateau(self, state: TrainState) -> TrainState:
+    """The state as a stage begins with it: scores of other resolutions do not
+    count."""
+    new = optimizer.begin_plateau(self.optimizer)
+    if not new:
+      return state
+    place = jax.tree.map(lambda x: x.sharding, state.control["plateau"])
+    new = {"plateau": jax.device_put(new["plateau"], place)}
+    return dataclasses.replace(state, control=state.control | new)
+
   @property
   def transform(self):
     """The optimizer, as optax has it."""

@@ -72,11 +72,17 @@ class Run:
         f"{stage + 1}: leave the stages that are over as they were."
       )
 
+  def settled(self, images: int) -> bool:
+    """Whether held-out metrics count: the loss has all its terms."""
+    control = self.plan.task(self.stage).control
+    return control is None or images >= control.settles
+
   def enter(self, state: TrainState, stage: int) -> TrainState:
     """The state as a stage begins with it."""
     if stage != self.stage:
       old, self.stage = self.stage, stage
       state = hand_over(self.plan, state, old, stage)
+      state = self.plan.without_plateau(state)
       resolution = self.plan.stages[stage].resolution
       self.terminal.say(
         f"stage {stage + 1} of {len(self.plan.stages)}: {resolution} pixels"

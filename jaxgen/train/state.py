@@ -171,6 +171,8 @@ def make_step(
       control=jax.tree.map(keep, learn(metrics), state.control),
     )
     extra = {"gradient_norm": norm, "learning_rate": speed}
+    if control is not None:
+      extra |= control.report(state.control["loss"], state.images)
     return new, {**metrics, **extra, "skipped": new.skipped}
 
   return step

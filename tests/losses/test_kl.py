@@ -32,10 +32,10 @@ def test_divergence_is_the_expectation_of_the_log_ratio(mean, std):
 
 def test_free_bits_are_neither_saved_nor_worth_saving():
   nats = jnp.array([[0.01, 0.3], [0.2, 0.05]])
-  np.testing.assert_allclose(paid(nats, 0.1), [0.4, 0.3], rtol=1e-6)
-  np.testing.assert_allclose(paid(nats, 0.0), [0.31, 0.25], rtol=1e-6)
+  np.testing.assert_allclose(paid(nats, 0.1), [0.2, 0.15], rtol=1e-6)
+  np.testing.assert_allclose(paid(nats, 0.0), [0.155, 0.125], rtol=1e-6)
   slope = jax.grad(lambda x: paid(x, 0.1).sum())(nats)
-  np.testing.assert_array_equal(slope, [[0, 1], [1, 0]])
+  np.testing.assert_array_equal(slope, [[0, 0.5], [0.5, 0]])
 
 
 def closed_loop(options, nats, rest=0.05, steps=6_000):
@@ -58,12 +58,12 @@ def closed_loop(options, nats, rest=0.05, steps=6_000):
 
 
 TOYS = {
-  "constant": lambda beta, i: 300.0,
-  "far above": lambda beta, i: 50_000.0,
-  "far below": lambda beta, i: 2.0,
-  "elastic": lambda beta, i: 3.0 / jnp.sqrt(beta + 1e-9),
+  "constant": lambda beta, i: 3.0,
+  "above": lambda beta, i: 9.0,
+  "far below": lambda beta, i: 0.02,
+  "elastic": lambda beta, i: 0.03 / jnp.sqrt(beta + 1e-9),
   "noisy": lambda beta, i: (
-    300.0 * jnp.exp(jax.random.normal(jax.random.fold_in(jax.random.key(0), i)))
+    3.0 * jnp.exp(jax.random.normal(jax.random.fold_in(jax.random.key(0), i)))
   ),
 }
 
@@ -78,15 +78,14 @@ def test_the_controller_brings_the_share_into_its_band(toy, cycle):
   late = slice(3_000, None)
   kernel = np.full(100, 0.01)  # ten thousand images
   smooth = np.convolve(shares[late], kernel, mode="valid")
-  free = betas[late].min() > 1.01 * floors[late].max()
   low, high = 0.03 * (0.7 if cycle else 0.93), 0.08 * 1.08
-  assert smooth.max() < high or not free
+  assert smooth.max() < high
   assert smooth.min() > low
   assert (betas >= floors * (1 - 1e-6)).all()
   assert betas.max() <= options.cap
 
 
-@pytest.mark.parametrize("toy", ["constant", "far above", "elastic"])
+@pytest.mark.parametrize("toy", ["constant", "above", "elastic"])
 def test_the_controller_does_not_swing_wider_and_wider(toy):
   _, betas, _ = closed_loop(KLOptions(adaptive=True), TOYS[toy], steps=20_000)
   log = np.log(betas)

@@ -72,6 +72,9 @@ def test_a_run_that_gets_no_better_stops_early_and_names_the_best(
   assert "no better in the last 96 images: stage 1 of 1 ends." in said
   assert "finished: 192 images, 6 steps" in said
   assert steps(tmp_path)[-1] == 6
+  scores = {int(r["step"]): r["validation/psnr"] for r in rows(tmp_path)}
+  best = max((k for k in scores if scores[k]), key=lambda k: float(scores[k]))
+  assert (f"(checkpoint {best} is the best)" in said) == (best != 6)
 
 
 def test_gradients_are_the_same_for_any_number_of_microbatches():
@@ -93,3 +96,26 @@ def test_gradients_are_the_same_for_any_number_of_microbatches():
   assert float(one["loss"]) == pytest.approx(float(four["loss"]), rel=1e-5)
   for a, b in zip(jax.tree.leaves(whole), jax.tree.leaves(split), strict=True):
     np.testing.assert_allclose(a, b, atol=1e-5)
+
+
+def test_terms_add_up_to_the_loss():
+  flags = ["--config.model.variational=True", "--config.kl.beta=0.25"]
+  task = tasks.build(load_config(VAE, flags), 16, {"rock_type": ("a", "b")})
+  rng = np.random.default_rng(0)
+  batch = {
+    "image": rng.integers(0, 256, (4, 16, 16, 3), np.uint8),
+    "mask": rng.integers(0, 6, (4, 16, 16)),
+    "rock_type": rng.integers(0, 2, 4),
+  }
+  params = jax.jit(task.init)(jax.random.key(0))
+  keys = jax.random.split(jax.random.key(1), 4)
+  loss, found = jax.jit(task.loss)(params, batch, keys, 0.5)
+  parts = {k: float(v) for k, v in found.items() if k.startswith("weighted/")}
+  names = {"mse", "segmentation", "classification", "kl"}
+  assert {k.removeprefix("weighted/") for k in parts} == names
+  assert sum(parts.values()) == pytest.approx(float(loss), rel=1e-5)
+  constant = float(loss) - 0.25 * float(found["kl/cost"])
+  assert float(found["loss_constant"]) == pytest.approx(constant, rel=1e-5)
+  assert parts["weighted/segmentation"] == pytest.approx(
+    0.05 * float(found["loss/segmentation"]), rel=1e-5
+  )
