@@ -26,8 +26,8 @@ from jaxgen.memory import group_limit, program_bytes
 from jaxgen.models.layers import Remat, counted
 from jaxgen.train.plan import Plan
 
-OVERHEAD = 400 << 20  # bytes of a process before it has compiled anything
-CODE = 65  # bytes of memory for each letter of a program's text, on CPU
+OVERHEAD = 720 << 20  # bytes of a process besides its steps
+CODE = 58  # bytes of memory for each letter of a program's text, on CPU
 SHARE = 0.4  # of a matrix product's speed that training reaches (see README)
 SHARES = (0.75, 0.5, 0.375, 0.25, 0.125)  # of a resolution that does not fit
 REMATS: tuple[Remat, ...] = ("none", "blocks", "full")
