@@ -119,7 +119,7 @@ def _of_latents(
     "largest_step": largest,
     "noise_levels": list(LEVELS),
     "noise_psnr": [-10 * math.log10(max(x / 4, 1e-10)) for x in noise],
-    **_posterior(run, images),
+    **_posterior(run, images[: min(LINES, batch)]),
   }
 
 
@@ -128,7 +128,7 @@ def _posterior(run: Autoencoder, images: np.ndarray) -> Measures:
   codec = run.task.codec
   assert codec is not None  # of an autoencoder there is one
   posterior = jax.jit(lambda p, x: codec(p).posterior(normalize(x)))
-  mean, log_variance = posterior(run.params, images[:LINES])
+  mean, log_variance = posterior(run.params, images)
   if log_variance is None:
     return {}
   nats = np.asarray(divergence(mean, log_variance))

@@ -4,12 +4,23 @@ weight of the divergence, and the rate, is a part of the checkpoint."""
 import jax
 import numpy as np
 import pytest
-from faults import LAST, VAE, assert_same_run, command, numbers, rows, steps
+from faults import (
+  LAST,
+  SMALL,
+  VAE,
+  assert_same_run,
+  command,
+  numbers,
+  rows,
+  steps,
+)
+from laws import ROUNDING, distance, first_batch, gradient
 from test_faults import SLOW, saved, saving, start, wait_for
 
 from jaxgen import tasks
 from jaxgen.cli.main import main
 from jaxgen.config import load_config
+from jaxgen.train.plan import make_plan
 from jaxgen.train.state import gradients
 
 
@@ -119,3 +130,28 @@ def test_terms_add_up_to_the_loss():
   assert parts["weighted/segmentation"] == pytest.approx(
     0.05 * float(found["loss/segmentation"]), rel=1e-5
   )
+
+
+def plan(devices):
+  flags = [f"--config.{k}={v}" for k, v in SMALL[VAE].items()]
+  return make_plan(load_config(VAE, flags), jax.devices()[:devices])
+
+
+def test_the_gradient_is_the_same_on_1_and_8_devices():
+  one, eight = plan(1), plan(8)
+  batch = first_batch(one)
+  assert set(batch) == {"image", "mask", "rock_type"}
+  assert distance(gradient(eight)(batch), gradient(one)(batch)) < ROUNDING
+
+
+def test_a_stage_begins_without_the_plateaus_of_the_one_before():
+  p = plan(1)
+  state = p.fresh()
+  for score in (30.0, 20.0, 20.0):  # as of another resolution
+    state = p.plateau(state, score)
+  assert float(state.control["plateau"].scale) == 0.25
+  state = p.without_plateau(state)
+  assert float(state.control["plateau"].scale) == 1.0
+  state = p.plateau(state, 5.0)
+  assert float(state.control["plateau"].scale) == 1.0
+  assert "loss" in state.control
