@@ -4,6 +4,7 @@ import gc
 import os
 import pathlib
 from collections.abc import Iterator
+from unittest import mock
 
 ROOT = pathlib.Path(__file__).parents[1]
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
@@ -37,6 +38,13 @@ def real_data() -> pathlib.Path:
 def eight_devices() -> None:
   """The device laws mean nothing on one device."""
   assert jax.device_count() == 8
+
+
+@pytest.fixture(autouse=True)
+def same_environment() -> Iterator[None]:
+  """What a verb sets for its own process must not reach the next test's."""
+  with mock.patch.dict(os.environ):
+    yield
 
 
 @pytest.fixture(scope="module", autouse=True)

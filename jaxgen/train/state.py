@@ -101,18 +101,20 @@ def ema_decay(options: OptimizerOptions, batch: int, images: Array) -> Array:
 
 
 def _controlled(
-  control: Control | None, state: TrainState, batch: int
-) -> tuple[Any, Callable[[Metrics], dict[str, Any]]]:
-  """What the loss is told in this step, and metrics -> the new control."""
+  loss: LossFn, control: Control | None, state: TrainState, batch: int
+) -> tuple[LossFn, Callable[[Metrics], dict[str, Any]]]:
+  """The loss, told what it is to be told in this step, and metrics -> the new
+  control."""
   if control is None:
-    return None, lambda metrics: state.control
+    return loss, lambda metrics: state.control
   old = state.control["loss"]
 
   def learn(metrics: Metrics) -> dict[str, Any]:
     new = control.learn(old, metrics, state.images, batch)
     return state.control | {"loss": new}
 
-  return control.tell(old, state.images), learn
+  told = control.tell(old, state.images)
+  return functools.partial(loss, told=told), learn
 
 
 def make_step(
@@ -137,10 +139,8 @@ def make_step(
 
   def step(state: TrainState, batch: Batch) -> tuple[TrainState, Metrics]:
     noise = jax.random.fold_in(key, state.step)
-    told, learn = _controlled(control, state, batch_size)
-    metrics, grads = gradients(
-      functools.partial(loss, told=told), state.params, batch, noise, accumulate
-    )
+    goal, learn = _controlled(loss, control, state, batch_size)
+    metrics, grads = gradients(goal, state.params, batch, noise, accumulate)
     norm = optax.global_norm(grads)
     middle = state.images.astype(jnp.float32) + batch_size / 2
     speed = rate(middle) * plateau_factor(state.control)
