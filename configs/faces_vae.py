@@ -14,7 +14,7 @@ rate halves after 10 evaluations that are no better, the run ends after 20.
 
 `small` is of 64 pixels with latents of 8 x 8 x 8, for a folder of a thousand
 faces and two CPU cores; LPIPS of AlexNet takes the place of VGG16's features,
-which would take most of the time.
+which would take most of the time. Neither was trained to its end yet.
 """
 
 from jaxgen.config import check_variant

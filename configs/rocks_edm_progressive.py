@@ -3,7 +3,8 @@
     jaxgen train --config=configs/rocks_edm_progressive.py --workdir=runs/grown
     jaxgen sample --workdir=runs/grown --num=16 --rock_type=granite --out=new
 
-Meant for a GPU or TPU; not trained there yet.
+Meant for a GPU or TPU; not trained there yet. What a smaller one reached on two
+CPU cores stands in the README, "Going to higher resolution".
 """
 
 from jaxgen.config import check_variant
