@@ -32,9 +32,9 @@ from jaxgen.errors import UserError
 UNITS = {
   "psnr": "PSNR (dB)",
   "ssim": "SSIM",
-  "lpips": "LPIPS (AlexNet)",
+  "lpips": "LPIPS",
   "mse": "MSE",
-  "high_frequency_error": "MSE of fine detail",
+  "high_frequency_error": "fine MSE",
   "l1": "L1",
 }
 
