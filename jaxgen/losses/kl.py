@@ -18,7 +18,8 @@ alone or together:
                  nothing to gain below (after Kingma et al. 2016, eq. 15, who
                  clip means over a batch; here each image's, whatever the batch)
 
-All but two numbers follow from the images seen; these two are the state.
+All but two numbers follow from the images seen: the adapted beta and the
+smoothed share (as the sums whose ratio it is) are the state.
 """
 
 from __future__ import annotations

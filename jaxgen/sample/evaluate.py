@@ -46,7 +46,7 @@ def evaluate(
     batch: images a call of the compiled programs.
 
   Returns:
-    For `autoencoder`, `pca` and `mean image` the metrics of `similarities`,
+    For `autoencoder`, `pca` and `mean image` the metrics of `scorer`,
     each `(n,)`; and facts: the step, how
     many images, the latent's shape, PCA's dimensions (fewer than the latent's
     where there are fewer tiles or pixels), the tiles it was fitted to.
@@ -55,13 +55,13 @@ def evaluate(
   tiles = training_tiles(run)
   dimensions = baselines.dimensions(tiles, math.prod(run.task.latent_shape))
   x = np.asarray(normalize(images))
-  file = run.config.loss.perceptual_weights
+  score = scorer(x.shape[-1], run.config.loss.perceptual_weights)
   others = {
     "autoencoder": model,
     "pca": baselines.pca(tiles, dimensions)(x),
     "mean image": baselines.mean_image(tiles)(x),
   }
-  scores = {k: similarities(y, x, file) for k, y in others.items()}
+  scores = {k: score(y, x) for k, y in others.items()}
   return scores, {
     "step": run.step,
     "images": len(images),
@@ -71,18 +71,23 @@ def evaluate(
   }
 
 
-def similarities(
-  images: np.ndarray, references: np.ndarray, weights: str = ""
-) -> Scores:
-  """`similarity`, the squared error in fine detail and its share, and LPIPS
+def scorer(
+  channels: int, weights: str = ""
+) -> Callable[[np.ndarray, np.ndarray], Scores]:
+  """A function of images and references, compiled once for each shape:
+  `similarity`, the squared error in fine detail and its share, and LPIPS
   (AlexNet) where its weights are there, or in the file `weights`; in chunks, so
   that many images need little memory."""
-  score, near = jax.jit(similarity), _perceptual(images.shape[-1], weights)
-  size = max(1, CHUNK_BYTES // images[0].nbytes)
-  starts = range(0, len(images), size)
-  pairs = [(images[i : i + size], references[i : i + size]) for i in starts]
-  parts = [{**score(*p), **_detail(*p), **near(*p)} for p in pairs]
-  return {k: np.concatenate([p[k] for p in parts]) for k in parts[0]}
+  score, near = jax.jit(similarity), _perceptual(channels, weights)
+
+  def similarities(images: np.ndarray, references: np.ndarray) -> Scores:
+    size = max(1, CHUNK_BYTES // images[0].nbytes)
+    starts = range(0, len(images), size)
+    pairs = [(images[i : i + size], references[i : i + size]) for i in starts]
+    parts = [{**score(*p), **_detail(*p), **near(*p)} for p in pairs]
+    return {k: np.concatenate([p[k] for p in parts]) for k in parts[0]}
+
+  return similarities
 
 
 def _detail(images: np.ndarray, references: np.ndarray) -> Scores:

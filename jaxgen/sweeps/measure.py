@@ -17,7 +17,7 @@ from jaxgen.memory import program_bytes
 from jaxgen.metrics import latents as of_latents
 from jaxgen.sample.autoencoder import Autoencoder
 from jaxgen.sample.comparison import training
-from jaxgen.sample.evaluate import similarities
+from jaxgen.sample.evaluate import scorer
 from jaxgen.sample.load import load
 from jaxgen.sample.run import BATCH
 from jaxgen.sweeps.history import number, read_history
@@ -80,7 +80,7 @@ def _of_reconstructions(run: Autoencoder, workdir: pathlib.Path) -> Measures:
   batch = run.whole_batch(BATCH, len(images))  # compiled for one size
   latents = run.encode(images, batch=batch)
   x, y = np.asarray(normalize(images)), run.decode_float(latents, batch=batch)
-  scores = similarities(y, x, run.config.loss.perceptual_weights)
+  scores = scorer(x.shape[-1], run.config.loss.perceptual_weights)(y, x)
   means = {k: float(np.mean(v)) for k, v in scores.items()}
   spread = np.linspace(0, len(x) - 1, min(SHOWN, len(x))).round().astype(int)
   write_npz(
