@@ -8,12 +8,11 @@ from collections.abc import Callable
 from jaxgen.errors import UserError
 from jaxgen.losses.labels import cross_entropy
 from jaxgen.losses.reconstruction import RECONSTRUCTION
-from jaxgen.metrics.perceptual import perceptual_distance
+from jaxgen.metrics.perceptual import NETS, perceptual_distance
 from jaxgen.options import NonNegative, Options
 from jaxgen.typing import Array, Batch
 
 Distance = Callable[[Array, Array], Array]  # two batches of images to (b,)
-PERCEPTUAL = ("vgg", "lpips_alex", "lpips_vgg")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -35,16 +34,16 @@ class LossOptions(Options, section="loss"):
 
   def __post_init__(self):
     super().__post_init__()
-    if not self.weights.keys() & {*RECONSTRUCTION, *PERCEPTUAL}:
+    if not self.weights.keys() & {*RECONSTRUCTION, *NETS}:
       raise UserError(
         "loss: no term compares images; give one of "
-        f"{', '.join((*RECONSTRUCTION, *PERCEPTUAL))} a weight above 0."
+        f"{', '.join((*RECONSTRUCTION, *NETS))} a weight above 0."
       )
 
   @property
   def weights(self) -> dict[str, float]:
     """Of the terms that count."""
-    names = (*RECONSTRUCTION, *PERCEPTUAL, "segmentation", "classification")
+    names = (*RECONSTRUCTION, *NETS, "segmentation", "classification")
     return {k: getattr(self, k) for k in names if getattr(self, k)}
 
   def distances(self) -> dict[str, Distance]:
@@ -55,7 +54,7 @@ class LossOptions(Options, section="loss"):
     """
     found: dict[str, Distance] = {}
     for name in self.weights:
-      if name in PERCEPTUAL:
+      if name in NETS:
         file = self.perceptual_weights or None
         found[name] = perceptual_distance(name, file)
       elif name in RECONSTRUCTION:

@@ -48,9 +48,9 @@ Kind = Literal["lpips_alex", "lpips_vgg", "vgg"]
 Distance = Callable[[Array, Array], Array]
 
 NETS: dict[Kind, Net] = {
+  "vgg": "vgg",
   "lpips_alex": "alex",
   "lpips_vgg": "vgg",
-  "vgg": "vgg",
 }
 LEAST = 32  # pixels on the shorter side
 BATCH = 32  # images that `lpips` compares at once
