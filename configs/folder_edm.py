@@ -10,6 +10,13 @@ configs/folder_patch_ae.py. With classes (a subfolder for each, or an index.csv)
 
 makes the denoiser conditional, and `jaxgen sample --class=NAME` asks for one.
 `demo` is a small U-Net of 32 pixels for two CPU cores.
+
+Measured, `:demo` on 1,300 aligned faces of Labeled Faces in the Wild
+(`--config.data.crop=whole --config.data.mirror=True`): held-out denoising PSNR
+27.60 dB after 44,000 images, in 23 min 2 s on two CPU cores that others used as
+well (33 images/s). 256 images by `heun-18`: Frechet distance (VGG16) 16.2 (13.2
+to 19.6), other real faces 7.6; precision 0.84, recall 0.74; no copies of
+training images.
 """
 
 from jaxgen.config import check_variant

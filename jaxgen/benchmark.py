@@ -116,20 +116,22 @@ def _flops(plan: Plan, state: Any, batch: Batch) -> float:
   """Operations of one step, counted by the compiler."""
   flat = planner.unrolled(plan, -1)
   shapes = jax.eval_shape(flat.create(-1), jax.random.key(0))
-  analysis = jax.jit(flat.step(-1)).lower(shapes, batch).compile()
+  analysis = (
+    jax.jit(flat.step(-1)).lower(shapes, batch, plan.pace(-1)).compile()
+  )
   return float((analysis.cost_analysis() or {}).get("flops", float("nan")))
 
 
 def _training(plan: Plan, batch: Batch, peak: float, repeats: int) -> Report:
-  step, state = plan.update(-1), plan.fresh()
+  step, state, pace = plan.update(-1), plan.fresh(), plan.pace(-1)
   start = time.perf_counter()
   with _uncached():
-    compiled = step.lower(state, batch).compile()
+    compiled = step.lower(state, batch, pace).compile()
   compile_seconds = time.perf_counter() - start
   holder: list[TrainState] = [state]
 
   def call() -> Any:
-    holder[0], metrics = compiled(holder[0], batch)
+    holder[0], metrics = compiled(holder[0], batch, pace)
     return metrics
 
   taken = seconds(call, repeats)

@@ -10,10 +10,9 @@ as do the pixels in the middle of a larger canvas (HEIGHTxWIDTH). A strength
 from 0 to 1 tells how much of the images may change. Conditions are flags, as
 for `jaxgen sample`.
 
-Fresh noise at every step joins what is new to what is known more softly:
---sampler=edm_stochastic --steps=36 --churn=80. Of rock tiles on a canvas four
-times as wide, the step of grey levels at the known image's border was then 28
-instead of 34, with 23 to 25 elsewhere in what is new.
+What is new is corrected towards what is known (--corrections, see
+jaxgen.diffusion.editing.inpaint); each correction is a backward pass.
+TODO
 """
 
 from __future__ import annotations
@@ -48,6 +47,11 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
   parser.add_argument(
     "--between", type=common.whole(2), default=9, help="images on the way --to"
   )
+  parser.add_argument(
+    "--corrections",
+    type=common.whole(0),
+    help="of what is new, towards what is known (--mask, --canvas)",
+  )
   sample.add_sampler_flags(parser.add_argument_group("sampling"))
 
 
@@ -59,6 +63,8 @@ def run(args: argparse.Namespace, rest: list[str]) -> None:
       f"one of {', '.join(f'--{x}' for x in WAYS)} is needed, not "
       f"{len(chosen)} of them."
     )
+  if args.mask is None and args.canvas is None:
+    sample.refuse(args, ("corrections",), "--mask and --canvas")
   model = common.open_run(args)
   if model.task.denoiser is None:
     raise UserError(f"--workdir={args.workdir} is not a run of a denoiser.")
@@ -76,6 +82,8 @@ def _change(
   model: Any, args: argparse.Namespace, images: np.ndarray, asked: dict
 ) -> np.ndarray:
   given = {"seed": args.seed, "batch": args.batch, **asked}
+  if args.corrections is not None:
+    given["corrections"] = args.corrections
   if args.mask is not None:
     return model.inpaint(images, _mask(args.mask, images), **given)
   if args.canvas is not None:

@@ -1,7 +1,7 @@
 """Editing with a denoiser: wrappers `DenoiseFn -> DenoiseFn` and starts.
 
-- inpainting: what is known replaces the denoiser's answer there, so that the
-  flow carries the known pixels along at the right noise level;
+- inpainting: the denoiser of images of which a part is known, so that the flow
+  carries the known pixels along at the right noise level, and what is new fits;
 - canvases larger than the model's images: overlapping windows, denoised
   together and averaged (MultiDiffusion, arXiv:2302.08113);
 - noise and denoise: start from the image plus noise (SDEdit, arXiv:2108.01073);
@@ -17,27 +17,68 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from jaxgen.diffusion.edm import per_image
 from jaxgen.diffusion.samplers import heun
 from jaxgen.typing import Array
 
 Denoise = Callable[[Array, Array], Array]
+WINDOWS = 16  # of each canvas, at a time
 
 
-def inpaint(denoise: Denoise, known: Array, mask: Array) -> Denoise:
-  """The denoiser with its answer replaced by `known` `(b, h, w, c)` where
-  `mask` `(b, h, w, 1)` is True."""
+def inpaint(
+  denoise: Denoise,
+  known: Array,
+  mask: Array,
+  corrections: int = 1,
+  damping: float = 0.02,
+) -> Denoise:
+  """The denoiser of images of which a part is known: it is `known`
+  `(b, h, w, c)` where `mask` `(b, h, w, 1)` is True.
+
+  Given x, clean images are about Gaussian with mean D and covariance
+  C = sigma^2 dD/dx (Tweedie's formulas); given y = M x_0 as well, their mean is
+  D + C M' (M C M')^-1 (y - M D). The inverse is by conjugate gradients (moment
+  matching posterior sampling, arXiv:2405.13712), exact for Gaussian data after
+  enough of them.
+
+  Args:
+    denoise: of images.
+    known: the images.
+    mask: what is known of them.
+    corrections: steps of conjugate gradients, a backward pass each; 0: the
+      denoiser's answer is replaced where the images are known, no more.
+    damping: share of sigma^2 added to M C M', without which some images diverge
+      under networks, whose dD/dx is not quite symmetric.
+  """
 
   def filled(x: Array, sigma: Array) -> Array:
-    return jnp.where(mask, known, denoise(x, sigma))
+    answer, pull = jax.vjp(lambda x: denoise(x, sigma), x)
+    scale = per_image(sigma) ** 2
+    rest = jnp.where(mask, known - answer, 0.0)
+    way, squares = rest, _dot(rest, rest)
+    for _ in range(corrections):
+      moved = scale * pull(way)[0]
+      seen = jnp.where(mask, moved, 0.0) + damping * scale * way
+      curve = jnp.maximum(_dot(way, seen), damping * scale * _dot(way, way))
+      length = squares / jnp.maximum(curve, 1e-20)
+      answer, rest = answer + length * moved, rest - length * seen
+      before, squares = squares, _dot(rest, rest)
+      way = rest + squares / jnp.maximum(before, 1e-20) * way
+    return jnp.where(mask, known, answer)
 
   return filled
+
+
+def _dot(a: Array, b: Array) -> Array:
+  """Of each image, `(b, 1, 1, 1)`."""
+  return jnp.sum(a * b, (1, 2, 3), keepdims=True)
 
 
 def windowed(denoise: Denoise, side: int, overlap: int) -> Denoise:
   """A denoiser of any canvas at least `side` pixels high and wide.
 
   Windows of `side` pixels, `overlap` or more of them shared with the next, are
-  denoised in one batch; where they overlap the answers are averaged with
+  denoised some at a time; where they overlap the answers are averaged with
   weights that fall off linearly to a window's edge, so that no seam remains.
 
   Args:
@@ -57,12 +98,15 @@ def windowed(denoise: Denoise, side: int, overlap: int) -> Denoise:
       for left in _places(w, side, overlap)
     ]
     cut = lambda p: jax.lax.dynamic_slice(x, (0, *p, 0), (b, side, side, c))  # noqa: E731
-    windows = jnp.concatenate([cut(place) for place in places])
-    answers = denoise(windows, jnp.tile(sigma, len(places)))
+    parts = -(-len(places) // WINDOWS)
+    each = -(-len(places) // parts)
+    cuts = [cut(place) for place in places]
+    cuts += cuts[:1] * (parts * each - len(places))  # a part may lack some
+    windows = jnp.stack(cuts).reshape(parts, each * b, side, side, c)
+    answer = jax.checkpoint(lambda x: denoise(x, jnp.tile(sigma, each)))
+    answers = jax.lax.map(answer, windows).reshape(-1, b, side, side, c)
     total, weights = jnp.zeros_like(x), jnp.zeros((h, w, 1))
-    for (top, left), answer in zip(
-      places, jnp.split(answers, len(places)), strict=True
-    ):
+    for (top, left), answer in zip(places, answers[: len(places)], strict=True):
       area = slice(top, top + side), slice(left, left + side)
       total = total.at[:, *area].add(weight * answer)
       weights = weights.at[area].add(weight)

@@ -32,6 +32,7 @@ class Program:
     shape: (height, width, channels) of an image.
     trajectory: whether it returns the denoised images of each step.
     window: side of the windows of a larger canvas; 0: none.
+    corrections: of the answer, towards what is known; see `editing.inpaint`.
     weak: the denoiser to be guided away from, a function of its parameters.
   """
 
@@ -41,6 +42,7 @@ class Program:
   shape: tuple[int, ...]
   trajectory: bool
   window: int
+  corrections: int
   weak: Callable[[Params], DenoiseFn] | None
 
   @classmethod
@@ -50,6 +52,7 @@ class Program:
     shape: tuple[int, ...],
     trajectory: bool = False,
     window: int = 0,
+    corrections: int = 0,
   ) -> Program:
     """The program that answers a request."""
     return cls(
@@ -59,6 +62,7 @@ class Program:
       shape=shape,
       trajectory=trajectory,
       window=window,
+      corrections=corrections,
       weak=request.weak and request.weak.denoise,
     )
 
@@ -156,6 +160,7 @@ class Denoiser(LoadedRun):
     batch: int,
     trajectory: bool = False,
     window: int = 0,
+    corrections: int = 0,
   ) -> tuple[np.ndarray, np.ndarray | None]:
     """Run a sampler over any number of images, in batches of one shape.
 
@@ -168,9 +173,10 @@ class Denoiser(LoadedRun):
       batch: images a call of the compiled program.
       trajectory: also return `(steps, num, h, w, c)`.
       window: side of the windows of a larger canvas; 0: none.
+      corrections: towards the known images; see `editing.inpaint`.
     """
     num, size = shape[0], self.whole_batch(batch, shape[0])
-    what = Program.of(request, shape[1:], trajectory, window)
+    what = Program.of(request, shape[1:], trajectory, window, corrections)
     found = []
     for first in range(0, num, size):
       index = np.arange(first, first + size)
@@ -225,7 +231,9 @@ class Denoiser(LoadedRun):
       if what.window:
         denoise = editing.windowed(denoise, what.window, what.window // 2)
       if "known" in part:
-        denoise = editing.inpaint(denoise, part["known"], part["mask"])
+        denoise = editing.inpaint(
+          denoise, part["known"], part["mask"], what.corrections
+        )
       noise = start(keys, what.shape, grid[0]) + part.get("image", 0.0)
       sampler = functools.partial(SAMPLERS[what.sampler], **dict(what.options))
       x, seen = sampler(

@@ -65,6 +65,7 @@ class Editor(Denoiser):
     *,
     seed: int = 0,
     batch: int = BATCH,
+    corrections: int = 1,
     **asked: Any,
   ) -> np.ndarray:
     """Fill in the pixels where `mask` is True; the others stay as they are.
@@ -74,10 +75,13 @@ class Editor(Denoiser):
       mask: booleans `(n, h, w)` or `(h, w)`.
       seed: of what is filled in.
       batch: images a call of the compiled program.
+      corrections: of the denoiser towards what is known, at each call, for a
+        backward pass each: see `diffusion.editing.inpaint`.
       **asked: sampler, conditions, guidance: see `request.resolve`.
     """
     images = self._uint8(images)
-    return self._fill(images, _masks(mask, images), seed, batch, 0, asked)
+    given = {"seed": seed, "batch": batch, "corrections": corrections}
+    return self._fill(images, _masks(mask, images), asked, **given)
 
   def outpaint(
     self,
@@ -89,6 +93,7 @@ class Editor(Denoiser):
     left: int | None = None,
     seed: int = 0,
     batch: int = 4,
+    corrections: int = 1,
     **asked: Any,
   ) -> np.ndarray:
     """Continue images on a larger canvas, `(n, height, width, c)`.
@@ -103,6 +108,7 @@ class Editor(Denoiser):
       left: column of their left edge.
       seed: of what is new.
       batch: canvases a call of the compiled program.
+      corrections: as for `inpaint`.
       **asked: sampler, conditions, guidance: see `request.resolve`.
     """
     images = self._uint8(images)
@@ -120,25 +126,26 @@ class Editor(Denoiser):
     unknown = np.ones((n, height, width, 1), bool)
     area = np.s_[:, row : row + h, column : column + w]
     canvas[area], unknown[area] = images, False
-    return self._fill(canvas, unknown, seed, batch, h, asked)
+    given = {"seed": seed, "batch": batch, "corrections": corrections}
+    return self._fill(canvas, unknown, asked, window=h, **given)
 
   def _fill(
     self,
     images: np.ndarray,
     unknown: np.ndarray,
-    seed: int,
-    batch: int,
-    window: int,
     asked: dict[str, Any],
+    *,
+    corrections: int,
+    **given: Any,
   ) -> np.ndarray:
+    check_value("corrections", Annotated[int, Range(0)], corrections)
     inputs = {"known": np.asarray(normalize(images)), "mask": ~unknown}
     drawn, _ = self.draw(
       self.request(**asked),
       inputs,
       images.shape,
-      seed=seed,
-      batch=batch,
-      window=window,
+      corrections=corrections,
+      **given,
     )
     return np.where(unknown, drawn, images)
 

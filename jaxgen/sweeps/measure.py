@@ -71,8 +71,7 @@ def _of_training(workdir: pathlib.Path, step: int) -> Measures:
 def _step_bytes(run: Any) -> int:
   """Memory of the compiled training step on each device."""
   plan = fitting.fitted(run.plan, run.workdir)
-  shapes = plan.shapes(run.stage), planner.batch_shapes(plan, run.stage)
-  return program_bytes(plan.update(run.stage).lower(*shapes).compile())
+  return program_bytes(planner.compile_step(plan, run.stage))
 
 
 def _of_reconstructions(run: Autoencoder, workdir: pathlib.Path) -> Measures:

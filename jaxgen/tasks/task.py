@@ -68,6 +68,17 @@ class Stage(Options, section="stages"):
   remat: Remat = "none"  # what is computed again
 
   @property
+  def length(self) -> int:
+    """Images of the stage at most: whole batches."""
+    return -(-self.images // self.batch_size) * self.batch_size
+
+  @property
+  def shapes(self) -> tuple:
+    """What its programs are compiled for."""
+    model = tuple(self.model.items())
+    return self.resolution, self.batch_size, self.accumulate, model
+
+  @property
   def model(self) -> dict[str, Any]:
     """Fields of the model that the stage sets."""
     fields = {"patch_size": self.patch_size, "remat": self.remat}

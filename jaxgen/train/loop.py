@@ -8,7 +8,6 @@ due at a number of images is due at the first step that reaches it.
 from __future__ import annotations
 
 import contextlib
-import gc
 import math
 import pathlib
 from collections.abc import Iterator
@@ -71,18 +70,10 @@ def _run_stages(run: Run, stop: Stop) -> bool:
     if int(state.images) < run.ends[index]:
       run.check_order(index, int(state.images))
       state, going = _run_stage(run, run.enter(state, index), stop)
-      _forget_programs()
       if not going:
         return False
   _finish(run, state)
   return True
-
-
-def _forget_programs() -> None:
-  """Free the compiled programs of a stage that is over: on CPU they take as
-  much memory as its steps."""
-  gc.collect()
-  jax.clear_caches()
 
 
 def _due(every: int, images: int, batch: int) -> bool:
@@ -115,7 +106,7 @@ def _turns(
       scores = _evaluate(run, setup, state, step, images)
       score = scores[run.checkpoints.metric]
       if run.settled(images):
-        state = run.plan.plateau(state, score)
+        state = run.scored(state, score)
         if run.judge(images, score):
           break
     if step > start and _due(options.save_images, images, batch):

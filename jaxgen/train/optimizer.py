@@ -1,16 +1,12 @@
-"""Optimizers at learning rate 1, and the schedule of the rate in images.
-
-The rate is a function of images seen, not of steps, so that it stays where it
-is when a stage changes the batch size; `train.step` multiplies it in.
-"""
+"""Optimizers at learning rate 1: `train.state` multiplies the rate in, which
+is `pace`'s and, where held-out metrics stand still, that of `plateau`."""
 
 from __future__ import annotations
 
 import dataclasses
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 import jax
-import jax.numpy as jnp
 import optax
 
 from jaxgen.options import (
@@ -22,7 +18,7 @@ from jaxgen.options import (
   Share,
   Size,
 )
-from jaxgen.typing import Array, Params
+from jaxgen.typing import Params
 
 Length = Annotated[float, Range(0.001, 0.28)]  # share of a run
 
@@ -36,7 +32,7 @@ class OptimizerOptions(Options, section="optimizer"):
   name: Literal["muon", "adamw"]
   learning_rate: Positive
   adam_learning_rate: Positive
-  schedule: Literal["warmup_cosine", "stage_cosine", "constant"]
+  schedule: Literal["warmup_cosine", "stage_cosine", "constant"]  # see `pace`
   warmup_images: Size
   weight_decay: NonNegative
   b1: Share
@@ -95,43 +91,3 @@ def build(options: OptimizerOptions) -> optax.GradientTransformation:
     )
   clip = optax.clip_by_global_norm(o.clip_norm or float("inf"))
   return optax.chain(clip, rule)
-
-
-def learning_rate(
-  options: OptimizerOptions, images: Array, total: int
-) -> Array:
-  """The rate after `images` of `total`: a linear warm-up times a half cosine
-  from 1 to 0, or times 1."""
-  seen = jnp.asarray(images, jnp.float32)
-  warm = jnp.minimum(seen / (options.warmup_images or 1e-6), 1.0)
-  if options.schedule != "constant":
-    progress = jnp.clip(seen / total, 0.0, 1.0)
-    warm = warm * 0.5 * (1.0 + jnp.cos(jnp.pi * progress))
-  return options.learning_rate * warm
-
-
-def plateau(options: OptimizerOptions) -> Any:
-  """optax's rule that shrinks the rate where a value has not fallen for
-  `plateau_patience` evaluations; None: it is off."""
-  if not options.plateau_patience:
-    return None
-  return optax.contrib.reduce_on_plateau(
-    factor=options.plateau_factor,
-    patience=options.plateau_patience,
-    rtol=0.0,
-    atol=options.plateau_tolerance,
-  )
-
-
-def begin_plateau(options: OptimizerOptions) -> dict[str, Any]:
-  """Its part of the training's state; nothing where it is off."""
-  rule = plateau(options)
-  if rule is None:
-    return {}
-  start = rule.init(jnp.zeros((), jnp.float32))
-  return {"plateau": start._replace(best_value=jnp.float32(1e30))}  # not inf
-
-
-def plateau_factor(control: dict[str, Any]) -> Array | float:
-  """By what the rate has shrunk so far."""
-  return control["plateau"].scale if "plateau" in control else 1.0

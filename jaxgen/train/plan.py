@@ -9,7 +9,6 @@ from collections.abc import Callable
 from typing import Annotated, Any, Literal
 
 import jax
-import jax.numpy as jnp
 
 from jaxgen import rng, tasks
 from jaxgen.data import pipeline
@@ -26,13 +25,14 @@ from jaxgen.options import (
   check_value,
 )
 from jaxgen.tasks import Stage, Task
-from jaxgen.train import optimizer
+from jaxgen.train import optimizer, plateau
 from jaxgen.train.bank import Bank, affordable
 from jaxgen.train.heldout import HeldOut
+from jaxgen.train.pace import Pace, pace
 from jaxgen.train.progress import Advance
 from jaxgen.train.sharding import Devices, Layout, make_mesh
 from jaxgen.train.state import TrainState, create, make_step
-from jaxgen.typing import Array, Metrics, Params
+from jaxgen.typing import Metrics
 
 CHECKED = 8  # tiles of each split that are looked at before anything starts
 
@@ -82,16 +82,12 @@ class Plan:
   @property
   def lengths(self) -> list[int]:
     """Images of each stage at most: whole batches."""
-    return [-(-s.images // s.batch_size) * s.batch_size for s in self.stages]
+    return [stage.length for stage in self.stages]
 
   @property
   def ends(self) -> list[int]:
     """Images seen at the end of each stage, where none ends early."""
     return list(itertools.accumulate(self.lengths))
-
-  def _planned(self, stage: int) -> int:
-    """Images seen before a stage, where none ends early."""
-    return self.ends[stage] - self.lengths[stage]
 
   @property
   def advance(self) -> Advance | None:
@@ -197,79 +193,33 @@ class Plan:
       batch=self.evaluation_batch(stage),
     )
 
-  def step(
-    self, stage: int, begin: int | None = None
-  ) -> Callable[..., tuple[TrainState, Metrics]]:
-    """The update of a stage, not yet jitted; `begin`: images seen before it,
-    where earlier stages have ended early."""
+  def step(self, stage: int) -> Callable[..., tuple[TrainState, Metrics]]:
+    """The update of a stage, not yet jitted."""
     return make_step(
       self.task(stage).loss,
       self.transform,
       self.optimizer,
-      rate=self._rate(stage, begin),
-      after=self._fade(stage, begin),
+      faded=self.task(stage).faded,
       control=self.task(stage).control,
       batch_size=self.stages[stage].batch_size,
       accumulate=self.stages[stage].accumulate,
       key=rng.stream(self.config.seed, "train"),
     )
 
-  def _rate(self, stage: int, begin: int | None) -> Callable[[Array], Array]:
-    """The learning rate after so many images: the schedule of the run, or one
-    for each stage, times the stage's factor and warm-up. What early ends leave
-    out is skipped."""
-    row, planned = self.stages[stage], self._planned(stage)
-    start, total = planned if begin is None else begin, self.ends[-1]
-    options, anew = self.optimizer, self.optimizer.schedule == "stage_cosine"
-    if anew:
-      planned, total = 0, self.lengths[stage]
-    if anew and stage:  # which has a warm-up of its own
-      options = dataclasses.replace(options, warmup_images=0)
+  def pace(self, stage: int, begin: int | None = None) -> Pace:
+    """What the schedules of a stage are; `begin`: images seen before it, where
+    earlier stages have ended early."""
+    return pace(self.stages, self.optimizer, stage, begin)
 
-    def rate(images: Array) -> Array:
-      into = images - start
-      warm = jnp.minimum(into / (row.warmup_images or 1e-6), 1.0)
-      seen = planned + into
-      return row.rate * warm * optimizer.learning_rate(options, seen, total)
-
-    return rate
-
-  def _fade(
-    self, stage: int, begin: int | None
-  ) -> Callable[[Params, Array], Params]:
-    """Sets the share by which blocks that are new have faded in."""
-    faded, row = self.task(stage).faded, self.stages[stage]
-    start = self._planned(stage) if begin is None else begin
-
-    def fade(params: Params, images: Array) -> Params:
-      if faded is None:
-        return params
-      into = (images - start).astype(jnp.float32)
-      return faded(params, jnp.minimum(into / (row.fade_images or 1e-6), 1.0))
-
-    return fade
-
-  def update(
-    self, stage: int, begin: int | None = None
-  ) -> Callable[..., tuple[TrainState, Metrics]]:
+  def update(self, stage: int) -> Callable[..., tuple[TrainState, Metrics]]:
     """`step`, jitted: what a training runs and `planner` looks at."""
-    shardings = self.shardings(stage)
+    shardings, everywhere = self.shardings(stage), self.layout.replicated
     return jax.jit(
-      self.step(stage, begin),
-      in_shardings=(shardings, self.layout.batch),
-      out_shardings=(shardings, self.layout.replicated),
+      self.step(stage),
+      in_shardings=(shardings, self.layout.batch, everywhere),
+      out_shardings=(shardings, everywhere),
       donate_argnums=0,
     )
-
-  def without_plateau(self, state: TrainState) -> TrainState:
-    """The state as a stage begins with it: scores of other resolutions do not
-    count."""
-    new = optimizer.begin_plateau(self.optimizer)
-    if not new:
-      return state
-    place = jax.tree.map(lambda x: x.sharding, state.control["plateau"])
-    new = {"plateau": jax.device_put(new["plateau"], place)}
-    return dataclasses.replace(state, control=state.control | new)
 
   @property
   def transform(self):
@@ -281,27 +231,12 @@ class Plan:
     task, lengths = self.task(stage), self.optimizer.ema_lengths
 
     def make(key: jax.Array) -> TrainState:
-      control = optimizer.begin_plateau(self.optimizer)
+      control = plateau.begin(self.optimizer)
       if task.control:
         control["loss"] = task.control.begin()
       return create(task.init(key), self.transform, lengths, control)
 
     return make
-
-  @functools.cached_property
-  def plateau(self) -> Callable[[TrainState, float], TrainState]:
-    """The state after an evaluation with this score, higher is better: the rate
-    shrinks where there was no better one for long."""
-    rule = optimizer.plateau(self.optimizer)
-    if rule is None:
-      return lambda state, score: state
-    learn = jax.jit(lambda x, score: rule.update((), x, value=-score)[1])
-
-    def update(state: TrainState, score: float) -> TrainState:
-      new = {"plateau": learn(state.control["plateau"], jnp.float32(score))}
-      return dataclasses.replace(state, control=state.control | new)
-
-    return update
 
   def shapes(self, stage: int = 0) -> TrainState:
     """The state's shapes, with the sharding of each leaf."""

@@ -68,9 +68,7 @@ def change(plan: Plan, stage: int, **fields: Any) -> Plan:
 
 def need(plan: Plan, stage: int) -> Need:
   """Compile a stage's step and read what it needs."""
-  row = plan.stages[stage]
-  arguments = plan.shapes(stage), batch_shapes(plan, stage)
-  compiled = plan.update(stage).lower(*arguments).compile()
+  row, compiled = plan.stages[stage], compile_step(plan, stage)
   memory: Any = compiled.memory_analysis()
   return Need(
     accumulate=row.accumulate,
@@ -80,6 +78,12 @@ def need(plan: Plan, stage: int) -> Need:
     activations=memory.temp_size_in_bytes if memory else 0,
     flops=flops(plan, stage) / row.batch_size,
   )
+
+
+def compile_step(plan: Plan, stage: int) -> Any:
+  """The compiled update of a stage; nothing is run."""
+  shapes, batch = plan.shapes(stage), batch_shapes(plan, stage)
+  return plan.update(stage).lower(shapes, batch, plan.pace(stage)).compile()
 
 
 def _on_cpu() -> bool:
@@ -109,7 +113,8 @@ def flops(plan: Plan, stage: int) -> float:
   shapes = jax.eval_shape(flat.create(stage), jax.random.key(0))
   with counted():
     step = jax.jit(flat.step(stage))
-    lowered = step.lower(shapes, batch_shapes(plan, stage))
+    batch = batch_shapes(plan, stage)
+    lowered = step.lower(shapes, batch, plan.pace(stage))
   return float((lowered.cost_analysis() or {}).get("flops", float("nan")))
 
 

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-import pathlib
 from collections.abc import Callable
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from jaxgen import priors, rng
 from jaxgen.tasks import Task
 from jaxgen.tasks.images import to_uint8
 from jaxgen.train.bank import Bank
 from jaxgen.train.heldout import SHOWN, HeldOut
-from jaxgen.train.logging import MetricLog, grid, write_png
+from jaxgen.train.logging import grid
 from jaxgen.train.sharding import Layout
-from jaxgen.train.state import TrainState
+from jaxgen.typing import Params
 
 BANK = 1024  # latents that the samples' prior is fitted to
 
@@ -25,30 +25,21 @@ def previewer(
   heldout: HeldOut,
   bank: Bank | None,
   layout: Layout,
-  *,
   seed: int,
-  workdir: pathlib.Path,
-  log: MetricLog | None,
-  suffix: str = "",
-) -> Callable[[TrainState, int], None]:
-  """A function `(state, step)` that shows held-out originals above what the
-  model makes of them above new samples, as `samples/STEP.png` (`suffix` before
-  the point) and in TensorBoard.
+) -> Callable[[Params], np.ndarray]:
+  """A function of parameters that shows held-out originals above what the model
+  makes of them above new samples, as one uint8 picture `(h, w, c)`.
 
-  The samples' noise is the same at every step. Where `log` is None (all but the
-  first process) nothing is written.
+  The samples' noise is the same each time.
   """
   draw = jax.jit(task.preview, out_shardings=layout.replicated)
   keys = rng.per_sample(rng.stream(seed, "preview"), jnp.arange(SHOWN))
 
-  def preview(state: TrainState, step: int) -> None:
+  def picture(params: Params) -> np.ndarray:
     prior = None
     if bank is not None:
-      latents = bank.latents(state.ema, BANK)
+      latents = bank.latents(params, BANK)
       prior = priors.fit(latents.reshape(len(latents), -1), priors.PREVIEW)
-    picture = grid(to_uint8(draw(state.ema, heldout.shown, keys, prior)))
-    if log is not None:
-      write_png(workdir / "samples" / f"{step:08}{suffix}.png", picture)
-      log.image(step, "preview", picture)
+    return grid(to_uint8(draw(params, heldout.shown, keys, prior)))
 
-  return preview
+  return picture

@@ -13,16 +13,17 @@ import jax
 
 from jaxgen.data import pipeline
 from jaxgen.errors import UserError
+from jaxgen.train import plateau
 from jaxgen.train.averages import Averages
 from jaxgen.train.bank import read_bank, write_bank
 from jaxgen.train.checkpoint import Checkpoints
 from jaxgen.train.fitting import fitted
 from jaxgen.train.handover import adopt, check_handovers, hand_over
 from jaxgen.train.heldout import HeldOut
-from jaxgen.train.logging import MetricLog, Terminal
+from jaxgen.train.logging import MetricLog, Terminal, write_png
 from jaxgen.train.plan import Plan, make_plan
-from jaxgen.train.preview import previewer
 from jaxgen.train.processes import is_first, same, shared, together
+from jaxgen.train.programs import Programs, forget_programs
 from jaxgen.train.progress import Progress
 from jaxgen.train.sharding import Devices
 from jaxgen.train.state import TrainState
@@ -42,6 +43,7 @@ class Run:
   state: TrainState  # as restored, or at step 0
   stage: int  # whose shapes the state has
   progress: Progress = Progress()
+  programs: Programs | None = None  # of a stage
   seen: dict[str, float] = dataclasses.field(default_factory=dict)
 
   def log(self, step: int, values: dict[str, float]) -> None:
@@ -82,12 +84,33 @@ class Run:
     if stage != self.stage:
       old, self.stage = self.stage, stage
       state = hand_over(self.plan, state, old, stage)
-      state = self.plan.without_plateau(state)
+      control = plateau.anew(self.plan.optimizer, state.control)
+      state = dataclasses.replace(state, control=control)
       resolution = self.plan.stages[stage].resolution
       self.terminal.say(
         f"stage {stage + 1} of {len(self.plan.stages)}: {resolution} pixels"
       )
     return state
+
+  def programs_of(self, stage: int) -> Programs:
+    """What a stage compiles; nothing where it has the last one's shapes."""
+    if (
+      self.programs is None
+      or self.programs.shapes != self.plan.stages[stage].shapes
+    ):
+      self.programs = None
+      forget_programs()
+      self.programs = Programs.of(self.plan, stage)
+    return self.programs
+
+  @functools.cached_property
+  def _learn(self) -> Callable[[dict, float], dict]:
+    return plateau.learner(self.plan.optimizer)
+
+  def scored(self, state: TrainState, score: float) -> TrainState:
+    """The state after an evaluation: its rate may shrink."""
+    control = self._learn(state.control, score)
+    return dataclasses.replace(state, control=control)
 
   def judge(self, images: int, score: float) -> bool:
     """Note the held-out metric; whether it tells the stage to end."""
@@ -219,7 +242,7 @@ def _begin(plan: Plan) -> TrainState:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Setup:
-  """One stage, compiled on first use."""
+  """One stage."""
 
   step: Callable[[TrainState, Batch], tuple[TrainState, Metrics]]
   batches: Callable[[int], Generator[Batch]]
@@ -229,10 +252,10 @@ class Setup:
 
 def set_up(run: Run, index: int) -> Setup:
   """Everything that a stage of a run needs."""
-  plan = run.plan
-  stage = plan.stages[index]
+  plan, log = run.plan, run.metrics
+  stage, programs = plan.stages[index], run.programs_of(index)
   begin = run.ends[index - 1] if index else 0
-  heldout = plan.heldout(index)
+  pace = plan.pace(index, begin)
 
   def batches(images: int) -> Generator[Batch]:
     """Batches for the stage, from the one after `images` images on."""
@@ -249,15 +272,17 @@ def set_up(run: Run, index: int) -> Setup:
     with contextlib.closing(found):
       yield from map(plan.layout.put, found)
 
-  preview = previewer(
-    plan.task(index),
-    heldout,
-    plan.bank(index),
-    plan.layout,
-    seed=plan.config.seed,
-    workdir=run.workdir,
-    log=run.metrics,
-    suffix=f"_stage{index + 1}" if len(plan.stages) > 1 else "",
+  def preview(state: TrainState, step: int) -> None:
+    picture = programs.picture(state.ema)
+    if log is not None:
+      suffix = f"_stage{index + 1}" if len(plan.stages) > 1 else ""
+      path = run.workdir / "samples" / f"{step:08}{suffix}.png"
+      write_png(path, picture)
+      log.image(step, "preview", picture)
+
+  return Setup(
+    step=lambda state, batch: programs.update(state, batch, pace),
+    batches=batches,
+    heldout=programs.heldout,
+    preview=preview,
   )
-  step = plan.update(index, begin)
-  return Setup(step=step, batches=batches, heldout=heldout, preview=preview)

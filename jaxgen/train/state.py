@@ -13,8 +13,9 @@ import optax
 
 from jaxgen import rng
 from jaxgen.tasks.task import Control
-from jaxgen.train import averages
-from jaxgen.train.optimizer import OptimizerOptions, plateau_factor
+from jaxgen.train import averages, plateau
+from jaxgen.train.optimizer import OptimizerOptions
+from jaxgen.train.pace import Pace
 from jaxgen.typing import Array, Batch, LossFn, Metrics, Params
 
 
@@ -122,32 +123,35 @@ def make_step(
   tx: optax.GradientTransformation,
   options: OptimizerOptions,
   *,
-  rate: Callable[[Array], Array],
-  after: Callable[[Params, Array], Params] = lambda params, images: params,
+  faded: Callable[[Params, Array], Params] | None = None,
   control: Control | None = None,
   batch_size: int,
   accumulate: int,
   key: Array,
-) -> Callable[[TrainState, Batch], tuple[TrainState, Metrics]]:
-  """One update as a function `(state, batch) -> (state, metrics)`; `rate` is
-  the learning rate after so many images, `after` sets what follows a schedule
-  in the new parameters, `control` moves the weights of the loss.
+) -> Callable[[TrainState, Batch, Pace], tuple[TrainState, Metrics]]:
+  """One update as a function `(state, batch, pace) -> (state, metrics)`.
+
+  `faded` sets by what share blocks that are new have faded in; `control` moves
+  the weights of the loss.
 
   An update whose loss or gradient is not finite leaves parameters, optimizer
   and average as they were, and is counted; the caller decides what it means.
   """
 
-  def step(state: TrainState, batch: Batch) -> tuple[TrainState, Metrics]:
+  def step(
+    state: TrainState, batch: Batch, pace: Pace
+  ) -> tuple[TrainState, Metrics]:
     noise = jax.random.fold_in(key, state.step)
     goal, learn = _controlled(loss, control, state, batch_size)
     metrics, grads = gradients(goal, state.params, batch, noise, accumulate)
     norm = optax.global_norm(grads)
     middle = state.images.astype(jnp.float32) + batch_size / 2
-    speed = rate(middle) * plateau_factor(state.control)
+    speed = pace.rate(options, middle) * plateau.factor(state.control)
     updates, opt_state = tx.update(grads, state.opt_state, state.params)
     params = jax.tree.map(lambda p, u: p + speed * u, state.params, updates)
     images = state.images + jnp.uint32(batch_size)
-    params = after(params, images)
+    if faded is not None:
+      params = faded(params, pace.faded(images))
     seen = images.astype(jnp.float32)
     decay = ema_decay(options, batch_size, seen)
     towards = lambda old, share: optax.incremental_update(params, old, share)  # noqa: E731

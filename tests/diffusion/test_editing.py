@@ -4,7 +4,13 @@ import numpy as np
 import pytest
 
 from jaxgen.diffusion import analytic, sigmas
-from jaxgen.diffusion.editing import inpaint, invert, truncate, windowed
+from jaxgen.diffusion.editing import (
+  _places,
+  inpaint,
+  invert,
+  truncate,
+  windowed,
+)
 from jaxgen.diffusion.samplers import euler, heun
 
 MIXTURE = analytic.mixture((-0.6, 0.6), 0.15)
@@ -48,6 +54,75 @@ def test_the_known_part_is_at_the_right_noise_level_all_the_way():
     assert float(variance) == pytest.approx(float(sigma) ** 2, rel=0.1)
 
 
+def correlated(x, sigma):
+  """Of rows of 16 pixels whose correlation falls off by a quarter a pixel."""
+  share = COVARIANCE @ jnp.linalg.inv(COVARIANCE + sigma[0] ** 2 * jnp.eye(16))
+  return jnp.einsum("ij,bhjc->bhic", share, x)
+
+
+COVARIANCE = 0.25 * 0.75 ** np.abs(np.subtract.outer(range(16), range(16)))
+
+
+def filled(**options):
+  """Rows that continue one known half: their means and covariance, and those
+  of the closed form."""
+  grid = sigmas.karras(32)
+  half = 0.5 * jnp.sin(jnp.arange(16.0) / 2)
+  known = jnp.broadcast_to(half[None, None, :, None], (8, 512, 16, 1))
+  mask = jnp.zeros((8, 1, 16, 1), bool).at[:, :, :8].set(True)
+  denoise = inpaint(correlated, known, mask, **options)
+  out = heun(denoise, grid[0] * noise(known.shape), grid)
+  new = np.asarray(out[:, :, 8:, 0]).reshape(-1, 8)
+  a, b, c = COVARIANCE[:8, :8], COVARIANCE[8:, :8], COVARIANCE[8:, 8:]
+  gain = b @ np.linalg.inv(a)
+  want = gain @ np.asarray(half[:8]), c - gain @ b.T
+  return new.mean(0), np.cov(new.T), *want
+
+
+def test_what_is_new_has_the_closed_form_posterior():
+  """Of Gaussian data: as many corrections as known pixels are exact."""
+  mean, covariance, want_mean, want_covariance = filled(
+    corrections=8, damping=1e-6
+  )
+  np.testing.assert_allclose(mean, want_mean, atol=0.03)
+  np.testing.assert_allclose(covariance, want_covariance, atol=0.02)
+
+
+def test_corrections_come_closer_than_replacement():
+  """Also damped, as they are by default: errors of mean and covariance."""
+  errors = []
+  for corrections in range(3):
+    found, spread, mean, covariance = filled(corrections=corrections)
+    pairs = ((found, mean), (spread, covariance))
+    errors.append([np.abs(a - b).max() for a, b in pairs])
+  none, one, two = np.array(errors)
+  assert one[1] < none[1] / 3 and (two < none / 2).all()
+
+
+@pytest.mark.parametrize("sigma", [0.1, 0.7, 3.0])
+def test_the_answer_is_the_posterior_mean(sigma):
+  """D + C M' (M C M')^-1 (y - M D), for each image by itself."""
+  x, known = noise((3, 1, 16, 1)), noise((3, 1, 16, 1), 1)
+  mask = jnp.zeros((3, 1, 16, 1), bool).at[:, :, 3:11].set(True)
+  answer = inpaint(correlated, known, mask, corrections=12, damping=1e-6)
+  found = answer(x, jnp.full(3, sigma))
+  share = COVARIANCE @ np.linalg.inv(COVARIANCE + sigma**2 * np.eye(16))
+  c, m = sigma**2 * share, slice(3, 11)
+  mean = np.asarray(x[:, 0, :, 0]) @ share.T
+  off = np.asarray(known[:, 0, m, 0]) - mean[:, m]
+  want = mean + off @ np.linalg.inv(c[m, m]) @ c[m]
+  np.testing.assert_allclose(found[:, 0, :, 0], want, atol=2e-3)
+
+
+def test_images_are_corrected_one_by_one():
+  x, known = noise((3, 1, 16, 1)), noise((3, 1, 16, 1), 1)
+  mask = jnp.zeros((3, 1, 16, 1), bool).at[:, :, 3:11].set(True)
+  sigma = jnp.full(3, 0.7)
+  whole = inpaint(correlated, known, mask)(x, sigma)
+  alone = inpaint(correlated, known[1:2], mask[1:2])(x[1:2], sigma[1:2])
+  np.testing.assert_allclose(whole[1:2], alone, atol=1e-6)
+
+
 @pytest.mark.parametrize("shape", [(16, 16), (24, 40), (17, 16)])
 def test_windows_agree_where_the_denoiser_is_local(shape):
   """Pixelwise denoisers need no neighbours: any canvas gives their answer."""
@@ -73,15 +148,23 @@ def test_windows_leave_no_seam():
 
 
 def test_a_canvas_is_covered_with_the_fewest_windows():
-  calls = []
+  for width, want in ((16, 1), (17, 2), (24, 2), (25, 3), (64, 7)):
+    assert len(_places(width, 16, 8)) == want
+
+
+def test_a_large_canvas_takes_some_windows_at_a_time():
+  """Their number is bounded, and so is memory; 17 are two times 9."""
+  seen = []
 
   def count(x, sigma):
-    calls.append(len(x))
-    return x
+    assert len(x) == len(sigma)
+    seen.append(len(x))
+    return MIXTURE(x, sigma)
 
-  for width, want in ((16, 1), (17, 2), (24, 2), (25, 3), (64, 7)):
-    windowed(count, 16, 8)(jnp.zeros((1, 16, width, 1)), jnp.ones(1))
-    assert calls.pop() == want
+  x, sigma = noise((2, 16, 144, 1)), jnp.array([0.3, 2.0])
+  wide = windowed(count, 16, 8)(x, sigma)
+  assert seen == [2 * 9]
+  np.testing.assert_allclose(wide, MIXTURE(x, sigma), atol=1e-5)
 
 
 def test_inversion_finds_the_noise_that_gives_the_image():

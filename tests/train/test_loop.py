@@ -50,8 +50,8 @@ def overflow_in(update: int):
   def make_step(make, *args, **options):
     step = make(*args, **options)
 
-    def bad(state, batch):
-      new, metrics = step(state, batch)
+    def bad(state, batch, pace):
+      new, metrics = step(state, batch, pace)
       large = jnp.where(new.step == update, jnp.inf, 1.0)
       params = jax.tree.map(lambda p: p * large, new.params)
       return dataclasses.replace(new, params=params), metrics

@@ -9,6 +9,7 @@ from jaxgen.defaults import autoencoder
 from jaxgen.errors import UserError
 from jaxgen.train import optimizer
 from jaxgen.train.optimizer import OptimizerOptions
+from jaxgen.train.pace import Pace
 
 OPTIONS = OptimizerOptions(**autoencoder().optimizer)
 
@@ -18,7 +19,11 @@ def with_(**changes):
 
 
 def rate(images, total=1000, **changes):
-  return float(optimizer.learning_rate(with_(**changes), images, total))
+  options = with_(**changes)
+  schedule = Pace(
+    begin=0.0, planned=0.0, total=total, rise=options.warmup_images
+  )
+  return float(schedule.rate(options, images))
 
 
 def test_the_rate_rises_linearly_and_falls_as_a_cosine():

@@ -19,8 +19,9 @@ from jaxgen.errors import UserError
 from jaxgen.metrics.images import similarity
 from jaxgen.models import layers
 from jaxgen.tasks.images import normalize
-from jaxgen.train import handover, loop, planner
+from jaxgen.train import handover, loop, planner, setup
 from jaxgen.train.plan import make_plan
+from jaxgen.train.programs import Programs
 from jaxgen.train.progress import Advance, Progress
 from jaxgen.trees import named
 
@@ -156,7 +157,7 @@ def test_what_keeps_its_shape_is_kept_bit_for_bit(devices):
   p = several(devices, **{"train.fsdp": devices > 1})
   state = p.fresh()
   batch = next(p.layout.put(first_batch(p)) for _ in range(1))
-  state, _ = jax.jit(p.step(0))(state, batch)
+  state, _ = jax.jit(p.step(0))(state, batch, p.pace(0))
   before, over = named(host(state)), handover.hand_over(p, state, 0, 1)
   assert jax.tree.map(lambda x: x.sharding, over) == jax.tree.map(
     lambda x: x.sharding, p.shapes(1)
@@ -244,22 +245,32 @@ def test_an_adaptive_run_decides_the_same_when_it_is_resumed(tmp_path):
   assert numbers(other, last) == numbers(tmp_path / "a", last)
 
 
-def test_a_stage_is_compiled_once(tmp_path, monkeypatch):
-  """Counted before the programs of a stage that is over are forgotten."""
-  setups, counts = [], []
-  real, forget = loop.set_up, loop._forget_programs
-  monkeypatch.setattr(
-    loop, "set_up", lambda *x: setups.append(real(*x)) or setups[-1]
-  )
+@pytest.mark.parametrize("sizes, programs", [("(16,16)", 1), ("(16,24)", 2)])
+def test_each_shape_is_compiled_once(tmp_path, monkeypatch, sizes, programs):
+  """Stages that differ in rate, warm-up and fade alone share their programs;
+  those of other shapes are forgotten where the stage ends."""
+  made, counts = [], []
+  real, forget = Programs.of, setup.forget_programs
+
+  def of(plan, index):
+    made.append(real(plan, index))
+    return made[-1]
 
   def count():
-    counts.append(setups[-1].step._cache_size())
+    counts.extend(x.update._cache_size() for x in made)
     forget()
-    counts.append(setups[-1].step._cache_size())
+    counts.extend(x.update._cache_size() for x in made)
 
-  monkeypatch.setattr(loop, "_forget_programs", count)
-  assert main(command(tmp_path, **TWO)) == 0
-  assert counts == [1, 0, 1, 0]
+  monkeypatch.setattr(Programs, "of", of)
+  monkeypatch.setattr(setup, "forget_programs", count)
+  other = {"stages.rate": "(1.0,0.5)", "stages.warmup_images": "(0,32)"}
+  sizes = {"stages.resolution": sizes, "stages.patch_size": "(4,)"}
+  flags = TWO | other | sizes
+  assert main(command(tmp_path, **flags)) == 0
+  assert counts == [1, 0] * (programs - 1)
+  assert [x.update._cache_size() for x in made] == [0] * (programs - 1) + [1]
+  rates = [float(r["learning_rate"]) for r in rows(tmp_path)]
+  assert len(set(rates)) == len(rates)
 
 
 def test_a_stage_out_of_memory_starts_again_in_smaller_parts(
@@ -269,15 +280,15 @@ def test_a_stage_out_of_memory_starts_again_in_smaller_parts(
   real, failed = loop.set_up, []
 
   def scarce(run, index):
-    setup = real(run, index)
+    made = real(run, index)
 
     def step(state, batch):
       if index and run.plan.stages[index].accumulate < 4:
         failed.append(run.plan.stages[index].accumulate)
         raise jax.errors.JaxRuntimeError("RESOURCE_EXHAUSTED: out of memory")
-      return setup.step(state, batch)
+      return made.step(state, batch)
 
-    return type(setup)(**vars(setup) | {"step": step})
+    return dataclasses.replace(made, step=step)
 
   monkeypatch.setattr(loop, "set_up", scarce)
   device = jax.devices()[:1]
@@ -339,7 +350,9 @@ def test_the_rate_and_the_fade_of_each_stage():
     "optimizer.warmup_images": 0,
     "optimizer.learning_rate": 0.01,
   }
-  at = lambda p, x: float(p._rate(1, None)(np.float32(64 + x)))  # noqa: E731
+  at = lambda p, x: float(  # noqa: E731
+    p.pace(1).rate(p.optimizer, np.float32(64 + x))
+  )
   flat = several(**flags, **{"optimizer.schedule": "constant"})
   found = [at(flat, x) for x in (0, 8, 32, 64)]
   np.testing.assert_allclose(found, [0, 0.00125, 0.005, 0.005], rtol=1e-5)
@@ -361,10 +374,13 @@ def test_a_level_fades_in_and_never_out_again():
   }
   p = growing(**flags)
   start = {f"outer_{i}_fade": np.float32(0) for i in (1, 2)}
-  half = p._fade(1, None)(start, np.uint32(64 + 32))
+  faded = lambda stage, params, images: p.task(stage).faded(  # noqa: E731
+    params, p.pace(stage).faded(np.uint32(images))
+  )
+  half = faded(1, start, 64 + 32)
   assert [float(x) for x in half.values()] == [0.5, 0.5]
-  whole_ = p._fade(1, None)(half, np.uint32(64 + 64))
-  again = p._fade(2, None)(whole_, np.uint32(128 + 1))
+  whole_ = faded(1, half, 64 + 64)
+  again = faded(2, whole_, 128 + 1)
   assert [float(x) for x in again.values()] == [1.0, 1.0]
 
 

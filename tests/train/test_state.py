@@ -1,4 +1,5 @@
 import dataclasses
+import functools
 
 import jax
 import jax.numpy as jnp
@@ -7,7 +8,8 @@ import optax
 import pytest
 
 from jaxgen.defaults import autoencoder
-from jaxgen.train.optimizer import OptimizerOptions, learning_rate
+from jaxgen.train.optimizer import OptimizerOptions
+from jaxgen.train.pace import Pace
 from jaxgen.train.state import create, ema_decay, make_step
 
 OPTIONS = OptimizerOptions(**autoencoder().optimizer)
@@ -28,12 +30,12 @@ def step(options=PLAIN, accumulate=1, tx=None):
     loss,
     tx,
     options,
-    rate=lambda seen: learning_rate(options, seen, 1000),
     batch_size=4,
     accumulate=accumulate,
     key=jax.random.key(0),
   )
-  return state, jax.jit(update)
+  pace = Pace(begin=0.0, planned=0.0, total=1000.0, rise=options.warmup_images)
+  return state, jax.jit(functools.partial(update, pace=pace))
 
 
 def test_a_step_goes_down_the_gradient_by_the_learning_rate():

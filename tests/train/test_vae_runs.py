@@ -20,6 +20,7 @@ from test_faults import SLOW, saved, saving, start, wait_for
 from jaxgen import tasks
 from jaxgen.cli.main import main
 from jaxgen.config import load_config
+from jaxgen.train import plateau
 from jaxgen.train.plan import make_plan
 from jaxgen.train.state import gradients
 
@@ -146,12 +147,12 @@ def test_the_gradient_is_the_same_on_1_and_8_devices():
 
 def test_a_stage_begins_without_the_plateaus_of_the_one_before():
   p = plan(1)
-  state = p.fresh()
+  control, learn = p.fresh().control, plateau.learner(p.optimizer)
   for score in (30.0, 20.0, 20.0):  # as of another resolution
-    state = p.plateau(state, score)
-  assert float(state.control["plateau"].scale) == 0.25
-  state = p.without_plateau(state)
-  assert float(state.control["plateau"].scale) == 1.0
-  state = p.plateau(state, 5.0)
-  assert float(state.control["plateau"].scale) == 1.0
-  assert "loss" in state.control
+    control = learn(control, score)
+  assert plateau.factor(control) == 0.25
+  control = plateau.anew(p.optimizer, control)
+  assert plateau.factor(control) == 1.0
+  control = learn(control, 5.0)
+  assert plateau.factor(control) == 1.0
+  assert "loss" in control
