@@ -123,6 +123,24 @@ def test_images_are_corrected_one_by_one():
   np.testing.assert_allclose(whole[1:2], alone, atol=1e-6)
 
 
+def test_corrections_close_the_seam_of_a_known_image():
+  """Its continuation on a larger canvas, in windows: steps of grey levels at
+  its border, as multiples of those in what is new."""
+  chol = jnp.asarray(np.linalg.cholesky(COVARIANCE))
+  known = jnp.einsum("ij,bhjc->bhic", chol, noise((128, 16, 16, 1), 1))
+  canvas = jnp.concatenate([known, jnp.zeros_like(known)], 2)
+  mask = jnp.arange(32)[None, None, :, None] < 16
+  grid = sigmas.karras(18)
+  start = grid[0] * noise(canvas.shape)
+  windows, ratios = windowed(correlated, 16, 8), []
+  for corrections in range(3):
+    out = heun(inpaint(windows, canvas, mask, corrections), start, grid)
+    steps = jnp.abs(jnp.diff(out[..., 0], axis=2)).mean((0, 1))
+    ratios.append(float(steps[15] / steps[16:].mean()))
+  none, one, two = ratios
+  assert none > 1.45 and one < 1.28 and two < 1.18
+
+
 @pytest.mark.parametrize("shape", [(16, 16), (24, 40), (17, 16)])
 def test_windows_agree_where_the_denoiser_is_local(shape):
   """Pixelwise denoisers need no neighbours: any canvas gives their answer."""

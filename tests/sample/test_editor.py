@@ -114,7 +114,7 @@ def test_the_verb(denoiser, tiles, tmp_path, capsys):
   assert main([*command, *fast, f"--mask={m}", "--rock_type=marble"]) == 0
   done = np.asarray(Image.open(out / "a.png"))
   np.testing.assert_array_equal(done[:, :16], tiles[0][:, :16])
-  assert main([*command, *fast, "--canvas=40x64"]) == 0
+  assert main([*command, *fast, "--canvas=40x64", "--corrections=0"]) == 0
   assert Image.open(out / "a.png").size == (64, 40)
   assert main([*command, *fast, "--strength=0.5"]) == 0
   assert main([*command, f"--to={b}", "--between=2"]) == 0
@@ -133,6 +133,7 @@ def test_the_verb(denoiser, tiles, tmp_path, capsys):
     ([f"--to={b}", "--sampler=heun"], "the other ways of editing"),
     (["--to="], "error"),
     (["--strength=2"], "strength=2.0"),
+    (["--strength=0.5", "--corrections=2"], "for --mask and --canvas"),
     (["--strength=0.5", "--rock_type=lava"], "one of granite"),
   ):
     assert main([*command, *flags]) == 2

@@ -2,9 +2,9 @@
 
 import numpy as np
 import pytest
-from faults import DENOISER, LAST, assert_same_run, command, steps
+from faults import DENOISER, LAST, assert_same_run, command
 from laws import ROUNDING, denoiser, distance, first_batch, gradient, held_out
-from test_faults import SLOW, saved, saving, start, wait_for
+from test_faults import go_on, kill_in_a_save
 
 from jaxgen.cli.main import main
 
@@ -18,19 +18,10 @@ def whole(tmp_path_factory):
 
 
 def test_kill_9_changes_nothing(whole, tmp_path):
-  process = start(command(tmp_path, DENOISER))
-  try:
-    wait_for(saved(tmp_path, 2), process)
-    wait_for(saving(tmp_path, 4), process)
-  finally:
-    process.kill()
-    process.communicate()
-  assert 0 < steps(tmp_path)[-1] < LAST
+  kill_in_a_save(tmp_path, command(tmp_path, DENOISER))
   stale = tmp_path / "averages" / f"{LAST - 1}.npz"
   stale.write_bytes(b"of a step that is yet to come")
-  again = start(command(tmp_path, DENOISER))
-  said = again.communicate(timeout=SLOW)[0]
-  assert again.returncode == 0, said
+  go_on(command(tmp_path, DENOISER))
   assert_same_run(whole, tmp_path)
   every = {f"{i + 1}.npz" for i in range(LAST)}
   for workdir in (whole, tmp_path):

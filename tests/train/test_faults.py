@@ -52,6 +52,28 @@ def saving(workdir: pathlib.Path, step: int):
   return there
 
 
+def kill_in_a_save(workdir: pathlib.Path, argv: list[str], meanwhile=None):
+  """Kill a training while it writes its fourth checkpoint, or a later one."""
+  process = start(argv)
+  try:
+    wait_for(saved(workdir, 2), process)
+    if meanwhile:
+      meanwhile()
+    wait_for(saving(workdir, 4), process)
+  finally:
+    process.kill()
+    process.communicate()
+  assert 0 < steps(workdir)[-1] < LAST
+
+
+def go_on(argv: list[str]) -> list[str]:
+  """Resume in a process of its own, to the end; what it says."""
+  again = start(argv)
+  said = again.communicate(timeout=SLOW)[0]
+  assert again.returncode == 0, said
+  return said.splitlines()
+
+
 def gone(group: int) -> bool:
   """Whether no process is left in a group."""
   try:
@@ -74,20 +96,12 @@ def interrupt(when, number: signal.Signals) -> threading.Thread:
 
 
 def test_kill_9_in_the_middle_of_saves_changes_nothing(whole, tmp_path, capsys):
-  process = start(command(tmp_path))
-  try:
-    wait_for(saved(tmp_path, 2), process)
-    assert main(command(tmp_path)) == 2  # meanwhile nobody else may train here
+  def nobody_else():
+    assert main(command(tmp_path)) == 2
     assert "in use by another training process" in capsys.readouterr().err
-    wait_for(saving(tmp_path, 4), process)
-  finally:
-    process.kill()
-    process.communicate()
-  newest = steps(tmp_path)[-1]
-  assert 0 < newest < LAST
-  again = start(command(tmp_path))
-  said = again.communicate(timeout=SLOW)[0].splitlines()
-  assert again.returncode == 0
+
+  kill_in_a_save(tmp_path, command(tmp_path), meanwhile=nobody_else)
+  newest, said = steps(tmp_path)[-1], go_on(command(tmp_path))
   assert said[0].startswith(f"resuming at step {newest} ")
   assert said[-1].startswith("finished: ")
   assert {line.split()[0] for line in said[1:-1]} == {"step"}  # no warnings

@@ -5,7 +5,6 @@ import jax
 import numpy as np
 import pytest
 from faults import (
-  LAST,
   SMALL,
   VAE,
   assert_same_run,
@@ -15,7 +14,7 @@ from faults import (
   steps,
 )
 from laws import ROUNDING, distance, first_batch, gradient
-from test_faults import SLOW, saved, saving, start, wait_for
+from test_faults import go_on, kill_in_a_save
 
 from jaxgen import tasks
 from jaxgen.cli.main import main
@@ -34,17 +33,8 @@ def whole(tmp_path_factory):
 
 
 def test_kill_9_changes_nothing_about_beta_and_the_rate(whole, tmp_path):
-  process = start(command(tmp_path, VAE))
-  try:
-    wait_for(saved(tmp_path, 2), process)
-    wait_for(saving(tmp_path, 4), process)
-  finally:
-    process.kill()
-    process.communicate()
-  assert 0 < steps(tmp_path)[-1] < LAST
-  again = start(command(tmp_path, VAE))
-  said = again.communicate(timeout=SLOW)[0]
-  assert again.returncode == 0, said
+  kill_in_a_save(tmp_path, command(tmp_path, VAE))
+  go_on(command(tmp_path, VAE))
   assert_same_run(whole, tmp_path)
   assert any("control" in name for name in numbers(tmp_path))
 
