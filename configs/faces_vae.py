@@ -12,7 +12,7 @@ epochs; its share of the loss is then held between 3 and 8%, less a quarter in
 the last 2 of each 8 epochs, above a floor of 5e-5 that grows by 2% a cycle. The
 rate halves after 10 evaluations that are no better, the run ends after 20.
 
-`small` is of 64 pixels with latents of 8 x 8 x 8, for a folder of a thousand
+`small` is of 64 pixels with latents of 8 x 8 x 16, for a folder of a thousand
 faces and two CPU cores; LPIPS of AlexNet takes the place of VGG16's features,
 which would take most of the time. Neither was trained to its end yet.
 """
@@ -50,7 +50,7 @@ def get_config(variant: str = ""):
   if variant:
     config.data.update(source="folder", path="", upsample=False)
     config.model.update(base_channels=32, multipliers=(1, 2, 4))
-    config.model.update(downsampling_steps=3, latent_channels=8, latent_dim=0)
+    config.model.update(downsampling_steps=3, latent_dim=0)
     config.loss.update(vgg=0.0, lpips_alex=0.4)
     config.kl.start_images = 5 * epoch
     config.optimizer.update(name="muon", learning_rate=0.01)

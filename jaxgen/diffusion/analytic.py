@@ -1,7 +1,7 @@
 """Data whose denoiser, and whose probability flow, are known in closed form.
 
-What a network would learn on them is written down here, so that samplers and
-guidance can be checked to rounding. Every pixel is drawn independently.
+What a network would learn on them is written down here, so that samplers,
+guidance and editing can be checked to rounding.
 """
 
 from __future__ import annotations
@@ -18,7 +18,8 @@ from jaxgen.typing import Array, DenoiseFn
 
 
 def gaussian(mean: float = 0.0, std: float = 0.5) -> DenoiseFn:
-  """Of pixels N(mean, std^2): D = mean + std^2 / (std^2 + sigma^2) (x - mean).
+  """Of pixels N(mean, std^2), all independent:
+  D = mean + std^2 / (std^2 + sigma^2) (x - mean).
 
   The flow is linear: x - mean shrinks as sqrt(std^2 + sigma^2).
   """
@@ -30,11 +31,26 @@ def gaussian(mean: float = 0.0, std: float = 0.5) -> DenoiseFn:
   return denoise
 
 
+def correlated(covariance: np.ndarray) -> DenoiseFn:
+  """Of rows of w pixels N(0, S), S `covariance` `(w, w)`: D = S (S + sigma^2
+  I)^-1 x. Rows are drawn independently."""
+  values, vectors = np.linalg.eigh(np.asarray(covariance, np.float64))
+  axes = jnp.asarray(vectors, jnp.float32)
+
+  def denoise(x: Array, sigma: Array, cond: Any = None) -> Array:
+    level = per_image(sigma) ** 2
+    spread = jnp.asarray(values, jnp.float32)[:, None]
+    inside = jnp.einsum("ji,bhjc->bhic", axes, x)
+    return jnp.einsum("ij,bhjc->bhic", axes, spread / (spread + level) * inside)
+
+  return denoise
+
+
 def mixture(
   means: Sequence[float], std: float, weights: Sequence[float] | None = None
 ) -> DenoiseFn:
-  """Of pixels from a mixture of Gaussians N(means[k], std^2): the components'
-  denoisers, weighted by their posterior probabilities."""
+  """Of pixels from a mixture of Gaussians N(means[k], std^2), all independent:
+  the components' denoisers, weighted by their posterior probabilities."""
   centres = jnp.asarray(means)
   prior = jnp.log(jnp.asarray(weights or [1 / len(means)] * len(means)))
 

@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxgen import rng
-from jaxgen.diffusion import analytic, edm, guidance, sigmas, vp
+from jaxgen.diffusion import analytic, editing, edm, guidance, sigmas, vp
 from jaxgen.diffusion.edm import per_image
 from jaxgen.diffusion.samplers import (
   ddim,
@@ -99,6 +99,25 @@ def _sample_depends_on_batch() -> float:
   return float(jnp.abs(run(denoise, x, grid, keys=keys)[2:4] - part).max())
 
 
+def posterior_off(sigma: float = 0.7) -> float:
+  """How far what is filled in, with pixels 3 to 10 of 16 known, is from
+  D + C M' (M C M')^-1 (y - M D), of correlated Gaussian pixels."""
+  s = 0.25 * 0.75 ** np.abs(np.subtract.outer(range(16), range(16)))
+  x, known = jax.random.normal(jax.random.key(0), (2, 3, 1, 16, 1))
+  mask = jnp.zeros((3, 1, 16, 1), bool).at[:, :, 3:11].set(True)
+  levels = sigma * np.array([0.5, 1.0, 2.0])
+  exact = analytic.correlated(s)
+  answer = editing.inpaint(exact, known, mask, corrections=16, damping=1e-6)
+  found, off, m = answer(x, jnp.asarray(levels, jnp.float32)), [], np.s_[3:11]
+  for i, level in enumerate(levels):
+    share = s @ np.linalg.inv(s + level**2 * np.eye(16))
+    mean, c = share @ np.asarray(x[i, 0, :, 0]), level**2 * share
+    rest = np.asarray(known[i, 0, m, 0]) - mean[m]
+    want = mean + c[:, m] @ np.linalg.solve(c[m, m], rest)
+    off.append(np.abs(np.asarray(found[i, 0, :, 0]) - want).max())
+  return float(max(off))
+
+
 LAWS = (
   law(
     "c_skip at sigma 0.5", f"{EDM}, table 1", 0.5, 1e-6, _scaling("c_skip", 0.5)
@@ -137,6 +156,13 @@ LAWS = (
     0.75,
     0.02,
     _posterior_variance,
+  ),
+  law(
+    "what is filled in, off its mean",
+    "arXiv:2405.13712",
+    0,
+    2e-3,
+    posterior_off,
   ),
   law(
     "DDIM with eta 1 - DDPM", "Song et al. 2021, eq. 16", 0, 2e-4, _ddim_is_ddpm

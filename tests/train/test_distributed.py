@@ -30,6 +30,7 @@ from laws import (
 
 from jaxgen.cli import train as train_cli
 from jaxgen.train.checkpoint import Checkpoints
+from jaxgen.train.handover import hand_over
 from jaxgen.train.loop import train
 from jaxgen.train.plan import make_plan
 
@@ -81,9 +82,9 @@ def save(p, workdir):
   store.close()
 
 
-def restore(p, workdir):
+def restore(p, workdir, stage=0):
   store = Checkpoints(workdir, metric="psnr")
-  state, _ = store.restore(lambda _: p.shapes())
+  state, _ = store.restore(lambda _: p.shapes(stage))
   store.close()
   return state
 
@@ -148,7 +149,9 @@ def test_a_process_that_fails_takes_the_others_along(two):
 FLAGS = SMALL | {
   "optimizer.name": "adamw",
   "optimizer.learning_rate": 0.001,
-  "stages.images": (960,),
+  "stages.resolution": (16, 24),
+  "stages.patch_size": (4, 6),
+  "stages.images": (640, 320),
   "train.log_images": 32,
   "train.evaluate_images": 32,  # slow steps, which a signal can come between
   "train.save_images": 0,
@@ -181,8 +184,9 @@ def steps(workdir):
 
 
 def test_two_processes_stop_together_and_go_on(tmp_path):
-  """SIGTERM; then the end is that of one process that was never stopped."""
-  status, said = launch(tmp_path / "two", stop_at="[0] step 3 ")
+  """SIGTERM; then the end, a stage of larger images and patches later, is that
+  of one process that was never stopped."""
+  status, said = launch(tmp_path / "two", stop_at="[0] stage 1/2  step 3 ")
   assert status == 0, said
   (stop,) = re.findall(r"(?m)^\[\d\] stopped by .*: step (\d+) is saved", said)
   assert steps(tmp_path / "two") == [int(stop)] and 3 <= int(stop) < 30
@@ -194,10 +198,12 @@ def test_two_processes_stop_together_and_go_on(tmp_path):
 
   train(config(**FLAGS), tmp_path / "one", devices=jax.devices()[:1])
   p = make_plan(config(**FLAGS), jax.devices()[:1])
-  start = p.fresh().params
+  start = hand_over(p, p.fresh(), 0, 1).params
   moved = [
     jax.tree.map(
-      lambda a, b: np.asarray(a - b), restore(p, tmp_path / name).params, start
+      lambda a, b: np.asarray(a - b),
+      restore(p, tmp_path / name, 1).params,
+      start,
     )
     for name in ("one", "two")
   ]
