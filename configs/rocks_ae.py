@@ -5,12 +5,12 @@
 The procedural rocks need no files, and their masks and types are exact. The
 weights are the reference's: squared error 1, segmentation 0.05, class 0.01.
 
-Measured, `:demo` (64 pixels, latents of 8 x 8 x 8) after 40,000 images in 21 min
-19 s on two CPU cores that others used as well (31 images/s); 410 held-out tiles:
-PSNR 23.87 dB, SSIM 0.696, LPIPS (AlexNet) 0.256, MSE 0.0053 on [0, 1]; mIoU of
-the minerals 0.477 (64% of the pixels), rock type right on 94%. PCA with as many
-numbers has 24.47 dB, but more error in fine detail (0.00266, here 0.00235): the
-small network has not caught up with it yet.
+Measured, `:demo` (64 pixels, latents of 8 x 8 x 8) after 40,000 images in 21
+min 19 s on two CPU cores that others used as well (31 images/s); 410 held-out
+tiles: PSNR 23.87 dB, SSIM 0.696, LPIPS (AlexNet) 0.256, MSE 0.0053 of [0, 1];
+mIoU of the minerals 0.477 (64% of the pixels), rock type right on 94%. PCA with
+as many numbers has 24.47 dB, but more error in fine detail (0.00266, here
+0.00235): the small network has not caught up with it yet.
 """
 
 from jaxgen.config import check_variant
