@@ -56,6 +56,6 @@ def get_config(variant: str = ""):
     config.optimizer.update(name="muon", learning_rate=0.01)
     config.optimizer.update(adam_learning_rate=0.003, warmup_images=2 * epoch)
     config.optimizer.schedule = "warmup_cosine"
-    config.stages.update(resolution=(64,), images=(40 * epoch,))
+    config.stages.update(resolution=(64,), images=(25 * epoch,))
     config.stages.update(batch_size=(32,), accumulate=(1,))
   return smoke(config) if variant == "smoke" else config

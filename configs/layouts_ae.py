@@ -9,8 +9,8 @@ of floor plans, with floors painted alike and whole scenes held out. The weights
 are the reference's: squared error 1, segmentation 0.05, class 0.01.
 
 Measured, `:small` (64 pixels, latents of 8 x 8 x 8) on 301 rooms, after 20,000
-images in 11 min 30 s on two CPU cores that others used as well (29 images/s); 59
-rooms of other scenes: PSNR 27.97 dB, SSIM 0.961, LPIPS (AlexNet) 0.014, MSE
+images in 11 min 30 s on two CPU cores that others used as well (29 images/s);
+59 rooms of other scenes: PSNR 27.97 dB, SSIM 0.961, LPIPS (AlexNet) 0.014, MSE
 0.0018 of [0, 1] (PCA with as many numbers: 23.27 dB, 0.687, 0.103, 0.0052);
 mIoU of the furniture 0.941, use of the room right on all 59: its furniture,
 whose colours stay, tells it. Samples of the latents have walls and furniture,

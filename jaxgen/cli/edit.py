@@ -32,6 +32,7 @@ if TYPE_CHECKING:
   import numpy as np
 
 CANVASES = 4  # at a time: each is many windows
+BETWEEN = 9
 WAYS = ("mask", "canvas", "strength", "to")
 
 
@@ -41,7 +42,9 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
   common.add_input_flag(parser, required=True)
   parser.set_defaults(takes_more=True)  # the conditions of the run
   parser.add_argument(
-    "--seed", type=common.whole(0, 2**32 - 1), default=0, help="of what is new"
+    "--seed",
+    type=common.whole(0, 2**32 - 1),
+    help="of what is new (default: 0)",
   )
   ways = parser.add_argument_group("one of")
   ways.add_argument("--mask", type=pathlib.Path, help="an image: white is new")
@@ -49,11 +52,13 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
   ways.add_argument("--strength", type=float, help="more than 0, at most 1")
   ways.add_argument("--to", help="another image, to go to")
   parser.add_argument(
-    "--between", type=common.whole(2), default=9, help="images on the way --to"
+    "--between",
+    type=common.whole(2),
+    help="images on the way --to (default: 9)",
   )
   parser.add_argument(
     "--corrections",
-    type=common.whole(0),
+    type=common.whole(0, 64),
     help="of what is new, towards what is known (--mask, --canvas)",
   )
   sample.add_sampler_flags(parser.add_argument_group("sampling"))
@@ -69,6 +74,10 @@ def run(args: argparse.Namespace, rest: list[str]) -> None:
     )
   if args.mask is None and args.canvas is None:
     sample.refuse(args, ("corrections",), "--mask and --canvas")
+  if args.to is None:
+    sample.refuse(args, ("between",), "--to")
+  size = _canvas(args.canvas) if args.canvas is not None else None
+  mask = _mask(args.mask) if args.mask is not None else None
   model = common.open_run(args)
   if model.task.denoiser is None:
     raise UserError(f"--workdir={args.workdir} is not a run of a denoiser.")
@@ -78,57 +87,96 @@ def run(args: argparse.Namespace, rest: list[str]) -> None:
     images = _between(model, args, images, asked["conditions"])
     names = [f"{i:03}" for i in range(len(images))]
   else:
-    images = _change(model, args, images, asked)
+    if args.strength is None:
+      _tell(model, args, len(images), asked)
+    images = _change(model, args, images, asked, mask, size)
   common.write_images(args.out, names, images)
 
 
+def _tell(
+  model: Any, args: argparse.Namespace, num: int, asked: dict[str, Any]
+) -> None:
+  """What it will take."""
+  from jaxgen.sample.editor import CORRECTIONS
+
+  given = args.corrections
+  passes = CORRECTIONS if given is None else given
+  calls = model.request(**asked).calls
+  windows = " in each window" if args.canvas else ""
+  print(
+    f"{num} images x {calls} calls of the network, {passes} corrections "
+    f"each{windows}",
+    flush=True,
+  )
+
+
 def _change(
-  model: Any, args: argparse.Namespace, images: np.ndarray, asked: dict
+  model: Any,
+  args: argparse.Namespace,
+  images: np.ndarray,
+  asked: dict[str, Any],
+  mask: np.ndarray | None,
+  size: tuple[int, int] | None,
 ) -> np.ndarray:
-  given = {"seed": args.seed, "batch": args.batch, **asked}
+  given = {"seed": args.seed or 0, "batch": args.batch, **asked}
   if args.corrections is not None:
     given["corrections"] = args.corrections
-  if args.mask is not None:
-    return model.inpaint(images, _mask(args.mask, images), **given)
-  if args.canvas is not None:
+  if mask is not None:
+    _check_size(args.mask, mask, images)
+    return model.inpaint(images, mask, **given)
+  if size is not None:
     given["batch"] = min(args.batch, CANVASES)
-    return model.outpaint(images, *_canvas(args.canvas), **given)
+    return model.outpaint(images, *size, **given)
   return model.edit(images, strength=args.strength, **given)
 
 
 def _between(
   model: Any, args: argparse.Namespace, images: np.ndarray, conditions: dict
 ) -> np.ndarray:
-  sample.refuse(args, sample.OF_REQUESTS, "the other ways of editing")
+  flags = (*sample.OF_REQUESTS, "seed")
+  sample.refuse(args, flags, "the other ways of editing")
   _, others = common.read_images(model, args, args.to)
   if len(images) != 1 or len(others) != 1:
     raise UserError("--input and --to: one image each is needed.")
   return model.interpolate(
     images[0],
     others[0],
-    args.between,
+    args.between or BETWEEN,
     conditions=conditions,
     batch=args.batch,
   )
 
 
-def _mask(path: pathlib.Path, images: np.ndarray) -> np.ndarray:
-  """Where the image is brighter than the middle; of the images' own size."""
+def _mask(path: pathlib.Path) -> np.ndarray:
+  """Where an image is brighter than the middle."""
   import numpy as np
   from PIL import Image
 
   try:
     with Image.open(path) as file:
+      kind, clear = file.mode, file.has_transparency_data
       mask = np.asarray(file.convert("L")) > 127
   except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as e:
     raise UserError(f"--mask={path}: no image that can be read ({e}).") from e
+  if clear or kind not in ("1", "L", "P", "RGB"):
+    raise UserError(
+      f"--mask={path}: of mode {kind}{' with transparency' if clear else ''}; "
+      "save it as 8-bit black and white."
+    )
+  if not mask.any():
+    raise UserError(f"--mask={path}: no pixel is white: nothing to fill in.")
+  return mask
+
+
+def _check_size(
+  path: pathlib.Path, mask: np.ndarray, images: np.ndarray
+) -> None:
   if mask.shape != images.shape[1:3]:
     h, w = images.shape[1:3]
     raise UserError(
       f"--mask={path}: {mask.shape[1]} x {mask.shape[0]} pixels, but images "
       f"are {w} x {h} here."
     )
-  return mask
 
 
 def _canvas(text: str) -> tuple[int, int]:

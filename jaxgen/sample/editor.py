@@ -19,6 +19,8 @@ from jaxgen.sample.run import BATCH
 from jaxgen.tasks.images import as_uint8, normalize
 
 LARGEST = 4096  # pixels on a side of a canvas
+CORRECTIONS = 2  # by default
+MOST_CORRECTIONS = 64
 INVERSION_STEPS = 40  # of Heun's method, each way
 
 
@@ -65,7 +67,7 @@ class Editor(Denoiser):
     *,
     seed: int = 0,
     batch: int = BATCH,
-    corrections: int = 1,
+    corrections: int = CORRECTIONS,
     **asked: Any,
   ) -> np.ndarray:
     """Fill in the pixels where `mask` is True; the others stay as they are.
@@ -75,8 +77,8 @@ class Editor(Denoiser):
       mask: booleans `(n, h, w)` or `(h, w)`.
       seed: of what is filled in.
       batch: images a call of the compiled program.
-      corrections: of the denoiser towards what is known, at each call, for a
-        backward pass each: see `diffusion.editing.inpaint`.
+      corrections: of the denoiser towards what is known, at each call, which
+        cost two calls each: see `diffusion.editing.inpaint`.
       **asked: sampler, conditions, guidance: see `request.resolve`.
     """
     images = self._uint8(images)
@@ -93,7 +95,7 @@ class Editor(Denoiser):
     left: int | None = None,
     seed: int = 0,
     batch: int = 4,
-    corrections: int = 1,
+    corrections: int = CORRECTIONS,
     **asked: Any,
   ) -> np.ndarray:
     """Continue images on a larger canvas, `(n, height, width, c)`.
@@ -117,6 +119,8 @@ class Editor(Denoiser):
       check_value(name, Annotated[int, Range(1, LARGEST)], value)
     row: int = (height - h) // 2 if top is None else top
     column: int = (width - w) // 2 if left is None else left
+    for name, value in (("top", row), ("left", column)):
+      check_value(name, Annotated[int, Range(-LARGEST, LARGEST)], value)
     if not (0 <= row <= height - h and 0 <= column <= width - w):
       raise UserError(
         f"a canvas of {height} x {width} does not hold images of {h} x {w} at "
@@ -138,7 +142,9 @@ class Editor(Denoiser):
     corrections: int,
     **given: Any,
   ) -> np.ndarray:
-    check_value("corrections", Annotated[int, Range(0)], corrections)
+    check_value(
+      "corrections", Annotated[int, Range(0, MOST_CORRECTIONS)], corrections
+    )
     inputs = {"known": np.asarray(normalize(images)), "mask": ~unknown}
     drawn, _ = self.draw(
       self.request(**asked),

@@ -62,8 +62,9 @@ def afford(
   possible = min(num, budget // calls)
   if possible < LEAST:
     raise UserError(
-      f"{possible} images are too few to judge: --num must be at least "
-      f"{LEAST}, and --budget {LEAST * calls:,} calls ({calls} for an image)."
+      f"{possible} images, by --num={num} and --budget={budget}, are too few "
+      f"to judge: at least {LEAST} are needed, of {calls} calls each "
+      f"(--budget={LEAST * calls})."
     )
   return possible, calls
 

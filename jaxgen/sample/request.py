@@ -23,7 +23,8 @@ PRESETS = {
   "ddim-50": ("ddim", "ddpm", 50),
   "ddim-25": ("ddim", "ddpm", 25),
 }
-Asked = str | Sequence[str | None]  # a value, or one for each image
+# a value, or one for each image
+Asked = str | Sequence[str | None] | np.ndarray
 ETA = Annotated[float, Range(0, 1)]
 WEIGHT = Annotated[float, Range(-1000, 1000)]
 STEPS = 18  # where neither a preset nor the caller says
@@ -135,12 +136,12 @@ def _check(
       raise UserError(f"{name}={value!r}: a dict by name is needed.")
   for name, value in {"guidance": guidance, **weights}.items():
     check_value(name, WEIGHT, value)
-  numbers = isinstance(interval, tuple) and len(interval) == 2
+  numbers = isinstance(interval, tuple | list) and len(interval) == 2
   if not numbers or not all(isinstance(x, Real) for x in interval):
     raise UserError(f"interval={interval!r}: (low, high) of sigma is needed.")
   if not interval[0] < interval[1]:
     raise UserError(f"interval={interval}: (low, high), low first.")
-  if interval != EVERYWHERE and guidance == 1 and not weights:
+  if tuple(interval) != EVERYWHERE and guidance == 1 and not weights:
     raise UserError(
       "interval: nothing is guided; give guidance (or weights), as guidance=2."
     )
@@ -206,6 +207,7 @@ def _index(known: Names, name: str, value: Asked) -> Any:
       f"{', '.join(known) or 'none'}."
     )
   values = known[name]
+  value = value.tolist() if isinstance(value, np.ndarray) else value
   if not isinstance(value, str) and isinstance(value, Sequence):
     if not all(x is None or isinstance(x, str) for x in value):
       raise UserError(f"{name}={value}: a list of names is needed.")

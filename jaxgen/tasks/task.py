@@ -53,6 +53,9 @@ def as_it_is(means: dict[str, Any]) -> dict[str, float]:
   return {k: float(v) for k, v in means.items()}
 
 
+PACED = ("images", "rate", "warmup_images", "fade_images")
+
+
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Stage(Options, section="stages"):
   """A stretch of training at one resolution and batch size."""
@@ -74,9 +77,9 @@ class Stage(Options, section="stages"):
 
   @property
   def shapes(self) -> tuple:
-    """What its programs are compiled for."""
-    model = tuple(self.model.items())
-    return self.resolution, self.batch_size, self.accumulate, model
+    """What its programs are compiled for: all but what a `Pace` tells."""
+    names = [x.name for x in dataclasses.fields(self)]
+    return tuple(getattr(self, x) for x in names if x not in PACED)
 
   @property
   def model(self) -> dict[str, Any]:

@@ -154,8 +154,21 @@ class Averages:
         for sum_, leaf in zip(total, trace, strict=True):
           sum_ += weight * leaf
     leaves = [x.astype(np.float32) for x in total]
+    if not all(np.isfinite(x).all() for x in leaves):
+      raise UserError(self._not_finite(steps, shapes))
     params = jax.tree.unflatten(jax.tree.structure(shapes), leaves)
     return Reconstruction(params=params, step=steps[-1], distance=rest)
+
+  def _not_finite(self, steps: list[int], shapes: Params) -> str:
+    """Which of some snapshots are damaged."""
+    whole = lambda s: all(  # noqa: E731
+      np.isfinite(x).all() for trace in self._traces(s, shapes) for x in trace
+    )
+    bad = ", ".join(f"{s}.npz" for s in steps if not whole(s))
+    return (
+      f"{self.folder}: not all numbers of {bad} are finite; remove it, and "
+      "averages are made of the other snapshots."
+    )
 
   def stage(self, step: int | None = None) -> int:
     """Of the last snapshot by a step."""

@@ -94,6 +94,9 @@ def test_what_does_not_fit_is_named(run, tiles):
     (lambda: run.inpaint(tiles, mask.astype(int)), "booleans"),
     (lambda: run.inpaint(tiles[:, :16], mask), "do not fit this run"),
     (lambda: run.outpaint(tiles, 16, 64), "a canvas of 16 x 64"),
+    (lambda: run.outpaint(tiles, 64, 64, top=1.5), "top=1.5"),
+    (lambda: run.outpaint(tiles, 64, 64, left="a"), "left"),
+    (lambda: run.inpaint(tiles, mask, corrections=65), "corrections=65"),
     (lambda: run.edit(tiles, strength=0.0), "strength=0.0"),
     (lambda: run.interpolate(tiles[0], tiles[1], 1), "steps=1"),
   ):
@@ -121,11 +124,20 @@ def test_the_verb(denoiser, tiles, tmp_path, capsys):
   assert (out / "001.png").exists()
   capsys.readouterr()
   Image.fromarray(mask[:8]).save(tmp_path / "small.png")
+  Image.fromarray(0 * mask).save(tmp_path / "black.png")
+  Image.fromarray(mask.astype(np.uint16)).save(tmp_path / "deep.png")
+  Image.fromarray(np.stack(4 * [mask], -1)).save(tmp_path / "clear.png")
   for flags, says in (
     ([], "one of --mask, --canvas, --strength, --to is needed"),
     (["--canvas=40x40", "--strength=0.5"], "not 2 of them"),
     ([f"--mask={tmp_path / 'gone.png'}"], "gone.png"),
     ([f"--mask={tmp_path / 'small.png'}"], "32 x 8 pixels, but images are"),
+    ([f"--mask={tmp_path / 'black.png'}"], "no pixel is white"),
+    ([f"--mask={tmp_path / 'deep.png'}"], "8-bit"),
+    ([f"--mask={tmp_path / 'clear.png'}"], "mode RGBA with transparency"),
+    ([f"--mask={m}", "--between=3"], "--between is for --to"),
+    ([f"--to={b}", "--seed=1"], "--seed is for the other ways"),
+    ([f"--mask={m}", "--corrections=65"], "corrections"),
     (["--canvas=40"], "HEIGHTxWIDTH"),
     (["--canvas=8x8"], "does not hold"),
     (["--canvas=4²x64"], "HEIGHTxWIDTH"),

@@ -138,7 +138,7 @@ def test_a_classifier_sees_what_is_there():
 def test_the_budget_is_said_and_kept(denoiser, tmp_path, capsys):
   command = ["evaluate", f"--workdir={denoiser}", f"--out={tmp_path}", *FAST]
   assert main([*command, "--budget=50", "--guidance=2", "--num=99"]) == 2
-  assert "12 images are too few" in capsys.readouterr().err
+  assert "12 images, by --num=99" in capsys.readouterr().err
   assert main([*command, "--budget=40"]) == 0
   shown = capsys.readouterr().out
   assert "20 images x 2 calls of the network = 40" in shown

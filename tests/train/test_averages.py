@@ -120,6 +120,9 @@ def test_what_cannot_be_reconstructed_is_named(tmp_path):
     store.reconstruct(0.1, shapes)
   with pytest.raises(UserError, match="by step 7"):
     store.reconstruct(0.1, shapes, 7)
+  store.write(10, 10, {"0.1": {"w": np.array([0.0, np.nan, 1.0])}})
+  with pytest.raises(UserError, match="not all numbers of 10.npz are finite"):
+    store.reconstruct(0.1, shapes)
   store.write(10, 0, {"0.1": {"w": np.zeros(3)}})
   with pytest.raises(UserError, match="make no sense"):
     store.reconstruct(0.1, shapes)

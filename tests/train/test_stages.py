@@ -18,8 +18,10 @@ from jaxgen.config import load_config
 from jaxgen.errors import UserError
 from jaxgen.metrics.images import similarity
 from jaxgen.models import layers
+from jaxgen.tasks import Stage
 from jaxgen.tasks.images import normalize
 from jaxgen.train import handover, loop, planner, setup
+from jaxgen.train.pace import ramp
 from jaxgen.train.plan import make_plan
 from jaxgen.train.programs import Programs
 from jaxgen.train.progress import Advance, Progress
@@ -243,6 +245,23 @@ def test_an_adaptive_run_decides_the_same_when_it_is_resumed(tmp_path):
   assert rows(other) == rows(tmp_path / "a")
   last = steps(other)[-1]
   assert numbers(other, last) == numbers(tmp_path / "a", last)
+
+
+def test_only_what_a_pace_tells_leaves_the_shapes_of_a_stage():
+  """Any other field may change what is computed."""
+  row = Stage(resolution=16, images=64, batch_size=32)
+  for field in dataclasses.fields(Stage):
+    before = getattr(row, field.name)
+    value = "full" if field.name == "remat" else before + 1
+    changed = dataclasses.replace(row, **{field.name: value})
+    same = field.name in ("images", "rate", "warmup_images", "fade_images")
+    assert (changed.shapes == row.shapes) == same, field.name
+
+
+def test_a_ramp_of_no_length_is_over():
+  assert float(ramp(np.float32(0), np.float32(0))) == 1.0
+  assert float(ramp(np.float32(1), np.float32(4))) == 0.25
+  assert float(ramp(np.float32(9), np.float32(4))) == 1.0
 
 
 @pytest.mark.parametrize("sizes, programs", [("(16,16)", 1), ("(16,24)", 2)])
