@@ -18,12 +18,12 @@ VGG16's features, which would take most of the time.
 
 Measured, `:small` on 1,170 aligned faces of Labeled Faces in the Wild after
 25,024 images in 31 min 25 s on two CPU cores that others used as well (13
-images/s); 130 held-out people: PSNR 26.88 dB, SSIM 0.816, LPIPS (AlexNet) 0.027,
-MSE 0.0023 of [0, 1], so that all three goals (25 dB, 0.3, 0.01) are met at 64
-pixels. PCA with as many numbers, of plain squared error, has 30.58 dB, LPIPS
-0.036. KL kept 5% of the loss (smoothed 4.1%; the band is 3 to 8%) at a beta of
-3e-4, with all 16 channels active; faces drawn from the prior are not faces yet.
-256 pixels were not trained.
+images/s); 130 held-out faces: PSNR 26.88 dB, SSIM 0.816, LPIPS (AlexNet)
+0.027, MSE 0.0023 of [0, 1], so that all three goals (25 dB, 0.3, 0.01) are met
+at 64 pixels. PCA with as many numbers has 30.58 dB and LPIPS 0.036. KL kept 5%
+of the loss (smoothed 4.1%; the band is 3 to 8%) at a beta of 3e-4, with all 16
+channels active; draws from the prior are not faces yet. 256 pixels were not
+trained.
 """
 
 from jaxgen.config import check_variant
