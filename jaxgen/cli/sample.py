@@ -184,7 +184,12 @@ def _conditions(model: Any, rest: list[str]) -> dict[str, str]:
       flags = ", ".join(f"--{x}=..." for x in known) or "none"
       near = difflib.get_close_matches(name, known, n=1)
       hint = f" Did you mean --{near[0]}=...?" if near else ""
+      hint = f" Write --{name}=VALUE." if name in known else hint
       raise UserError(f"{argument}: the conditions here are {flags}.{hint}")
+    values = model.conditions[known[name]]
+    if value not in values:
+      every = ", ".join(values)
+      raise UserError(f"--{name}={value}: one of {every} is needed.")
     found[known[name]] = value
   return found
 

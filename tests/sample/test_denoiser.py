@@ -154,7 +154,8 @@ def test_the_verb_takes_conditions_as_flags(denoiser, tmp_path, capsys):
   for wrong, says in (
     ("--rock_typ=granite", "Did you mean --rock_type="),
     ("granite", "the conditions here are"),
-    ("--rock_type=lava", "one of granite"),
+    ("--rock_type", "Write --rock_type=VALUE"),
+    ("--rock_type=lava", "error: --rock_type=lava: one of granite"),
     ("--weights=rock_type=two", "'two' is no number"),
     ("--interval=2,1", "LOW first"),
     ("--method=gmm", "--method is for autoencoders"),
