@@ -68,23 +68,24 @@ class RMSNorm(nn.Module):
 
 
 @contextlib.contextmanager
-def counted() -> Iterator[None]:
-  """Trace attention in one piece, for its operations to be counted: the body of
-  a loop is counted only once."""
-  token = _COUNTED.set(True)
+def traced(how: Literal["", "whole", "forward"]) -> Iterator[None]:
+  """Trace attention in one piece (`whole`), for its operations to be counted:
+  the body of a loop is counted only once; or so that it has derivatives
+  forwards (`forward`), which cuDNN's lacks."""
+  token = _TRACED.set(how)
   try:
     yield
   finally:
-    _COUNTED.reset(token)
+    _TRACED.reset(token)
 
 
-_COUNTED = contextvars.ContextVar("counted", default=False)
+_TRACED = contextvars.ContextVar("traced", default="")
 
 
 def _fused(q: Array) -> bool:
   """Whether cuDNN's attention takes these, whose memory grows linearly."""
-  half = q.dtype in (jnp.bfloat16, jnp.float16)
-  return half and jax.default_backend() == "gpu" and q.shape[-1] in FUSED
+  fits = q.dtype in (jnp.bfloat16, jnp.float16) and q.shape[-1] in FUSED
+  return fits and jax.default_backend() == "gpu" and _TRACED.get() != "forward"
 
 
 def attend(q: Array, k: Array, v: Array) -> Array:
@@ -92,7 +93,7 @@ def attend(q: Array, k: Array, v: Array) -> Array:
   device can, or in chunks of queries, each computed again for its gradient:
   memory then grows linearly with n, not with its square (arXiv:2112.05682)."""
   n = q.shape[1]
-  if n <= ATTENDED or _COUNTED.get():
+  if n <= ATTENDED or _TRACED.get() == "whole":
     return jax.nn.dot_product_attention(q, k, v)
   if _fused(q):
     return jax.nn.dot_product_attention(q, k, v, implementation="cudnn")

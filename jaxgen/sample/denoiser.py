@@ -17,6 +17,7 @@ from jaxgen.diffusion.guidance import autoguidance, compose
 from jaxgen.diffusion.samplers import SAMPLERS, start
 from jaxgen.errors import UserError
 from jaxgen.memory import program_bytes
+from jaxgen.models.layers import traced
 from jaxgen.options import Count, check_value
 from jaxgen.sample.request import Request, resolve
 from jaxgen.sample.run import BATCH, LoadedRun
@@ -236,9 +237,10 @@ class Denoiser(LoadedRun):
         )
       noise = start(keys, what.shape, grid[0]) + part.get("image", 0.0)
       sampler = functools.partial(SAMPLERS[what.sampler], **dict(what.options))
-      x, seen = sampler(
-        denoise, part.get("noise", noise), grid, keys=keys, trajectory=True
-      )
+      with traced("forward" if what.corrections else ""):
+        x, seen = sampler(
+          denoise, part.get("noise", noise), grid, keys=keys, trajectory=True
+        )
       shown = to_uint8(seen) if what.trajectory else None
       return to_uint8(x), shown, jnp.isfinite(x).all()
 

@@ -23,7 +23,7 @@ from ml_collections import ConfigDict
 from jaxgen.data import pipeline
 from jaxgen.errors import UserError
 from jaxgen.memory import group_limit, program_bytes
-from jaxgen.models.layers import Remat, counted
+from jaxgen.models.layers import Remat, traced
 from jaxgen.train.plan import Plan
 
 OVERHEAD = 720 << 20  # bytes of a process besides its steps
@@ -111,7 +111,7 @@ def flops(plan: Plan, stage: int) -> float:
   """Operations of one step; nothing is compiled."""
   flat = unrolled(plan, stage)
   shapes = jax.eval_shape(flat.create(stage), jax.random.key(0))
-  with counted():
+  with traced("whole"):
     step = jax.jit(flat.step(stage))
     batch = batch_shapes(plan, stage)
     lowered = step.lower(shapes, batch, plan.pace(stage))

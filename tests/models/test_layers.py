@@ -100,3 +100,16 @@ def test_what_is_computed_again_changes_no_gradient():
   for other in gradients[1:]:
     jax.tree.map(close, other, gradients[0])
   assert sizes[2] < sizes[1] < sizes[0]
+
+
+def test_fused_attention_is_left_where_derivatives_go_forwards(monkeypatch):
+  """As cuDNN's has none: here the call of it fails, for there is no GPU."""
+  monkeypatch.setattr(layers, "ATTENDED", 4)
+  monkeypatch.setattr(layers.jax, "default_backend", lambda: "gpu")
+  q = jax.random.normal(jax.random.key(0), (1, 8, 2, 64), jnp.bfloat16)
+  ask = lambda x: layers.attend(x, x, x)  # noqa: E731
+  with layers.traced("forward"):
+    value, moved = jax.jvp(ask, (q,), (q,))
+  assert jnp.isfinite(value).all() and jnp.isfinite(moved).all()
+  with pytest.raises(Exception, match="(?i)cudnn|cuda|gpu"):
+    ask(q)
