@@ -124,6 +124,8 @@ def _reconstruction(
   facts |= {"held_out": more} if more else {}
   evaluate.write(out, names, scores, facts)
   _print_table(evaluate.means(scores), facts)
+  if more:
+    print("of all held-out images that the training looks at:")
   for name, value in more.items():
     print(f"{name:18} {value:.4g}")
 

@@ -113,6 +113,8 @@ class ConvAutoencoder(Levels):
 
   def check(self) -> None:
     """Raise a UserError where numbers do not go together."""
+    if not self.multipliers:
+      raise UserError("model.multipliers=(): at least one is needed.")
     if self.resolution % 2**self.downsampling_steps:
       raise UserError(
         f"model.downsampling_steps={self.downsampling_steps} halvings do not "

@@ -178,6 +178,7 @@ def test_heads():
     ({"downsampling_steps": 5}, "model.downsampling_steps"),
     ({"base_channels": 6}, "model.base_channels"),
     ({"attention": True, "head_width": 7}, "model.head_width"),
+    ({"multipliers": ()}, "model.multipliers"),
     ({"latent_channels": 0}, "model.latent_channels"),
     ({"patch_size": 4}, "model.patch_size"),
   ],
