@@ -33,7 +33,6 @@ if TYPE_CHECKING:
   import numpy as np
 
 CANVASES = 4  # at a time: each is many windows
-BETWEEN = 9
 WAYS = ("mask", "canvas", "strength", "to")
 
 
@@ -98,10 +97,10 @@ def _tell(
   model: Any, args: argparse.Namespace, num: int, asked: dict[str, Any]
 ) -> None:
   """What it will take."""
-  from jaxgen.sample.editor import CORRECTIONS
+  from jaxgen.diffusion.editing import CORRECTIONS
 
-  given = args.corrections
-  passes = CORRECTIONS if given is None else given
+  asked_for = args.corrections
+  passes = CORRECTIONS if asked_for is None else asked_for
   calls = model.request(**asked).calls
   windows = " in each window" if args.canvas else ""
   print(
@@ -139,10 +138,11 @@ def _between(
   _, others = common.read_images(model, args, args.to)
   if len(images) != 1 or len(others) != 1:
     raise UserError("--input and --to: one image each is needed.")
+  steps = {} if args.between is None else {"steps": args.between}
   return model.interpolate(
     images[0],
     others[0],
-    args.between or BETWEEN,
+    **steps,
     conditions=conditions,
     batch=args.batch,
   )

@@ -176,6 +176,8 @@ def _weak(args: argparse.Namespace) -> Any:
 
 def _conditions(model: Any, rest: list[str]) -> dict[str, str]:
   """`--rock_type=granite` and the like, for the conditions of the run."""
+  from jaxgen.sample.request import position
+
   known = {("class" if k == "label" else k): k for k in model.conditions}
   found = {}
   for argument in rest:
@@ -186,10 +188,7 @@ def _conditions(model: Any, rest: list[str]) -> dict[str, str]:
       hint = f" Did you mean --{near[0]}=...?" if near else ""
       hint = f" Write --{name}=VALUE." if name in known else hint
       raise UserError(f"{argument}: the conditions here are {flags}.{hint}")
-    values = model.conditions[known[name]]
-    if value not in values:
-      every = ", ".join(values)
-      raise UserError(f"--{name}={value}: one of {every} is needed.")
+    position(model.conditions[known[name]], value, f"--{name}")
     found[known[name]] = value
   return found
 

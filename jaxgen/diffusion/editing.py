@@ -22,6 +22,7 @@ from jaxgen.diffusion.samplers import heun
 from jaxgen.typing import Array
 
 Denoise = Callable[[Array, Array], Array]
+CORRECTIONS = 2  # by default
 WINDOWS = 16  # of each canvas, at a time
 
 
@@ -29,7 +30,7 @@ def inpaint(
   denoise: Denoise,
   known: Array,
   mask: Array,
-  corrections: int = 2,
+  corrections: int = CORRECTIONS,
   damping: float = 0.02,
 ) -> Denoise:
   """The denoiser of images of which a part is known: it is `known`

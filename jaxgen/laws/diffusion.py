@@ -24,6 +24,8 @@ from jaxgen.laws.law import law
 from jaxgen.typing import Array
 
 EDM = "Karras et al. 2022"
+# Of rows of 16 pixels whose correlation falls off by a quarter a pixel.
+COVARIANCE = 0.25 * 0.75 ** np.abs(np.subtract.outer(range(16), range(16)))
 
 
 def _scaling(name: str, sigma: float) -> Callable[[], float]:
@@ -102,7 +104,7 @@ def _sample_depends_on_batch() -> float:
 def posterior_off(sigma: float = 0.7) -> float:
   """How far what is filled in, with pixels 3 to 10 of 16 known, is from
   D + C M' (M C M')^-1 (y - M D), of correlated Gaussian pixels."""
-  s = 0.25 * 0.75 ** np.abs(np.subtract.outer(range(16), range(16)))
+  s = COVARIANCE
   x, known = jax.random.normal(jax.random.key(0), (2, 3, 1, 16, 1))
   mask = jnp.zeros((3, 1, 16, 1), bool).at[:, :, 3:11].set(True)
   levels = sigma * np.array([0.5, 1.0, 2.0])

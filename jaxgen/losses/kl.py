@@ -55,6 +55,11 @@ def paid(nats: Array, free_bits: float) -> Array:
   return jnp.maximum(nats, free_bits).reshape(len(nats), -1).mean(1)
 
 
+def _smoothed(share: Array, weight: Array) -> Array:
+  """The share that two sums of the state tell; 0 before the first step."""
+  return share / jnp.maximum(weight, 1e-12)
+
+
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class KLOptions(Options, section="kl"):
   """Everything under `kl` in a config; see `jaxgen.defaults`."""
@@ -132,7 +137,7 @@ class KLOptions(Options, section="kl"):
     keep = 0.5 ** (batch / self.smoothing_images)
     kept = keep * state["share"] + (1 - keep) * share
     weight = keep * state["weight"] + (1 - keep)
-    smooth = kept / weight
+    smooth = _smoothed(kept, weight)
     up, down = smooth < self.share_min, smooth > self.share_max
     log = up * jnp.log1p(self.rate) + down * jnp.log1p(-self.rate)
     beta = state["beta"] * jnp.exp(log * batch / self.interval_images)
@@ -143,10 +148,9 @@ class KLOptions(Options, section="kl"):
   def report(self, state: State, images: Array) -> dict[str, Array]:
     """What the controller thinks: the beta that it has come to, before the
     schedule; the smoothed share; the floor."""
-    share = state["share"] / jnp.maximum(state["weight"], 1e-12)
     return {
       "kl/beta_adapted": state["beta"],
-      "kl/share_smoothed": share,
+      "kl/share_smoothed": _smoothed(state["share"], state["weight"]),
       "kl/floor": self.lowest(images),
     }
 

@@ -19,7 +19,6 @@ from jaxgen.sample.run import BATCH
 from jaxgen.tasks.images import as_uint8, normalize
 
 LARGEST = 4096  # pixels on a side of a canvas
-CORRECTIONS = 2  # by default
 MOST_CORRECTIONS = 64
 INVERSION_STEPS = 40  # of Heun's method, each way
 
@@ -67,7 +66,7 @@ class Editor(Denoiser):
     *,
     seed: int = 0,
     batch: int = BATCH,
-    corrections: int = CORRECTIONS,
+    corrections: int = editing.CORRECTIONS,
     **asked: Any,
   ) -> np.ndarray:
     """Fill in the pixels where `mask` is True; the others stay as they are.
@@ -95,7 +94,7 @@ class Editor(Denoiser):
     left: int | None = None,
     seed: int = 0,
     batch: int = 4,
-    corrections: int = CORRECTIONS,
+    corrections: int = editing.CORRECTIONS,
     **asked: Any,
   ) -> np.ndarray:
     """Continue images on a larger canvas, `(n, height, width, c)`.

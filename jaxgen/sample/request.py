@@ -213,6 +213,11 @@ def _index(known: Names, name: str, value: Asked) -> Any:
       raise UserError(f"{name}={value}: a list of names is needed.")
     each = [-1 if x is None else _index(known, name, x) for x in value]
     return np.array(each, np.int32)
-  if str(value) not in values:
+  return position(values, str(value), name)
+
+
+def position(values: Sequence[str], value: str, name: str) -> int:
+  """Where a value is among those of the condition that is called `name`."""
+  if value not in values:
     raise UserError(f"{name}={value}: one of {', '.join(values)} is needed.")
-  return values.index(str(value))
+  return values.index(value)

@@ -13,6 +13,7 @@ from jaxgen.diffusion.editing import (
 )
 from jaxgen.diffusion.samplers import euler, heun
 from jaxgen.laws import diffusion as laws
+from jaxgen.laws.diffusion import COVARIANCE
 
 MIXTURE = analytic.mixture((-0.6, 0.6), 0.15)
 GAUSSIAN = analytic.gaussian(0.0, 0.5)
@@ -55,8 +56,6 @@ def test_the_known_part_is_at_the_right_noise_level_all_the_way():
     assert float(variance) == pytest.approx(float(sigma) ** 2, rel=0.1)
 
 
-# Rows of 16 pixels whose correlation falls off by a quarter a pixel.
-COVARIANCE = 0.25 * 0.75 ** np.abs(np.subtract.outer(range(16), range(16)))
 correlated = analytic.correlated(COVARIANCE)
 
 
