@@ -1,7 +1,10 @@
-"""Rock tiles in four stages: 32, 64, 96 and 128 pixels, in 8 x 8 patches that
-grow with the image, so that what was learnt carries over.
+r"""Rock tiles in stages: 32, 64, 96 and 128 pixels, in 8 x 8 patches that grow
+with the image, or with `finer` at 32, 64 and 128 pixels in ever more patches of
+8 pixels. Either way what was learnt carries over.
 
     jaxgen train --config=configs/rocks_patch_ae_progressive.py --workdir=runs/p
+    jaxgen train --config=configs/rocks_patch_ae_progressive.py:finer \
+      --workdir=runs/finer
 """
 
 from jaxgen.config import check_variant
@@ -9,8 +12,8 @@ from jaxgen.defaults import autoencoder, smoke
 
 
 def get_config(variant: str = ""):
-  """`smoke`: for tests."""
-  check_variant(variant, ("smoke",))
+  """`finer`: more patches instead of larger ones. `smoke`: for tests."""
+  check_variant(variant, ("finer", "smoke"))
   config = autoencoder()
   config.data.update(source="rocks", num_tiles=4_096, flips=True, turns=True)
   config.model.update(width=128, heads=4, encoder_depth=2, decoder_depth=2)
@@ -24,5 +27,15 @@ def get_config(variant: str = ""):
     rate=(1.0, 0.7, 0.5, 0.5),
     warmup_images=(0, 2_000, 1_000, 1_000),
   )
+  if variant == "finer":
+    config.model.update(patch_size=8, grids=(4, 8, 16))
+    config.stages.update(
+      resolution=(32, 64, 128),
+      patch_size=(0,),
+      images=(200_000, 50_000, 25_000),
+      batch_size=(64, 64, 32),
+      rate=(1.0, 0.7, 0.5),
+      warmup_images=(0, 2_000, 1_000),
+    )
   config.train.update(evaluate_images=12_500, save_images=25_000)
   return smoke(config) if variant == "smoke" else config

@@ -119,12 +119,16 @@ def read_config(path: pathlib.Path) -> Any:
 
 
 def _renamed(config: Any) -> Any:
-  """A config of before losses had weights, and a KL section."""
+  """A config of before losses had weights, and there were sections `kl` and
+  `batch`."""
   loss = config.get("loss")
   if isinstance(loss, dict) and "reconstruction" in loss:
     name = loss.pop("reconstruction")
     config["loss"] = {"log_mse": 0.0, name: 1.0}
     config["kl"] = {}
+  if isinstance(train := config.get("train"), dict):
+    moved = {k: train.pop(k) for k in ("fit", "memory_gib") if k in train}
+    config.setdefault("batch", moved)
   return config
 
 

@@ -22,6 +22,7 @@ def autoencoder(model: Any = None) -> Any:
   c.kl = kl()
   c.optimizer = optimizer()
   c.stages = stages()
+  c.batch = batch()
   c.train = train()
   return c
 
@@ -37,6 +38,7 @@ def denoiser(model: Any) -> Any:
   c.optimizer = optimizer()
   c.optimizer.ema_lengths = (0.05, 0.10)
   c.stages = stages()
+  c.batch = batch()
   c.train = train()
   return c
 
@@ -79,6 +81,7 @@ def patch_autoencoder() -> Any:
   c: Any = ConfigDict()
   c.name = "patch_autoencoder"
   c.patch_size = 16  # must divide the resolution
+  c.grids = ()  # patches a side of stages with ever more: (4, 8, 16)
   c.width = 512
   c.encoder_depth = 6
   c.decoder_depth = 6
@@ -252,8 +255,17 @@ def stages() -> Any:
   c.patch_size = (0,)  # of the model in this stage; 0: model.patch_size
   c.rate = (1.0,)  # factor of the learning rate
   c.warmup_images = (0,)  # at the start of the stage, on top of the first one
-  c.fade_images = (0,)  # in which blocks that are new fade in
+  c.fade_images = (0,)  # in which blocks that are new fade in, or else the
+  # detail of images that the stage before was too small for
   c.remat = ("none",)  # activations computed again: none, blocks or full
+  return c
+
+
+def batch() -> Any:
+  """How the batches of `stages` are made to fit."""
+  c: Any = ConfigDict()
+  c.fit = "off"  # auto: split batches so that each stage fits into memory:
+  c.memory_gib = 0.0  # of each device; 0: what is found
   return c
 
 
@@ -270,8 +282,6 @@ def train() -> Any:
   c.fsdp = False  # shard parameters and optimizer over the devices
   c.bank_tiles = 4_096  # training latents that the samplers are fitted to
   c.init_from = ""  # workdir of a finished run whose weights to begin with
-  c.fit = "off"  # auto: split batches so that each stage fits into memory:
-  c.memory_gib = 0.0  # of each device; 0: what is found
   c.advance = "fixed"  # when a stage ends: fixed (images) or adaptive:
   c.advance_window = 50_000  # images in which the held-out metric must improve
   c.advance_tolerance = 0.05  # by so much (dB)

@@ -3,8 +3,9 @@
     python scripts/measure_handover.py --workdir=runs/rocks --factor=2
 
 A trained patch autoencoder is carried to larger patches (or with --grid to more
-of them) and reconstructs held-out images that were enlarged. Each rule's leaf
-is then started at random instead, to see what the rule is worth.
+of them, with or without levels for them) and reconstructs held-out images that
+were enlarged. Each rule's leaf is then started at random instead, to see what
+the rule is worth.
 """
 
 import argparse
@@ -28,7 +29,9 @@ def main():
   parser = argparse.ArgumentParser(description=__doc__)
   parser.add_argument("--workdir", required=True)
   parser.add_argument("--factor", type=float, default=2)
-  parser.add_argument("--grid", action="store_true", help="keep the patch size")
+  parser.add_argument(
+    "--grid", choices=("levels", "plain"), help="keep the patch size"
+  )
   parser.add_argument("--num", type=int, default=128)
   args = parser.parse_args()
   run = jaxgen.load(args.workdir)
@@ -58,12 +61,21 @@ def carried(run, factor, grid):
     resolution=round(stage.resolution * factor),
     patch_size=patch if grid else round(patch * factor),
   )
-  plan = dataclasses.replace(run.plan, stages=(row,))
+  config = run.config.copy_and_resolve_references()
+  if grid:
+    side = run.task.model.grid[0]
+    with config.unlocked():
+      config.model.grids = (side, round(side * factor))
+      if grid == "plain":
+        config.model.grids = ()
+  plan = dataclasses.replace(run.plan, config=config, stages=(row,))
   task = plan.task(0)
   fresh = jax.jit(task.init)(jax.random.key(1))
   rules = task.model.rules(run.task.model)
   shapes = {k: v.shape for k, v in named(run.params).items()}
-  used = [k for k, v in named(fresh).items() if v.shape != shapes[k]]
+  used = [
+    k for k, v in named(fresh).items() if v.shape != shapes.get(k, v.shape)
+  ]
   return (carry(run.params, fresh, rules), fresh), task, used
 
 

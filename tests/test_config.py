@@ -105,7 +105,8 @@ def test_a_saved_config_with_a_wrong_section_is_damaged(tmp_path, name, value):
 def test_a_run_of_an_older_version_gets_the_defaults(tmp_path):
   path = tmp_path / "config.json"
   config = defaults.autoencoder().to_dict()
-  del config["train"]["init_from"], config["kl"]
+  del config["train"]["init_from"], config["kl"], config["batch"]
+  config["train"] |= {"fit": "auto", "memory_gib": 2.0}
   config["loss"] = {"reconstruction": "l1"}
   path.write_text(json.dumps(config))
   found = configs.read_config(path)
@@ -114,6 +115,8 @@ def test_a_run_of_an_older_version_gets_the_defaults(tmp_path):
     and found.kl.to_dict() == defaults.kl().to_dict()
   )
   assert LossOptions.read(found.loss).weights == {"l1": 1.0}
+  assert found.batch.to_dict() == {"fit": "auto", "memory_gib": 2.0}
+  assert "fit" not in found.train
 
 
 def test_every_config_file_loads_with_every_variant_it_names():

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import math
 import pathlib
+import re
 import tempfile
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
 IN_GRID = 256  # pixels of an enlarged image there
 GRID = 64  # images at most in grid.png
+UNITS = {"": 1, "KiB": 2**10, "MiB": 2**20, "GiB": 2**30, "TiB": 2**40}
 SUMMARIES = ("grid", "compare")  # names that images of the user cannot have
 
 
@@ -37,6 +39,18 @@ def whole(low: int, high: float = math.inf) -> Callable[[str], int]:
     return value
 
   return number
+
+
+def size(text: str) -> int:
+  """Bytes, as in 16GiB; the type of a flag."""
+  found = re.fullmatch(r"([0-9.]+)\s*([KMGT]iB)?", text)
+  try:
+    bytes_ = int(float(found[1]) * UNITS[found[2] or ""]) if found else 0
+  except ValueError:
+    bytes_ = 0
+  if bytes_ < 1:
+    raise argparse.ArgumentTypeError(f"{text}: a size like 16GiB is needed")
+  return bytes_
 
 
 def add_run_flags(

@@ -17,14 +17,12 @@ import dataclasses
 import json
 import os
 import pathlib
-import re
 from typing import Any
 
 from jaxgen.cli import common
 from jaxgen.errors import UserError
 
 STDOUT = pathlib.Path("-")
-UNITS = {"": 1, "KiB": 2**10, "MiB": 2**20, "GiB": 2**30, "TiB": 2**40}
 
 
 def add_flags(parser: argparse.ArgumentParser) -> None:
@@ -33,7 +31,7 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
     "--config", required=True, metavar="FILE.py[:variant]", help="of a training"
   )
   parser.add_argument(
-    "--memory", type=size, metavar="16GiB", help="of each device"
+    "--memory", type=common.size, metavar="16GiB", help="of each device"
   )
   parser.add_argument(
     "--devices", type=common.whole(1), help="how many (on CPU: simulated)"
@@ -55,18 +53,6 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
     metavar="FILE",
     help="also write the numbers to this file; without a name print them alone",
   )
-
-
-def size(text: str) -> int:
-  """Bytes, as in 16GiB."""
-  found = re.fullmatch(r"([0-9.]+)\s*([KMGT]iB)?", text)
-  try:
-    bytes_ = int(float(found[1]) * UNITS[found[2] or ""]) if found else 0
-  except ValueError:
-    bytes_ = 0
-  if bytes_ < 1:
-    raise argparse.ArgumentTypeError(f"{text}: a size like 16GiB is needed")
-  return bytes_
 
 
 def run(args: argparse.Namespace, rest: list[str]) -> None:

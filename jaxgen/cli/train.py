@@ -36,6 +36,13 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
     help="resume although the config, or the data, are not as before",
   )
   parser.add_argument(
+    "--memory",
+    type=common.size,
+    metavar="16GiB",
+    help="split batches so that each stage fits into it, on each device "
+    "(batch.fit=auto)",
+  )
+  parser.add_argument(
     "--deterministic",
     action="store_true",
     help="bit-equal reruns on a GPU too (slower there; others always are)",
@@ -60,6 +67,8 @@ def run(args: argparse.Namespace, rest: list[str]) -> int:
   from jaxgen.config import load_config
 
   config = load_config(args.config, rest)
+  if args.memory:
+    config.batch.update(fit="auto", memory_gib=args.memory / 2**30)
   if args.deterministic:
     flags = os.environ.get("XLA_FLAGS", "")
     os.environ["XLA_FLAGS"] = f"{flags} --xla_gpu_deterministic_ops=true"

@@ -17,6 +17,7 @@ from jaxgen.models.resampling import (
   resize,
 )
 from jaxgen.train.handover import carry
+from jaxgen.typing import Params
 
 SIGMA = 0.7
 
@@ -55,8 +56,7 @@ def _growth_differs() -> float:
     small = x[:, : net.resolution, : net.resolution]
     return jax.jit(net.init)(key, small, jnp.zeros(1))["params"]
 
-  shake = lambda p: p + 0.1 * jnp.cos(jnp.arange(p.size)).reshape(p.shape)  # noqa: E731
-  before = jax.tree.map(shake, start(small))
+  before = _shaken(start(small))
   after = carry(before, start(large), {})
 
   def denoise(net, params, x, sigma):
@@ -68,6 +68,37 @@ def _growth_differs() -> float:
   skip = edm.scalings(jnp.asarray(SIGMA)).c_skip
   want = resize(below, 6) + skip * (x - resize(low, 6))
   return float(jnp.abs(denoise(large, after, x, SIGMA) - want).max())
+
+
+def _finer_differs() -> float:
+  """Of an autoencoder that has just gone from 4 to 16 patches, and the
+  formula."""
+  section = {
+    "name": "patch_autoencoder",
+    "patch_size": 4,
+    "grids": (2, 4),
+    "width": 8,
+    "heads": 2,
+    "encoder_depth": 1,
+    "decoder_depth": 1,
+    "latent_dim": 8,
+    "patch_features": 4,
+    "dtype": "float32",
+  }
+  small, large = (build(section, resolution=r, channels=1) for r in (8, 16))
+  key = jax.random.key(0)
+  x = jax.random.normal(key, (1, 16, 16, 1))
+  start = lambda net, x: jax.jit(net.init)(key, x)["params"]  # noqa: E731
+  before = _shaken(start(small, resize(x, 8)))
+  after = carry(before, start(large, x), large.rules(small))
+  want = resize(small.apply({"params": before}, resize(x, 8)), 16)
+  return float(jnp.abs(large.apply({"params": after}, x) - want).max())
+
+
+def _shaken(params: Params) -> Params:
+  """Parameters that are nowhere zero."""
+  shake = lambda p: p + 0.1 * jnp.cos(jnp.arange(p.size)).reshape(p.shape)  # noqa: E731
+  return jax.tree.map(shake, params)
 
 
 FLEXIVIT = "FlexiViT, section 3.3"
@@ -87,5 +118,12 @@ LAWS = (
     0,
     1e-5,
     _growth_differs,
+  ),
+  law(
+    "an autoencoder that has just gone to more patches",
+    "Up D(Down x)",
+    0,
+    1e-5,
+    _finer_differs,
   ),
 )

@@ -8,19 +8,31 @@ latent vector. With the blocks at their zero start the whole is one linear map
 each way, so the network starts inside the family of linear autoencoders (PCA is
 the best of them) and the blocks learn what a linear map cannot do. Nothing
 squashes or normalises the output: every pixel value is in reach.
+
+With `grids` there is a level of patches for each of them (`models.pyramid`), so
+that a network can go on in more patches of the same size as what it was.
 """
 
 from __future__ import annotations
 
-import functools
+import itertools
+from functools import partial
 from typing import Any, Literal
 
 import flax.linen as nn
 import jax.numpy as jnp
 
 from jaxgen.errors import UserError
-from jaxgen.models.layers import Blocks, Dense, Remat, patchify, unpatchify
-from jaxgen.models.resampling import Rules, paint, positions, read
+from jaxgen.models.layers import ZEROS, Blocks, Dense, Remat
+from jaxgen.models.pyramid import paint_levels, read_levels
+from jaxgen.models.resampling import (
+  Rules,
+  enlarging,
+  paint,
+  positions,
+  read,
+  repeating,
+)
 from jaxgen.options import Count, Share, Size
 from jaxgen.typing import Array
 
@@ -33,6 +45,7 @@ class PatchAutoencoder(nn.Module):
   resolution: int
   channels: int = 3
   patch_size: Count = 16
+  grids: tuple[Count, ...] = ()  # patches a side, from coarse to fine
   width: Count = 512
   encoder_depth: Size = 6
   decoder_depth: Size = 6
@@ -53,6 +66,15 @@ class PatchAutoencoder(nn.Module):
         f"model.patch_size={self.patch_size} does not divide the resolution "
         f"{self.resolution}."
       )
+    if any(b % a or a == b for a, b in itertools.pairwise(self.grids)):
+      raise UserError(
+        f"model.grids={self.grids}: each is a multiple of the one before."
+      )
+    if self.grids and self.grid[0] not in self.grids:
+      raise UserError(
+        f"model.grids={self.grids}: {self.resolution} pixels in patches of "
+        f"{self.patch_size} are {self.grid[0]} a side; add that."
+      )
     if self.width % self.heads:
       raise UserError(
         f"model.heads={self.heads} does not divide model.width={self.width}."
@@ -61,18 +83,23 @@ class PatchAutoencoder(nn.Module):
   def rules(self, old: PatchAutoencoder) -> Rules:
     """From the parameters of a model of another resolution or patch size."""
     patch = {"old": old.patch_size, "new": self.patch_size}
-    grid = {"old": old.grid[0], "new": self.grid[0]}
-    rules = {
-      "patch_in/kernel": functools.partial(read, **patch),
-      "patch_out/kernel": functools.partial(paint, **patch),
-      "patch_out/bias": functools.partial(paint, **patch),
-      "position_in": functools.partial(positions, **grid),
-      "position_out": functools.partial(positions, **grid),
+    repeats = self.grids and self.grid[0] % old.grid[0] == 0
+    by = repeating if repeats else enlarging
+    grid = {"old": old.grid[0], "new": self.grid[0], "by": by}
+    finer = range(len(self.levels) - 1)
+    readers = ("patch_in", *(f"finer_in_{i}" for i in finer))
+    painters = ("patch_out", *(f"finer_out_{i}" for i in finer))
+    rules: Rules = {f"{x}/kernel": partial(read, **patch) for x in readers}
+    for name in painters:
+      rules[f"{name}/kernel"] = rules[f"{name}/bias"] = partial(paint, **patch)
+    rules |= {
+      "position_in": partial(positions, **grid),
+      "position_out": partial(positions, **grid),
     }
     tied = {
-      "latent_out/kernel": functools.partial(read, **grid),
-      "latent_in/kernel": functools.partial(paint, **grid),
-      "latent_in/bias": functools.partial(paint, **grid),
+      "latent_out/kernel": partial(read, **grid),
+      "latent_in/kernel": partial(paint, **grid),
+      "latent_in/bias": partial(paint, **grid),
     }
     return rules | tied if self.latent == "vector" else rules
 
@@ -81,6 +108,12 @@ class PatchAutoencoder(nn.Module):
     """Rows and columns of patches."""
     side = self.resolution // self.patch_size
     return side, side
+
+  @property
+  def levels(self) -> tuple[int, ...]:
+    """Patches a side of each level that is there."""
+    side = self.grid[0]
+    return tuple(x for x in self.grids if x < side) + (side,)
 
   def setup(self) -> None:
     rows, cols = self.grid
@@ -97,17 +130,22 @@ class PatchAutoencoder(nn.Module):
     self.features_in = self._dense(self.width)
     self.position_out = self.param("position_out", position, shape)
     self.decoder = Blocks(self.decoder_depth, *shared, self.dtype)
-    self.patch_out = self._dense(self.patch_size**2 * self.channels)
+    pixels = self.patch_size**2 * self.channels
+    self.patch_out = self._dense(pixels)
+    finer = self.levels[1:]
+    self.finer_in = [self._dense(self.width, ZEROS) for _ in finer]
+    self.finer_out = [self._dense(pixels, ZEROS) for _ in finer]
     if vector:
       self.latent_out = self._dense(self.latent_dim)
       self.latent_in = self._dense(rows * cols * features)
 
-  def _dense(self, features: int) -> Dense:
-    return Dense(features, dtype=self.dtype)
+  def _dense(self, features: int, init: Any = Dense.kernel_init) -> Dense:
+    return Dense(features, kernel_init=init, dtype=self.dtype)
 
   def encode(self, images: Array, train: bool = False) -> Array:
     """Images float32 in [-1, 1] to float32 latents."""
-    x = self.patch_in(patchify(images, self.patch_size))
+    layers = (self.patch_in, *self.finer_in)
+    x = read_levels(layers, self.levels, images, self.patch_size)
     x = self.encoder(x + self.position_in.astype(x.dtype), train)
     x = self.features_out(x)
     if self.latent == "vector":
@@ -122,7 +160,8 @@ class PatchAutoencoder(nn.Module):
     x = self.latent_in(latents) if self.latent == "vector" else latents
     x = self.features_in(x.reshape(x.shape[0], rows * cols, -1))
     x = self.decoder(x + self.position_out.astype(x.dtype), train)
-    x = unpatchify(self.patch_out(x), self.patch_size, self.grid)
+    layers = (self.patch_out, *self.finer_out)
+    x = paint_levels(layers, self.levels, x, self.patch_size)
     return x.astype(jnp.float32)
 
   def posterior(

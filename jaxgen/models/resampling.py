@@ -1,11 +1,11 @@
 """Weights for another patch size or another number of patches.
 
 Every rule is a linear map of a weight. Let B be the matrix that enlarges one
-axis of a patch (or of the grid of patches). Weights that read a patch become
-those of least norm that give for B x what they gave for x: pinv(B)^T w
-(FlexiViT, arXiv:2212.08013, section 3.3). Weights that paint one are enlarged
-like an image: w B^T. So a network reads and paints enlarged images as it read
-and painted the small ones.
+axis of a patch (or of the grid of patches), by interpolation or repetition.
+Weights that read a patch become those of least norm that give for B x what they
+gave for x: pinv(B)^T w (FlexiViT, arXiv:2212.08013, section 3.3). Weights that
+paint one are enlarged like an image: w B^T. So a network reads and paints
+enlarged images as it read and painted the small ones.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from jaxgen.typing import Array
 
 Rule = Callable[[Array], Array]  # a weight before to the weight after
 Rules = dict[str, Rule]  # by the names of parameters
+Enlarge = Callable[[int, int], np.ndarray]  # (old, new) -> `(new, old)`
 
 
 def enlarging(old: int, new: int, circular: bool = False) -> np.ndarray:
@@ -30,6 +31,11 @@ def enlarging(old: int, new: int, circular: bool = False) -> np.ndarray:
   apart = np.minimum(apart, old - apart) if circular else apart
   weights = np.maximum(1 - apart / max(old / new, 1.0), 0)
   return (weights / weights.sum(1, keepdims=True)).astype(np.float32)
+
+
+def repeating(old: int, new: int) -> np.ndarray:
+  """Each of `old` samples repeated, `(new, old)`; `new` is a multiple."""
+  return np.repeat(np.eye(old, dtype=np.float32), new // old, axis=0)
 
 
 def shrinking(old: int, new: int) -> np.ndarray:
@@ -59,23 +65,23 @@ def remaining_noise(old: int, new: int) -> float:
   return float(np.square(shrinking(old, new)).sum(1).mean())
 
 
-def read(w: Array, old: int, new: int) -> Array:
+def read(w: Array, old: int, new: int, by: Enlarge = enlarging) -> Array:
   """`(old^2 c, d)`, which reads squares of `old` numbers a side and c channels,
   to `(new^2 c, d)`."""
-  b = np.linalg.pinv(enlarging(old, new)).T
+  b = np.linalg.pinv(by(old, new)).T
   x = w.reshape(old, old, -1)
   return jnp.einsum("ai,bj,ijx->abx", b, b, x).reshape(-1, w.shape[-1])
 
 
-def paint(w: Array, old: int, new: int) -> Array:
+def paint(w: Array, old: int, new: int, by: Enlarge = enlarging) -> Array:
   """`(..., old^2 c)`, which paints squares, to `(..., new^2 c)`."""
-  b = enlarging(old, new)
+  b = by(old, new)
   d = w.shape[-1] // old**2
   x = w.reshape(-1, old, old, d)
   y = jnp.einsum("ai,bj,xijd->xabd", b, b, x)
   return y.reshape(*w.shape[:-1], new**2 * d)
 
 
-def positions(w: Array, old: int, new: int) -> Array:
+def positions(w: Array, old: int, new: int, by: Enlarge = enlarging) -> Array:
   """What is learnt for each patch of a grid, `(old^2, d)` to `(new^2, d)`."""
-  return paint(w.reshape(-1), old, new).reshape(-1, w.shape[-1])
+  return paint(w.reshape(-1), old, new, by).reshape(-1, w.shape[-1])

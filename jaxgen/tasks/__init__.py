@@ -63,5 +63,5 @@ def _check(stage: Stage) -> None:
   if stage.fade_images > stage.images:
     raise UserError(
       f"stages.fade_images={stage.fade_images}: a stage of {stage.images} "
-      "images ends before its new blocks have faded in."
+      "images ends before what is new has faded in."
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import jax.numpy as jnp
 import numpy as np
 
+from jaxgen.models.resampling import resize
 from jaxgen.typing import Array
 
 _HALF_RANGE = {"uint8": 127.5, "uint16": 32767.5}
@@ -15,6 +16,15 @@ def normalize(images: Array | np.ndarray) -> Array:
   half = _HALF_RANGE.get(str(images.dtype))
   x = jnp.asarray(images, jnp.float32)
   return x if half is None else x / half - 1.0
+
+
+def soften(images: Array, side: int, share: Array) -> Array:
+  """Images `(b, h, h, c)`, normalised, with a share from 0 to 1 of the detail
+  that `side` x `side` pixels do not hold (Karras et al. 2017, section 2: real
+  images are faded like the network)."""
+  x = normalize(images)
+  coarse = resize(resize(x, side), x.shape[1])
+  return (1 - share) * coarse + share * x
 
 
 def to_uint8(images: Array | np.ndarray) -> Array:

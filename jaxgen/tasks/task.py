@@ -67,7 +67,7 @@ class Stage(Options, section="stages"):
   patch_size: Size = 0  # of the model in this stage; 0: the config's
   rate: Positive = 1.0  # factor of the learning rate
   warmup_images: Size = 0  # at the start of the stage
-  fade_images: Size = 0  # in which blocks that are new fade in
+  fade_images: Size = 0  # in which what is new fades in: blocks, or detail
   remat: Remat = "none"  # what is computed again
 
   @property

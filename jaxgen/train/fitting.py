@@ -2,7 +2,7 @@
 
 What was decided stays decided: a resumed run splits its batches the same way,
 and so goes on bit for bit. A stage is decided anew where it, the model or
-`train.memory_gib` has been changed.
+`batch.memory_gib` has been changed.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ class OutOfMemory(Exception):
 
 
 def fitted(plan: Plan, workdir: pathlib.Path) -> Plan:
-  """The plan as it fits: as decided before, or now if `train.fit` is auto.
+  """The plan as it fits: as decided before, or now if `batch.fit` is auto.
 
   Raises:
     UserError: a stage fits in no way, or `fit.json` is damaged.
@@ -37,7 +37,7 @@ def fitted(plan: Plan, workdir: pathlib.Path) -> Plan:
   known = _read(workdir / NAME)
   names = [_name(plan, stage) for stage in range(len(plan.stages))]
   rows = {k: known[k] for k in names if k in known}
-  if plan.train.fit == "auto" and len(rows) < len(set(names)):
+  if plan.batch.fit == "auto" and len(rows) < len(set(names)):
     plan.check()
     for stage, name in enumerate(names):
       rows[name] = rows.get(name) or _decide(plan, stage)
@@ -51,7 +51,7 @@ def _name(plan: Plan, stage: int) -> str:
   """What a decision is for."""
   row = plan.stages[stage]
   what = (row.resolution, row.patch_size, plan.layout.mesh.size)
-  parts = (*what, plan.config.model.to_dict(), plan.train.memory_gib)
+  parts = (*what, plan.config.model.to_dict(), plan.batch.memory_gib)
   digest = hashlib.sha256(repr(parts).encode()).hexdigest()[:8]
   return f"{row.resolution} pixels, batches of {row.batch_size}, {digest}"
 

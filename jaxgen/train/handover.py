@@ -28,7 +28,8 @@ from jaxgen.train.state import TrainState
 from jaxgen.trees import named
 from jaxgen.typing import Params
 
-FRESH = re.compile(r"(^|/)(block_\d+|outer_\d+_\w+)(/|$)")  # start as identity
+# Blocks that start as the identity, levels that start with nothing:
+FRESH = re.compile(r"(^|/)(block_\d+|outer_\d+_\w+|finer_\w+)(/|$)")
 
 
 def carry(old: Params, fresh: Params, rules: Rules) -> Params:
@@ -129,7 +130,8 @@ def adopt(plan: Plan, task: Task, params: Params) -> TrainState:
 
 
 FREE = {"resolution", "resolutions", "patch_size", "remat", "dtype", "dropout"}
-FREE |= {"encoder_depth", "decoder_depth", "depth", "parent", "name", "sizes"}
+FREE |= {"encoder_depth", "decoder_depth", "depth", "grids"}
+FREE |= {"parent", "name", "sizes"}
 
 
 def _check_kinds(before: Any, after: Any) -> None:

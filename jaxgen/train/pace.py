@@ -34,7 +34,7 @@ class Pace:
     rise: its warm-up.
     factor: the stage's, of the rate.
     warmup: the stage's own.
-    fade: in which blocks that are new fade in.
+    fade: in which what is new fades in.
   """
 
   begin: Any
@@ -57,7 +57,7 @@ class Pace:
     return options.learning_rate * self.factor * share
 
   def faded(self, images: Array) -> Array:
-    """The share by which new blocks have faded in, from 0 to 1."""
+    """The share by which what is new has faded in, from 0 to 1."""
     return ramp(images.astype(jnp.float32) - self.begin, self.fade)
 
 

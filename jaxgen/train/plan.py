@@ -51,8 +51,6 @@ class TrainOptions(Options, section="train"):
   fsdp: bool
   bank_tiles: Annotated[int, Range(2)]
   init_from: str = ""
-  fit: Literal["off", "auto"] = "off"
-  memory_gib: NonNegative = 0.0
   advance: Literal["fixed", "adaptive"] = "fixed"
   advance_window: Count = 50_000
   advance_tolerance: NonNegative = 0.05
@@ -68,11 +66,20 @@ class TrainOptions(Options, section="train"):
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
+class BatchOptions(Options, section="batch"):
+  """Everything under `batch` in a config; see `jaxgen.defaults`."""
+
+  fit: Literal["off", "auto"] = "off"
+  memory_gib: NonNegative = 0.0
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
 class Plan:
   """A config in typed pieces, with the devices it runs on."""
 
   config: Any
   stages: tuple[Stage, ...]
+  batch: BatchOptions
   train: TrainOptions
   optimizer: optimizer.OptimizerOptions
   data: DataOptions
@@ -193,6 +200,17 @@ class Plan:
       batch=self.evaluation_batch(stage),
     )
 
+  def below(self, stage: int) -> int:
+    """The resolution whose finer detail fades in with a stage; 0: none does,
+    or blocks do instead."""
+    row, before = self.stages[stage], self.stages[max(stage - 1, 0)].resolution
+    fades = row.fade_images and self.task(stage).faded is None
+    return before if fades and before < row.resolution else 0
+
+  def compiled_for(self, stage: int) -> tuple:
+    """What the programs of a stage are compiled for."""
+    return *self.stages[stage].shapes, self.below(stage)
+
   def step(self, stage: int) -> Callable[..., tuple[TrainState, Metrics]]:
     """The update of a stage, not yet jitted."""
     return make_step(
@@ -200,6 +218,7 @@ class Plan:
       self.transform,
       self.optimizer,
       faded=self.task(stage).faded,
+      below=self.below(stage),
       control=self.task(stage).control,
       batch_size=self.stages[stage].batch_size,
       accumulate=self.stages[stage].accumulate,
@@ -276,6 +295,7 @@ def make_plan(
   plan = Plan(
     config=config,
     stages=tasks.stages(config),
+    batch=BatchOptions.read(config.batch),
     train=options,
     optimizer=optimizer.OptimizerOptions.read(config.optimizer),
     data=DataOptions.read(config.data),

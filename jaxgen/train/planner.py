@@ -208,8 +208,8 @@ def refusal(plan: Plan, stage: int, memory: int) -> str:
 
 def memory_for_steps(plan: Plan, given: int = 0) -> int:
   """Bytes that each device has for a step: of those `given`, of those of
-  `train.memory_gib`, or of what is found; on CPU less `OVERHEAD`."""
-  given = given or int(plan.train.memory_gib * 2**30) or memory_found()
+  `batch.memory_gib`, or of what is found; on CPU less `OVERHEAD`."""
+  given = given or int(plan.batch.memory_gib * 2**30) or memory_found()
   return given - reserved()
 
 

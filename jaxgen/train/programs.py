@@ -31,7 +31,7 @@ class Programs:
     """Those of a stage."""
     heldout, layout = plan.heldout(index), plan.layout
     return cls(
-      shapes=plan.stages[index].shapes,
+      shapes=plan.compiled_for(index),
       update=plan.update(index),
       heldout=heldout,
       picture=previewer(

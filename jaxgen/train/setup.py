@@ -94,10 +94,8 @@ class Run:
 
   def programs_of(self, stage: int) -> Programs:
     """What a stage compiles; nothing where it has the last one's shapes."""
-    if (
-      self.programs is None
-      or self.programs.shapes != self.plan.stages[stage].shapes
-    ):
+    wanted = self.plan.compiled_for(stage)
+    if self.programs is None or self.programs.shapes != wanted:
       self.programs = None
       forget_programs()
       self.programs = Programs.of(self.plan, stage)

@@ -12,6 +12,7 @@ import jax.numpy as jnp
 import optax
 
 from jaxgen import rng
+from jaxgen.tasks.images import soften
 from jaxgen.tasks.task import Control
 from jaxgen.train import averages, plateau
 from jaxgen.train.optimizer import OptimizerOptions
@@ -124,6 +125,7 @@ def make_step(
   options: OptimizerOptions,
   *,
   faded: Callable[[Params, Array], Params] | None = None,
+  below: int = 0,
   control: Control | None = None,
   batch_size: int,
   accumulate: int,
@@ -131,8 +133,9 @@ def make_step(
 ) -> Callable[[TrainState, Batch, Pace], tuple[TrainState, Metrics]]:
   """One update as a function `(state, batch, pace) -> (state, metrics)`.
 
-  `faded` sets by what share blocks that are new have faded in; `control` moves
-  the weights of the loss.
+  `faded` sets by what share blocks that are new have faded in; or the detail of
+  images fades in that `below` x `below` pixels do not hold. `control` moves the
+  weights of the loss.
 
   An update whose loss or gradient is not finite leaves parameters, optimizer
   and average as they were, and is counted; the caller decides what it means.
@@ -142,6 +145,9 @@ def make_step(
     state: TrainState, batch: Batch, pace: Pace
   ) -> tuple[TrainState, Metrics]:
     noise = jax.random.fold_in(key, state.step)
+    if below:
+      share = pace.faded(state.images)
+      batch = {**batch, "image": soften(batch["image"], below, share)}
     goal, learn = _controlled(loss, control, state, batch_size)
     metrics, grads = gradients(goal, state.params, batch, noise, accumulate)
     norm = optax.global_norm(grads)

@@ -15,9 +15,11 @@ from test_faults import SLOW, saved, start, wait_for
 import jaxgen
 from jaxgen.cli.main import main
 from jaxgen.config import load_config
+from jaxgen.data import pipeline
 from jaxgen.errors import UserError
 from jaxgen.metrics.images import similarity
 from jaxgen.models import layers
+from jaxgen.models.resampling import resize
 from jaxgen.tasks import Stage
 from jaxgen.tasks.images import normalize
 from jaxgen.train import handover, loop, planner, setup
@@ -33,12 +35,14 @@ STAGES = {
   "stages.images": "(128,128,128)",
   "stages.batch_size": "(32,)",
   "stages.warmup_images": "(0,64,64)",
+  "stages.fade_images": "(0,64,96)",
 }
 TWO = STAGES | {
   "stages.resolution": "(16,24)",
   "stages.patch_size": "(4,6)",
   "stages.images": "(128,128)",
   "stages.warmup_images": "(0,64)",
+  "stages.fade_images": "(0,64)",
 }
 
 
@@ -129,6 +133,29 @@ def test_larger_patches_keep_what_was_learnt(trained):
   for name in ("patch_in", "patch_out"):
     at_random = params | {name: fresh[name]}
     assert psnr(task, at_random, large) < kept - 0.5
+
+
+def test_more_patches_keep_what_was_learnt(trained):
+  """Those of the size of before; with levels of their own more than without,
+  though the toy has learnt little."""
+  run, found = jaxgen.load(trained), []
+  row = run.plan.stages[0]
+  small = normalize(run.images("validation", 48))
+  side = 2 * row.resolution
+  large = jax.image.resize(small, (len(small), side, side, 1), "linear")
+  before = psnr(run.task, run.params, small)
+  for grids in ((), (4, 8)):
+    config = run.config.copy_and_resolve_references()
+    with config.unlocked():
+      config.model.grids = grids
+    plan_ = dataclasses.replace(run.plan, config=config)
+    task = planner.change(plan_, 0, resolution=side).task(0)
+    assert run.task.model.grid == (4, 4) and task.model.grid == (8, 8)
+    rules = task.model.rules(run.task.model)
+    fresh = jax.jit(task.init)(jax.random.key(5))
+    params = handover.carry(run.params, fresh, rules)
+    found.append(psnr(task, params, large))
+  assert found[1] > max(before - 1, found[0])
 
 
 def psnr(task, params, images):
@@ -349,7 +376,7 @@ def test_a_run_fits_itself_and_keeps_to_it(tmp_path, capsys, monkeypatch):
   monkeypatch.setattr(planner, "CODE", 0)
   p = plan(1, **{"stages.batch_size": (32,)})
   gib = (planner.need(p, 0).total - 1 + planner.OVERHEAD // 8) / 2**30
-  flags = {"train.fit": "auto", "train.memory_gib": gib}
+  flags = {"batch.fit": "auto", "batch.memory_gib": gib}
   config = config_of(command(tmp_path, **flags, **{"stages.images": "(64,)"}))
   assert loop.train(config, tmp_path, devices=jax.devices()[:1])
   assert "microbatches of 16" in capsys.readouterr().out
@@ -358,6 +385,20 @@ def test_a_run_fits_itself_and_keeps_to_it(tmp_path, capsys, monkeypatch):
   (tmp_path / "fit.json").write_text("[{]")
   with pytest.raises(UserError, match="damaged"):
     loop.train(config, tmp_path, devices=jax.devices()[:1])
+
+
+def test_a_training_is_told_its_memory(tmp_path, monkeypatch, capsys):
+  """As a flag, which `jaxgen plan` has too; refused before anything runs."""
+  argv = command(tmp_path, **{"stages.images": "(64,)"})
+  assert main([*argv, "--memory=1KiB"]) == 2
+  said = capsys.readouterr().err
+  assert "stage 1" in said and "does not fit in" in said
+  assert main([*argv, "--memory=much"]) == 2
+  assert "--memory" in capsys.readouterr().err
+  assert main([*argv, "--memory=64GiB"]) == 0
+  assert [*json.loads((tmp_path / "fit.json").read_text()).values()]
+  config = json.loads((tmp_path / "config.json").read_text())
+  assert config["batch"] == {"fit": "auto", "memory_gib": 64.0}
 
 
 def test_the_rate_and_the_fade_of_each_stage():
@@ -401,6 +442,40 @@ def test_a_level_fades_in_and_never_out_again():
   whole_ = faded(1, half, 64 + 64)
   again = faded(2, whole_, 128 + 1)
   assert [float(x) for x in again.values()] == [1.0, 1.0]
+
+
+def test_detail_fades_in_from_the_stage_before():
+  """The loss of a stage's first step is that of means, enlarged; after the
+  fade that of the images themselves."""
+  flags = {"stages.fade_images": (0, 32), "stages.images": (64, 128)}
+  p, plain = several(**flags), several(**{"stages.images": (64, 128)})
+  assert (p.below(0), p.below(1), plain.below(1)) == (0, 16, 0)
+  assert p.compiled_for(1) != plain.compiled_for(1)
+  tiles = pipeline.fixed_tiles(p.source("train", 1), 32)
+  images = pipeline.stack(tiles)["image"]
+  state = handover.hand_over(p, p.fresh(), 0, 1)
+  small = resize(resize(normalize(images), 16), 24)
+
+  def mse(plan_, images, seen):
+    at = dataclasses.replace(state, images=np.uint32(seen))
+    step = jax.jit(plan_.step(1))
+    return float(step(at, {"image": images}, plan_.pace(1))[1]["mse"])
+
+  for share in (0.0, 0.5, 1.0):
+    mixed = (1 - share) * small + share * normalize(images)
+    found, want = mse(p, images, 64 + 32 * share), mse(plain, mixed, 64)
+    assert found == pytest.approx(want, rel=1e-5)
+  assert mse(p, images, 64) < 0.999 * mse(p, images, 96)
+
+
+def test_where_no_detail_is_new_none_fades_in():
+  """Neither in smaller images nor where blocks fade in instead."""
+  smaller = several(
+    **{"stages.resolution": (32, 16), "stages.fade_images": (0, 32)},
+    **{"stages.patch_size": (4, 4)},
+  )
+  assert smaller.below(1) == 0
+  assert growing(**{"stages.fade_images": (0, 64, 64)}).below(1) == 0
 
 
 def growing(**changes):
