@@ -9,10 +9,9 @@ from __future__ import annotations
 
 import contextlib
 import resource
-import statistics
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import jax
@@ -28,10 +27,10 @@ from jaxgen.models.build import compute_dtype
 from jaxgen.tasks.images import normalize, to_uint8
 from jaxgen.train import planner
 from jaxgen.train.plan import Plan, make_plan
+from jaxgen.train.speed import matrix_product, seconds
 from jaxgen.train.state import TrainState
 from jaxgen.typing import Batch
 
-PRODUCT = 2048  # rows and columns of the reference matrix product
 STEPS = 18  # of the samplers
 LATENTS = 512  # that the benchmark's prior is fitted to
 
@@ -89,39 +88,6 @@ def _process_peak() -> int:
   return size if sys.platform == "darwin" else size * 1024
 
 
-def seconds(call: Callable[[], Any], repeats: int) -> float:
-  """Median time of a call, after one that is not counted."""
-  jax.block_until_ready(call())
-  times = []
-  for _ in range(repeats):
-    start = time.perf_counter()
-    jax.block_until_ready(call())
-    times.append(time.perf_counter() - start)
-  return statistics.median(times)
-
-
-def matrix_product(dtype: Any, repeats: int) -> float:
-  """Floating-point operations per second of a square product, all devices."""
-  n = jax.device_count()
-  a = jnp.ones((n, PRODUCT, PRODUCT), dtype)
-  if n > 1:
-    mesh = jax.make_mesh((n,), ("data",))
-    spec = jax.sharding.PartitionSpec("data")
-    a = jax.device_put(a, jax.sharding.NamedSharding(mesh, spec))
-  product = jax.jit(lambda x: jnp.einsum("nij,njk->nik", x, x))
-  return 2 * n * PRODUCT**3 / seconds(lambda: product(a), repeats)
-
-
-def _flops(plan: Plan, state: Any, batch: Batch) -> float:
-  """Operations of one step, counted by the compiler."""
-  flat = planner.unrolled(plan, -1)
-  shapes = jax.eval_shape(flat.create(-1), jax.random.key(0))
-  analysis = (
-    jax.jit(flat.step(-1)).lower(shapes, batch, plan.pace(-1)).compile()
-  )
-  return float((analysis.cost_analysis() or {}).get("flops", float("nan")))
-
-
 def _training(plan: Plan, batch: Batch, peak: float, repeats: int) -> Report:
   step, state, pace = plan.update(-1), plan.fresh(), plan.pace(-1)
   start = time.perf_counter()
@@ -135,7 +101,7 @@ def _training(plan: Plan, batch: Batch, peak: float, repeats: int) -> Report:
     return metrics
 
   taken = seconds(call, repeats)
-  flops = _flops(plan, holder[0], batch)
+  flops = planner.flops(plan, len(plan.stages) - 1)
   return {
     "compile_seconds": compile_seconds,
     "step_seconds": taken,

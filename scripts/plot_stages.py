@@ -3,12 +3,14 @@
     python scripts/plot_stages.py --workdirs=runs/a,runs/b --out=stages.png
 
 Draws a column of metrics.csv against images seen, marks the changes of stage,
-and prints by how much the first values after a change exceed the last before.
+and prints the largest of the first three values after a change, and the largest
+mean of three in the whole stage, relative to the last three before it.
 """
 
 import argparse
 import csv
 import pathlib
+from statistics import mean
 
 import matplotlib
 
@@ -29,10 +31,11 @@ def main():
     axes.plot(
       *zip(*((x, y) for x, y, _ in rows), strict=True), label=workdir.name
     )
-    for images, ratio, pixels in changes(rows):
+    for images, first, highest, pixels in changes(rows):
       axes.axvline(images, color="grey", linewidth=0.6)
       print(
-        f"{workdir.name}: {pixels} pixels after {images:,} images: {ratio:.2f}"
+        f"{workdir.name}: {pixels} pixels after {images:,} images: "
+        f"{first:.2f}, at most {highest:.2f}"
       )
   axes.set(xlabel="images seen", ylabel=args.column, yscale="log")
   axes.legend(frameon=False)
@@ -50,13 +53,21 @@ def read(path, column):
 
 
 def changes(rows, few=3):
-  """(images, ratio, new resolution) of each change of stage: the largest of the
-  first `few` values after it over the mean of the last `few` before."""
+  """(images, first, highest, new resolution) of each change of stage, relative
+  to the mean of the last `few` values before: the largest of the first `few`
+  after it, and the largest mean of `few` in the stage."""
   for i in range(1, len(rows)):
     if rows[i][2] != rows[i - 1][2]:
-      before = [y for _, y, _ in rows[max(0, i - few) : i]]
-      after = [y for _, y, _ in rows[i : i + few]]
-      yield rows[i - 1][0], max(after) * len(before) / sum(before), rows[i][2]
+      before = mean([y for _, y, _ in rows[max(0, i - few) : i]])
+      after = [y for _, y, side in rows[i:] if side == rows[i][2]]
+      means = [mean(after[j : j + few]) for j in range(len(after) - few + 1)]
+      highest = max(means, default=float("nan"))
+      yield (
+        rows[i - 1][0],
+        max(after[:few]) / before,
+        highest / before,
+        rows[i][2],
+      )
 
 
 if __name__ == "__main__":

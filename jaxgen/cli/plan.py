@@ -4,8 +4,9 @@
   jaxgen plan --config=F --devices=8 --throughput=90e12 --json=plan.json
 
 The memory is that which the compiler has laid out for the training step; no
-step runs. Time is operations over --throughput: operations per second, or
-`measured`: a share of a matrix product's on this machine. With --memory (by
+step runs. Time is that of its operations or of its memory traffic, whichever is
+longer, at rates measured on this machine; or of its operations at a given
+--throughput. With --memory (by
 default what is there) it says how to run each stage in it: microbatch,
 accumulation and what is computed again; exit status 2 where nothing helps.
 """
@@ -61,20 +62,20 @@ def run(args: argparse.Namespace, rest: list[str]) -> None:
     os.environ["JAX_NUM_CPU_DEVICES"] = str(args.devices)
     os.environ.setdefault("NPROC", "16")
   measured = args.throughput.lower() == "measured"
-  speed = None if measured else _speed(args.throughput)
+  given = None if measured else _flops(args.throughput)
   from jaxgen.config import load_config
   from jaxgen.files import write_json
   from jaxgen.train import planner
   from jaxgen.train.handover import check_handovers
   from jaxgen.train.plan import make_plan
+  from jaxgen.train.speed import Speed
 
   if args.json and args.json != STDOUT:
     common.make_folder(args.json.parent)
   plan = make_plan(load_config(args.config, rest), _devices(args.devices))
   plan.check()
   check_handovers(plan)
-  if speed is None:
-    speed = planner.measured_speed(plan)
+  speed = Speed(flops=given) if given else planner.measured_speed(plan)
   memory = planner.memory_for_steps(plan, args.memory or 0)
   stages = range(len(plan.stages))
   rows = [planner.describe(plan, i, speed) for i in stages]
@@ -85,7 +86,8 @@ def run(args: argparse.Namespace, rest: list[str]) -> None:
     row["rule_memory"], row["rule_batch"] = squared, 16 / squared
   fitted = [] if args.no_fit else [planner.fit(plan, i, memory) for i in stages]
   found = [x and dataclasses.asdict(x) for x in fitted]
-  facts = {"memory": memory, "flops_per_second": speed}
+  facts = {"memory": memory, "flops_per_second": speed.flops}
+  facts |= {"bytes_per_second": None if given else speed.bandwidth}
   facts |= {"stages": rows, "fitted": found}
   if args.json == STDOUT:
     print(json.dumps(facts, indent=2))
@@ -100,7 +102,7 @@ def run(args: argparse.Namespace, rest: list[str]) -> None:
       raise UserError(planner.refusal(plan, stage, memory))
 
 
-def _speed(text: str) -> float:
+def _flops(text: str) -> float:
   try:
     speed = float(text)
   except ValueError:
@@ -152,6 +154,10 @@ COLUMNS: Any = {
   "accumulate": ("accumulate", str),
   "computed again": ("remat", str),
   "GFLOP per image": ("flops_per_image", lambda x: f"{x / 1e9:,.2f}"),
+  "GB moved per image": (
+    "traffic_per_image",
+    lambda x: f"{x / 1e9:,.2f}",
+  ),
   "parameters, MiB": ("parameter_bytes", _mib),
   "optimizer, MiB": ("optimizer_bytes", _mib),
   "averages, MiB": ("average_bytes", _mib),

@@ -25,10 +25,10 @@ from jaxgen.errors import UserError
 from jaxgen.memory import group_limit, program_bytes
 from jaxgen.models.layers import Remat, traced
 from jaxgen.train.plan import Plan
+from jaxgen.train.speed import Speed, measure
 
 OVERHEAD = 720 << 20  # bytes of a process besides its steps
 CODE = 58  # bytes of memory for each letter of a program's text, on CPU
-SHARE = 0.4  # of a matrix product's speed that training reaches (see README)
 SHARES = (0.75, 0.5, 0.375, 0.25, 0.125)  # of a resolution that does not fit
 REMATS: tuple[Remat, ...] = ("none", "blocks", "full")
 
@@ -44,6 +44,8 @@ class Need:
     code: of the program itself, on CPU.
     activations: what the step holds meanwhile, gradients included.
     flops: operations for one image.
+    traffic: bytes for one image that the program reads and writes, on each
+      device.
   """
 
   accumulate: int
@@ -52,6 +54,7 @@ class Need:
   code: int
   activations: int
   flops: float
+  traffic: float
 
   @property
   def total(self) -> int:
@@ -70,14 +73,25 @@ def need(plan: Plan, stage: int) -> Need:
   """Compile a stage's step and read what it needs."""
   row, compiled = plan.stages[stage], compile_step(plan, stage)
   memory: Any = compiled.memory_analysis()
+  operations = flops(plan, stage)
   return Need(
     accumulate=row.accumulate,
     remat=row.remat,
     peak=program_bytes(compiled),
     code=CODE * len(compiled.as_text() or "") if _on_cpu() else 0,
     activations=memory.temp_size_in_bytes if memory else 0,
-    flops=flops(plan, stage) / row.batch_size,
+    flops=operations / row.batch_size,
+    traffic=_traffic(plan, compiled, operations) / row.batch_size,
   )
+
+
+def _traffic(plan: Plan, compiled: Any, operations: float) -> float:
+  """Bytes that a step reads and writes on each device. The compiler counts the
+  body of a loop once: bytes grow with the operations that it has left out."""
+  found = compiled.cost_analysis() or {}
+  counted = found.get("flops", 0.0) * plan.layout.mesh.size
+  left_out = operations / counted if counted else 1.0
+  return found.get("bytes accessed", 0.0) * max(left_out, 1.0)
 
 
 def compile_step(plan: Plan, stage: int) -> Any:
@@ -229,21 +243,16 @@ def memory_found() -> int:
   return min(total, group_limit() or total) // jax.local_device_count()
 
 
-def measured_speed(plan: Plan) -> float:
-  """Operations per second that training may reach on each device: `SHARE` of a
-  matrix product that is measured now."""
-  from jaxgen.benchmark import matrix_product
-
-  dtype = plan.task(0).model.dtype
-  return SHARE * matrix_product(dtype, 3) / plan.layout.mesh.size
+def measured_speed(plan: Plan) -> Speed:
+  """Of each device, as it is now."""
+  return measure(plan.task(0).model.dtype, plan.layout.mesh.size)
 
 
-def describe(plan: Plan, stage: int, speed: float) -> dict[str, Any]:
-  """What a stage is and needs, as it stands in the config; `speed` in
-  operations per second of each device."""
+def describe(plan: Plan, stage: int, speed: Speed) -> dict[str, Any]:
+  """What a stage is and needs, as it stands in the config."""
   row, state, found = plan.stages[stage], plan.shapes(stage), need(plan, stage)
   model = plan.task(stage).model
-  each = found.flops / (speed * plan.layout.mesh.size)
+  each = speed.seconds(found.flops / plan.layout.mesh.size, found.traffic)
   patch = getattr(model, "patch_size", 0)
   return {
     "resolution": row.resolution,
@@ -253,6 +262,7 @@ def describe(plan: Plan, stage: int, speed: float) -> dict[str, Any]:
     "accumulate": row.accumulate,
     "remat": row.remat,
     "flops_per_image": found.flops,
+    "traffic_per_image": found.traffic,
     "parameter_bytes": bytes_of(state.params),
     "optimizer_bytes": bytes_of(state.opt_state),
     "average_bytes": bytes_of((state.ema, state.traces)),

@@ -27,6 +27,7 @@ from jaxgen.train.pace import ramp
 from jaxgen.train.plan import make_plan
 from jaxgen.train.programs import Programs
 from jaxgen.train.progress import Advance, Progress
+from jaxgen.train.speed import Speed, measure
 from jaxgen.trees import named
 
 STAGES = {
@@ -532,6 +533,34 @@ def test_operations_of_attention_in_chunks_are_all_counted(monkeypatch):
   want = planner.flops(p, 0)
   monkeypatch.setattr(layers, "ATTENDED", 4)
   assert planner.flops(p, 0) == want
+
+
+def test_time_is_that_of_operations_or_of_memory():
+  """The roofline's two roofs, and its corner."""
+  rates = Speed(flops=100.0, bandwidth=20.0)
+  assert rates.seconds(300, 10) == 3.0 and rates.seconds(300, 90) == 4.5
+  assert rates.seconds(500, 100) == 5.0
+  assert Speed(flops=100.0).seconds(300, 1e12) == 3.0
+  found = measure(np.float32, 8)
+  assert 1e6 < found.bandwidth < 1e13 and 1e6 < found.flops < 1e16
+  assert measure(np.float32, 1).flops > 2 * found.flops
+
+
+def test_memory_traffic_counts_every_turn_of_a_loop():
+  """Four scanned layers move about what four unrolled ones do, though the
+  compiler counts the body of a loop once; and a batch in parts what it does
+  whole."""
+  deep = {"model.encoder_depth": 4, "model.decoder_depth": 4}
+  deep |= {"stages.batch_size": (32,), "model.width": 64}
+  flat, looped, parts = (
+    planner.need(plan(1, **deep, **more), 0).traffic
+    for more in (
+      {},
+      {"model.scan_layers": True},
+      {"stages.accumulate": (4,)},
+    )
+  )
+  assert 0.8 < looped / flat < 1.6 and 0.8 < parts / flat < 1.6
 
 
 def test_the_verb(tmp_path, capsys):
