@@ -26,6 +26,7 @@ def get_config(variant: str = ""):
     batch_size=(64, 64, 32, 32),
     rate=(1.0, 0.7, 0.5, 0.5),
     warmup_images=(0, 2_000, 1_000, 1_000),
+    fade_images=(0, 5_000, 2_500, 2_500),
   )
   if variant == "finer":
     config.model.update(patch_size=8, grids=(4, 8, 16))
@@ -36,6 +37,7 @@ def get_config(variant: str = ""):
       batch_size=(64, 64, 32),
       rate=(1.0, 0.7, 0.5),
       warmup_images=(0, 2_000, 1_000),
+      fade_images=(0, 5_000, 2_500),
     )
   config.train.update(evaluate_images=12_500, save_images=25_000)
   return smoke(config) if variant == "smoke" else config

@@ -11,8 +11,7 @@ from ml_collections import ConfigDict
 
 
 def autoencoder(model: Any = None) -> Any:
-  """The base config of the autoencoders, around `patch_autoencoder()` or
-  `conv_autoencoder()`."""
+  """The base config of the autoencoders, by default of patches."""
   c: Any = ConfigDict()
   c.task = "autoencoder"
   c.seed = 0  # of parameters and noise
@@ -229,8 +228,7 @@ def optimizer() -> Any:
   c.name = "muon"  # muon or adamw
   c.learning_rate = 0.02  # of Muon; AdamW wants about 0.001
   c.adam_learning_rate = 0.02  # Muon: for biases, gains, positions
-  c.schedule = "warmup_cosine"  # over the run; stage_cosine: over each stage;
-  # or constant (after the warm-up)
+  c.schedule = "warmup_cosine"  # stage_cosine: in each stage; or constant
   c.warmup_images = 10_000
   c.weight_decay = 0.0  # matrices only, times the learning rate
   c.b1 = 0.9
@@ -255,8 +253,7 @@ def stages() -> Any:
   c.patch_size = (0,)  # of the model in this stage; 0: model.patch_size
   c.rate = (1.0,)  # factor of the learning rate
   c.warmup_images = (0,)  # at the start of the stage, on top of the first one
-  c.fade_images = (0,)  # in which blocks that are new fade in, or else the
-  # detail of images that the stage before was too small for
+  c.fade_images = (0,)  # in which new blocks, or else finer detail, fade in
   c.remat = ("none",)  # activations computed again: none, blocks or full
   return c
 

@@ -29,7 +29,9 @@ def main():
   for workdir in map(pathlib.Path, args.workdirs.split(",")):
     rows = read(workdir / "metrics.csv", args.column)
     axes.plot(
-      *zip(*((x, y) for x, y, _ in rows), strict=True), label=workdir.name
+      *zip(*((x, y) for x, y, _ in rows), strict=True),
+      label=workdir.name,
+      linewidth=1,
     )
     for images, first, highest, pixels in changes(rows):
       axes.axvline(images, color="grey", linewidth=0.6)
