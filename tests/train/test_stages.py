@@ -32,7 +32,8 @@ from jaxgen.trees import named
 
 STAGES = {
   "stages.resolution": "(16,24,32)",
-  "stages.patch_size": "(4,6,8)",
+  "stages.patch_size": "(4,6,4)",  # larger ones, then more of them
+  "model.grids": "(4,8)",
   "stages.images": "(128,128,128)",
   "stages.batch_size": "(32,)",
   "stages.warmup_images": "(0,64,64)",
@@ -41,6 +42,7 @@ STAGES = {
 TWO = STAGES | {
   "stages.resolution": "(16,24)",
   "stages.patch_size": "(4,6)",
+  "model.grids": "()",
   "stages.images": "(128,128)",
   "stages.warmup_images": "(0,64)",
   "stages.fade_images": "(0,64)",
@@ -88,7 +90,7 @@ def test_a_run_killed_in_its_second_stage_goes_on_bit_for_bit(whole, tmp_path):
 def test_a_run_goes_on_across_a_boundary_bit_for_bit(whole, tmp_path):
   """Ended where a stage ends, by a config of fewer stages."""
   first = {k: v.split(",")[0].strip("()") for k, v in TWO.items()}
-  first = {k: f"({v},)" for k, v in first.items()}
+  first = {k: f"({v},)" if v else "()" for k, v in first.items()}
   rate = "optimizer.schedule"
   one = command(tmp_path / "run", **first, **{rate: "constant"})
   all_ = command(tmp_path / "run", **TWO, **{rate: "constant"})
@@ -216,7 +218,7 @@ def test_leaves_that_no_rule_maps_are_all_named():
 
 def test_another_run_lends_its_weights(trained, whole, tmp_path, capsys):
   flags = {k: v for k, v in STAGES.items() if "images" not in k}
-  flags |= {"stages.resolution": "(48,)", "stages.patch_size": "(12,)"}
+  flags |= {"stages.resolution": "(48,)", "stages.patch_size": "(6,)"}
   flags |= {"stages.images": "(32,)", "optimizer.learning_rate": "1e-9"}
   flags |= {"optimizer.adam_learning_rate": "1e-9"}
   argv = command(tmp_path, **flags, **{"train.init_from": whole})
