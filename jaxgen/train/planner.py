@@ -29,7 +29,8 @@ from jaxgen.train.speed import Speed, measure
 
 OVERHEAD = 720 << 20  # bytes of a process besides its steps
 CODE = 58  # bytes of memory for each letter of a program's text, on CPU
-SHARES = (0.75, 0.5, 0.375, 0.25, 0.125)  # of a resolution that does not fit
+# Of a resolution or a width that does not fit.
+SHARES = (0.75, 0.5, 0.375, 0.25, 0.125)
 REMATS: tuple[Remat, ...] = ("none", "blocks", "full")
 
 
@@ -112,13 +113,18 @@ def batch_shapes(plan: Plan, stage: int) -> Any:
   return {k: jax.ShapeDtypeStruct(shape(tile[k]), tile[k].dtype) for k in names}
 
 
+def of_model(plan: Plan, **fields: Any) -> Plan:
+  """A plan with another model, of the fields that it has."""
+  config: Any = ConfigDict(plan.config.to_dict())
+  known = {k: v for k, v in fields.items() if k in config.model}
+  config.model.update(known)
+  return dataclasses.replace(plan, config=config)
+
+
 def unrolled(plan: Plan, stage: int) -> Plan:
   """A plan whose operations can be counted: unrolled layers and an undivided
   batch, for the body of a loop is counted only once."""
-  config: Any = ConfigDict(plan.config.to_dict())
-  if "scan_layers" in config.model:
-    config.model.scan_layers = False
-  return change(dataclasses.replace(plan, config=config), stage, accumulate=1)
+  return change(of_model(plan, scan_layers=False), stage, accumulate=1)
 
 
 def flops(plan: Plan, stage: int) -> float:
@@ -185,19 +191,33 @@ def largest_resolution(plan: Plan, stage: int, memory: int) -> int | None:
   row, model = plan.stages[stage], plan.task(stage).model
   sides = {int(row.resolution * share) for share in SHARES}
   sides |= set(getattr(model, "resolutions", ()))
-  least = dataclasses.replace(
-    row, remat="full", accumulate=max(divisions(plan, stage))
-  )
   for side in sorted((x for x in sides if x < row.resolution), reverse=True):
-    smaller = dataclasses.replace(least, resolution=side)
-    try:
-      other = dataclasses.replace(plan, stages=(smaller,))
-      small = bytes_of(other.shapes(0)) <= memory
-      if small and need(other, 0).total <= memory:
-        return side
-    except UserError:  # the model cannot have this size
-      continue
+    if _fits(change(plan, stage, resolution=side), stage, memory):
+      return side
   return None
+
+
+def largest_width(plan: Plan, stage: int, memory: int) -> str:
+  """The field that makes a model wide with the largest of a few smaller values
+  with which a stage does fit, as in a config; empty: there is none."""
+  name = "width" if "width" in plan.config.model else "base_channels"
+  for share in SHARES:
+    fields = {name: int(plan.config.model[name] * share)}
+    if _fits(of_model(plan, **fields), stage, memory):
+      return f"model.{name}={fields[name]}"
+  return ""
+
+
+def _fits(plan: Plan, stage: int, memory: int) -> bool:
+  """Whether a stage fits, one image at a time and all computed again; False
+  where the model cannot be so."""
+  parts = max(divisions(plan, stage))
+  least = change(plan, stage, remat="full", accumulate=parts)
+  try:
+    small = bytes_of(least.shapes(stage)) <= memory
+    return small and need(least, stage).total <= memory
+  except UserError:
+    return False
 
 
 def gib(memory: int) -> str:
@@ -207,13 +227,12 @@ def gib(memory: int) -> str:
 
 def refusal(plan: Plan, stage: int, memory: int) -> str:
   """What to say where a stage fits in no way."""
-  side = largest_resolution(plan, stage, memory)
-  hint = (
-    f"{side} pixels would fit"
-    if side
-    else "nor do the smaller sizes that were tried: take a smaller model "
-    "(model.width, model.base_channels)"
-  )
+  if side := largest_resolution(plan, stage, memory):
+    hint = f"{side} pixels would fit"
+  elif width := largest_width(plan, stage, memory):
+    hint = f"nor do smaller sizes, but with {width} it would"
+  else:
+    hint = "nor do smaller sizes, or an eighth of its width"
   return (
     f"stage {stage + 1} ({plan.stages[stage].resolution} pixels) does not fit "
     f"in {gib(memory)}, not even one image at a time: {hint}."

@@ -375,6 +375,23 @@ def test_the_quickest_way_that_fits_is_chosen(monkeypatch):
   assert list(planner.divisions(eight, 0)) == [1, 2, 4]
 
 
+def test_a_refusal_names_the_largest_that_fits(monkeypatch):
+  """A resolution; or where parameters alone are too many, a width."""
+  monkeypatch.setattr(planner, "CODE", 0)
+  least = lambda p: (
+    planner.need(  # noqa: E731
+      planner.change(p, 0, remat="full", accumulate=32), 0
+    ).total
+  )
+  large = plan(1, **{"stages.resolution": (64,), "stages.batch_size": (32,)})
+  memory = least(planner.change(large, 0, resolution=48))
+  assert "48 pixels would fit" in planner.refusal(large, 0, memory)
+  wide = plan(1, **{"model.width": 256, "stages.batch_size": (32,)})
+  memory = least(planner.of_model(wide, width=128))
+  assert "with model.width=128 it would" in planner.refusal(wide, 0, memory)
+  assert "an eighth of its width" in planner.refusal(wide, 0, 1000)
+
+
 def test_a_run_fits_itself_and_keeps_to_it(tmp_path, capsys, monkeypatch):
   monkeypatch.setattr(planner, "CODE", 0)
   p = plan(1, **{"stages.batch_size": (32,)})
@@ -543,9 +560,9 @@ def test_time_is_that_of_operations_or_of_memory():
   assert rates.seconds(300, 10) == 3.0 and rates.seconds(300, 90) == 4.5
   assert rates.seconds(500, 100) == 5.0
   assert Speed(flops=100.0).seconds(300, 1e12) == 3.0
-  found = measure(np.float32, 8)
+  found = measure(np.float32, 8, repeats=1)
   assert 1e6 < found.bandwidth < 1e13 and 1e6 < found.flops < 1e16
-  assert measure(np.float32, 1).flops > 2 * found.flops
+  assert measure(np.float32, 1, repeats=1).flops > 2 * found.flops
 
 
 def test_memory_traffic_counts_every_turn_of_a_loop():
