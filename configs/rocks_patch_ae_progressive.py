@@ -40,4 +40,7 @@ def get_config(variant: str = ""):
       fade_images=(0, 5_000, 2_500),
     )
   config.train.update(evaluate_images=12_500, save_images=25_000)
-  return smoke(config) if variant == "smoke" else config
+  if variant == "smoke":
+    config = smoke(config)
+    config.stages.update(warmup_images=(64,), fade_images=(320,))
+  return config

@@ -87,11 +87,16 @@ def _innermost(error: BaseException) -> BaseException:
   return error
 
 
+MOVED = {"train.fit": "batch.fit", "train.memory_gib": "batch.memory_gib"}
+
+
 def _check_key(config: ConfigDict, argument: str) -> None:
   if not argument.startswith("--config."):
     raise UserError(f"{argument}: there is no such flag here; see --help.")
   key = argument.removeprefix("--config.").partition("=")[0]
   keys = list(flatten(config))
+  if key in MOVED:
+    raise UserError(f"--config.{key}: it is --config.{MOVED[key]} now.")
   if key not in keys:
     near = difflib.get_close_matches(key, keys, n=3, cutoff=0.5)
     hint = f" Did you mean {' or '.join(near)}?" if near else ""

@@ -253,7 +253,7 @@ def stages() -> Any:
   c.patch_size = (0,)  # of the model in this stage; 0: model.patch_size
   c.rate = (1.0,)  # factor of the learning rate
   c.warmup_images = (0,)  # at the start of the stage, on top of the first one
-  c.fade_images = (0,)  # in which new blocks, or else finer detail, fade in
+  c.fade_images = (0,)  # after the first: new blocks, or finer detail, fade in
   c.remat = ("none",)  # activations computed again: none, blocks or full
   return c
 

@@ -5,7 +5,7 @@ import re
 import pytest
 
 from jaxgen import config as configs
-from jaxgen import defaults
+from jaxgen import defaults, tasks
 from jaxgen.errors import UserError
 from jaxgen.losses.composite import LossOptions
 
@@ -128,11 +128,18 @@ def test_every_config_file_loads_with_every_variant_it_names():
       if optional and variant[1:] not in path.read_text():
         continue
       config = configs.load_config(f"{path}{variant}", [])
+      assert tasks.stages(config)  # whose numbers go together
       base = configs.flatten(defaults.BASES[config.task]())
       model = lambda keys: {k for k in keys if k.startswith("model.")}  # noqa: E731
       keys = configs.flatten(config).keys()
       assert keys - model(keys) == base.keys() - model(base)
       assert path.name in path.read_text()  # the command in its docstring
+
+
+def test_a_field_that_has_moved_is_told():
+  path = str(ROOT / "configs/rocks_patch_ae.py")
+  with pytest.raises(UserError, match="it is --config.batch.fit now"):
+    configs.load_config(path, ["--config.train.fit=auto"])
 
 
 def test_an_unknown_variant_is_refused():

@@ -81,10 +81,19 @@ class PatchAutoencoder(nn.Module):
       )
 
   def rules(self, old: PatchAutoencoder) -> Rules:
-    """From the parameters of a model of another resolution or patch size."""
+    """From the parameters of a model of another resolution or patch size.
+
+    Raises:
+      UserError: its levels are others.
+    """
     patch = {"old": old.patch_size, "new": self.patch_size}
-    repeats = self.grids and self.grid[0] % old.grid[0] == 0
-    by = repeating if repeats else enlarging
+    leveled = len(self.levels) > 1
+    if leveled and self.levels[: len(old.levels)] != old.levels:
+      raise UserError(
+        f"model.grids={self.grids}: begin with the levels that there were, "
+        f"{old.levels}."
+      )
+    by = repeating if leveled else enlarging
     grid = {"old": old.grid[0], "new": self.grid[0], "by": by}
     finer = range(len(self.levels) - 1)
     readers = ("patch_in", *(f"finer_in_{i}" for i in finer))

@@ -51,7 +51,10 @@ def _name(plan: Plan, stage: int) -> str:
   """What a decision is for."""
   row = plan.stages[stage]
   what = (row.resolution, row.patch_size, plan.layout.mesh.size)
-  parts = (*what, plan.config.model.to_dict(), plan.batch.memory_gib)
+  model = {k: v for k, v in plan.config.model.to_dict().items() if v != ()}
+  before = plan.stages[:stage][-1:] if row.fade_images else ()
+  faded = (x.resolution for x in before)
+  parts = (*what, model, plan.batch.memory_gib, *faded)
   digest = hashlib.sha256(repr(parts).encode()).hexdigest()[:8]
   return f"{row.resolution} pixels, batches of {row.batch_size}, {digest}"
 

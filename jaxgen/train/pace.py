@@ -63,7 +63,7 @@ class Pace:
 
 def ramp(into: Array, length: Array) -> Array:
   """From 0 to 1 within a length; 1 where there is none."""
-  part = jnp.minimum(into / jnp.maximum(length, 1e-6), 1.0)
+  part = jnp.clip(into / jnp.maximum(length, 1e-6), 0.0, 1.0)
   return jnp.where(length > 0, part, 1.0)
 
 

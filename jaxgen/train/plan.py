@@ -201,9 +201,10 @@ class Plan:
     )
 
   def below(self, stage: int) -> int:
-    """The resolution whose finer detail fades in with a stage; 0: none does,
-    or blocks do instead."""
-    row, before = self.stages[stage], self.stages[max(stage - 1, 0)].resolution
+    """The resolution whose finer detail fades in with a stage; 0: none does, as
+    in the first stage, or blocks do instead."""
+    index = stage % len(self.stages)
+    row, before = self.stages[stage], self.stages[max(index - 1, 0)].resolution
     fades = row.fade_images and self.task(stage).faded is None
     return before if fades and before < row.resolution else 0
 

@@ -148,9 +148,10 @@ def divisions(plan: Plan, stage: int) -> Iterator[int]:
 
 
 def fit(plan: Plan, stage: int, memory: int) -> Need | None:
-  """The quickest way of running a stage in `memory` bytes on each device.
+  """A way of running a stage in `memory` bytes on each device, by operations
+  the quickest.
 
-  Computing nothing again is quicker than larger microbatches, so these are
+  Computing nothing again saves more than larger microbatches, so these are
   halved first.
   """
   if bytes_of(plan.shapes(stage)) > memory:  # no need to compile anything
@@ -227,6 +228,9 @@ def gib(memory: int) -> str:
 
 def refusal(plan: Plan, stage: int, memory: int) -> str:
   """What to say where a stage fits in no way."""
+  if memory <= 0:
+    alone = f"the process alone takes {gib(0)} on each device"
+    return f"stage {stage + 1} does not fit in {gib(memory)}: {alone}."
   if side := largest_resolution(plan, stage, memory):
     hint = f"{side} pixels would fit"
   elif width := largest_width(plan, stage, memory):

@@ -105,6 +105,15 @@ def test_patches_of_every_level_grow_with_the_image():
     np.testing.assert_allclose(new, old, atol=1e-4)
 
 
+@pytest.mark.parametrize("grids", [(2, 4, 8), (2, 8), (4, 16)])
+def test_levels_go_on_only_below_those_that_come(grids):
+  """A level that is left out, or put between, would be another's."""
+  old, new = model(16, grids=(1, 4)), model(4 * grids[-1], grids=grids)
+  with pytest.raises(UserError, match=r"the levels that there were, \(1, 4\)"):
+    new.rules(old)
+  assert model(16, grids=(1, 4)).rules(model(4, grids=()))
+
+
 def test_without_grids_there_is_one_level():
   names = named(start(model(16, grids=())))
   assert not [name for name in names if name.startswith("finer")]
