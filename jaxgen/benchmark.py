@@ -101,7 +101,7 @@ def _training(plan: Plan, batch: Batch, peak: float, repeats: int) -> Report:
     return metrics
 
   taken = seconds(call, repeats)
-  flops = planner.flops(plan, len(plan.stages) - 1)
+  flops = planner.flops(plan, -1)
   return {
     "compile_seconds": compile_seconds,
     "step_seconds": taken,

@@ -18,6 +18,7 @@ import numpy as np
 import jaxgen
 from jaxgen.metrics.images import similarity
 from jaxgen.tasks.images import normalize
+from jaxgen.train import planner
 from jaxgen.train.handover import carry
 from jaxgen.trees import named
 
@@ -61,14 +62,11 @@ def carried(run, factor, grid):
     resolution=round(stage.resolution * factor),
     patch_size=patch if grid else round(patch * factor),
   )
-  config = run.config.copy_and_resolve_references()
+  plan = dataclasses.replace(run.plan, stages=(row,))
   if grid:
     side = run.task.model.grid[0]
-    with config.unlocked():
-      config.model.grids = (side, round(side * factor))
-      if grid == "plain":
-        config.model.grids = ()
-  plan = dataclasses.replace(run.plan, config=config, stages=(row,))
+    levels = (side, round(side * factor)) if grid == "levels" else ()
+    plan = planner.of_model(plan, grids=levels)
   task = plan.task(0)
   fresh = jax.jit(task.init)(jax.random.key(1))
   rules = task.model.rules(run.task.model)

@@ -6,9 +6,9 @@
 The memory is that which the compiler has laid out for the training step; no
 step runs. Time is that of its operations or of its memory traffic, whichever is
 longer, at rates measured on this machine; or of its operations at a given
---throughput. With --memory (by
-default what is there) it says how to run each stage in it: microbatch,
-accumulation and what is computed again; exit status 2 where nothing helps.
+--throughput. With --memory (by default what is there) it says how to run each
+stage in it: microbatch, accumulation and what is computed again; exit status 2
+where nothing helps.
 """
 
 from __future__ import annotations
@@ -129,6 +129,10 @@ def _mib(value: float) -> str:
   return f"{value / 2**20:,.0f}"
 
 
+def _giga(value: float) -> str:
+  return f"{value / 1e9:,.2f}"
+
+
 def _print(plan: Any, rows: list[dict], title: str) -> None:
   from rich.console import Console
   from rich.table import Table
@@ -153,11 +157,8 @@ COLUMNS: Any = {
   "batch": ("batch_size", str),
   "accumulate": ("accumulate", str),
   "computed again": ("remat", str),
-  "GFLOP per image": ("flops_per_image", lambda x: f"{x / 1e9:,.2f}"),
-  "GB moved per image": (
-    "traffic_per_image",
-    lambda x: f"{x / 1e9:,.2f}",
-  ),
+  "GFLOP per image": ("flops_per_image", _giga),
+  "GB moved per image": ("traffic_per_image", _giga),
   "parameters, MiB": ("parameter_bytes", _mib),
   "optimizer, MiB": ("optimizer_bytes", _mib),
   "averages, MiB": ("average_bytes", _mib),

@@ -52,8 +52,8 @@ def _name(plan: Plan, stage: int) -> str:
   row = plan.stages[stage]
   what = (row.resolution, row.patch_size, plan.layout.mesh.size)
   model = {k: v for k, v in plan.config.model.to_dict().items() if v != ()}
-  before = plan.stages[:stage][-1:] if row.fade_images else ()
-  faded = (x.resolution for x in before)
+  fades = stage and row.fade_images
+  faded = (plan.stages[stage - 1].resolution,) if fades else ()
   parts = (*what, model, plan.batch.memory_gib, *faded)
   digest = hashlib.sha256(repr(parts).encode()).hexdigest()[:8]
   return f"{row.resolution} pixels, batches of {row.batch_size}, {digest}"

@@ -148,10 +148,7 @@ def test_more_patches_keep_what_was_learnt(trained):
   large = jax.image.resize(small, (len(small), side, side, 1), "linear")
   before = psnr(run.task, run.params, small)
   for grids in ((), (4, 8)):
-    config = run.config.copy_and_resolve_references()
-    with config.unlocked():
-      config.model.grids = grids
-    plan_ = dataclasses.replace(run.plan, config=config)
+    plan_ = planner.of_model(run.plan, grids=grids)
     task = planner.change(plan_, 0, resolution=side).task(0)
     assert run.task.model.grid == (4, 4) and task.model.grid == (8, 8)
     rules = task.model.rules(run.task.model)
