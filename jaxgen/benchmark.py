@@ -89,7 +89,7 @@ def _process_peak() -> int:
 
 
 def _training(plan: Plan, batch: Batch, peak: float, repeats: int) -> Report:
-  step, state, pace = plan.update(-1), plan.fresh(), plan.pace(-1)
+  step, state, pace = plan.update(-1), plan.fresh(-1), plan.pace(-1)
   start = time.perf_counter()
   with _uncached():
     compiled = step.lower(state, batch, pace).compile()
@@ -144,7 +144,7 @@ def _data(plan: Plan, needed: float, repeats: int) -> Report:
 
 def _codec(plan: Plan, batch: Batch, repeats: int) -> Report:
   """Images per second of encoding, decoding and sampling."""
-  codec, params = plan.task(-1).codec, plan.fresh().params
+  codec, params = plan.task(-1).codec, plan.fresh(-1).params
   assert codec is not None
   encode = jax.jit(lambda p, x: codec(p).encode(normalize(x)))
   decode = jax.jit(lambda p, z: to_uint8(codec(p).decode(z)))
@@ -172,7 +172,7 @@ def _codec(plan: Plan, batch: Batch, repeats: int) -> Report:
 def _denoiser(plan: Plan, batch: Batch, repeats: int) -> Report:
   """Calls of the denoiser, and images per second of two samplers with what they
   need beyond those calls."""
-  denoiser, params = plan.task(-1).denoiser, plan.fresh().params
+  denoiser, params = plan.task(-1).denoiser, plan.fresh(-1).params
   assert denoiser is not None
   x = normalize(batch["image"])
   n = len(x)

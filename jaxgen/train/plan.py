@@ -271,9 +271,9 @@ class Plan:
     """The sharding of each leaf of the state."""
     return jax.tree.map(lambda x: x.sharding, self.shapes(stage))
 
-  def fresh(self) -> TrainState:
-    """The state at step 0, on the devices."""
-    create_ = jax.jit(self.create(), out_shardings=self.shardings())
+  def fresh(self, stage: int = 0) -> TrainState:
+    """The state at step 0 with the model of a stage, on the devices."""
+    create_ = jax.jit(self.create(stage), out_shardings=self.shardings(stage))
     return create_(rng.stream(self.config.seed, "parameters"))
 
 
