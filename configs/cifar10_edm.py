@@ -20,8 +20,8 @@ images sees the class that was asked for in 22% (10% by chance). Nothing was
 trained on a GPU.
 """
 
-from jaxgen.config import check_variant
-from jaxgen.defaults import demo, denoiser, smoke, unet
+from jaxgen.config.defaults import demo, denoiser, smoke, unet
+from jaxgen.config.files import check_variant
 
 
 def get_config(variant: str = ""):

@@ -27,8 +27,8 @@ all 16 channels active; draws from the prior are not faces yet. 256 pixels were
 not trained.
 """
 
-from jaxgen.config import check_variant
-from jaxgen.defaults import autoencoder, conv_autoencoder, smoke
+from jaxgen.config.defaults import autoencoder, conv_autoencoder, smoke
+from jaxgen.config.files import check_variant
 
 CELEB_A = 162_770  # images of its training split
 FOLDER = 1_000  # about as many

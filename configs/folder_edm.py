@@ -19,8 +19,8 @@ faces): Frechet distance (VGG16) 16.2, 13.2 to 19.6 (7.6, 5.3 to 10.5), KID
 0.038 (-0.001), precision 0.84 (0.88), recall 0.74 (0.89); no copies.
 """
 
-from jaxgen.config import check_variant
-from jaxgen.defaults import demo, denoiser, smoke, unet
+from jaxgen.config.defaults import demo, denoiser, smoke, unet
+from jaxgen.config.files import check_variant
 
 
 def get_config(variant: str = ""):

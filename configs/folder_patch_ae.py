@@ -14,8 +14,8 @@ folder:
     --config.data.channels=1          grey
 """
 
-from jaxgen.config import check_variant
-from jaxgen.defaults import autoencoder, smoke
+from jaxgen.config.defaults import autoencoder, smoke
+from jaxgen.config.files import check_variant
 
 
 def get_config(variant: str = ""):

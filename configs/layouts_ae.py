@@ -17,8 +17,8 @@ whose colours stay, tells it. Samples of the latents have walls and furniture,
 but blurred ones. 256 pixels were not trained.
 """
 
-from jaxgen.config import check_variant
-from jaxgen.defaults import autoencoder, conv_autoencoder, smoke
+from jaxgen.config.defaults import autoencoder, conv_autoencoder, smoke
+from jaxgen.config.files import check_variant
 
 
 def get_config(variant: str = ""):

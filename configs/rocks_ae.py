@@ -13,8 +13,8 @@ as many numbers has 24.47 dB, but more error in fine detail (0.00266, here
 0.00235): the small network has not caught up with it yet.
 """
 
-from jaxgen.config import check_variant
-from jaxgen.defaults import autoencoder, conv_autoencoder, smoke
+from jaxgen.config.defaults import autoencoder, conv_autoencoder, smoke
+from jaxgen.config.files import check_variant
 
 
 def get_config(variant: str = ""):

@@ -17,8 +17,8 @@ for in 55, 92, 61 and 51%; no copies of training tiles (none found, in any
 orientation). The other variants were not trained.
 """
 
-from jaxgen.config import check_variant
-from jaxgen.defaults import demo, denoiser, smoke, unet
+from jaxgen.config.defaults import demo, denoiser, smoke, unet
+from jaxgen.config.files import check_variant
 
 
 def get_config(variant: str = ""):

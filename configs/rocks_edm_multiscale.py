@@ -7,8 +7,8 @@ Beside configs/rocks_edm_progressive.py, which grows through the same sizes one
 after the other. Meant for a GPU or TPU; not trained there yet.
 """
 
-from jaxgen.config import check_variant
-from jaxgen.defaults import denoiser, multiscale_unet, smoke
+from jaxgen.config.defaults import denoiser, multiscale_unet, smoke
+from jaxgen.config.files import check_variant
 
 
 def get_config(variant: str = ""):

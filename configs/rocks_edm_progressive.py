@@ -7,8 +7,8 @@ Meant for a GPU or TPU; not trained there yet. What a smaller one reached on two
 CPU cores stands in the README, "Going to higher resolution".
 """
 
-from jaxgen.config import check_variant
-from jaxgen.defaults import denoiser, progressive_unet, smoke
+from jaxgen.config.defaults import denoiser, progressive_unet, smoke
+from jaxgen.config.files import check_variant
 
 
 def get_config(variant: str = ""):

@@ -11,8 +11,8 @@ Measured, `:demo`: 25.40 dB held-out PSNR after 128,000 images, 6 minutes on two
 CPU cores with other work to do. The others were not trained to their end.
 """
 
-from jaxgen.config import check_variant
-from jaxgen.defaults import autoencoder, smoke
+from jaxgen.config.defaults import autoencoder, smoke
+from jaxgen.config.files import check_variant
 
 
 def get_config(variant: str = ""):

@@ -10,8 +10,8 @@ Meant for a GPU or TPU; not trained there yet. On two CPU cores a step of 16
 images takes 9.1 s, and as long with model.scan_layers=True.
 """
 
-from jaxgen.config import check_variant
-from jaxgen.defaults import autoencoder, smoke
+from jaxgen.config.defaults import autoencoder, smoke
+from jaxgen.config.files import check_variant
 
 
 def get_config(variant: str = ""):

@@ -7,8 +7,8 @@ r"""A finished 256-pixel run goes on at 512 pixels, with patches twice as large.
 Meant for a GPU or TPU; not trained there yet.
 """
 
-from jaxgen.config import check_variant
-from jaxgen.defaults import autoencoder, smoke
+from jaxgen.config.defaults import autoencoder, smoke
+from jaxgen.config.files import check_variant
 
 
 def get_config(variant: str = ""):

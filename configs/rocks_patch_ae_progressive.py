@@ -7,8 +7,8 @@ with the image, or with `finer` at 32, 64 and 128 pixels in ever more patches of
       --workdir=runs/finer
 """
 
-from jaxgen.config import check_variant
-from jaxgen.defaults import autoencoder, smoke
+from jaxgen.config.defaults import autoencoder, smoke
+from jaxgen.config.files import check_variant
 
 
 def get_config(variant: str = ""):

@@ -11,7 +11,7 @@ import zlib
 
 import jax
 
-from jaxgen.options import Seed, check_value
+from jaxgen.config.fields import Seed, check_value
 from jaxgen.typing import Array
 
 

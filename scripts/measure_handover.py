@@ -16,10 +16,10 @@ import jax.numpy as jnp
 import numpy as np
 
 import jaxgen
+from jaxgen.images import normalize
 from jaxgen.metrics.images import similarity
-from jaxgen.tasks.images import normalize
-from jaxgen.train import planner
-from jaxgen.train.handover import carry
+from jaxgen.planning import cost
+from jaxgen.train.transfer import transfer_params
 from jaxgen.trees import named
 
 METHODS = ("nearest", "linear", "cubic", "lanczos3")
@@ -66,7 +66,7 @@ def carried(run, factor, grid):
   if grid:
     side = run.task.model.grid[0]
     levels = (side, round(side * factor)) if grid == "levels" else ()
-    plan = planner.of_model(plan, grids=levels)
+    plan = cost.of_model(plan, grids=levels)
   task = plan.task(0)
   fresh = jax.jit(task.init)(jax.random.key(1))
   rules = task.model.rules(run.task.model)
@@ -74,7 +74,7 @@ def carried(run, factor, grid):
   used = [
     k for k, v in named(fresh).items() if v.shape != shapes.get(k, v.shape)
   ]
-  return (carry(run.params, fresh, rules), fresh), task, used
+  return (transfer_params(run.params, fresh, rules), fresh), task, used
 
 
 def replaced(params, fresh, name):

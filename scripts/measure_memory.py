@@ -18,8 +18,8 @@ import tempfile
 
 import jax
 
-from jaxgen.config import load_config
-from jaxgen.train import planner
+from jaxgen.config.files import load_config
+from jaxgen.planning import cost
 from jaxgen.train.loop import train
 from jaxgen.train.plan import make_plan
 
@@ -78,8 +78,8 @@ def main() -> None:
     return run(args.run)
   rows = []
   for index, (name, stage, model) in enumerate(COMBINATIONS):
-    need = planner.need(plan_of(index), 0)
-    predicted = need.total + planner.OVERHEAD
+    need = cost.need(plan_of(index), 0)
+    predicted = need.total + cost.OVERHEAD
     command = [sys.executable, __file__, f"--run={index}"]
     measured = int(subprocess.check_output(command).split()[-1])
     what = ", ".join(f"{k}={v}" for k, v in (stage | model).items())

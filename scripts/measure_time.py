@@ -14,7 +14,7 @@ import jax
 import jax.numpy as jnp
 from measure_memory import COMBINATIONS, plan_of
 
-from jaxgen.train import planner, speed
+from jaxgen.planning import cost, roofline
 
 
 def main() -> None:
@@ -22,14 +22,14 @@ def main() -> None:
   parser = argparse.ArgumentParser(description=__doc__)
   parser.add_argument("--repeats", type=int, default=4)
   args = parser.parse_args()
-  rates = speed.measure(jnp.float32, 1)
+  rates = roofline.measure(jnp.float32, 1)
   print(
     f"{rates.flops / 1e9:.0f} GFLOP/s and {rates.bandwidth / 1e9:.1f} GB/s",
     "planned; seconds for 1000 images: planned, measured, off",
   )
   for index, (name, stage, model) in enumerate(COMBINATIONS):
     plan = plan_of(index)
-    planned = planner.describe(plan, 0, rates)["seconds_per_1000"]
+    planned = cost.describe(plan, 0, rates)["seconds_per_1000"]
     taken = 1000 * step_seconds(plan, args.repeats) / stage["batch_size"]
     what = ", ".join(f"{k}={v}" for k, v in (stage | model).items())
     print(
@@ -40,7 +40,7 @@ def main() -> None:
 
 def step_seconds(plan, repeats):
   """Median time of an update, on a batch of zeros."""
-  shapes = planner.batch_shapes(plan, 0)
+  shapes = cost.batch_shapes(plan, 0)
   batch = jax.tree.map(lambda x: jnp.zeros(x.shape, x.dtype), shapes)
   held, step, pace = [plan.fresh()], plan.update(0), plan.pace(0)
 
@@ -48,7 +48,7 @@ def step_seconds(plan, repeats):
     held[0], metrics = step(held[0], batch, pace)
     return metrics
 
-  return speed.seconds(call, repeats)
+  return roofline.seconds(call, repeats)
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 import gc
 import os
 import pathlib
+import shutil
 from collections.abc import Iterator
 from unittest import mock
 
@@ -65,7 +66,7 @@ def trained(tmp_path_factory) -> pathlib.Path:
 @pytest.fixture(scope="session")
 def denoiser(tmp_path_factory) -> pathlib.Path:
   """The same of a conditional denoiser."""
-  return train(ROOT / "tests" / "toy_edm.py", tmp_path_factory)
+  return train(ROOT / "tests/support/toy_edm.py", tmp_path_factory)
 
 
 def train(config: pathlib.Path, tmp_path_factory) -> pathlib.Path:
@@ -75,3 +76,21 @@ def train(config: pathlib.Path, tmp_path_factory) -> pathlib.Path:
   workdir = tmp_path_factory.mktemp("runs") / "run"
   assert main(["train", f"--config={config}", f"--workdir={workdir}"]) == 0
   return workdir
+
+
+@pytest.fixture(scope="session")
+def whole(tmp_path_factory) -> pathlib.Path:
+  """The workdir of a run that nothing disturbed; only to be read."""
+  from support.faults import command
+
+  from jaxgen.cli.main import main
+
+  workdir = tmp_path_factory.mktemp("whole") / "run"
+  assert main(command(workdir)) == 0
+  return workdir
+
+
+@pytest.fixture
+def copy_of_whole(whole, tmp_path) -> pathlib.Path:
+  """The same, to be done harm to."""
+  return shutil.copytree(whole, tmp_path / "copy")

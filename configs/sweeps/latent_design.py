@@ -13,7 +13,7 @@ which favours the plain one: for new images choose by hand, with
 --choose=phase_1_3=variational.
 """
 
-from jaxgen.config import check_variant
+from jaxgen.config.files import check_variant
 from jaxgen.sweeps import Phase, Sweep, Times, TradeOff, grid
 
 QUICK = {

@@ -36,8 +36,8 @@ def run(args: argparse.Namespace, rest: list[str]) -> None:
   from rich.console import Console
   from rich.table import Table
 
-  from jaxgen.benchmark import benchmark
-  from jaxgen.config import load_config
+  from jaxgen.config.files import load_config
+  from jaxgen.planning.benchmark import benchmark
 
   if args.json:
     common.make_folder(args.json.parent)

@@ -10,7 +10,7 @@ import tempfile
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from jaxgen import options
+from jaxgen.config import fields
 from jaxgen.errors import UserError
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ SUMMARIES = ("grid", "compare")  # names that images of the user cannot have
 
 def whole(low: int, high: float = math.inf) -> Callable[[str], int]:
   """The type of a flag that takes whole numbers in a range."""
-  span = options.Range(low, high)
+  span = fields.Range(low, high)
 
   def number(text: str) -> int:
     try:
@@ -146,7 +146,7 @@ def read_images(
   run: LoadedRun, args: argparse.Namespace, path: str | None = None
 ) -> tuple[list[str], np.ndarray]:
   """Names and uint8 images of `--input`, or of another path, at run size."""
-  from jaxgen.data.images import load_images
+  from jaxgen.formats.image_files import load_images
 
   side, _, channels = run.image_shape
   return load_images(
@@ -168,7 +168,7 @@ def write_images(
   `side` pixels (in the grid at most to `IN_GRID`)."""
   import numpy as np
 
-  from jaxgen.train.logging import write_png
+  from jaxgen.formats.png import write_png
 
   for name, image in zip(file_names(names), images, strict=True):
     write_png(out / name, resample(image, side, method) if side else image)
@@ -185,7 +185,7 @@ def picture(images: np.ndarray) -> np.ndarray:
   row is filled up with white."""
   import numpy as np
 
-  from jaxgen.train.logging import grid
+  from jaxgen.images import grid
 
   columns = max(1, round(len(images) ** 0.5))
   missing = -len(images) % columns

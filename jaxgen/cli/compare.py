@@ -44,8 +44,9 @@ def run(args: argparse.Namespace, rest: list[str]) -> None:
   from rich.console import Console
   from rich.table import Table
 
+  from jaxgen.evaluation import comparison
   from jaxgen.metrics.features import features
-  from jaxgen.sample import comparison, report
+  from jaxgen.report import comparison as report
   from jaxgen.sample.load import load
 
   common.make_folder(args.out)
@@ -56,7 +57,7 @@ def run(args: argparse.Namespace, rest: list[str]) -> None:
   runs = [load(path) for path in paths]
   samplers = tuple(filter(None, args.samplers.split(",")))
   notes = comparison.check(runs)
-  ways = comparison.ways(runs, samplers)
+  ways = comparison.candidates(runs, samplers)
   total = sum(x.calls for x in ways) * args.num
   print(f"{total:,} calls of networks in all (images times calls)", flush=True)
   rows, images = comparison.compare(

@@ -97,7 +97,7 @@ def _tell(
   model: Any, args: argparse.Namespace, num: int, asked: dict[str, Any]
 ) -> None:
   """What it will take."""
-  from jaxgen.diffusion.editing import CORRECTIONS
+  from jaxgen.restoration.posterior import CORRECTIONS
 
   asked_for = args.corrections
   passes = CORRECTIONS if asked_for is None else asked_for

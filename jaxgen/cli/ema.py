@@ -34,10 +34,10 @@ def run(args: argparse.Namespace, rest: list[str]) -> None:
   from rich.console import Console
   from rich.table import Table
 
-  from jaxgen.options import check_value
+  from jaxgen.config.fields import check_value
   from jaxgen.sample.load import load
-  from jaxgen.train.averages import Averages
   from jaxgen.train.optimizer import Length
+  from jaxgen.workdir.posthoc_ema import Averages
 
   lengths = [_number(x) for x in args.length.split(",")]
   for length in lengths:

@@ -78,9 +78,10 @@ def run(args: argparse.Namespace, rest: list[str]) -> None:
 def _generation(
   model: Any, args: argparse.Namespace, out: pathlib.Path
 ) -> None:
+  from jaxgen.evaluation import generation
+  from jaxgen.formats.png import write_png
+  from jaxgen.images import grid
   from jaxgen.metrics.features import features
-  from jaxgen.sample import generation
-  from jaxgen.train.logging import grid, write_png
 
   if args.input:
     raise UserError("--input is for autoencoders: new images need no others.")
@@ -111,19 +112,19 @@ def _generation(
 def _reconstruction(
   model: Any, args: argparse.Namespace, out: pathlib.Path
 ) -> None:
-  from jaxgen.sample import evaluate
+  from jaxgen.evaluation import reconstruction
 
   if args.input:
     names, images = common.read_images(model, args)
   else:
     images = model.images("validation", args.num)
     names = [f"validation_{i:05}" for i in range(len(images))]
-  scores, facts = evaluate.evaluate(model, images, batch=args.batch)
+  scores, facts = reconstruction.evaluate(model, images, batch=args.batch)
   facts["source"] = args.input or "the validation split"
   more = {} if args.input else _others(model)
   facts |= {"held_out": more} if more else {}
-  evaluate.write(out, names, scores, facts)
-  _print_table(evaluate.means(scores), facts)
+  reconstruction.write(out, names, scores, facts)
+  _print_table(reconstruction.means(scores), facts)
   if more:
     print("of all held-out images that the training looks at:")
   for name, value in more.items():
@@ -162,7 +163,7 @@ def _print_generation(found: Any) -> None:
   from rich.console import Console
   from rich.table import Table
 
-  from jaxgen.sample import report
+  from jaxgen.report import comparison
 
   facts = found.facts
   print(
@@ -170,8 +171,8 @@ def _print_generation(found: Any) -> None:
     f"{facts['features']}; 95% intervals"
   )
   table = Table("", *found.rows)
-  for measure, name in report.columns(facts["frechet"]).items():
-    cells = [report.cell(row, measure) for row in found.rows.values()]
+  for measure, name in comparison.columns(facts["frechet"]).items():
+    cells = [comparison.cell(row, measure) for row in found.rows.values()]
     if any(cells):
       table.add_row(name, *cells)
   Console().print(table)

@@ -36,7 +36,8 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace, rest: list[str]) -> None:
   """Interpolate and write."""
-  from jaxgen.train.logging import grid, write_png
+  from jaxgen.formats.png import write_png
+  from jaxgen.images import grid
 
   model = common.open_autoencoder(args)
   a, b = (_read(model, args, path) for path in (args.a, args.b))

@@ -63,28 +63,28 @@ def run(args: argparse.Namespace, rest: list[str]) -> None:
     os.environ.setdefault("NPROC", "16")
   measured = args.throughput.lower() == "measured"
   given = None if measured else _flops(args.throughput)
-  from jaxgen.config import load_config
-  from jaxgen.files import write_json
-  from jaxgen.train import planner
-  from jaxgen.train.handover import check_handovers
+  from jaxgen.config.files import load_config
+  from jaxgen.formats.atomic import write_json
+  from jaxgen.planning import cost
+  from jaxgen.planning.roofline import Speed
   from jaxgen.train.plan import make_plan
-  from jaxgen.train.speed import Speed
+  from jaxgen.train.transfer import check_transfers
 
   if args.json and args.json != STDOUT:
     common.make_folder(args.json.parent)
   plan = make_plan(load_config(args.config, rest), _devices(args.devices))
   plan.check()
-  check_handovers(plan)
-  speed = Speed(flops=given) if given else planner.measured_speed(plan)
-  memory = planner.memory_for_steps(plan, args.memory or 0)
+  check_transfers(plan)
+  speed = Speed(flops=given) if given else cost.measured_speed(plan)
+  memory = cost.memory_for_steps(plan, args.memory or 0)
   stages = range(len(plan.stages))
-  rows = [planner.describe(plan, i, speed) for i in stages]
+  rows = [cost.describe(plan, i, speed) for i in stages]
   for row in rows:
     row["relative_memory"] = row["peak_bytes"] / rows[0]["peak_bytes"]
     row["relative_time"] = row["seconds_per_1000"] / rows[0]["seconds_per_1000"]
     squared = (row["resolution"] / rows[0]["resolution"]) ** 2
     row["rule_memory"], row["rule_batch"] = squared, 16 / squared
-  fitted = [] if args.no_fit else [planner.fit(plan, i, memory) for i in stages]
+  fitted = [] if args.no_fit else [cost.fit(plan, i, memory) for i in stages]
   found = [x and dataclasses.asdict(x) for x in fitted]
   facts = {"memory": memory, "flops_per_second": speed.flops}
   facts |= {"bytes_per_second": None if given else speed.bandwidth}
@@ -99,7 +99,7 @@ def run(args: argparse.Namespace, rest: list[str]) -> None:
     print(f"The same numbers are in {args.json}.")
   for stage, x in zip(stages, fitted, strict=False):
     if x is None:
-      raise UserError(planner.refusal(plan, stage, memory))
+      raise UserError(cost.refusal(plan, stage, memory))
 
 
 def _flops(text: str) -> float:
@@ -175,15 +175,15 @@ COLUMNS: Any = {
 
 
 def _print_fit(plan: Any, rows: list, fitted: list, memory: int) -> None:
-  from jaxgen.train import planner
+  from jaxgen.planning import cost
 
   for index, x in enumerate(fitted):
     if x is not None:
       micro = plan.stages[index].batch_size // x.accumulate
       more = x.flops / rows[index]["flops_per_image"]
       print(
-        f"stage {index + 1} in {planner.gib(memory)}: microbatch {micro}, "
+        f"stage {index + 1} in {cost.gib(memory)}: microbatch {micro}, "
         f"accumulate={x.accumulate}, remat={x.remat}: "
-        f"{_mib(x.total + planner.reserved())} MiB, "
+        f"{_mib(x.total + cost.reserved())} MiB, "
         f"{more:.2f} times the operations"
       )

@@ -20,7 +20,8 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace, rest: list[str]) -> None:
   """Reconstruct and write."""
-  from jaxgen.train.logging import grid, write_png
+  from jaxgen.formats.png import write_png
+  from jaxgen.images import grid
 
   model = common.open_autoencoder(args)
   names, images = common.read_images(model, args)

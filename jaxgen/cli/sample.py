@@ -176,7 +176,7 @@ def _weak(args: argparse.Namespace) -> Any:
 
 def _conditions(model: Any, rest: list[str]) -> dict[str, str]:
   """`--rock_type=granite` and the like, for the conditions of the run."""
-  from jaxgen.sample.request import position
+  from jaxgen.sample.options import position
 
   known = {("class" if k == "label" else k): k for k in model.conditions}
   found = {}

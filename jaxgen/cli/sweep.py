@@ -96,7 +96,7 @@ def _add_launcher(group) -> None:
 def run(args: argparse.Namespace, rest: list[str]) -> int:
   """Do what is missing of a sweep, or the part that is asked for."""
   from jaxgen.sweeps import jobs
-  from jaxgen.sweeps.workdir import hold
+  from jaxgen.sweeps.folder import hold
 
   if rest:
     raise UserError(f"{rest[0]}: there is no such flag here; see --help.")
@@ -129,13 +129,13 @@ def _check(args: argparse.Namespace) -> None:
 
 
 def _open(args: argparse.Namespace):
-  from jaxgen.sweeps import files, sweep, workdir
+  from jaxgen.sweeps import files, folder, sweep
 
   if args.config:
     found, base = files.load_sweep(args.config)
     allow = args.allow_config_change
-    workdir.record(found, base, args.workdir, allow_change=allow)
-  found, base = workdir.read(args.workdir)
+    folder.record(found, base, args.workdir, allow_change=allow)
+  found, base = folder.read(args.workdir)
   return sweep.Opened(
     sweep=found,
     base=base,
@@ -147,12 +147,12 @@ def _open(args: argparse.Namespace):
 
 def _one(args: argparse.Namespace) -> int:
   """One run, in this process."""
-  from jaxgen.sweeps import workdir, worker
+  from jaxgen.sweeps import folder, worker
   from jaxgen.sweeps.sweep import Opened
 
   if args.attend:
     worker.attend(args.attend)
-  found, base = workdir.read(args.workdir)
+  found, base = folder.read(args.workdir)
   opened = Opened(sweep=found, base=base, workdir=args.workdir)
   phase, name = found.run(args.only)
   run_ = opened.runs(phase)[name]

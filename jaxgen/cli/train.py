@@ -64,7 +64,7 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace, rest: list[str]) -> int:
   """Train; 0 where the run is finished or was asked to stop."""
-  from jaxgen.config import load_config
+  from jaxgen.config.files import load_config
 
   config = load_config(args.config, rest)
   if args.memory:

@@ -20,10 +20,11 @@ from typing import Literal
 
 import numpy as np
 
-from jaxgen.data import images, resize, splits, tiles
+from jaxgen.config.fields import check_value
+from jaxgen.data import resize, splits, tiles
 from jaxgen.data.source import DataOptions, Source, Split
 from jaxgen.errors import UserError
-from jaxgen.options import check_value
+from jaxgen.formats import image_files
 
 Labels = tuple[tuple[str, ...], np.ndarray]
 
@@ -38,12 +39,12 @@ class ImageFiles:
   channels: int
 
   def __call__(self, photo: int) -> tiles.Photo:
-    image = images.read_pixels(self.paths[photo], bits=self.bits)
+    image = image_files.read_pixels(self.paths[photo], bits=self.bits)
     if self.channels == 1:
       image = resize.to_channels(image, 1)
     if not self.masks:
       return (image,)
-    return image, images.read_labels(self.masks[photo])
+    return image, image_files.read_labels(self.masks[photo])
 
 
 def folder(options: DataOptions, split: Split, resolution: int) -> Source:
@@ -98,13 +99,13 @@ def folder(options: DataOptions, split: Split, resolution: int) -> Source:
 
 def _check(
   paths: Sequence[pathlib.Path], masks: Sequence[pathlib.Path], threads: int
-) -> tuple[list[images.ImageInfo | str], str]:
+) -> tuple[list[image_files.ImageInfo | str], str]:
   """For each image what it holds or why it cannot be used, with its mask if
   there are any, and the digests of the masks."""
-  checked = images.check_files(paths, threads=threads)
+  checked = image_files.check_files(paths, threads=threads)
   if not masks:
     return checked, ""
-  found = images.check_files(masks, threads=threads, labels=True)
+  found = image_files.check_files(masks, threads=threads, labels=True)
   digests = [x.digest for x in found if not isinstance(x, str)]
   matched = [_match(*pair) for pair in zip(checked, found, strict=True)]
   return matched, " ".join(digests)
@@ -114,13 +115,13 @@ def _image_paths(
   root: pathlib.Path, masks: pathlib.Path | None
 ) -> list[pathlib.Path]:
   inner = root / "images"
-  paths = images.list_images(inner if inner.is_dir() else root)
+  paths = image_files.list_images(inner if inner.is_dir() else root)
   if masks is not None:
     paths = [path for path in paths if masks not in path.parents]
   if not paths:
     raise UserError(
       f"no images in {root}: set data.path to a folder that holds some"
-      f" ({', '.join(images.SUFFIXES)})"
+      f" ({', '.join(image_files.SUFFIXES)})"
     )
   return paths
 
@@ -148,8 +149,8 @@ def _mask_path(
 
 
 def _match(
-  image: images.ImageInfo | str, mask: images.ImageInfo | str
-) -> images.ImageInfo | str:
+  image: image_files.ImageInfo | str, mask: image_files.ImageInfo | str
+) -> image_files.ImageInfo | str:
   if isinstance(image, str):
     return image
   if isinstance(mask, str):

@@ -14,8 +14,14 @@ from typing import Literal, Protocol
 
 import numpy as np
 
+from jaxgen.config.fields import (
+  NonNegativeInt,
+  OpenUnit,
+  Options,
+  PositiveInt,
+  Seed,
+)
 from jaxgen.errors import UserError
-from jaxgen.options import Count, Options, Part, Seed, Size
 
 Split = Literal["train", "validation"]
 Element = dict[str, np.ndarray]
@@ -29,24 +35,26 @@ class DataOptions(Options, section="data"):
   source: str  # textures, rocks, folder, arrays, tfds or records
   path: str = ""  # folder, arrays, records: where; tfds: the set's name
   masks: str = ""  # folder: a parallel folder of per-pixel label images
-  channels: Count = 3  # handed out: 1 (grey), 3 (RGB); arrays: any number
+  channels: PositiveInt = 3  # handed out: 1 (grey), 3 (RGB); arrays: any number
   crop: Literal["random", "tiled", "whole"] = "random"
-  crop_size: Size = 0  # source pixels on a tile's side; 0: the resolution
+  crop_size: NonNegativeInt = (
+    0  # source pixels on a tile's side; 0: the resolution
+  )
   upsample: bool = False  # allow sources smaller than a tile
   split_by: Literal["files", "regions"] = "files"
-  validation_fraction: Part = 0.1
+  validation_fraction: OpenUnit = 0.1
   on_bad: Literal["error", "skip"] = "error"  # unreadable or too small files
   value_range: tuple[float, float] = (0.0, 1.0)  # arrays: of float images
   key: str = ""  # arrays: the array of an .npz; tfds: the image feature
   seamless: bool = False  # rocks: tiles that wrap around
-  num_tiles: Count = 8192  # rocks: tiles in the training split
+  num_tiles: PositiveInt = 8192  # rocks: tiles in the training split
   mirror: bool = False  # random left-right flips
   flips: bool = False  # random left-right and up-down flips
   turns: bool = False  # random quarter turns
-  cache_mb: Size = 2048  # decoded images kept in memory, per process
+  cache_mb: NonNegativeInt = 2048  # decoded images kept in memory, per process
   seed: Seed = 0  # of shuffling, crops and procedural tiles
-  threads: Size = 4  # reading ahead
-  workers: Size = 0  # worker processes; 0: none
+  threads: NonNegativeInt = 4  # reading ahead
+  workers: NonNegativeInt = 0  # worker processes; 0: none
 
   def __post_init__(self):
     super().__post_init__()

@@ -14,10 +14,11 @@ from typing import Literal
 
 import numpy as np
 
-from jaxgen.data import images, tiles
+from jaxgen.config.fields import check_value
+from jaxgen.data import tiles
 from jaxgen.data.source import DataOptions, Source, Split
 from jaxgen.errors import UserError
-from jaxgen.options import check_value
+from jaxgen.formats import image_files
 
 NAMES = ("brick", "grass", "gravel")
 _SIDE = 512
@@ -57,7 +58,7 @@ def textures(options: DataOptions, split: Split, resolution: int) -> Source:
 
 @functools.cache
 def _photo(index: int) -> tuple[np.ndarray]:
-  image = images.decode(_read_bytes(NAMES[index]), bits=8)
+  image = image_files.decode(_read_bytes(NAMES[index]), bits=8)
   image.flags.writeable = False
   return (image,)
 

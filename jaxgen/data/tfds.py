@@ -14,11 +14,12 @@ from typing import Any, Literal
 import msgpack
 import numpy as np
 
-from jaxgen.data import images, splits, tiles
+from jaxgen.config.fields import check_value
+from jaxgen.data import splits, tiles
 from jaxgen.data.resize import centre_square, resize, to_channels
 from jaxgen.data.source import DataOptions, Element, Source, Split
 from jaxgen.errors import UserError
-from jaxgen.options import check_value
+from jaxgen.formats import image_files
 
 _VALIDATION = ("validation", "test")  # the first of them that is there
 _RECORD_SUFFIXES = (".array_record", ".arrayrecord")
@@ -159,7 +160,7 @@ def records(options: DataOptions, split: Split, resolution: int) -> Source:
   names = tuple(str(path) for path in paths)
   checked = _check_records(names, stamps, options.threads)
   good = [i for i, (info, _) in enumerate(checked) if not isinstance(info, str)]
-  infos = [x for x, _ in checked if isinstance(x, images.ImageInfo)]
+  infos = [x for x, _ in checked if isinstance(x, image_files.ImageInfo)]
   label_names, labels = splits.number_labels(
     np.array([checked[i][1] for i in good], np.int64)
   )
@@ -195,7 +196,7 @@ class RecordPhotos:
 
   def __call__(self, photo: int) -> tiles.Photo:
     data, _ = parse_record(_open_records(self.paths)[self.records[photo]])
-    image = images.decode(data, bits=self.bits)
+    image = image_files.decode(data, bits=self.bits)
     return (to_channels(image, 1) if self.channels == 1 else image,)
 
 
@@ -226,7 +227,7 @@ def _builder(path: str) -> Any:
       name, data_dir=data_dir or None, file_format="array_record"
     )
   except Exception as error:
-    words = images.reason(error).partition(" Available datasets")[0][:200]
+    words = image_files.reason(error).partition(" Available datasets")[0][:200]
     raise UserError(
       f"no tfds set {path}: {words}\nName one that is prepared, NAME@DATA_DIR."
     ) from error
@@ -240,7 +241,8 @@ def _open_set(builder: Any, part: str, path: str) -> Any:
       f"the tfds set {path} has no array_record data of `{part}` in"
       f" {builder.data_dir}: prepare it where TensorFlow is installed, with\n"
       f"tfds build {builder.name} --file_format=array_record --data_dir=DIR,"
-      f" and set data.path={builder.name}@DIR ({images.reason(error)[:100]})"
+      f" and set data.path={builder.name}@DIR"
+      f" ({image_files.reason(error)[:100]})"
     ) from error
 
 
@@ -304,7 +306,8 @@ def _open_records(paths: tuple[str, ...]) -> Any:
       len(array_record_data_source.ArrayRecordDataSource([path]))
     except Exception as error:
       raise UserError(
-        f"{path} is damaged or no array_record file: {images.reason(error)}"
+        f"{path} is damaged or no array_record file:"
+        f" {image_files.reason(error)}"
       ) from error
   return array_record_data_source.ArrayRecordDataSource(list(paths))
 
@@ -312,17 +315,17 @@ def _open_records(paths: tuple[str, ...]) -> Any:
 @functools.cache
 def _check_records(
   paths: tuple[str, ...], stamps: tuple[tuple[int, int], ...], threads: int
-) -> list[tuple[images.ImageInfo | str, int]]:
+) -> list[tuple[image_files.ImageInfo | str, int]]:
   """For each record what it holds, or why it cannot be used, and its label."""
   del stamps  # a part of the key
   data = _open_records(paths)
 
-  def look(index: int) -> tuple[images.ImageInfo | str, int]:
+  def look(index: int) -> tuple[image_files.ImageInfo | str, int]:
     try:
       image, label = parse_record(data[index])
-      return images.check(image), label
+      return image_files.check(image), label
     except Exception as error:
-      return images.reason(error), -1
+      return image_files.reason(error), -1
 
   with futures.ThreadPoolExecutor(max(threads, 1)) as pool:
     return list(pool.map(look, range(len(data))))

@@ -21,7 +21,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from jaxgen.data import cache, images, splits
+from jaxgen.data import cache, splits
 from jaxgen.data.resize import (
   centre_square,
   resize,
@@ -30,6 +30,7 @@ from jaxgen.data.resize import (
 )
 from jaxgen.data.source import DataOptions, Element, Split
 from jaxgen.errors import UserError
+from jaxgen.formats import image_files
 
 Photo = tuple[np.ndarray, ...]  # (h, w, c) and, with masks, (h, w)
 _STEPS_PER_TILE = 4  # of the training grid: an epoch sees a pixel 16 times
@@ -275,7 +276,7 @@ def _report_bad(photos: Photos, options: DataOptions, size: int) -> set[int]:
       f"{name}: {width} x {height} pixels, a tile has {size} x {size}"
     )
   if problems and options.on_bad == "error":
-    raise images.report_bad(
+    raise image_files.report_bad(
       problems,
       "Remove them, or set data.on_bad=skip to go on without them"
       + (" or data.upsample=True to enlarge the small." if small else "."),

@@ -15,8 +15,8 @@ import numpy as np
 
 from jaxgen.data import splits, tiles, values
 from jaxgen.data.source import DataOptions
-from jaxgen.data.torch_files import read_torch
 from jaxgen.errors import UserError
+from jaxgen.formats.torch_files import read_torch
 
 _TENSOR = "clean_norm"
 

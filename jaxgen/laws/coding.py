@@ -10,8 +10,8 @@ from jaxgen.laws.law import law
 from jaxgen.losses.kl import KLOptions, divergence, paid
 from jaxgen.losses.labels import cross_entropy
 from jaxgen.losses.reconstruction import charbonnier, l1, ssim
-from jaxgen.metrics.posterior import summary, traits
 from jaxgen.metrics.segmentation import mean_iou
+from jaxgen.metrics.vae import summary, traits
 from jaxgen.tasks.reconstruction import draw
 
 MEAN, STD = 1.5, 0.3

@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxgen import rng
-from jaxgen.diffusion import analytic, editing, edm, guidance, sigmas, vp
+from jaxgen.diffusion import analytic, edm, guidance, sigmas, vp
 from jaxgen.diffusion.edm import per_image
 from jaxgen.diffusion.samplers import (
   ddim,
@@ -21,6 +21,7 @@ from jaxgen.diffusion.samplers import (
   heun,
 )
 from jaxgen.laws.law import law
+from jaxgen.restoration import posterior
 from jaxgen.typing import Array
 
 EDM = "Karras et al. 2022"
@@ -109,7 +110,7 @@ def posterior_off(sigma: float = 0.7) -> float:
   mask = jnp.zeros((3, 1, 16, 1), bool).at[:, :, 3:11].set(True)
   levels = sigma * np.array([0.5, 1.0, 2.0])
   exact = analytic.correlated(s)
-  answer = editing.inpaint(exact, known, mask, corrections=16, damping=1e-6)
+  answer = posterior.inpaint(exact, known, mask, corrections=16, damping=1e-6)
   found, off, m = answer(x, jnp.asarray(levels, jnp.float32)), [], np.s_[3:11]
   for i, level in enumerate(levels):
     share = s @ np.linalg.inv(s + level**2 * np.eye(16))

@@ -7,16 +7,15 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxgen.diffusion import edm
+from jaxgen.images import enlarging, resize
 from jaxgen.laws.law import law
 from jaxgen.models.build import build
 from jaxgen.models.resampling import (
-  enlarging,
-  paint,
-  read,
   remaining_noise,
-  resize,
+  resize_input_kernel,
+  resize_output_kernel,
 )
-from jaxgen.train.handover import carry
+from jaxgen.train.transfer import transfer_params
 from jaxgen.typing import Params
 
 SIGMA = 0.7
@@ -26,14 +25,14 @@ def _tokens_differ() -> float:
   """Of 4 x 4 patches and of the same enlarged to 6 x 6."""
   x, w = jax.random.normal(jax.random.key(0), (2, 16, 16))
   b = np.kron(enlarging(4, 6), enlarging(4, 6))
-  return float(jnp.abs(x @ b.T @ read(w, 4, 6) - x @ w).max())
+  return float(jnp.abs(x @ b.T @ resize_input_kernel(w, 4, 6) - x @ w).max())
 
 
 def _pixels_differ() -> float:
   """Of an enlarged patch and of the patch that enlarged weights paint."""
   z, w = jax.random.normal(jax.random.key(0), (2, 16, 16))
   b = np.kron(enlarging(4, 6), enlarging(4, 6))
-  return float(jnp.abs(z @ paint(w, 4, 6) - z @ w @ b.T).max())
+  return float(jnp.abs(z @ resize_output_kernel(w, 4, 6) - z @ w @ b.T).max())
 
 
 def _growth_differs() -> float:
@@ -57,7 +56,7 @@ def _growth_differs() -> float:
     return jax.jit(net.init)(key, small, jnp.zeros(1))["params"]
 
   before = _shaken(start(small))
-  after = carry(before, start(large), {})
+  after = transfer_params(before, start(large), {})
 
   def denoise(net, params, x, sigma):
     network = lambda x, c, cond: net.apply({"params": params}, x, c)  # noqa: E731
@@ -90,7 +89,7 @@ def _finer_differs() -> float:
   x = jax.random.normal(key, (1, 16, 16, 1))
   start = lambda net, x: jax.jit(net.init)(key, x)["params"]  # noqa: E731
   before = _shaken(start(small, resize(x, 8)))
-  after = carry(before, start(large, x), large.rules(small))
+  after = transfer_params(before, start(large, x), large.rules(small))
   want = resize(small.apply({"params": before}, resize(x, 8)), 16)
   return float(jnp.abs(large.apply({"params": after}, x) - want).max())
 

@@ -10,16 +10,17 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxgen import priors, rng
+from jaxgen import rng
 from jaxgen.data import pipeline
-from jaxgen.data.build import build as build_source
 from jaxgen.data.source import DataOptions
+from jaxgen.data.sources import build as build_source
+from jaxgen.latents import density
 from jaxgen.laws.law import law
 from jaxgen.metrics.distribution import frechet, kid
 from jaxgen.metrics.images import similarity
-from jaxgen.train import averages
-from jaxgen.train.checkpoint import Checkpoints
 from jaxgen.train.state import create
+from jaxgen.workdir import posthoc_ema
+from jaxgen.workdir.checkpoints import Checkpoints
 
 
 def _psnr() -> float:
@@ -45,9 +46,9 @@ def _prior_covariance() -> float:
   """Largest error of the covariance of 50,000 draws, relative to the truth."""
   mix = np.random.default_rng(0).normal(size=(4, 4)) / 2
   latents = np.random.default_rng(1).normal(size=(20_000, 4)) @ mix
-  prior = priors.fit(latents, "gaussian")
+  prior = density.fit(latents, "gaussian")
   keys = rng.per_sample(rng.stream(0, "law"), jnp.arange(50_000))
-  drawn = np.asarray(priors.draw(prior, "gaussian", keys))
+  drawn = np.asarray(density.draw(prior, "gaussian", keys))
   want = np.cov(latents.T)
   return float(np.abs(np.cov(drawn.T) - want).max() / np.abs(want).max())
 
@@ -90,7 +91,7 @@ def _ramp_average() -> float:
   """The power-function average of t = 1 ... 10,000, as a share of 10,000."""
   trace, steps = 0.0, 10_000
   for i in range(1, steps + 1):
-    keep = averages.decay(0.1, 1, i)
+    keep = posthoc_ema.decay(0.1, 1, i)
     trace = keep * trace + (1 - keep) * i
   return trace / steps
 
@@ -98,11 +99,11 @@ def _ramp_average() -> float:
 def _reconstruction() -> float:
   """How far a kept average is from its own reconstruction."""
   kept = [
-    averages.Profile(length=x, images=n)
+    posthoc_ema.Profile(length=x, images=n)
     for n in (1000, 2000, 3000)
     for x in (0.05, 0.10)
   ]
-  return averages.combine(kept, kept[4])[1]
+  return posthoc_ema.combine(kept, kept[4])[1]
 
 
 def _frechet() -> float:
@@ -124,14 +125,14 @@ LAWS = (
     EDM2,
     16.9722,
     1e-4,
-    lambda: averages.exponent(0.05),
+    lambda: posthoc_ema.exponent(0.05),
   ),
   law(
     "exponent of an average of 10%",
     EDM2,
     6.9372,
     1e-4,
-    lambda: averages.exponent(0.10),
+    lambda: posthoc_ema.exponent(0.10),
   ),
   law("average of a ramp", "closed form", 7.9372 / 8.9372, 1e-3, _ramp_average),
   law("kept average, made again", "closed form", 0, 1e-5, _reconstruction),

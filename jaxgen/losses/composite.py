@@ -5,11 +5,11 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable
 
+from jaxgen.config.fields import NonNegative, Options
 from jaxgen.errors import UserError
 from jaxgen.losses.labels import cross_entropy
 from jaxgen.losses.reconstruction import RECONSTRUCTION
 from jaxgen.metrics.perceptual import NETS, perceptual_distance
-from jaxgen.options import NonNegative, Options
 from jaxgen.typing import Array, Batch
 
 Distance = Callable[[Array, Array], Array]  # two batches of images to (b,)
@@ -17,7 +17,7 @@ Distance = Callable[[Array, Array], Array]  # two batches of images to (b,)
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class LossOptions(Options, section="loss"):
-  """Everything under `loss` in a config; see `jaxgen.defaults`."""
+  """Everything under `loss` in a config; see `jaxgen.config.defaults`."""
 
   mse: NonNegative = 0.0
   l1: NonNegative = 0.0

@@ -29,16 +29,16 @@ from typing import Annotated, Literal
 
 import jax.numpy as jnp
 
-from jaxgen.errors import UserError
-from jaxgen.options import (
-  Count,
+from jaxgen.config.fields import (
   NonNegative,
+  NonNegativeInt,
+  OpenUnit,
   Options,
-  Part,
   Positive,
+  PositiveInt,
   Range,
-  Size,
 )
+from jaxgen.errors import UserError
 from jaxgen.typing import Array
 
 State = dict[str, Array]
@@ -62,23 +62,23 @@ def _smoothed(share: Array, weight: Array) -> Array:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class KLOptions(Options, section="kl"):
-  """Everything under `kl` in a config; see `jaxgen.defaults`."""
+  """Everything under `kl` in a config; see `jaxgen.config.defaults`."""
 
   beta: NonNegative = 1e-4
   schedule: Literal["constant", "linear", "cyclical"] = "constant"
-  start_images: Size = 0
-  warmup_images: Size = 0
-  period_images: Count = 8_000
-  cooldown_images: Size = 2_000
+  start_images: NonNegativeInt = 0
+  warmup_images: NonNegativeInt = 0
+  period_images: PositiveInt = 8_000
+  cooldown_images: NonNegativeInt = 2_000
   reduction: Annotated[float, Range(0, 1)] = 0.25
   floor: NonNegative = 5e-5
   growth: Annotated[float, Range(1)] = 1.02
   adaptive: bool = False
-  share_min: Part = 0.03
-  share_max: Part = 0.08
-  rate: Part = 0.1
-  interval_images: Count = 1_000
-  smoothing_images: Count = 5_000
+  share_min: OpenUnit = 0.03
+  share_max: OpenUnit = 0.08
+  rate: OpenUnit = 0.1
+  interval_images: PositiveInt = 1_000
+  smoothing_images: PositiveInt = 5_000
   cap: Positive = 1.0
   free_bits: NonNegative = 0.0
 

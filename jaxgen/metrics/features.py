@@ -19,7 +19,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from jaxgen.batching import map_batches
+from jaxgen.config.fields import check_value
 from jaxgen.errors import UserError
+from jaxgen.images import normalize
 from jaxgen.metrics.backbones import (
   BACKBONES,
   Net,
@@ -30,9 +33,6 @@ from jaxgen.metrics.backbones import (
 )
 from jaxgen.metrics.inception import inception
 from jaxgen.metrics.perceptual_weights import load
-from jaxgen.options import check_value
-from jaxgen.tasks.images import normalize
-from jaxgen.train.bank import encode_all
 
 Network = Literal["vgg16", "alexnet", "inception"]
 LEAST = 64  # pixels: smaller images are enlarged, or little is left at the end
@@ -89,7 +89,7 @@ def _last(net: Net, weights: Weights, images: jax.Array) -> jax.Array:
 
 
 def _extract(network: Callable, images: np.ndarray) -> np.ndarray:
-  return encode_all(network, images, BATCH).astype(np.float64)
+  return map_batches(network, images, BATCH).astype(np.float64)
 
 
 def prepare(images: jax.Array, least: int = LEAST) -> jax.Array:

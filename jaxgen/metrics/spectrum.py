@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from jaxgen.tasks.images import normalize
+from jaxgen.images import normalize
 
 
 def spectrum(images: np.ndarray) -> np.ndarray:

@@ -9,14 +9,14 @@ from typing import Any, Literal
 import jax
 import jax.numpy as jnp
 
+from jaxgen.config.fields import check, check_value
 from jaxgen.errors import UserError
 from jaxgen.models.conv_autoencoder import ConvAutoencoder
 from jaxgen.models.dit import DiT
-from jaxgen.models.multiscale import MultiScaleUNet
+from jaxgen.models.multiscale_unet import MultiScaleUNet
 from jaxgen.models.patch_autoencoder import PatchAutoencoder
-from jaxgen.models.progressive import ProgressiveUNet
+from jaxgen.models.progressive_unet import ProgressiveUNet
 from jaxgen.models.unet import UNet
-from jaxgen.options import check, check_value
 
 MODELS = {
   "patch_autoencoder": PatchAutoencoder,

@@ -11,7 +11,7 @@ from jaxgen.models.layers import ZEROS, Dense
 from jaxgen.typing import Array
 
 
-def waves(x: Array, num: int, highest: float = 1000.0) -> Array:
+def fourier_features(x: Array, num: int, highest: float = 1000.0) -> Array:
   """Cosines and sines of `x` `(b,)` at `num / 2` frequencies from 1 to
   `highest`, evenly spaced in their logarithm: `(b, num)`."""
   frequencies = jnp.geomspace(1.0, highest, num // 2)
@@ -19,7 +19,7 @@ def waves(x: Array, num: int, highest: float = 1000.0) -> Array:
   return jnp.concatenate([jnp.cos(angles), jnp.sin(angles)], axis=-1)
 
 
-def beside(x: Array, cond: Any, channels: int) -> Array:
+def concat_condition(x: Array, cond: Any, channels: int) -> Array:
   """`x` `(b, h, w, c)` with the dense condition `cond["dense"]`, float
   `(b, h, w, channels)`, as further channels; zeros where it is missing."""
   if not channels:
@@ -44,10 +44,10 @@ class Conditioning(nn.Module):
   def __call__(self, c_noise: Array, cond: Any, pixels: int) -> Array:
     """`c_noise` `(b,)`; `cond` maps names to int32 `(b,)`, -1 is missing, and
     so is a name that is not there; `pixels` is the side of the image."""
-    x = Dense(self.width, name="noise")(waves(c_noise, self.width))
+    x = Dense(self.width, name="noise")(fourier_features(c_noise, self.width))
     size = jnp.log2(jnp.full(c_noise.shape, pixels / 32.0))
     x = x + Dense(self.width, kernel_init=ZEROS, name="resolution")(
-      waves(size, 32)
+      fourier_features(size, 32)
     )
     missing = jnp.full(c_noise.shape, -1)
     for name, values in self.sizes:

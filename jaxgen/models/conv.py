@@ -8,8 +8,9 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
-from jaxgen.models.layers import ZEROS, Dense, Remat, SelfAttention, again
-from jaxgen.options import Share
+from jaxgen.config.fields import UnitInterval
+from jaxgen.models import layers
+from jaxgen.models.layers import ZEROS, Dense, Remat, SelfAttention
 from jaxgen.typing import Array
 
 Padding = Literal["zeros", "circular"]
@@ -123,7 +124,7 @@ class ResBlock(nn.Module):
 class Convolutional(nn.Module):
   """What all networks of residual blocks are told."""
 
-  dropout: Share = 0.0
+  dropout: UnitInterval = 0.0
   padding: Padding = "zeros"  # circular: seamless tiles
   remat: Remat = "none"
   dtype: Any = jnp.float32
@@ -134,7 +135,7 @@ class Convolutional(nn.Module):
 
   def res_block(self, features: int, name: str, **options: Any) -> ResBlock:
     """A residual block with the network's padding, dropout and precision."""
-    return again(ResBlock, self.remat, 3)(
+    return layers.remat(ResBlock, self.remat, 3)(
       features=features,
       padding=self.padding,
       dropout=self.dropout,

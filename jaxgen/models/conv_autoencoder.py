@@ -18,11 +18,15 @@ from typing import Any
 import flax.linen as nn
 import jax.numpy as jnp
 
+from jaxgen.config.fields import NonNegativeInt, PositiveInt
 from jaxgen.errors import UserError
 from jaxgen.models.conv import Convolutional, GroupNorm
 from jaxgen.models.layers import Dense
-from jaxgen.models.resampling import Rules, paint, read
-from jaxgen.options import Count, Size
+from jaxgen.models.resampling import (
+  Rules,
+  resize_input_kernel,
+  resize_output_kernel,
+)
 from jaxgen.typing import Array
 
 LOG_VARIANCE = (-30.0, 20.0)  # of a posterior; as latent diffusion clamps it
@@ -32,12 +36,16 @@ HIDDEN = 128  # numbers between the latent and the class
 class Levels(Convolutional):
   """The fields that both ways have."""
 
-  base_channels: Count = 64
-  multipliers: tuple[Count, ...] = (1, 2, 4)  # outermost first; the last holds
-  downsampling_steps: Count = 3
-  blocks: Count = 2  # at each level
+  base_channels: PositiveInt = 64
+  multipliers: tuple[PositiveInt, ...] = (
+    1,
+    2,
+    4,
+  )  # outermost first; the last holds
+  downsampling_steps: PositiveInt = 3
+  blocks: PositiveInt = 2  # at each level
   attention: bool = False  # at the bottom
-  head_width: Count = 64
+  head_width: PositiveInt = 64
 
   @property
   def widths(self) -> list[int]:
@@ -70,7 +78,7 @@ class Levels(Convolutional):
 class Encoder(Levels):
   """Images to small images of `features` channels."""
 
-  features: Count = 4
+  features: PositiveInt = 4
 
   @nn.compact
   def __call__(self, x: Array, train: bool = False) -> Array:
@@ -83,8 +91,8 @@ class Encoder(Levels):
 class Decoder(Levels):
   """Small images to images, and the labels of their pixels."""
 
-  channels: Count = 3
-  segments: Size = 0
+  channels: PositiveInt = 3
+  segments: NonNegativeInt = 0
 
   @nn.compact
   def __call__(self, x: Array, train: bool = False) -> dict[str, Array]:
@@ -105,11 +113,11 @@ class ConvAutoencoder(Levels):
 
   resolution: int = 256
   channels: int = 3
-  latent_channels: Count = 4
-  latent_dim: Size = 0  # 0: latents are small images; else vectors
+  latent_channels: PositiveInt = 4
+  latent_dim: NonNegativeInt = 0  # 0: latents are small images; else vectors
   variational: bool = False
-  segments: Size = 0  # kinds of pixels that the decoder tells apart
-  classes: Size = 0  # kinds of images that the latent tells apart
+  segments: NonNegativeInt = 0  # kinds of pixels that the decoder tells apart
+  classes: NonNegativeInt = 0  # kinds of images that the latent tells apart
 
   def check(self) -> None:
     """Raise a UserError where numbers do not go together."""
@@ -135,9 +143,9 @@ class ConvAutoencoder(Levels):
     they are, what is tied to the small image resampled."""
     grid = {"old": old.side, "new": self.side}
     rules = {
-      "latent_out/kernel": functools.partial(read, **grid),
-      "latent_in/kernel": functools.partial(paint, **grid),
-      "latent_in/bias": functools.partial(paint, **grid),
+      "latent_out/kernel": functools.partial(resize_input_kernel, **grid),
+      "latent_in/kernel": functools.partial(resize_output_kernel, **grid),
+      "latent_in/bias": functools.partial(resize_output_kernel, **grid),
     }
     return rules if self.latent_dim else {}
 

@@ -10,8 +10,10 @@ from typing import Any
 import flax.linen as nn
 import jax.numpy as jnp
 
+from jaxgen.config.fields import NonNegativeInt, PositiveInt, UnitInterval
 from jaxgen.errors import UserError
-from jaxgen.models.conditioning import Conditioning, beside
+from jaxgen.models import layers
+from jaxgen.models.conditioning import Conditioning, concat_condition
 from jaxgen.models.layers import (
   MLP,
   ZEROS,
@@ -19,13 +21,15 @@ from jaxgen.models.layers import (
   Remat,
   RMSNorm,
   SelfAttention,
-  again,
   patchify,
   stack,
   unpatchify,
 )
-from jaxgen.models.resampling import Rules, paint, read
-from jaxgen.options import Count, Share, Size
+from jaxgen.models.resampling import (
+  Rules,
+  resize_input_kernel,
+  resize_output_kernel,
+)
 from jaxgen.typing import Array
 
 
@@ -75,13 +79,15 @@ class DiT(nn.Module):
   resolution: int  # of the training; others work too
   channels: int = 3
   sizes: tuple[tuple[str, int], ...] = ()  # of the conditions
-  dense: Size = 0  # channels of an image as a condition, cond["dense"]
-  patch_size: Count = 4
-  width: Count = 256
-  depth: Count = 6
-  heads: Count = 4
-  mlp_ratio: Count = 4
-  dropout: Share = 0.0
+  dense: NonNegativeInt = (
+    0  # channels of an image as a condition, cond["dense"]
+  )
+  patch_size: PositiveInt = 4
+  width: PositiveInt = 256
+  depth: PositiveInt = 6
+  heads: PositiveInt = 4
+  mlp_ratio: PositiveInt = 4
+  dropout: UnitInterval = 0.0
   scan_layers: bool = False
   remat: Remat = "none"
   dtype: Any = jnp.float32
@@ -103,9 +109,9 @@ class DiT(nn.Module):
     """From the parameters of a model of another resolution or patch size."""
     patch = {"old": old.patch_size, "new": self.patch_size}
     return {
-      "patch_in/kernel": functools.partial(read, **patch),
-      "patch_out/kernel": functools.partial(paint, **patch),
-      "patch_out/bias": functools.partial(paint, **patch),
+      "patch_in/kernel": functools.partial(resize_input_kernel, **patch),
+      "patch_out/kernel": functools.partial(resize_output_kernel, **patch),
+      "patch_out/bias": functools.partial(resize_output_kernel, **patch),
     }
 
   @nn.compact
@@ -116,12 +122,12 @@ class DiT(nn.Module):
     grid = x.shape[1] // patch, x.shape[2] // patch
     vector = Conditioning(self.width, self.sizes, name="conditioning")
     embedding = vector(c_noise, cond, x.shape[1])
-    x = patchify(beside(x, cond, self.dense), patch)
+    x = patchify(concat_condition(x, cond, self.dense), patch)
     x = Dense(self.width, dtype=self.dtype, name="patch_in")(x)
     base = self.resolution // patch
     x = x + positions(*grid, self.width, base).astype(x.dtype)
     block = (self.heads, self.mlp_ratio, self.dropout, self.dtype)
-    make = functools.partial(again(DiTBlock, self.remat, 3), *block)
+    make = functools.partial(layers.remat(DiTBlock, self.remat, 3), *block)
     x = stack(make, self.depth, self.scan_layers, x, embedding, train)
     last = Dense(patch**2 * self.channels, kernel_init=ZEROS, name="patch_out")
     x = last(RMSNorm(name="norm_out")(x).astype(jnp.float32))

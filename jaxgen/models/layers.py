@@ -169,17 +169,17 @@ class Blocks(nn.Module):
   @nn.compact
   def __call__(self, x: Array, train: bool) -> Array:
     args = (self.heads, self.mlp_ratio, self.dropout, self.dtype)
-    make = functools.partial(again(Block, self.remat, 2), *args)
+    make = functools.partial(remat(Block, self.remat, 2), *args)
     return stack(make, self.depth, self.scan, x, train)
 
 
-def again(block: Any, remat: Remat, static: int) -> Any:
+def remat(block: Any, extent: Remat, static: int) -> Any:
   """A block whose gradient computes the activations again: with `blocks` all
   but products with weights and convolutions, with `full` all but the block's
   input (arXiv:1604.06174). Argument `static` of its call is no array."""
-  if remat == "none":
+  if extent == "none":
     return block
-  policy = _products if remat == "blocks" else None
+  policy = _products if extent == "blocks" else None
   return nn.remat(block, static_argnums=(static,), policy=policy)
 
 

@@ -22,18 +22,18 @@ from typing import Any, Literal
 import flax.linen as nn
 import jax.numpy as jnp
 
+from jaxgen.config.fields import NonNegativeInt, PositiveInt, UnitInterval
 from jaxgen.errors import UserError
+from jaxgen.images import enlarging
 from jaxgen.models.layers import ZEROS, Blocks, Dense, Remat
 from jaxgen.models.pyramid import paint_levels, read_levels
 from jaxgen.models.resampling import (
   Rules,
-  enlarging,
-  paint,
   positions,
-  read,
   repeating,
+  resize_input_kernel,
+  resize_output_kernel,
 )
-from jaxgen.options import Count, Share, Size
 from jaxgen.typing import Array
 
 
@@ -44,17 +44,19 @@ class PatchAutoencoder(nn.Module):
 
   resolution: int
   channels: int = 3
-  patch_size: Count = 16
-  grids: tuple[Count, ...] = ()  # patches a side, from coarse to fine
-  width: Count = 512
-  encoder_depth: Size = 6
-  decoder_depth: Size = 6
-  heads: Count = 8
-  mlp_ratio: Count = 4
+  patch_size: PositiveInt = 16
+  grids: tuple[PositiveInt, ...] = ()  # patches a side, from coarse to fine
+  width: PositiveInt = 512
+  encoder_depth: NonNegativeInt = 6
+  decoder_depth: NonNegativeInt = 6
+  heads: PositiveInt = 8
+  mlp_ratio: PositiveInt = 4
   latent: Literal["vector", "tokens"] = "vector"
-  latent_dim: Count = 512
-  patch_features: Count = 32  # numbers per patch between tokens and the latent
-  dropout: Share = 0.0
+  latent_dim: PositiveInt = 512
+  patch_features: PositiveInt = (
+    32  # numbers per patch between tokens and the latent
+  )
+  dropout: UnitInterval = 0.0
   scan_layers: bool = False
   remat: Remat = "none"
   dtype: Any = jnp.float32
@@ -98,17 +100,21 @@ class PatchAutoencoder(nn.Module):
     finer = range(len(self.levels) - 1)
     readers = ("patch_in", *(f"finer_in_{i}" for i in finer))
     painters = ("patch_out", *(f"finer_out_{i}" for i in finer))
-    rules: Rules = {f"{x}/kernel": partial(read, **patch) for x in readers}
+    rules: Rules = {
+      f"{x}/kernel": partial(resize_input_kernel, **patch) for x in readers
+    }
     for name in painters:
-      rules[f"{name}/kernel"] = rules[f"{name}/bias"] = partial(paint, **patch)
+      rules[f"{name}/kernel"] = rules[f"{name}/bias"] = partial(
+        resize_output_kernel, **patch
+      )
     rules |= {
       "position_in": partial(positions, **grid),
       "position_out": partial(positions, **grid),
     }
     tied = {
-      "latent_out/kernel": partial(read, **grid),
-      "latent_in/kernel": partial(paint, **grid),
-      "latent_in/bias": partial(paint, **grid),
+      "latent_out/kernel": partial(resize_input_kernel, **grid),
+      "latent_in/kernel": partial(resize_output_kernel, **grid),
+      "latent_in/bias": partial(resize_output_kernel, **grid),
     }
     return rules | tied if self.latent == "vector" else rules
 

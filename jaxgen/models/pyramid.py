@@ -20,8 +20,8 @@ from collections.abc import Callable, Sequence
 
 import jax.numpy as jnp
 
+from jaxgen.images import resize
 from jaxgen.models.layers import patchify, unpatchify
-from jaxgen.models.resampling import resize
 from jaxgen.typing import Array
 
 Layers = Sequence[Callable[[Array], Array]]  # one for each level

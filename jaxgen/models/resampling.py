@@ -15,6 +15,7 @@ from collections.abc import Callable
 import jax.numpy as jnp
 import numpy as np
 
+from jaxgen.images import enlarging, shrinking
 from jaxgen.typing import Array
 
 Rule = Callable[[Array], Array]  # a weight before to the weight after
@@ -22,41 +23,9 @@ Rules = dict[str, Rule]  # by the names of parameters
 Enlarge = Callable[[int, int], np.ndarray]  # (old, new) -> `(new, old)`
 
 
-def enlarging(old: int, new: int, circular: bool = False) -> np.ndarray:
-  """Linear interpolation of `old` samples at `new` places, `(new, old)`; with
-  antialiasing where `new` is smaller. As `jax.image.resize` has it, or on a
-  circle."""
-  places = (np.arange(new) + 0.5) * old / new - 0.5
-  apart = np.abs(places[:, None] - np.arange(old))
-  apart = np.minimum(apart, old - apart) if circular else apart
-  weights = np.maximum(1 - apart / max(old / new, 1.0), 0)
-  return (weights / weights.sum(1, keepdims=True)).astype(np.float32)
-
-
 def repeating(old: int, new: int) -> np.ndarray:
   """Each of `old` samples repeated, `(new, old)`; `new` is a multiple."""
   return np.repeat(np.eye(old, dtype=np.float32), new // old, axis=0)
-
-
-def shrinking(old: int, new: int) -> np.ndarray:
-  """Means over equal parts of `old` samples, `(new, old)`, exact for any
-  numbers."""
-  edges = np.arange(new + 1) * old / new
-  low, high = edges[:-1, None], edges[1:, None]
-  at = np.arange(old)
-  shared = np.minimum(high, at + 1) - np.maximum(low, at)
-  return (np.maximum(shared, 0) * new / old).astype(np.float32)
-
-
-def resize(x: Array, side: int, circular: bool = False) -> Array:
-  """Square images `(b, h, h, c)` to `side` pixels: means where they shrink,
-  linear interpolation where they grow."""
-  old = x.shape[1]
-  if old == side:
-    return x
-  small = side < old
-  m = shrinking(old, side) if small else enlarging(old, side, circular)
-  return jnp.einsum("ai,bj,nijc->nabc", m, m, x).astype(x.dtype)
 
 
 def remaining_noise(old: int, new: int) -> float:
@@ -65,7 +34,9 @@ def remaining_noise(old: int, new: int) -> float:
   return float(np.square(shrinking(old, new)).sum(1).mean())
 
 
-def read(w: Array, old: int, new: int, by: Enlarge = enlarging) -> Array:
+def resize_input_kernel(
+  w: Array, old: int, new: int, by: Enlarge = enlarging
+) -> Array:
   """`(old^2 c, d)`, which reads squares of `old` numbers a side and c channels,
   to `(new^2 c, d)`."""
   b = np.linalg.pinv(by(old, new)).T
@@ -73,7 +44,9 @@ def read(w: Array, old: int, new: int, by: Enlarge = enlarging) -> Array:
   return jnp.einsum("ai,bj,ijx->abx", b, b, x).reshape(-1, w.shape[-1])
 
 
-def paint(w: Array, old: int, new: int, by: Enlarge = enlarging) -> Array:
+def resize_output_kernel(
+  w: Array, old: int, new: int, by: Enlarge = enlarging
+) -> Array:
   """`(..., old^2 c)`, which paints squares, to `(..., new^2 c)`."""
   b = by(old, new)
   d = w.shape[-1] // old**2
@@ -84,4 +57,6 @@ def paint(w: Array, old: int, new: int, by: Enlarge = enlarging) -> Array:
 
 def positions(w: Array, old: int, new: int, by: Enlarge = enlarging) -> Array:
   """What is learnt for each patch of a grid, `(old^2, d)` to `(new^2, d)`."""
-  return paint(w.reshape(-1), old, new, by).reshape(-1, w.shape[-1])
+  return resize_output_kernel(w.reshape(-1), old, new, by).reshape(
+    -1, w.shape[-1]
+  )

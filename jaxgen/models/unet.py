@@ -16,12 +16,12 @@ from typing import Any
 import flax.linen as nn
 import jax.numpy as jnp
 
+from jaxgen.config.fields import NonNegativeInt, PositiveInt
 from jaxgen.errors import UserError
-from jaxgen.models.conditioning import Conditioning, beside
+from jaxgen.models.conditioning import Conditioning, concat_condition
 from jaxgen.models.conv import Convolutional, GroupNorm
 from jaxgen.models.layers import ZEROS
 from jaxgen.models.resampling import Rules
-from jaxgen.options import Count, Size
 from jaxgen.typing import Array
 
 
@@ -31,12 +31,20 @@ class UNetFields(Convolutional):
   resolution: int = 32  # of the training; others work too
   channels: int = 3
   sizes: tuple[tuple[str, int], ...] = ()  # of the conditions
-  dense: Size = 0  # channels of an image as a condition, cond["dense"]
-  width: Count = 64
-  multipliers: tuple[Count, ...] = (1, 2, 2)  # of the width, outermost first
-  blocks: Count = 2  # on the way down at each level; one more on the way up
+  dense: NonNegativeInt = (
+    0  # channels of an image as a condition, cond["dense"]
+  )
+  width: PositiveInt = 64
+  multipliers: tuple[PositiveInt, ...] = (
+    1,
+    2,
+    2,
+  )  # of the width, outermost first
+  blocks: PositiveInt = (
+    2  # on the way down at each level; one more on the way up
+  )
   attention: tuple[bool, ...] = (False, True, False)  # for each of these
-  head_width: Count = 64
+  head_width: PositiveInt = 64
 
   def check(self) -> None:
     """Raise a UserError where numbers do not go together."""
@@ -101,7 +109,7 @@ class UNet(UNetFields):
       made = self.res_block(features, f"level_{level}_{name}", **options)
       return made(x, embedding, train)
 
-    x = beside(x, cond, self.dense)
+    x = concat_condition(x, cond, self.dense)
     x = self.conv(self.width, "conv_in")(x) + extra
     x = self._up(block, *self._down(block, x))
     y = nn.silu(GroupNorm(name="norm_out")(x))

@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterator, Sequence
 
 from jaxgen.monitor.view import HELDOUT, PLACE, RunView
-from jaxgen.train.times import duration
+from jaxgen.workdir.duration import duration
 
 BLOCKS = "▁▂▃▄▅▆▇█"
 ASCII = "_.-:=+*#"  # where the output has no blocks

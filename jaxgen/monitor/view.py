@@ -15,9 +15,9 @@ from collections.abc import Mapping
 from typing import Any, Literal
 
 from jaxgen.errors import UserError
-from jaxgen.train import listing, lock
-from jaxgen.train.progress import Progress
-from jaxgen.train.rows import read_rows
+from jaxgen.workdir import checkpoint_index, lock
+from jaxgen.workdir.metrics_csv import read_rows
+from jaxgen.workdir.progress import Progress
 
 State = Literal["running", "silent", "finishing", "finished", "stopped"]
 Row = Mapping[str, float]
@@ -127,7 +127,7 @@ def _read_run(workdir: pathlib.Path, now: float) -> RunView:
   alive = lock.held(workdir)
   plan, notes = _read_plan(workdir / "config.json")
   rows = [_numbers(row) for row in read_rows(workdir / "metrics.csv")]
-  kept = listing.kept(workdir)
+  kept = checkpoint_index.kept(workdir)
   if not (plan or notes or rows or kept or alive):
     raise UserError(
       f"--workdir={workdir} holds no run: name the --workdir of jaxgen train."
@@ -144,7 +144,7 @@ def _read_run(workdir: pathlib.Path, now: float) -> RunView:
     metric=metric,
     best=_best(rows, metric),
     kept=tuple(x.step for x in kept),
-    best_kept=listing.best(kept, metric.removeprefix(HELDOUT)),
+    best_kept=checkpoint_index.best(kept, metric.removeprefix(HELDOUT)),
     loss=_column(rows, "loss"),
     scores=_column(rows, metric),
     preview=_newest(workdir / "samples"),
@@ -235,7 +235,9 @@ def _stage(row: Row) -> int:
 
 
 def _ended(
-  plan: Plan | None, rows: list[dict[str, float]], kept: list[listing.Kept]
+  plan: Plan | None,
+  rows: list[dict[str, float]],
+  kept: list[checkpoint_index.Kept],
 ) -> tuple[tuple[int, ...], bool]:
   """Images at the end of the stages that are over, and whether all are.
 
@@ -252,7 +254,7 @@ def _ended(
   return max(told, before, key=len), over
 
 
-def _told(kept: list[listing.Kept]) -> tuple[int, ...] | None:
+def _told(kept: list[checkpoint_index.Kept]) -> tuple[int, ...] | None:
   """What the newest checkpoint tells; None where it does not."""
   try:
     return Progress.read({"ended": kept[-1].meta["ended"]}).ended

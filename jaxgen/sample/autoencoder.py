@@ -11,14 +11,16 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxgen import priors, rng
+from jaxgen import rng
+from jaxgen.batching import map_batches
+from jaxgen.config.fields import PositiveInt, Range, check_value
 from jaxgen.errors import RunError, UserError
-from jaxgen.memory import program_bytes
-from jaxgen.metrics.latents import moments
-from jaxgen.options import Count, Range, check_value
+from jaxgen.images import normalize, to_uint8
+from jaxgen.latents import density
+from jaxgen.latents.cache import read_cache, write_cache
+from jaxgen.latents.statistics import moments
+from jaxgen.parallel.memory import program_bytes
 from jaxgen.sample.run import BATCH, LoadedRun
-from jaxgen.tasks.images import normalize, to_uint8
-from jaxgen.train.bank import encode_all, read_bank, write_bank
 from jaxgen.typing import Array, Codec, Params
 
 
@@ -53,8 +55,8 @@ class Autoencoder(LoadedRun):
   def _sample(self):
     """(prior, keys) -> images, for each method one program."""
 
-    def run(params: Params, prior: priors.Prior, keys: Array, method) -> Array:
-      latents = priors.draw(prior, method, keys)
+    def run(params: Params, prior: density.Prior, keys: Array, method) -> Array:
+      latents = density.draw(prior, method, keys)
       shaped = latents.reshape(-1, *self.task.latent_shape)
       return to_uint8(self._codec(params).decode(shaped))
 
@@ -72,7 +74,7 @@ class Autoencoder(LoadedRun):
     uint16, and float32 in [-1, 1], are taken too.
     """
     self.check_images(images)
-    return encode_all(
+    return map_batches(
       self._encode, images, self.whole_batch(batch, len(images))
     )
 
@@ -85,7 +87,7 @@ class Autoencoder(LoadedRun):
   ) -> np.ndarray:
     """Latents to float32 images, about [-1, 1] and not clipped."""
     latents = self._check_latents(latents)
-    return encode_all(
+    return map_batches(
       self._decode, latents, self.whole_batch(batch, len(latents))
     )
 
@@ -100,7 +102,7 @@ class Autoencoder(LoadedRun):
     num: int = 16,
     *,
     seed: int = 0,
-    method: priors.Method = "gaussian",
+    method: density.Method = "gaussian",
     batch: int = BATCH,
   ) -> np.ndarray:
     """New images, uint8 `(num, h, w, c)`.
@@ -117,8 +119,8 @@ class Autoencoder(LoadedRun):
         variational autoencoder is trained towards.
       batch: images a call of the compiled program.
     """
-    check_value("num", Count, num)
-    check_value("method", priors.Method, method)
+    check_value("num", PositiveInt, num)
+    check_value("method", density.Method, method)
     if method == "prior" and self.task.control is None:
       raise UserError(
         f"{self.workdir}: method 'prior' is for variational autoencoders; "
@@ -136,7 +138,7 @@ class Autoencoder(LoadedRun):
     return np.concatenate(found)[:num]
 
   def sampling_bytes(
-    self, batch: int = BATCH, *, method: priors.Method = "gaussian"
+    self, batch: int = BATCH, *, method: density.Method = "gaussian"
   ) -> int:
     """Memory of the program that samples a batch, parameters included."""
     key, size = rng.stream(0, "sample"), self.whole_batch(batch, batch)
@@ -160,10 +162,10 @@ class Autoencoder(LoadedRun):
     first, last = (self.encode(np.asarray(x)[None])[0] for x in (a, b))
     t = np.linspace(0, 1, steps)
     if how == "linear":
-      latents = np.stack([priors.lerp(first, last, x) for x in t])
+      latents = np.stack([density.lerp(first, last, x) for x in t])
     else:
       centre = self.bank.mean(0)
-      latents = np.stack([priors.slerp(first, last, x, centre) for x in t])
+      latents = np.stack([density.slerp(first, last, x, centre) for x in t])
     return self.decode(latents)
 
   def analogy(self, a: np.ndarray, b: np.ndarray, c: np.ndarray) -> np.ndarray:
@@ -177,7 +179,7 @@ class Autoencoder(LoadedRun):
   def bank(self) -> np.ndarray:
     """Latents `(n, ...)` of training tiles, as kept in the workdir; computed
     from the training data, and kept, where the run did not end by itself."""
-    kept = read_bank(self.workdir, self.step, self.task.latent_shape)
+    kept = read_cache(self.workdir, self.step, self.task.latent_shape)
     if kept is not None and self.length is None:
       return kept
     bank = self.plan.bank(self.stage)
@@ -186,7 +188,7 @@ class Autoencoder(LoadedRun):
     if self.length is not None:
       return latents
     try:
-      write_bank(self.workdir, self.step, latents)
+      write_cache(self.workdir, self.step, latents)
     except RunError:  # a read-only workdir: computed again next time
       pass
     return latents
@@ -198,15 +200,15 @@ class Autoencoder(LoadedRun):
     return moments(self.bank)
 
   @functools.cached_property
-  def _priors(self) -> dict[str, priors.Prior]:
+  def _priors(self) -> dict[str, density.Prior]:
     return {}
 
-  def _prior(self, method: priors.Method) -> priors.Prior:
+  def _prior(self, method: density.Method) -> density.Prior:
     if method == "prior":
-      return priors.standard(math.prod(self.task.latent_shape))
+      return density.standard(math.prod(self.task.latent_shape))
     if method not in self._priors:
       flat = self.bank.reshape(len(self.bank), -1)
-      self._priors[method] = priors.fit(flat, method)
+      self._priors[method] = density.fit(flat, method)
     return self._priors[method]
 
   def _check_latents(self, latents: Any) -> np.ndarray:

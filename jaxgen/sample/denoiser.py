@@ -12,16 +12,17 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxgen import rng
-from jaxgen.diffusion import editing
+from jaxgen.config.fields import PositiveInt, check_value
+from jaxgen.diffusion import tiling
 from jaxgen.diffusion.guidance import autoguidance, compose
 from jaxgen.diffusion.samplers import SAMPLERS, start
 from jaxgen.errors import UserError
-from jaxgen.memory import program_bytes
+from jaxgen.images import to_uint8
 from jaxgen.models.layers import traced
-from jaxgen.options import Count, check_value
-from jaxgen.sample.request import Request, resolve
+from jaxgen.parallel.memory import program_bytes
+from jaxgen.restoration import posterior
+from jaxgen.sample.options import SamplingOptions, resolve
 from jaxgen.sample.run import BATCH, LoadedRun
-from jaxgen.tasks.images import to_uint8
 from jaxgen.typing import Array, DenoiseFn, Params
 
 
@@ -33,7 +34,8 @@ class Program:
     shape: (height, width, channels) of an image.
     trajectory: whether it returns the denoised images of each step.
     window: side of the windows of a larger canvas; 0: none.
-    corrections: of the answer, towards what is known; see `editing.inpaint`.
+    corrections: of the answer, towards what is known; see
+      `restoration.posterior.inpaint`.
     weak: the denoiser to be guided away from, a function of its parameters.
   """
 
@@ -49,7 +51,7 @@ class Program:
   @classmethod
   def of(
     cls,
-    request: Request,
+    request: SamplingOptions,
     shape: tuple[int, ...],
     trajectory: bool = False,
     window: int = 0,
@@ -73,7 +75,7 @@ class Denoiser(LoadedRun):
   """A run of a denoiser.
 
   Keywords that its methods take as `**asked` are those of
-  `jaxgen.sample.request.resolve`: sampler, steps, conditions, guidance,
+  `jaxgen.sample.options.resolve`: sampler, steps, conditions, guidance,
   weights, interval. Image i is a function of (seed, i) and of what is asked
   alone, whatever `num`, the batch size and the number of devices, but for the
   last bits of floating-point sums.
@@ -112,9 +114,9 @@ class Denoiser(LoadedRun):
     Raises:
       UserError: what this run does not know or cannot do.
     """
-    check_value("num", Count, num)
+    check_value("num", PositiveInt, num)
     side = self.image_shape[0] if resolution is None else resolution
-    check_value("resolution", Count, side)
+    check_value("resolution", PositiveInt, side)
     request = self.request(**asked)
     for run in filter(None, (self, request.weak)):
       task = run.plan.task_at(side, run.stage)  # can it have this size?
@@ -133,7 +135,7 @@ class Denoiser(LoadedRun):
     )
     return (images, seen) if trajectory else images
 
-  def request(self, **asked: Any) -> Request:
+  def request(self, **asked: Any) -> SamplingOptions:
     """What is asked, checked; see `request.resolve`."""
     weak = asked.get("weak")
     if weak is not None:
@@ -153,7 +155,7 @@ class Denoiser(LoadedRun):
 
   def draw(
     self,
-    request: Request,
+    request: SamplingOptions,
     inputs: dict[str, np.ndarray],
     shape: tuple[int, int, int, int],
     *,
@@ -174,7 +176,8 @@ class Denoiser(LoadedRun):
       batch: images a call of the compiled program.
       trajectory: also return `(steps, num, h, w, c)`.
       window: side of the windows of a larger canvas; 0: none.
-      corrections: towards the known images; see `editing.inpaint`.
+      corrections: towards the known images; see
+      `restoration.posterior.inpaint`.
     """
     num, size = shape[0], self.whole_batch(batch, shape[0])
     what = Program.of(request, shape[1:], trajectory, window, corrections)
@@ -197,7 +200,7 @@ class Denoiser(LoadedRun):
 
   def _arguments(
     self,
-    request: Request,
+    request: SamplingOptions,
     inputs: dict[str, np.ndarray],
     num: int,
     index: np.ndarray,
@@ -230,9 +233,9 @@ class Denoiser(LoadedRun):
         denoise = autoguidance(denoise, bad, weights[0], interval)
       denoise = _bind(denoise, terms, weights, interval, what.plain)
       if what.window:
-        denoise = editing.windowed(denoise, what.window, what.window // 2)
+        denoise = tiling.windowed(denoise, what.window, what.window // 2)
       if "known" in part:
-        denoise = editing.inpaint(
+        denoise = posterior.inpaint(
           denoise, part["known"], part["mask"], what.corrections
         )
       noise = start(keys, what.shape, grid[0]) + part.get("image", 0.0)

@@ -10,13 +10,14 @@ from typing import Annotated, Any
 import jax
 import numpy as np
 
-from jaxgen import priors
-from jaxgen.diffusion import editing
+from jaxgen.config.fields import Range, check_value
+from jaxgen.diffusion import inversion
 from jaxgen.errors import UserError
-from jaxgen.options import Range, check_value
+from jaxgen.images import as_uint8, normalize
+from jaxgen.latents import density
+from jaxgen.restoration import posterior
 from jaxgen.sample.denoiser import Denoiser
 from jaxgen.sample.run import BATCH
-from jaxgen.tasks.images import as_uint8, normalize
 
 LARGEST = 4096  # pixels on a side of a canvas
 MOST_CORRECTIONS = 64
@@ -53,7 +54,7 @@ class Editor(Denoiser):
     check_value("strength", Annotated[float, Range(0, 1, above=True)], strength)
     request = self.request(**asked)
     request = dataclasses.replace(
-      request, grid=editing.truncate(request.grid, strength)
+      request, grid=inversion.truncate(request.grid, strength)
     )
     inputs = {"image": np.asarray(normalize(images))}
     shape = images.shape
@@ -66,7 +67,7 @@ class Editor(Denoiser):
     *,
     seed: int = 0,
     batch: int = BATCH,
-    corrections: int = editing.CORRECTIONS,
+    corrections: int = posterior.CORRECTIONS,
     **asked: Any,
   ) -> np.ndarray:
     """Fill in the pixels where `mask` is True; the others stay as they are.
@@ -77,7 +78,7 @@ class Editor(Denoiser):
       seed: of what is filled in.
       batch: images a call of the compiled program.
       corrections: of the denoiser towards what is known, at each call, which
-        cost two calls each: see `diffusion.editing.inpaint`.
+        cost two calls each: see `restoration.posterior.inpaint`.
       **asked: sampler, conditions, guidance: see `request.resolve`.
     """
     images = self._uint8(images)
@@ -94,7 +95,7 @@ class Editor(Denoiser):
     left: int | None = None,
     seed: int = 0,
     batch: int = 4,
-    corrections: int = editing.CORRECTIONS,
+    corrections: int = posterior.CORRECTIONS,
     **asked: Any,
   ) -> np.ndarray:
     """Continue images on a larger canvas, `(n, height, width, c)`.
@@ -175,7 +176,7 @@ class Editor(Denoiser):
     found = self._invert(normalize(ends), cond, request.grid)
     first, last = np.asarray(found)
     noise = [
-      priors.slerp(first, last, t, 0.0) for t in np.linspace(0, 1, steps)
+      density.slerp(first, last, t, 0.0) for t in np.linspace(0, 1, steps)
     ]
     inputs = {"noise": np.stack(noise).astype(np.float32)}
     shape = inputs["noise"].shape
@@ -185,7 +186,7 @@ class Editor(Denoiser):
   def _invert(self):
     def run(params, images, cond, grid: tuple[float, ...]):
       denoise = functools.partial(self.denoise(params), cond=cond)
-      return editing.invert(denoise, images, np.asarray(grid))
+      return inversion.invert(denoise, images, np.asarray(grid))
 
     program = jax.jit(run, static_argnums=3)
     return lambda x, cond, grid: program(self.params, x, cond, tuple(grid))

@@ -10,10 +10,10 @@ from __future__ import annotations
 import pathlib
 from typing import Any
 
+from jaxgen.parallel.sharding import Devices
 from jaxgen.sample.autoencoder import Autoencoder
 from jaxgen.sample.editor import Editor
-from jaxgen.train.sharding import Devices
-from jaxgen.train.weights import read_weights
+from jaxgen.sample.weights import read_weights
 
 KINDS = {"autoencoder": Autoencoder, "diffusion": Editor}
 
@@ -31,7 +31,7 @@ def load(
     checkpoint: `best` by the held-out metric, `latest`, or a step; or
       `ema-0.1`, the power-function average of that length at the last step, and
       `ema-0.1@5000`, as it was at the last snapshot by that step (see
-      `jaxgen.train.averages`).
+      `jaxgen.workdir.posthoc_ema`).
     devices: to run on, by default all there are.
 
   Returns:

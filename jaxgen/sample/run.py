@@ -7,12 +7,12 @@ import dataclasses
 
 import numpy as np
 
+from jaxgen.config.fields import PositiveInt, check_value
 from jaxgen.data import pipeline
 from jaxgen.data.source import Element, Split
 from jaxgen.errors import UserError
-from jaxgen.options import Count, check_value
-from jaxgen.tasks import Task
-from jaxgen.train.weights import Weights
+from jaxgen.sample.weights import Weights
+from jaxgen.tasks.task import Task
 
 BATCH = 64  # images a call of the compiled programs, unless asked otherwise
 
@@ -44,7 +44,7 @@ class LoadedRun(Weights):
   def tiles(self, split: Split = "validation", num: int = 16) -> Element:
     """The tiles of `images` with all that is known of them."""
     check_value("split", Split, split)
-    check_value("num", Count, num)
+    check_value("num", PositiveInt, num)
     tiles = pipeline.fixed_tiles(self.plan.source(split, self.stage), num)
     return pipeline.stack(tiles)
 
@@ -69,7 +69,7 @@ class LoadedRun(Weights):
   def whole_batch(self, batch: int, num: int) -> int:
     """The batch size for `num` images: `batch`, or for fewer images the next
     power of two; as a multiple of the number of devices."""
-    check_value("batch", Count, batch)
+    check_value("batch", PositiveInt, batch)
     size = min(batch, 1 << (num - 1).bit_length())
     devices = self.plan.layout.mesh.size
     return -(-size // devices) * devices

@@ -12,7 +12,7 @@ from typing import Any
 
 from ml_collections import ConfigDict
 
-from jaxgen.config import flatten, load_config
+from jaxgen.config.files import flatten, load_config
 from jaxgen.errors import UserError
 from jaxgen.sweeps.spec import Overrides, Phase, Sweep, Times, TradeOff
 

@@ -11,19 +11,19 @@ from typing import Any
 import jax
 import numpy as np
 
-from jaxgen.files import write_npz
+from jaxgen.evaluation.comparison import training
+from jaxgen.evaluation.reconstruction import scorer
+from jaxgen.formats.atomic import write_npz
+from jaxgen.images import as_uint8, normalize, to_uint8
+from jaxgen.latents import statistics as of_latents
 from jaxgen.losses.kl import divergence
-from jaxgen.memory import program_bytes
-from jaxgen.metrics import latents as of_latents
+from jaxgen.parallel.memory import program_bytes
+from jaxgen.planning import autobatch, cost
 from jaxgen.sample.autoencoder import Autoencoder
-from jaxgen.sample.comparison import training
-from jaxgen.sample.evaluate import scorer
 from jaxgen.sample.load import load
 from jaxgen.sample.run import BATCH
 from jaxgen.sweeps.history import number, read_history
 from jaxgen.sweeps.metrics import OF_TASK
-from jaxgen.tasks.images import as_uint8, normalize, to_uint8
-from jaxgen.train import fitting, planner
 
 SHOWN = 6  # held-out images that are kept
 STEPS = 9  # of a line between two latents
@@ -70,8 +70,8 @@ def _of_training(workdir: pathlib.Path, step: int) -> Measures:
 
 def _step_bytes(run: Any) -> int:
   """Memory of the compiled training step on each device."""
-  plan = fitting.fitted(run.plan, run.workdir)
-  return program_bytes(planner.compile_step(plan, run.stage))
+  plan = autobatch.fitted(run.plan, run.workdir)
+  return program_bytes(cost.compile_step(plan, run.stage))
 
 
 def _of_reconstructions(run: Autoencoder, workdir: pathlib.Path) -> Measures:

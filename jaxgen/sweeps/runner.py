@@ -12,7 +12,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
 
-from jaxgen.sweeps.workdir import RunFolder
+from jaxgen.sweeps.folder import RunFolder
 from jaxgen.sweeps.worker import STOPPED, last_line, log_path
 
 EVERY = 0.1  # seconds between two looks at the processes

@@ -25,8 +25,8 @@ import itertools
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, Literal
 
+from jaxgen.config.fields import NonNegativeInt, OpenUnit, Range, check
 from jaxgen.errors import UserError
-from jaxgen.options import Part, Range, Size, check
 from jaxgen.sweeps.metrics import METRICS, OF_TASK, Cost
 
 Overrides = Mapping[str, Any]  # "model.width" -> value
@@ -66,7 +66,7 @@ class TradeOff:
   error; see `jaxgen.sweeps.choice`."""
 
   cost: Cost = "latent_size"
-  gain: Part = 0.1
+  gain: OpenUnit = 0.1
   factor: Annotated[float, Range(1, above=True)] = 4.0
 
   def __post_init__(self):
@@ -98,7 +98,7 @@ class Phase:
   metric: str = "mse"
   direction: Literal["", "min", "max"] = ""
   trade_offs: tuple[TradeOff, ...] = (TradeOff(),)
-  images: Size = 0
+  images: NonNegativeInt = 0
   overrides: Overrides = dataclasses.field(default_factory=dict)
   passes_on: tuple[str, ...] | None = None
   groups: Mapping[str, tuple[str, ...]] = dataclasses.field(

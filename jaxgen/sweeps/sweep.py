@@ -7,13 +7,14 @@ import pathlib
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from jaxgen.config import differences
+from jaxgen.config.files import differences
 from jaxgen.errors import RunError, UserError
-from jaxgen.sweeps import files, report, runner
-from jaxgen.sweeps import workdir as folders
+from jaxgen.report import sweep as report
+from jaxgen.sweeps import files, runner
+from jaxgen.sweeps import folder as folders
 from jaxgen.sweeps.choice import Choice, choose, chosen_by_person
+from jaxgen.sweeps.folder import RunFolder
 from jaxgen.sweeps.spec import RULE, Phase, Sweep
-from jaxgen.sweeps.workdir import RunFolder
 
 Say = Callable[[str], None]
 UNFINISHED = "it is not finished"

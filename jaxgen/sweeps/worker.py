@@ -8,7 +8,7 @@ import threading
 import time
 
 from jaxgen.errors import RunError, UserError
-from jaxgen.sweeps.workdir import RunFolder, hold
+from jaxgen.sweeps.folder import RunFolder, hold
 
 STOPPED = 99  # exit status of a run that was asked to stop, and saved
 

@@ -10,16 +10,16 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxgen import priors
 from jaxgen.data.source import Element
 from jaxgen.errors import UserError
+from jaxgen.images import normalize
+from jaxgen.latents import density
 from jaxgen.losses.composite import LossOptions
 from jaxgen.losses.kl import KLOptions, divergence
 from jaxgen.metrics.images import similarity
-from jaxgen.metrics.posterior import summary, traits
 from jaxgen.metrics.segmentation import confusion
+from jaxgen.metrics.vae import summary, traits
 from jaxgen.models.build import build
-from jaxgen.tasks.images import normalize
 from jaxgen.tasks.reconstruction import Reconstruction, control, draw
 from jaxgen.tasks.task import Names, Task
 from jaxgen.typing import Array, Batch, Codec, Metrics, Params
@@ -145,5 +145,5 @@ def _preview(
 ) -> Array:
   """Held-out images, their reconstructions, and draws from the prior."""
   x = normalize(batch["image"])
-  drawn = priors.draw(prior, priors.PREVIEW, keys).reshape(-1, *latent)
+  drawn = density.draw(prior, density.PREVIEW, keys).reshape(-1, *latent)
   return jnp.stack([x, codec.decode(codec.encode(x)), codec.decode(drawn)])

@@ -9,13 +9,19 @@ import jax
 import jax.numpy as jnp
 from jax.scipy.stats import norm
 
+from jaxgen.config.fields import (
+  Options,
+  Positive,
+  PositiveInt,
+  Range,
+  UnitInterval,
+)
 from jaxgen.diffusion import edm, guidance, samplers, sigmas
 from jaxgen.errors import UserError
+from jaxgen.images import normalize
 from jaxgen.models.build import build
-from jaxgen.models.conditioning import waves
-from jaxgen.models.progressive import ProgressiveUNet
-from jaxgen.options import Count, Options, Positive, Range, Share
-from jaxgen.tasks.images import normalize
+from jaxgen.models.conditioning import fourier_features
+from jaxgen.models.progressive_unet import ProgressiveUNet
 from jaxgen.tasks.task import Names, Task
 from jaxgen.typing import Array, Batch, DenoiseFn, Metrics, Params
 
@@ -27,7 +33,7 @@ SHOWN_SIGMA = 0.5  # of the noise on the denoised images of a preview
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class DiffusionOptions(Options, section="diffusion"):
-  """Everything under `diffusion` in a config; see `jaxgen.defaults`."""
+  """Everything under `diffusion` in a config; see `jaxgen.config.defaults`."""
 
   sigma_data: Positive
   levels: Literal["log_normal", "log_uniform"]
@@ -36,9 +42,9 @@ class DiffusionOptions(Options, section="diffusion"):
   sigma_min: Positive
   sigma_max: Positive
   conditions: tuple[str, ...]
-  hide: Share
+  hide: UnitInterval
   uncertainty: bool = False
-  preview_steps: Count
+  preview_steps: PositiveInt
 
   def __post_init__(self):
     super().__post_init__()
@@ -152,7 +158,7 @@ def _log_uncertainty(params: Params, sigma: Array) -> Array:
   """u(sigma) `(b,)`, learnt: at its best e^u is the weighted error at sigma,
   so that all levels pull equally hard."""
   c_noise = edm.scalings(sigma).c_noise
-  return waves(c_noise, WAVES, highest=30.0) @ params[UNCERTAINTY]
+  return fourier_features(c_noise, WAVES, highest=30.0) @ params[UNCERTAINTY]
 
 
 def _error(x: Array, y: Array) -> Array:

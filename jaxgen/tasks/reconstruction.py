@@ -11,9 +11,9 @@ import jax
 import jax.numpy as jnp
 
 from jaxgen.errors import UserError
+from jaxgen.images import normalize
 from jaxgen.losses.composite import LossOptions
 from jaxgen.losses.kl import KLOptions, divergence, paid
-from jaxgen.tasks.images import normalize
 from jaxgen.tasks.task import Control
 from jaxgen.typing import Array, Batch, Metrics, Params
 

@@ -6,9 +6,9 @@ import dataclasses
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from jaxgen.config.fields import NonNegativeInt, Options, Positive, PositiveInt
 from jaxgen.data.source import Element
 from jaxgen.models.layers import Remat
-from jaxgen.options import Count, Options, Positive, Size
 from jaxgen.typing import (
   Array,
   Batch,
@@ -60,14 +60,16 @@ PACED = ("images", "rate", "warmup_images", "fade_images")
 class Stage(Options, section="stages"):
   """A stretch of training at one resolution and batch size."""
 
-  resolution: Count
-  images: Count  # seen in this stage, at most
-  batch_size: Count  # over all devices and processes
-  accumulate: Count = 1  # microbatches that a step is split into
-  patch_size: Size = 0  # of the model in this stage; 0: the config's
+  resolution: PositiveInt
+  images: PositiveInt  # seen in this stage, at most
+  batch_size: PositiveInt  # over all devices and processes
+  accumulate: PositiveInt = 1  # microbatches that a step is split into
+  patch_size: NonNegativeInt = 0  # of the model in this stage; 0: the config's
   rate: Positive = 1.0  # factor of the learning rate
-  warmup_images: Size = 0  # at the start of the stage
-  fade_images: Size = 0  # in which what is new fades in: blocks, or detail
+  warmup_images: NonNegativeInt = 0  # at the start of the stage
+  fade_images: NonNegativeInt = (
+    0  # in which what is new fades in: blocks, or detail
+  )
   remat: Remat = "none"  # what is computed again
 
   @property

@@ -16,13 +16,13 @@ import jax
 import numpy as np
 
 from jaxgen.errors import RunError
-from jaxgen.train.fitting import OutOfMemory, halve
+from jaxgen.parallel.preemption import Stop, watching
+from jaxgen.parallel.sharding import Devices
+from jaxgen.planning.autobatch import OutOfMemory, halve
 from jaxgen.train.setup import Run, Setup, open_run, set_up
-from jaxgen.train.sharding import Devices
 from jaxgen.train.state import TrainState, finite
-from jaxgen.train.stop import Stop, watching
-from jaxgen.train.workdir import claim, record
 from jaxgen.typing import Batch
+from jaxgen.workdir.claim import claim, record
 
 
 def train(

@@ -9,14 +9,14 @@ from typing import Annotated, Literal
 import jax
 import optax
 
-from jaxgen.options import (
+from jaxgen.config.fields import (
   NonNegative,
+  NonNegativeInt,
+  OpenUnit,
   Options,
-  Part,
   Positive,
   Range,
-  Share,
-  Size,
+  UnitInterval,
 )
 from jaxgen.typing import Params
 
@@ -27,22 +27,22 @@ DIMENSIONS = optax.contrib.MuonDimensionNumbers
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class OptimizerOptions(Options, section="optimizer"):
-  """Everything under `optimizer` in a config; see `jaxgen.defaults`."""
+  """Everything under `optimizer` in a config; see `jaxgen.config.defaults`."""
 
   name: Literal["muon", "adamw"]
   learning_rate: Positive
   adam_learning_rate: Positive
   schedule: Literal["warmup_cosine", "stage_cosine", "constant"]  # see `pace`
-  warmup_images: Size
+  warmup_images: NonNegativeInt
   weight_decay: NonNegative
-  b1: Share
-  b2: Share
+  b1: UnitInterval
+  b2: UnitInterval
   clip_norm: NonNegative
-  ema_halflife: Size
+  ema_halflife: NonNegativeInt
   ema_ramp: Positive
   ema_lengths: tuple[Length, ...] = ()
-  plateau_patience: Size = 0
-  plateau_factor: Part = 0.5
+  plateau_patience: NonNegativeInt = 0
+  plateau_factor: OpenUnit = 0.5
   plateau_tolerance: Positive = 0.01
 
 

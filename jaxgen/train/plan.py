@@ -10,49 +10,50 @@ from typing import Annotated, Any, Literal
 
 import jax
 
-from jaxgen import rng, tasks
-from jaxgen.data import pipeline
-from jaxgen.data.build import build as build_source
-from jaxgen.data.source import DataOptions, Source, Split
-from jaxgen.errors import UserError
-from jaxgen.options import (
-  Count,
+from jaxgen import rng
+from jaxgen.config.fields import (
   NonNegative,
+  NonNegativeInt,
   Options,
+  PositiveInt,
   Range,
   Seed,
-  Size,
   check_value,
 )
-from jaxgen.tasks import Stage, Task
+from jaxgen.data import pipeline
+from jaxgen.data.source import DataOptions, Source, Split
+from jaxgen.data.sources import build as build_source
+from jaxgen.errors import UserError
+from jaxgen.latents.cache import LatentCache, affordable
+from jaxgen.parallel.sharding import Devices, Layout, make_mesh
+from jaxgen.tasks import families
+from jaxgen.tasks.task import Names, Stage, Task
 from jaxgen.train import optimizer, plateau
-from jaxgen.train.bank import Bank, affordable
-from jaxgen.train.heldout import HeldOut
-from jaxgen.train.pace import Pace, pace
-from jaxgen.train.progress import Advance
-from jaxgen.train.sharding import Devices, Layout, make_mesh
+from jaxgen.train.evaluator import Evaluator
+from jaxgen.train.schedule import Schedule, schedule
 from jaxgen.train.state import TrainState, create, make_step
 from jaxgen.typing import Metrics
+from jaxgen.workdir.progress import Advance
 
 CHECKED = 8  # tiles of each split that are looked at before anything starts
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class TrainOptions(Options, section="train"):
-  """Everything under `train` in a config; see `jaxgen.defaults`."""
+  """Everything under `train` in a config; see `jaxgen.config.defaults`."""
 
-  log_images: Size
-  evaluate_images: Size
-  preview_images: Size
-  save_images: Size
-  max_to_keep: Count
-  validation_tiles: Count
+  log_images: NonNegativeInt
+  evaluate_images: NonNegativeInt
+  preview_images: NonNegativeInt
+  save_images: NonNegativeInt
+  max_to_keep: PositiveInt
+  validation_tiles: PositiveInt
   on_nan: Literal["stop", "skip"]
   fsdp: bool
   bank_tiles: Annotated[int, Range(2)]
   init_from: str = ""
   advance: Literal["fixed", "adaptive"] = "fixed"
-  advance_window: Count = 50_000
+  advance_window: PositiveInt = 50_000
   advance_tolerance: NonNegative = 0.05
   advance_minimum: Annotated[float, Range(0, 1)] = 0.2
 
@@ -67,7 +68,7 @@ class TrainOptions(Options, section="train"):
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class BatchOptions(Options, section="batch"):
-  """Everything under `batch` in a config; see `jaxgen.defaults`."""
+  """Everything under `batch` in a config; see `jaxgen.config.defaults`."""
 
   fit: Literal["off", "auto"] = "off"
   memory_gib: NonNegative = 0.0
@@ -84,7 +85,7 @@ class Plan:
   optimizer: optimizer.OptimizerOptions
   data: DataOptions
   layout: Layout
-  known: tasks.Names | None = None  # names of a finished run
+  known: Names | None = None  # names of a finished run
 
   @property
   def lengths(self) -> list[int]:
@@ -140,20 +141,20 @@ class Plan:
   @functools.cached_property
   def _build(self) -> Callable[[int, tuple], Task]:
     return functools.cache(
-      lambda resolution, fields: tasks.build(
+      lambda resolution, fields: families.build(
         self.config, resolution, self.names, **dict(fields)
       )
     )
 
   @functools.cached_property
-  def names(self) -> tasks.Names:
+  def names(self) -> Names:
     """Of the conditions that the model knows: what their values are called."""
-    wanted = tasks.wanted(self.config)
+    wanted = families.condition_names(self.config)
     if self.known is not None or not wanted:
       return self.known or {}
     return self.every_name()
 
-  def every_name(self) -> tasks.Names:
+  def every_name(self) -> Names:
     """Of all that the data know, whether the model is told of it or not."""
     source = self.source("train", 0)
     names = source.attribute_names | {"label": source.label_names}
@@ -175,9 +176,9 @@ class Plan:
     s, n = self.stages[stage], self.layout.mesh.size
     return -(-s.batch_size // s.accumulate // n) * n
 
-  def heldout(self, stage: int) -> HeldOut:
+  def heldout(self, stage: int) -> Evaluator:
     """The held-out metrics at a stage's resolution."""
-    return HeldOut(
+    return Evaluator(
       self.task(stage),
       self.source("validation", stage),
       self.layout,
@@ -185,13 +186,13 @@ class Plan:
       batch=self.evaluation_batch(stage),
     )
 
-  def bank(self, stage: int) -> Bank | None:
+  def bank(self, stage: int) -> LatentCache | None:
     """Latents of training tiles at a stage's resolution; None where the model
     has no latents."""
     task = self.task(stage)
     if task.codec is None:
       return None
-    return Bank(
+    return LatentCache(
       task.codec,
       self.source("train", stage),
       self.data,
@@ -226,10 +227,10 @@ class Plan:
       key=rng.stream(self.config.seed, "train"),
     )
 
-  def pace(self, stage: int, begin: int | None = None) -> Pace:
+  def pace(self, stage: int, begin: int | None = None) -> Schedule:
     """What the schedules of a stage are; `begin`: images seen before it, where
     earlier stages have ended early."""
-    return pace(self.stages, self.optimizer, stage, begin)
+    return schedule(self.stages, self.optimizer, stage, begin)
 
   def update(self, stage: int) -> Callable[..., tuple[TrainState, Metrics]]:
     """`step`, jitted: what a training runs and `planner` looks at."""
@@ -278,7 +279,7 @@ class Plan:
 
 
 def make_plan(
-  config, devices: Devices = None, names: tasks.Names | None = None
+  config, devices: Devices = None, names: Names | None = None
 ) -> Plan:
   """Check a config as a whole.
 
@@ -295,7 +296,7 @@ def make_plan(
   options = TrainOptions.read(config.train)
   plan = Plan(
     config=config,
-    stages=tasks.stages(config),
+    stages=families.stages(config),
     batch=BatchOptions.read(config.batch),
     train=options,
     optimizer=optimizer.OptimizerOptions.read(config.optimizer),

@@ -8,13 +8,13 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxgen import priors, rng
-from jaxgen.tasks import Task
-from jaxgen.tasks.images import to_uint8
-from jaxgen.train.bank import Bank
-from jaxgen.train.heldout import SHOWN, HeldOut
-from jaxgen.train.logging import grid
-from jaxgen.train.sharding import Layout
+from jaxgen import rng
+from jaxgen.images import grid, to_uint8
+from jaxgen.latents import density
+from jaxgen.latents.cache import LatentCache
+from jaxgen.parallel.sharding import Layout
+from jaxgen.tasks.task import Task
+from jaxgen.train.evaluator import SHOWN, Evaluator
 from jaxgen.typing import Params
 
 BANK = 1024  # latents that the samples' prior is fitted to
@@ -22,8 +22,8 @@ BANK = 1024  # latents that the samples' prior is fitted to
 
 def previewer(
   task: Task,
-  heldout: HeldOut,
-  bank: Bank | None,
+  heldout: Evaluator,
+  bank: LatentCache | None,
   layout: Layout,
   seed: int,
 ) -> Callable[[Params], np.ndarray]:
@@ -39,7 +39,7 @@ def previewer(
     prior = None
     if bank is not None:
       latents = bank.latents(params, BANK)
-      prior = priors.fit(latents.reshape(len(latents), -1), priors.PREVIEW)
+      prior = density.fit(latents.reshape(len(latents), -1), density.PREVIEW)
     return grid(to_uint8(draw(params, heldout.shown, keys, prior)))
 
   return picture

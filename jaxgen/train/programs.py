@@ -9,10 +9,10 @@ from collections.abc import Callable
 import jax
 import numpy as np
 
-from jaxgen.train.heldout import HeldOut
-from jaxgen.train.pace import Pace
+from jaxgen.train.evaluator import Evaluator
 from jaxgen.train.plan import Plan
 from jaxgen.train.preview import previewer
+from jaxgen.train.schedule import Schedule
 from jaxgen.train.state import TrainState
 from jaxgen.typing import Batch, Metrics, Params
 
@@ -22,8 +22,8 @@ class Programs:
   """What a stage compiles, on first use."""
 
   shapes: tuple
-  update: Callable[[TrainState, Batch, Pace], tuple[TrainState, Metrics]]
-  heldout: HeldOut
+  update: Callable[[TrainState, Batch, Schedule], tuple[TrainState, Metrics]]
+  heldout: Evaluator
   picture: Callable[[Params], np.ndarray]
 
   @classmethod

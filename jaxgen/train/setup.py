@@ -13,22 +13,29 @@ import jax
 
 from jaxgen.data import pipeline
 from jaxgen.errors import UserError
+from jaxgen.formats.png import write_png
+from jaxgen.latents.cache import read_cache, write_cache
+from jaxgen.parallel.multihost import (
+  all_equal,
+  allgather,
+  is_lead_host,
+  run_on_all,
+)
+from jaxgen.parallel.sharding import Devices
+from jaxgen.planning.autobatch import fitted
+from jaxgen.sample.weights import read_weights
 from jaxgen.train import plateau
-from jaxgen.train.averages import Averages
-from jaxgen.train.bank import read_bank, write_bank
-from jaxgen.train.checkpoint import Checkpoints
-from jaxgen.train.fitting import fitted
-from jaxgen.train.handover import adopt, check_handovers, hand_over
-from jaxgen.train.heldout import HeldOut
-from jaxgen.train.logging import MetricLog, Terminal, write_png
+from jaxgen.train.evaluator import Evaluator
 from jaxgen.train.plan import Plan, make_plan
-from jaxgen.train.processes import is_first, same, shared, together
 from jaxgen.train.programs import Programs, forget_programs
-from jaxgen.train.progress import Progress
-from jaxgen.train.sharding import Devices
 from jaxgen.train.state import TrainState
-from jaxgen.train.weights import read_weights
+from jaxgen.train.transfer import check_transfers, transfer_state, warm_start
 from jaxgen.typing import Batch, Metrics
+from jaxgen.workdir.checkpoints import Checkpoints
+from jaxgen.workdir.logging import MetricLog
+from jaxgen.workdir.posthoc_ema import Averages
+from jaxgen.workdir.progress import Progress
+from jaxgen.workdir.terminal import Terminal
 
 
 @dataclasses.dataclass(kw_only=True)
@@ -83,7 +90,7 @@ class Run:
     """The state as a stage begins with it."""
     if stage != self.stage:
       old, self.stage = self.stage, stage
-      state = hand_over(self.plan, state, old, stage)
+      state = transfer_state(self.plan, state, old, stage)
       control = plateau.anew(self.plan.optimizer, state.control)
       state = dataclasses.replace(state, control=control)
       resolution = self.plan.stages[stage].resolution
@@ -139,10 +146,10 @@ class Run:
     kept, images = Averages(self.workdir), int(state.images)
     if not state.traces:
       return
-    due = is_first() and kept.due(images, self.plan.ends[-1])
-    if shared(due)[0]:
+    due = is_lead_host() and kept.due(images, self.plan.ends[-1])
+    if allgather(due)[0]:
       traces = jax.device_get(self._gather(state.traces))
-      if is_first():
+      if is_lead_host():
         kept.write(int(state.step), images, traces, self.stage)
 
   @functools.cached_property
@@ -153,11 +160,11 @@ class Run:
     """Encode the bank with the averaged weights and keep it in the workdir."""
     bank, step = self.plan.bank(-1), int(state.step)
     shape = self.plan.task(-1).latent_shape
-    known = bank is None or read_bank(self.workdir, step, shape) is not None
-    if bank is not None and not shared(known)[0]:
+    known = bank is None or read_cache(self.workdir, step, shape) is not None
+    if bank is not None and not allgather(known)[0]:
       latents = bank.latents(state.ema)
       if self.metrics is not None:
-        write_bank(self.workdir, step, latents)
+        write_cache(self.workdir, step, latents)
 
 
 @contextlib.contextmanager
@@ -170,9 +177,9 @@ def open_run(
 ) -> Iterator[Run]:
   """Open a workdir and restore its newest checkpoint, or start afresh."""
   plan = fitted(make_plan(config, devices), workdir)
-  together(plan.check)
-  together(lambda: check_handovers(plan))
-  if not same(plan.fingerprint):
+  run_on_all(plan.check)
+  run_on_all(lambda: check_transfers(plan))
+  if not all_equal(plan.fingerprint):
     raise UserError(
       f"data.source={plan.data.source}: the processes see different data; "
       "are the files the same on all machines?"
@@ -183,7 +190,7 @@ def open_run(
   )
   with contextlib.closing(checkpoints):
     state, meta = _restore(plan, checkpoints, allow_data_change)
-    first, seen = is_first(), int(state.images)
+    first, seen = is_lead_host(), int(state.images)
     if first:
       Averages(workdir).forget_after(int(state.step))
     log = MetricLog(workdir, step=int(state.step)) if first else None
@@ -221,7 +228,7 @@ def _restore(
       "trained on.\nPut them back, or go on with --allow_config_change."
     )
   images = int(state.images)
-  if is_first():
+  if is_lead_host():
     print(f"resuming at step {int(state.step)} ({images:,} images).")
   return state, meta
 
@@ -232,8 +239,8 @@ def _begin(plan: Plan) -> TrainState:
   if not other:
     return plan.fresh()
   found = read_weights(pathlib.Path(other), "best")
-  state = adopt(plan, found.plan.task(found.stage), found.params)
-  if is_first():
+  state = warm_start(plan, found.plan.task(found.stage), found.params)
+  if is_lead_host():
     print(f"beginning with the weights of {other} at step {found.step}.")
   return state
 
@@ -244,7 +251,7 @@ class Setup:
 
   step: Callable[[TrainState, Batch], tuple[TrainState, Metrics]]
   batches: Callable[[int], Generator[Batch]]
-  heldout: HeldOut
+  heldout: Evaluator
   preview: Callable[[TrainState, int], None]
 
 

@@ -12,12 +12,13 @@ import jax.numpy as jnp
 import optax
 
 from jaxgen import rng
-from jaxgen.tasks.images import soften
+from jaxgen.images import soften
 from jaxgen.tasks.task import Control
-from jaxgen.train import averages, plateau
+from jaxgen.train import plateau
 from jaxgen.train.optimizer import OptimizerOptions
-from jaxgen.train.pace import Pace
+from jaxgen.train.schedule import Schedule
 from jaxgen.typing import Array, Batch, LossFn, Metrics, Params
+from jaxgen.workdir import posthoc_ema
 
 
 @jax.tree_util.register_dataclass
@@ -130,7 +131,7 @@ def make_step(
   batch_size: int,
   accumulate: int,
   key: Array,
-) -> Callable[[TrainState, Batch, Pace], tuple[TrainState, Metrics]]:
+) -> Callable[[TrainState, Batch, Schedule], tuple[TrainState, Metrics]]:
   """One update as a function `(state, batch, pace) -> (state, metrics)`.
 
   `faded` sets by what share blocks that are new have faded in; or the detail of
@@ -142,7 +143,7 @@ def make_step(
   """
 
   def step(
-    state: TrainState, batch: Batch, pace: Pace
+    state: TrainState, batch: Batch, pace: Schedule
   ) -> tuple[TrainState, Metrics]:
     noise = jax.random.fold_in(key, state.step)
     if below:
@@ -164,7 +165,7 @@ def make_step(
     ema = towards(state.ema, 1.0 - decay)
     traces = {
       length: towards(
-        old, 1.0 - averages.decay(float(length), batch_size, seen)
+        old, 1.0 - posthoc_ema.decay(float(length), batch_size, seen)
       )
       for length, old in state.traces.items()
     }

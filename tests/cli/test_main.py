@@ -262,7 +262,7 @@ def test_benchmark_reports_what_it_promises(tmp_path):
 
 def test_benchmark_covers_denoisers(tmp_path):
   path = tmp_path / "speed.json"
-  config = "--config=tests/toy_edm.py"
+  config = "--config=tests/support/toy_edm.py"
   assert main(["benchmark", config, "--repeats=1", f"--json={path}"]) == 0
   found = json.loads(path.read_text())
   for name in (

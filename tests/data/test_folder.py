@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from jaxgen.data.build import build
 from jaxgen.data.folder import folder
 from jaxgen.data.source import DataOptions
+from jaxgen.data.sources import build
 from jaxgen.errors import UserError
 
 SPLITS = ("train", "validation")
@@ -129,7 +129,7 @@ def test_a_tiny_cache_changes_nothing(photos):
 def test_cached_photographs_are_decoded_once(photos, monkeypatch):
   source = folder(options(photos, cache_mb=63), "train", 16)
   tiles(source)
-  monkeypatch.setattr("jaxgen.data.images.read_pixels", None)
+  monkeypatch.setattr("jaxgen.formats.image_files.read_pixels", None)
   assert tiles(source)  # a file that is read again would be an error
 
 

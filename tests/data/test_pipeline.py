@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 
 from jaxgen.data import pipeline
-from jaxgen.data.build import build
 from jaxgen.data.source import DataOptions
+from jaxgen.data.sources import build
 from jaxgen.errors import UserError
 
 OPTIONS = DataOptions(

@@ -10,7 +10,7 @@ from jaxgen.errors import UserError
 from jaxgen.models.build import build
 from jaxgen.models.conv_autoencoder import LOG_VARIANCE, ConvAutoencoder
 from jaxgen.tasks.reconstruction import draw
-from jaxgen.train.handover import carry
+from jaxgen.train.transfer import transfer_params
 from jaxgen.trees import named
 
 SMALL = dict(
@@ -120,7 +120,7 @@ def test_a_vector_keeps_what_it_says_on_a_larger_grid():
   small = ConvAutoencoder(**SMALL, latent_dim=6)
   large = ConvAutoencoder(**SMALL | {"resolution": 32}, latent_dim=6)
   old = shaken(begin(small))
-  new = carry(old, begin(large), large.rules(small))
+  new = transfer_params(old, begin(large), large.rules(small))
   before, after = named(old), named(new)
   same = [k for k in before if not k.startswith("latent_")]
   for name in same:

@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 
 from jaxgen.errors import UserError
+from jaxgen.images import resize
 from jaxgen.models.build import build
 from jaxgen.models.pyramid import repeated
-from jaxgen.models.resampling import resize
-from jaxgen.train.handover import carry
+from jaxgen.train.transfer import transfer_params
 from jaxgen.trees import named
 
 TOY = {
@@ -60,7 +60,7 @@ def test_it_is_at_first_the_one_before_between_means_and_enlarging(
   """Also where a level is left out, and from 4 to 12 patches a side."""
   small, large = (model(side, latent=latent) for side in sides)
   before = learnt(small)
-  after = carry(before, start(large), large.rules(small))
+  after = transfer_params(before, start(large), large.rules(small))
   x = images(sides[1])
   want = run(small, before, resize(x, sides[0]))
   for side in [n * 4 for n in TOY["grids"] if sides[0] < n * 4 <= sides[1]]:
@@ -72,7 +72,7 @@ def test_the_latent_of_a_picture_is_carried_over():
   """Exactly that of its means: repeated tokens, read by a share of each."""
   small, large = model(8), model(16)
   before = learnt(small)
-  after = carry(before, start(large), large.rules(small))
+  after = transfer_params(before, start(large), large.rules(small))
   x, encode = images(16), lambda net, p, x: net.apply(p, x, method="encode")
   old = encode(small, {"params": before}, resize(x, 8))
   new = encode(large, {"params": after}, x)
@@ -82,7 +82,7 @@ def test_the_latent_of_a_picture_is_carried_over():
 def test_a_new_level_learns_from_the_first_step():
   """Zeros that have a gradient, and every one of them."""
   small, large = model(8), model(16)
-  params = carry(learnt(small), start(large), large.rules(small))
+  params = transfer_params(learnt(small), start(large), large.rules(small))
   x = images(16)
   loss = lambda p: jnp.mean((large.apply({"params": p}, x) - x) ** 2)  # noqa: E731
   gradient = named(jax.jit(jax.grad(loss))(params))
@@ -94,7 +94,7 @@ def test_a_new_level_learns_from_the_first_step():
 def test_patches_of_every_level_grow_with_the_image():
   """From 4 to 6 pixels: the same tokens, FlexiViT's rule for each level."""
   small, large = model(16), model(24, patch_size=6)
-  after = carry(learnt(small), start(large), large.rules(small))
+  after = transfer_params(learnt(small), start(large), large.rules(small))
   for name in ("patch_in", "finer_in_0"):
     assert after[name]["kernel"].shape == (6 * 6 * 3, 16)
   patches = images(4).reshape(2, 4, 4, 3)

@@ -5,15 +5,13 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from jaxgen.images import enlarging, resize, shrinking
 from jaxgen.models.layers import patchify, unpatchify
 from jaxgen.models.resampling import (
-  enlarging,
-  paint,
   positions,
-  read,
   remaining_noise,
-  resize,
-  shrinking,
+  resize_input_kernel,
+  resize_output_kernel,
 )
 
 RNG = np.random.default_rng(0)
@@ -37,18 +35,22 @@ def test_enlarged_patches_are_read_and_painted_as_the_small_ones(old, new):
   patches = patchify(small, old).reshape(8, old, old, 3)
   large = jax.image.resize(patches, (8, new, new, 3), "linear").reshape(8, -1)
   tokens = patchify(small, old).reshape(8, -1) @ w
-  np.testing.assert_allclose(large @ read(w, old, new), tokens, atol=1e-3)
+  np.testing.assert_allclose(
+    large @ resize_input_kernel(w, old, new), tokens, atol=1e-3
+  )
   v = draw(5, old**2 * 3)
   painted = unpatchify((b @ v)[None, None], old, (1, 1))
   want = jax.image.resize(painted, (1, new, new, 3), "linear")
-  got = unpatchify((b @ paint(v, old, new))[None, None], new, (1, 1))
+  got = unpatchify(
+    (b @ resize_output_kernel(v, old, new))[None, None], new, (1, 1)
+  )
   np.testing.assert_allclose(got, want, atol=1e-4)
 
 
 def test_at_the_same_size_nothing_changes():
   w = draw(16 * 3, 5)
-  np.testing.assert_allclose(read(w, 4, 4), w, atol=1e-5)
-  np.testing.assert_allclose(paint(w.T, 4, 4), w.T, atol=1e-6)
+  np.testing.assert_allclose(resize_input_kernel(w, 4, 4), w, atol=1e-5)
+  np.testing.assert_allclose(resize_output_kernel(w.T, 4, 4), w.T, atol=1e-6)
   np.testing.assert_allclose(positions(w[:16], 4, 4), w[:16], atol=1e-6)
 
 

@@ -10,7 +10,7 @@ import jaxgen
 from jaxgen.cli.main import main
 from jaxgen.diffusion.samplers import SAMPLERS
 from jaxgen.errors import UserError
-from jaxgen.train.averages import Averages
+from jaxgen.workdir.posthoc_ema import Averages
 
 GRANITE = {"rock_type": "granite", "zoom_level": "macro"}
 FAST = {"sampler": "euler", "steps": 3}

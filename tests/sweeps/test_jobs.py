@@ -11,7 +11,7 @@ import pytest
 from jaxgen.cli.main import main
 from jaxgen.sweeps import Phase, Sweep, jobs
 
-HERE = pathlib.Path(__file__).parent
+ROOT = pathlib.Path(__file__).parents[2]
 
 # Notes how it was called, reads the script as the real one does, runs each
 # element of an array, and says a job's number.
@@ -64,7 +64,7 @@ def site(tmp_path, monkeypatch):
   monkeypatch.setenv("PATH", f"{tmp_path}/bin:{os.environ['PATH']}")
   monkeypatch.setenv("CALLS", str(tmp_path / "calls"))
   monkeypatch.setenv("JAX_NUM_CPU_DEVICES", "1")
-  monkeypatch.chdir(HERE.parents[1])
+  monkeypatch.chdir(ROOT)
   return tmp_path
 
 
@@ -83,7 +83,7 @@ def sound(folder):
 def test_a_sweep_runs_through_both_schedulers(site):
   """SLURM trains it; LSF then finds all of it finished, and decides again."""
   workdir = site / "a folder's"
-  command = ["sweep", f"--config={HERE}/toy_sweep.py:two"]
+  command = ["sweep", f"--config={ROOT}/tests/support/toy_sweep.py:two"]
   command += [f"--workdir={workdir}", "--submit", "--launcher"]
   assert main([*command, "slurm"]) == 0
   first, *rest = calls(site)
@@ -114,7 +114,11 @@ def test_a_sweep_runs_through_both_schedulers(site):
 @pytest.mark.parametrize("kind", ["slurm", "lsf"])
 def test_flags_reach_the_scripts_and_nothing_is_submitted(kind, site, capsys):
   workdir = site / "w"
-  command = ["sweep", f"--config={HERE}/toy_sweep.py", f"--workdir={workdir}"]
+  command = [
+    "sweep",
+    f"--config={ROOT}/tests/support/toy_sweep.py",
+    f"--workdir={workdir}",
+  ]
   more = ["--job_option=--account=rocks", "--parallel=2", f"--launcher={kind}"]
   assert main([*command, *ASKED, *more]) == 0
   assert not (site / "calls").exists()

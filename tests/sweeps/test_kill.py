@@ -9,8 +9,7 @@ import subprocess
 import sys
 import time
 
-HERE = pathlib.Path(__file__).parent
-ROOT = HERE.parents[1]
+ROOT = pathlib.Path(__file__).parents[2]
 
 
 def start(workdir, *flags):
@@ -57,7 +56,7 @@ def gone(pid):
 def test_a_killed_sweep_leaves_nothing_behind_and_goes_on(tmp_path):
   workdir = tmp_path / "w"
   first, second = (workdir / "one" / f"latent_dim_{x}" for x in (4, 16))
-  sweep = start(workdir, f"--config={HERE}/toy_sweep.py:two")
+  sweep = start(workdir, f"--config={ROOT}/tests/support/toy_sweep.py:two")
   until(lambda: (second / "config.json").exists())  # it trains
   (child,) = children(sweep.pid)
   os.kill(sweep.pid, signal.SIGKILL)
@@ -82,7 +81,7 @@ def test_a_killed_sweep_leaves_nothing_behind_and_goes_on(tmp_path):
 
 def test_a_stop_reaches_the_runs_and_all_that_fail_are_told(tmp_path):
   workdir = tmp_path / "w"
-  sweep = start(workdir, f"--config={HERE}/toy_sweep.py:failing")
+  sweep = start(workdir, f"--config={ROOT}/tests/support/toy_sweep.py:failing")
   until(lambda: children(sweep.pid))
   (child,) = children(sweep.pid)
   sweep.send_signal(signal.SIGTERM)

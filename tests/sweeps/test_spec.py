@@ -5,13 +5,13 @@ import pathlib
 import pytest
 
 from jaxgen.cli.main import main
-from jaxgen.config import flatten, load_config
+from jaxgen.config.files import flatten, load_config
 from jaxgen.errors import UserError
 from jaxgen.sweeps import Phase, Sweep, Times, TradeOff, files, grid
-from jaxgen.sweeps import workdir as folders
+from jaxgen.sweeps import folder as folders
 
 ROOT = pathlib.Path(__file__).parents[2]
-TOY = f"{ROOT}/tests/sweeps/toy_sweep.py"
+TOY = f"{ROOT}/tests/support/toy_sweep.py"
 
 
 @pytest.fixture(scope="module")

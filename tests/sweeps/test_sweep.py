@@ -4,10 +4,10 @@ import pathlib
 
 import pytest
 
-from jaxgen.config import load_config, save_config
+from jaxgen.config.files import load_config, save_config
 from jaxgen.errors import RunError
 from jaxgen.sweeps import Phase, Sweep, runner, worker
-from jaxgen.sweeps import workdir as folders
+from jaxgen.sweeps import folder as folders
 from jaxgen.sweeps.choice import Choice
 from jaxgen.sweeps.sweep import Opened
 

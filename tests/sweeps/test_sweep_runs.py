@@ -8,13 +8,14 @@ import numpy as np
 import pytest
 
 from jaxgen.cli.main import main
+from jaxgen.images import normalize
 from jaxgen.metrics.images import similarity
+from jaxgen.report import pictures
 from jaxgen.sample.load import load
-from jaxgen.sweeps import files, pictures
-from jaxgen.sweeps import workdir as folders
-from jaxgen.tasks.images import normalize
+from jaxgen.sweeps import files
+from jaxgen.sweeps import folder as folders
 
-TOY = f"{pathlib.Path(__file__).parent}/toy_sweep.py"
+TOY = f"{pathlib.Path(__file__).parents[1]}/support/toy_sweep.py"
 BROKEN = "broken <b>&"
 
 

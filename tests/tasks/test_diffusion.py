@@ -4,10 +4,10 @@ import numpy as np
 import optax
 import pytest
 
-from jaxgen import tasks
-from jaxgen.defaults import denoiser, dit, smoke
+from jaxgen.config.defaults import denoiser, dit, smoke
 from jaxgen.diffusion import edm, guidance
 from jaxgen.errors import UserError
+from jaxgen.tasks import families
 from jaxgen.tasks.diffusion import (
   DiffusionOptions,
   _log_uncertainty,
@@ -27,7 +27,7 @@ def config(**diffusion):
 
 @pytest.fixture(scope="module")
 def task():
-  return tasks.build(config(), 16, NAMES)
+  return families.build(config(), 16, NAMES)
 
 
 def batch(n=8):
@@ -57,7 +57,7 @@ def test_the_loss_starts_at_one(task):
 def test_the_uncertainty_becomes_the_error_of_each_level():
   """Of a network that says nothing, D = c_skip x, on data of deviation s:
   e^u = weight (c_skip^2 sigma^2 + (1 - c_skip)^2 s^2)."""
-  task = tasks.build(config(uncertainty=True), 16, NAMES)
+  task = families.build(config(uncertainty=True), 16, NAMES)
   params, s = task.init(jax.random.key(0)), 0.15
   assert params["uncertainty"].ndim == 1 and not params["uncertainty"].any()
   rng = np.random.default_rng(0)
@@ -155,9 +155,9 @@ def test_levels_are_drawn_as_the_config_says():
 )
 def test_bad_options_are_named(change, says):
   with pytest.raises(UserError, match=says):
-    tasks.build(config(**change), 16, NAMES)
+    families.build(config(**change), 16, NAMES)
 
 
 def test_a_condition_that_the_data_do_not_have_is_named():
   with pytest.raises(UserError, match="no 'zoom' in the data; there is rock"):
-    tasks.build(config(), 16, {"rock": ("a", "b", "c")})
+    families.build(config(), 16, {"rock": ("a", "b", "c")})

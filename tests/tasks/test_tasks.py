@@ -3,10 +3,11 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaxgen import priors, tasks
-from jaxgen.defaults import autoencoder, smoke
+from jaxgen.config.defaults import autoencoder, smoke
 from jaxgen.errors import UserError
-from jaxgen.tasks.images import normalize, to_uint8
+from jaxgen.images import normalize, to_uint8
+from jaxgen.latents import density
+from jaxgen.tasks import families
 
 
 def config(**stages):
@@ -33,17 +34,17 @@ def test_stored_images_become_minus_one_to_one():
 
 
 def test_the_task_reconstructs_what_it_evaluates():
-  task = tasks.build(config(), 32, {})
+  task = families.build(config(), 32, {})
   params = task.init(jax.random.key(0))
   images = np.random.default_rng(0).integers(0, 256, (4, 32, 32, 1), np.uint8)
   batch = {"image": jnp.asarray(images)}
   latents = np.random.default_rng(1).normal(size=(64, 16))
-  prior = priors.fit(latents, priors.PREVIEW)
+  prior = density.fit(latents, density.PREVIEW)
   keys = jax.random.split(jax.random.key(0), 4)
   originals, rebuilt, new = task.preview(params, batch, keys, prior)
   np.testing.assert_allclose(originals, normalize(batch["image"]))
   codec = task.codec(params)
-  drawn = priors.draw(prior, priors.PREVIEW, keys)
+  drawn = density.draw(prior, density.PREVIEW, keys)
   np.testing.assert_allclose(codec.decode(drawn), new, atol=1e-5)
   latents = codec.encode(originals)
   assert latents.shape == (4, *task.latent_shape)
@@ -60,7 +61,7 @@ def test_the_task_reconstructs_what_it_evaluates():
 def test_dropout_noise_comes_from_the_key_and_is_off_in_evaluation():
   c = config()
   c.model.dropout = 0.5
-  task = tasks.build(c, 32, {})
+  task = families.build(c, 32, {})
   params = jax.tree.map(lambda p: p + 0.02, task.init(jax.random.key(0)))
   batch = {"image": jax.random.uniform(jax.random.key(1), (2, 32, 32, 1))}
   loss = lambda k: float(task.loss(params, batch, noise(k, 2))[0])  # noqa: E731
@@ -74,7 +75,7 @@ def test_stages_are_rows_of_equal_length_tuples():
   c.stages.update(
     resolution=(32, 32), images=(10, 20), batch_size=(4, 8), accumulate=(1, 2)
   )
-  rows = tasks.stages(c)
+  rows = families.stages(c)
   assert [r.images for r in rows] == [10, 20]
   assert [r.accumulate for r in rows] == [1, 2]
 
@@ -89,15 +90,15 @@ def test_stages_are_rows_of_equal_length_tuples():
 )
 def test_stages_that_make_no_sense_are_refused(change, names):
   with pytest.raises(UserError, match=names):
-    tasks.stages(config(**change))
+    families.stages(config(**change))
 
 
 def test_unknown_names_are_refused():
   c = config()
   c.task = "magic"
   with pytest.raises(UserError, match="magic"):
-    tasks.build(c, 32, {})
+    families.build(c, 32, {})
   c = config()
   c.loss.hope = 1.0
   with pytest.raises(UserError, match="hope"):
-    tasks.build(c, 32, {})
+    families.build(c, 32, {})

@@ -2,9 +2,22 @@
 
 import numpy as np
 import pytest
-from faults import DENOISER, LAST, assert_same_run, command
-from laws import ROUNDING, denoiser, distance, first_batch, gradient, held_out
-from test_faults import go_on, kill_in_a_save
+from support.faults import (
+  DENOISER,
+  LAST,
+  assert_same_run,
+  command,
+  go_on,
+  kill_in_a_save,
+)
+from support.programs import (
+  ROUNDING,
+  denoiser,
+  distance,
+  first_batch,
+  gradient,
+  held_out,
+)
 
 from jaxgen.cli.main import main
 

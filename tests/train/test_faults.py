@@ -1,86 +1,27 @@
 """Real faults: processes that are killed, stopped and run into each other."""
 
 import os
-import pathlib
 import signal
-import subprocess
-import sys
 import threading
-import time
 
-from faults import LAST, assert_same_run, command, steps
+from support.faults import (
+  LAST,
+  SLOW,
+  assert_same_run,
+  command,
+  go_on,
+  gone,
+  kill_in_a_save,
+  saved,
+  saving,
+  start,
+  steps,
+  wait_for,
+)
 
 import jaxgen
 from jaxgen.cli.main import main
 from jaxgen.train.setup import Run
-
-SLOW = 120  # seconds that anything here may take on a busy machine
-
-
-def wait_for(there, process: subprocess.Popen | None = None) -> None:
-  """Until `there()` is true, looking every millisecond."""
-  end = time.monotonic() + SLOW
-  while not there():
-    if process is not None and process.poll() is not None:
-      raise AssertionError("it ended before:\n" + process.communicate()[0])
-    assert time.monotonic() < end, "it never came to that"
-    time.sleep(0.001)
-
-
-def start(arguments: list[str]) -> subprocess.Popen:
-  """`jaxgen` in a process group of its own."""
-  return subprocess.Popen(
-    [sys.executable, "-m", "jaxgen.cli.main", *arguments],
-    stdout=subprocess.PIPE,
-    stderr=subprocess.STDOUT,
-    text=True,
-    start_new_session=True,
-  )
-
-
-def saved(workdir: pathlib.Path, step: int):
-  return lambda: (workdir / f"checkpoints/{step}").is_dir()
-
-
-def saving(workdir: pathlib.Path, step: int):
-  """Whether a save of that step or a later one is in progress."""
-
-  def there() -> bool:
-    names = [p.name for p in workdir.glob("checkpoints/*-tmp")]
-    return any(int(name.partition(".")[0]) >= step for name in names)
-
-  return there
-
-
-def kill_in_a_save(workdir: pathlib.Path, argv: list[str], meanwhile=None):
-  """Kill a training while it writes its fourth checkpoint, or a later one."""
-  process = start(argv)
-  try:
-    wait_for(saved(workdir, 2), process)
-    if meanwhile:
-      meanwhile()
-    wait_for(saving(workdir, 4), process)
-  finally:
-    process.kill()
-    process.communicate()
-  assert 0 < steps(workdir)[-1] < LAST
-
-
-def go_on(argv: list[str]) -> list[str]:
-  """Resume in a process of its own, to the end; what it says."""
-  again = start(argv)
-  said = again.communicate(timeout=SLOW)[0]
-  assert again.returncode == 0, said
-  return said.splitlines()
-
-
-def gone(group: int) -> bool:
-  """Whether no process is left in a group."""
-  try:
-    os.killpg(group, 0)
-  except ProcessLookupError:
-    return True
-  return False
 
 
 def interrupt(when, number: signal.Signals) -> threading.Thread:
@@ -162,6 +103,6 @@ def test_ctrl_c_before_the_training_is_one_line(tmp_path, monkeypatch, capsys):
   def press(*_, **__):
     os.kill(os.getpid(), signal.SIGINT)
 
-  monkeypatch.setattr("jaxgen.config.load_config", press)
+  monkeypatch.setattr("jaxgen.config.files.load_config", press)
   assert main(command(tmp_path)) == 130
   assert capsys.readouterr().err == "error: interrupted.\n"

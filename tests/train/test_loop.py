@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from faults import (
+from support.faults import (
   LAST,
   assert_same_run,
   command,
@@ -19,7 +19,8 @@ from faults import (
 
 import jaxgen
 from jaxgen.cli.main import main
-from jaxgen.train import checkpoint, loop, plan
+from jaxgen.train import loop, plan
+from jaxgen.workdir import checkpoints
 
 
 def fault(monkeypatch, wrap) -> None:
@@ -184,7 +185,7 @@ def test_a_disk_that_fills_up_ends_the_run_and_room_lets_it_go_on(
   whole, tmp_path, monkeypatch, capfd
 ):
   full = contextlib.ExitStack()
-  save = checkpoint.Checkpoints.save
+  save = checkpoints.Checkpoints.save
 
   def fill(self, state, *args):
     if int(state.step) == 5:
@@ -193,7 +194,7 @@ def test_a_disk_that_fills_up_ends_the_run_and_room_lets_it_go_on(
     save(self, state, *args)
 
   with monkeypatch.context() as filling, full:
-    filling.setattr(checkpoint.Checkpoints, "save", fill)
+    filling.setattr(checkpoints.Checkpoints, "save", fill)
     assert main(command(tmp_path)) == 1
   error = capfd.readouterr().err
   assert error.startswith("error: checkpoint 5 could not be written (File too")

@@ -5,11 +5,11 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaxgen.defaults import autoencoder
+from jaxgen.config.defaults import autoencoder
 from jaxgen.errors import UserError
 from jaxgen.train import optimizer
 from jaxgen.train.optimizer import OptimizerOptions
-from jaxgen.train.pace import Pace
+from jaxgen.train.schedule import Schedule
 
 OPTIONS = OptimizerOptions(**autoencoder().optimizer)
 
@@ -20,7 +20,7 @@ def with_(**changes):
 
 def rate(images, total=1000, **changes):
   options = with_(**changes)
-  schedule = Pace(
+  schedule = Schedule(
     begin=0.0, planned=0.0, total=total, rise=options.warmup_images
   )
   return float(schedule.rate(options, images))

@@ -8,27 +8,43 @@ import shutil
 import jax
 import numpy as np
 import pytest
-from faults import AUTOENCODER, command, numbers, rows, steps
-from laws import ROUNDING, denoiser, distance, first_batch, gradient, plan
-from test_faults import SLOW, saved, start, wait_for
+from support.faults import (
+  AUTOENCODER,
+  SLOW,
+  command,
+  numbers,
+  rows,
+  saved,
+  start,
+  steps,
+  wait_for,
+)
+from support.programs import (
+  ROUNDING,
+  denoiser,
+  distance,
+  first_batch,
+  gradient,
+  plan,
+)
 
 import jaxgen
 from jaxgen.cli.main import main
-from jaxgen.config import load_config
+from jaxgen.config.files import load_config
 from jaxgen.data import pipeline
 from jaxgen.errors import UserError
+from jaxgen.images import normalize, resize
 from jaxgen.metrics.images import similarity
 from jaxgen.models import layers
-from jaxgen.models.resampling import resize
-from jaxgen.tasks import Stage
-from jaxgen.tasks.images import normalize
-from jaxgen.train import handover, loop, planner, setup, speed
-from jaxgen.train.pace import ramp
+from jaxgen.planning import cost, roofline
+from jaxgen.planning.roofline import Speed
+from jaxgen.tasks.task import Stage
+from jaxgen.train import loop, setup, transfer
 from jaxgen.train.plan import make_plan
 from jaxgen.train.programs import Programs
-from jaxgen.train.progress import Advance, Progress
-from jaxgen.train.speed import Speed
+from jaxgen.train.schedule import ramp
 from jaxgen.trees import named
+from jaxgen.workdir.progress import Advance, Progress
 
 STAGES = {
   "stages.resolution": "(16,24,32)",
@@ -124,9 +140,11 @@ def test_larger_patches_keep_what_was_learnt(trained):
   row = run.plan.stages[0]
   twice = dict(resolution=2 * row.resolution, patch_size=2 * 8)
   assert run.task.model.patch_size == 8
-  task = planner.change(run.plan, 0, **twice).task(0)
+  task = cost.change(run.plan, 0, **twice).task(0)
   fresh = jax.jit(task.init)(jax.random.key(5))
-  params = handover.carry(run.params, fresh, task.model.rules(run.task.model))
+  params = transfer.transfer_params(
+    run.params, fresh, task.model.rules(run.task.model)
+  )
   small = normalize(run.images("validation", 48))
   side = twice["resolution"]
   large = jax.image.resize(small, (len(small), side, side, 1), "linear")
@@ -148,12 +166,12 @@ def test_more_patches_keep_what_was_learnt(trained):
   large = jax.image.resize(small, (len(small), side, side, 1), "linear")
   before = psnr(run.task, run.params, small)
   for grids in ((), (4, 8)):
-    plan_ = planner.of_model(run.plan, grids=grids)
-    task = planner.change(plan_, 0, resolution=side).task(0)
+    plan_ = cost.of_model(run.plan, grids=grids)
+    task = cost.change(plan_, 0, resolution=side).task(0)
     assert run.task.model.grid == (4, 4) and task.model.grid == (8, 8)
     rules = task.model.rules(run.task.model)
     fresh = jax.jit(task.init)(jax.random.key(5))
-    params = handover.carry(run.params, fresh, rules)
+    params = transfer.transfer_params(run.params, fresh, rules)
     found.append(psnr(task, params, large))
   assert found[1] > max(before - 1, found[0])
 
@@ -167,14 +185,14 @@ def psnr(task, params, images):
 def test_equal_stages_hand_over_the_very_state():
   p = several(**{"stages.resolution": (16, 16), "stages.patch_size": (4, 4)})
   state = p.fresh()
-  assert handover.hand_over(p, state, 0, 1) is state
+  assert transfer.transfer_state(p, state, 0, 1) is state
 
 
 def test_another_remat_changes_no_bit():
   same = {"stages.resolution": (16, 16), "stages.patch_size": (4, 4)}
   p = several(**same, **{"stages.remat": ("none", "full")})
   state = p.fresh()
-  over = handover.hand_over(p, state, 0, 1)
+  over = transfer.transfer_state(p, state, 0, 1)
   want = named(host(state))
   for name, leaf in named(host(over)).items():
     assert leaf.tobytes() == want[name].tobytes()
@@ -187,7 +205,7 @@ def test_what_keeps_its_shape_is_kept_bit_for_bit(devices):
   state = p.fresh()
   batch = next(p.layout.put(first_batch(p)) for _ in range(1))
   state, _ = jax.jit(p.step(0))(state, batch, p.pace(0))
-  before, over = named(host(state)), handover.hand_over(p, state, 0, 1)
+  before, over = named(host(state)), transfer.transfer_state(p, state, 0, 1)
   assert jax.tree.map(lambda x: x.sharding, over) == jax.tree.map(
     lambda x: x.sharding, p.shapes(1)
   )
@@ -206,10 +224,12 @@ def test_leaves_that_no_rule_maps_are_all_named():
   old = {"a": np.ones(2), "b": np.ones(3), "c": np.ones(1)}
   fresh = {"a": np.ones(2), "b": np.ones(4), "d": np.ones(5)}
   with pytest.raises(UserError) as e:
-    handover.carry(old, fresh, {})
+    transfer.transfer_params(old, fresh, {})
   for says in ("b: (3,) to (4,)", "d: missing to (5,)", "c: (1,) to nothing"):
     assert says in str(e.value)
-  grown = handover.carry(old, {**old, "block_3": {"w": np.zeros(2)}}, {})
+  grown = transfer.transfer_params(
+    old, {**old, "block_3": {"w": np.zeros(2)}}, {}
+  )
   assert not grown["block_3"]["w"].any()
 
 
@@ -358,43 +378,43 @@ def test_noise_and_gradients_are_the_same_for_any_microbatch():
 
 
 def test_the_quickest_way_that_fits_is_chosen(monkeypatch):
-  monkeypatch.setattr(planner, "CODE", 0)  # more than all the rest of a toy
+  monkeypatch.setattr(cost, "CODE", 0)  # more than all the rest of a toy
   p = plan(1, **{"stages.batch_size": (32,), "model.scan_layers": True})
-  whole_ = planner.need(p, 0)
+  whole_ = cost.need(p, 0)
   assert whole_.accumulate == 1 and whole_.peak > whole_.activations > 0
-  same = planner.fit(p, 0, whole_.total)
+  same = cost.fit(p, 0, whole_.total)
   assert same == whole_
-  less = planner.fit(p, 0, whole_.total - 1)
+  less = cost.fit(p, 0, whole_.total - 1)
   assert less.accumulate == 2 and less.peak < whole_.peak
   assert less.remat == "none"
-  assert planner.fit(p, 0, 1000) is None
-  assert list(planner.divisions(p, 0)) == [1, 2, 4, 8, 16, 32]
+  assert cost.fit(p, 0, 1000) is None
+  assert list(cost.divisions(p, 0)) == [1, 2, 4, 8, 16, 32]
   eight = plan(8, **{"stages.batch_size": (32,)})
-  assert list(planner.divisions(eight, 0)) == [1, 2, 4]
+  assert list(cost.divisions(eight, 0)) == [1, 2, 4]
 
 
 def test_a_refusal_names_the_largest_that_fits(monkeypatch):
   """A resolution; or where parameters alone are too many, a width."""
-  monkeypatch.setattr(planner, "CODE", 0)
+  monkeypatch.setattr(cost, "CODE", 0)
 
   def least(p):
-    row = planner.change(p, 0, remat="full", accumulate=32)
-    return planner.need(row, 0).total
+    row = cost.change(p, 0, remat="full", accumulate=32)
+    return cost.need(row, 0).total
 
   large = plan(1, **{"stages.resolution": (64,), "stages.batch_size": (32,)})
-  memory = least(planner.change(large, 0, resolution=48))
-  assert "48 pixels would fit" in planner.refusal(large, 0, memory)
+  memory = least(cost.change(large, 0, resolution=48))
+  assert "48 pixels would fit" in cost.refusal(large, 0, memory)
   wide = plan(1, **{"model.width": 256, "stages.batch_size": (32,)})
-  memory = least(planner.of_model(wide, width=128))
-  assert "with model.width=128 it would" in planner.refusal(wide, 0, memory)
-  assert "an eighth of its width" in planner.refusal(wide, 0, 1000)
-  assert "the process alone takes" in planner.refusal(wide, 0, -5)
+  memory = least(cost.of_model(wide, width=128))
+  assert "with model.width=128 it would" in cost.refusal(wide, 0, memory)
+  assert "an eighth of its width" in cost.refusal(wide, 0, 1000)
+  assert "the process alone takes" in cost.refusal(wide, 0, -5)
 
 
 def test_a_run_fits_itself_and_keeps_to_it(tmp_path, capsys, monkeypatch):
-  monkeypatch.setattr(planner, "CODE", 0)
+  monkeypatch.setattr(cost, "CODE", 0)
   p = plan(1, **{"stages.batch_size": (32,)})
-  gib = (planner.need(p, 0).total - 1 + planner.OVERHEAD // 8) / 2**30
+  gib = (cost.need(p, 0).total - 1 + cost.OVERHEAD // 8) / 2**30
   flags = {"batch.fit": "auto", "batch.memory_gib": gib}
   config = config_of(command(tmp_path, **flags, **{"stages.images": "(64,)"}))
   assert loop.train(config, tmp_path, devices=jax.devices()[:1])
@@ -472,7 +492,7 @@ def test_detail_fades_in_from_the_stage_before():
   assert p.compiled_for(1) != plain.compiled_for(1)
   tiles = pipeline.fixed_tiles(p.source("train", 1), 32)
   images = pipeline.stack(tiles)["image"]
-  state = handover.hand_over(p, p.fresh(), 0, 1)
+  state = transfer.transfer_state(p, p.fresh(), 0, 1)
   small = resize(resize(normalize(images), 16), 24)
 
   def mse(plan_, images, seen):
@@ -512,7 +532,7 @@ def test_averages_are_handed_over_like_the_weights():
       k: jax.tree.map(lambda x: x + 1, v) for k, v in state.traces.items()
     },
   )
-  over = handover.hand_over(p, shifted, 0, 1)
+  over = transfer.transfer_state(p, shifted, 0, 1)
   for trace in over.traces.values():
     for name, leaf in named(host(trace)).items():
       if name.startswith("core"):
@@ -529,7 +549,7 @@ def test_a_stage_that_cannot_follow_is_refused_before_anything_is_trained(
   smaller |= {"stages.images": (64, 64), "stages.batch_size": (32,)}
   p = growing(**smaller, **{"model.resolutions": (32, 64)})
   with pytest.raises(UserError, match="outer_1_fade"):
-    handover.check_handovers(p)
+    transfer.check_transfers(p)
 
 
 def test_a_finished_stage_is_not_gone_back_to(whole, tmp_path, capsys):
@@ -548,9 +568,9 @@ def test_another_network_does_not_lend_its_weights(trained, tmp_path, capsys):
 
 def test_operations_of_attention_in_chunks_are_all_counted(monkeypatch):
   p = plan(1, **{"model.encoder_depth": 1})
-  want = planner.flops(p, 0)
+  want = cost.flops(p, 0)
   monkeypatch.setattr(layers, "ATTENDED", 4)
-  assert planner.flops(p, 0) == want
+  assert cost.flops(p, 0) == want
 
 
 def test_time_is_that_of_operations_or_of_memory():
@@ -565,12 +585,12 @@ def test_rates_are_of_all_devices_and_shared_out(monkeypatch):
   """With calls that take a second: 2 n^3 operations of a product on each of
   eight devices, one array read and one written."""
   monkeypatch.setattr(
-    speed, "seconds", lambda call, repeats: float(call().any())
+    roofline, "seconds", lambda call, repeats: float(call().any())
   )
-  found = speed.measure(np.float32, 8)
-  assert found.flops == speed.SHARE * 2 * speed.PRODUCT**3
-  assert found.bandwidth == speed.REUSE * 2 * speed.SUM
-  assert speed.measure(np.float32, 1).flops == 8 * found.flops
+  found = roofline.measure(np.float32, 8)
+  assert found.flops == roofline.SHARE * 2 * roofline.PRODUCT**3
+  assert found.bandwidth == roofline.REUSE * 2 * roofline.SUM
+  assert roofline.measure(np.float32, 1).flops == 8 * found.flops
 
 
 def test_memory_traffic_counts_every_turn_of_a_loop():
@@ -580,7 +600,7 @@ def test_memory_traffic_counts_every_turn_of_a_loop():
   deep = {"model.encoder_depth": 4, "model.decoder_depth": 4}
   deep |= {"stages.batch_size": (32,), "model.width": 64}
   flat, looped, parts = (
-    planner.need(plan(1, **deep, **more), 0).traffic
+    cost.need(plan(1, **deep, **more), 0).traffic
     for more in (
       {},
       {"model.scan_layers": True},
@@ -588,7 +608,7 @@ def test_memory_traffic_counts_every_turn_of_a_loop():
     )
   )
   assert 0.8 < looped / flat < 1.6 and 0.8 < parts / flat < 1.6
-  two = planner.need(plan(2, **deep), 0).traffic  # of each, half the images
+  two = cost.need(plan(2, **deep), 0).traffic  # of each, half the images
   assert 0.4 < two / flat < 1.0
 
 

@@ -7,9 +7,9 @@ import numpy as np
 import optax
 import pytest
 
-from jaxgen.defaults import autoencoder
+from jaxgen.config.defaults import autoencoder
 from jaxgen.train.optimizer import OptimizerOptions
-from jaxgen.train.pace import Pace
+from jaxgen.train.schedule import Schedule
 from jaxgen.train.state import create, ema_decay, make_step
 
 OPTIONS = OptimizerOptions(**autoencoder().optimizer)
@@ -34,7 +34,9 @@ def step(options=PLAIN, accumulate=1, tx=None):
     accumulate=accumulate,
     key=jax.random.key(0),
   )
-  pace = Pace(begin=0.0, planned=0.0, total=1000.0, rise=options.warmup_images)
+  pace = Schedule(
+    begin=0.0, planned=0.0, total=1000.0, rise=options.warmup_images
+  )
   return state, jax.jit(functools.partial(update, pace=pace))
 
 

@@ -4,21 +4,22 @@ weight of the divergence, and the rate, is a part of the checkpoint."""
 import jax
 import numpy as np
 import pytest
-from faults import (
+from support.faults import (
   SMALL,
   VAE,
   assert_same_run,
   command,
+  go_on,
+  kill_in_a_save,
   numbers,
   rows,
   steps,
 )
-from laws import ROUNDING, distance, first_batch, gradient
-from test_faults import go_on, kill_in_a_save
+from support.programs import ROUNDING, distance, first_batch, gradient
 
-from jaxgen import tasks
 from jaxgen.cli.main import main
-from jaxgen.config import load_config
+from jaxgen.config.files import load_config
+from jaxgen.tasks import families
 from jaxgen.train import plateau
 from jaxgen.train.plan import make_plan
 from jaxgen.train.state import gradients
@@ -82,7 +83,7 @@ def test_a_run_that_gets_no_better_stops_early_and_names_the_best(
 def test_gradients_are_the_same_for_any_number_of_microbatches():
   config = load_config(VAE, ["--config.model.variational=True"])
   names = {"rock_type": tuple("abcdefgh")}
-  task = tasks.build(config, 16, names)
+  task = families.build(config, 16, names)
   params = task.init(jax.random.key(0))
   rng = np.random.default_rng(0)
   batch = {
@@ -102,7 +103,7 @@ def test_gradients_are_the_same_for_any_number_of_microbatches():
 
 def test_terms_add_up_to_the_loss():
   flags = ["--config.model.variational=True", "--config.kl.beta=0.25"]
-  task = tasks.build(load_config(VAE, flags), 16, {"rock_type": ("a", "b")})
+  task = families.build(load_config(VAE, flags), 16, {"rock_type": ("a", "b")})
   rng = np.random.default_rng(0)
   batch = {
     "image": rng.integers(0, 256, (4, 16, 16, 3), np.uint8),

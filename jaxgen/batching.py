@@ -1,0 +1,31 @@
+"""Any number of images through a program of one batch size."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+
+Element = Mapping[str, np.ndarray]
+
+
+def padded_batches(
+  tiles: Element, size: int
+) -> list[tuple[Element, np.ndarray]]:
+  """Tiles in batches of `size`, the last one filled up with its first image,
+  each with a float mask `(size,)` that is 0 on the filling."""
+  n = len(tiles["image"])
+  batches = []
+  for start in range(0, n, size):
+    index = np.arange(start, start + size)
+    valid = (index < n).astype(np.float32)
+    index = np.where(index < n, index, start)
+    batches.append(({k: v[index] for k, v in tiles.items()}, valid))
+  return batches
+
+
+def map_batches(encode, images: np.ndarray, batch: int) -> np.ndarray:
+  """`encode` over any number of images, in padded batches of one shape."""
+  parts = padded_batches({"image": images}, batch)
+  found = [np.asarray(encode(part["image"])) for part, _ in parts]
+  return np.concatenate(found)[: len(images)]

@@ -1,0 +1,33 @@
+"""Starts of a sampler that are made from images.
+
+- noise and denoise: start from the image plus noise (SDEdit, arXiv:2108.01073);
+- inversion: the probability flow backwards, from an image to its noise (DDIM,
+  arXiv:2010.02502, section 4.3).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+
+from jaxgen.diffusion.samplers import heun
+from jaxgen.typing import Array
+
+Denoise = Callable[[Array, Array], Array]
+
+
+def truncate(sigmas: np.ndarray, strength: float) -> np.ndarray:
+  """The lower part of a grid, a share `strength` of its steps: at 1 the image
+  that is edited is forgotten, towards 0 it is kept."""
+  steps = len(sigmas) - 1
+  return sigmas[steps - max(1, round(strength * steps)) :]
+
+
+def invert(denoise: Denoise, images: Array, sigmas: np.ndarray) -> Array:
+  """Noise from which a deterministic sampler makes `images` again.
+
+  Heun's method up the grid (without its 0); the better, the more steps.
+  """
+  rising = np.asarray(sigmas)[:-1][::-1]
+  return heun(denoise, images, rising)

@@ -1,0 +1,136 @@
+"""Held-out reconstruction metrics of a run, beside PCA and the mean image."""
+
+from __future__ import annotations
+
+import csv
+import math
+import pathlib
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import numpy as np
+
+from jaxgen.errors import UserError
+from jaxgen.formats.atomic import write_json
+from jaxgen.images import normalize
+from jaxgen.metrics import baselines
+from jaxgen.metrics.images import similarity
+from jaxgen.metrics.perceptual import perceptual_distance
+from jaxgen.metrics.spectrum import high_frequency_error
+from jaxgen.sample.autoencoder import Autoencoder
+from jaxgen.sample.run import BATCH, LoadedRun
+
+FIT_BYTES = 2 << 30  # of float32 tiles that the baselines are fitted to
+FIT_TILES = 8192
+CHUNK_BYTES = 16 << 20  # of images that are compared at once
+Scores = dict[str, np.ndarray]  # metric -> (n,)
+
+
+def training_tiles(run: LoadedRun) -> np.ndarray:
+  """Float32 training tiles in [-1, 1], drawn as training draws them."""
+  size = math.prod(run.image_shape) * 4
+  num = max(min(FIT_TILES, FIT_BYTES // size), 64)
+  drawn = run.drawn(num, "baselines", keep=("image",))
+  return np.asarray(normalize(drawn["image"]))
+
+
+def evaluate(
+  run: Autoencoder, images: np.ndarray, *, batch: int = BATCH
+) -> tuple[dict[str, Scores], dict[str, Any]]:
+  """Per-image metrics of the run and of the baselines on the same images.
+
+  Args:
+    run: of an autoencoder.
+    images: `(n, h, w, c)`, as the sources deliver them.
+    batch: images a call of the compiled programs.
+
+  Returns:
+    For `autoencoder`, `pca` and `mean image` the metrics of `scorer`,
+    each `(n,)`; and facts: the step, how
+    many images, the latent's shape, PCA's dimensions (fewer than the latent's
+    where there are fewer tiles or pixels), the tiles it was fitted to.
+  """
+  model = run.decode_float(run.encode(images, batch=batch), batch=batch)
+  tiles = training_tiles(run)
+  dimensions = baselines.dimensions(tiles, math.prod(run.task.latent_shape))
+  x = np.asarray(normalize(images))
+  score = scorer(x.shape[-1], run.config.loss.perceptual_weights)
+  others = {
+    "autoencoder": model,
+    "pca": baselines.pca(tiles, dimensions)(x),
+    "mean image": baselines.mean_image(tiles)(x),
+  }
+  scores = {k: score(y, x) for k, y in others.items()}
+  return scores, {
+    "step": run.step,
+    "images": len(images),
+    "latent_shape": list(run.task.latent_shape),
+    "pca_dimensions": dimensions,
+    "training_tiles": len(tiles),
+  }
+
+
+def scorer(
+  channels: int, weights: str = ""
+) -> Callable[[np.ndarray, np.ndarray], Scores]:
+  """A function of images and references, compiled once for each shape:
+  `similarity`, the squared error in fine detail and its share, and LPIPS
+  (AlexNet) where its weights are there, or in the file `weights`; in chunks, so
+  that many images need little memory."""
+  score, near = jax.jit(similarity), _perceptual(channels, weights)
+
+  def similarities(images: np.ndarray, references: np.ndarray) -> Scores:
+    size = max(1, CHUNK_BYTES // images[0].nbytes)
+    starts = range(0, len(images), size)
+    pairs = [(images[i : i + size], references[i : i + size]) for i in starts]
+    parts = [{**score(*p), **_detail(*p), **near(*p)} for p in pairs]
+    return {k: np.concatenate([p[k] for p in parts]) for k in parts[0]}
+
+  return similarities
+
+
+def _detail(images: np.ndarray, references: np.ndarray) -> Scores:
+  error, share = high_frequency_error(images, references)
+  return {"high_frequency_error": error, "high_frequency_share": share}
+
+
+def _perceptual(channels: int, weights: str) -> Callable[..., Scores]:
+  """LPIPS, or nothing where there are no weights, or no such channels."""
+  try:
+    distance = perceptual_distance("lpips_alex", weights or None)
+  except UserError:
+    if weights:
+      raise
+    return lambda images, references: {}
+  if channels not in (1, 3):
+    return lambda images, references: {}
+  run = jax.jit(distance)
+  clip = lambda x: np.clip(x, -1, 1)  # noqa: E731
+  return lambda x, y: {"lpips": np.asarray(run(clip(x), clip(y)))}
+
+
+def means(scores: dict[str, Scores]) -> dict[str, dict[str, float]]:
+  """Mean over images of each metric."""
+  return {
+    name: {k: float(np.mean(v)) for k, v in table.items()}
+    for name, table in scores.items()
+  }
+
+
+def write(
+  folder: pathlib.Path,
+  names: list[str],
+  scores: dict[str, Scores],
+  facts: dict,
+) -> None:
+  """Write `metrics.json` (means and facts) and `per_image.csv`."""
+  write_json(folder / "metrics.json", facts | {"metrics": means(scores)})
+  text: Any = {"newline": "", "encoding": "utf-8", "errors": "surrogateescape"}
+  with (folder / "per_image.csv").open("w", **text) as file:
+    writer = csv.writer(file)
+    columns = [(name, k) for name, table in scores.items() for k in table]
+    writer.writerow(["image", *(f"{name} {k}" for name, k in columns)])
+    for i, image in enumerate(names):
+      row = [f"{scores[name][k][i]:.6g}" for name, k in columns]
+      writer.writerow([image, *row])

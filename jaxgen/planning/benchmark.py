@@ -1,0 +1,194 @@
+"""Speed and size of a config on this machine: medians over repeats.
+
+Nothing is trained: the state is fresh, the data are real. Shares of the peak
+are relative to a matrix product measured in the same run, on the same devices
+and in the same number format.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import resource
+import sys
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.experimental.compilation_cache import compilation_cache
+
+from jaxgen import rng
+from jaxgen.data import pipeline
+from jaxgen.diffusion import samplers, sigmas
+from jaxgen.images import normalize, to_uint8
+from jaxgen.latents import density
+from jaxgen.models.build import compute_dtype
+from jaxgen.parallel.memory import program_bytes
+from jaxgen.planning import cost
+from jaxgen.planning.roofline import matrix_product, seconds
+from jaxgen.train.plan import Plan, make_plan
+from jaxgen.train.state import TrainState
+from jaxgen.typing import Batch
+
+STEPS = 18  # of the samplers
+LATENTS = 512  # that the benchmark's prior is fitted to
+
+Report = dict[str, Any]
+
+
+def benchmark(config: Any, *, repeats: int = 10) -> Report:
+  """Measure the last stage of a config.
+
+  Args:
+    config: of a training run.
+    repeats: timed calls of each program; the median counts.
+
+  Returns:
+    Numbers by name, with the unit in the name.
+  """
+  plan = make_plan(config)
+  stage = plan.stages[-1]
+  plan.layout.check(stage.batch_size, stage.accumulate)
+  batch = plan.layout.put(next(_batches(plan)))
+  peak = matrix_product(compute_dtype(config.model.dtype), repeats)
+  report: Report = {
+    "devices": f"{jax.device_count()} x {jax.devices()[0].device_kind}",
+    "jax": jax.__version__,
+    "resolution": stage.resolution,
+    "batch_size": stage.batch_size,
+    "parameters": _count(plan.shapes(-1).params),
+    "matrix_product_gflops": peak / 1e9,
+  }
+  report |= _training(plan, batch, peak, repeats)
+  report |= _data(plan, report["train_images_per_second"], repeats)
+  report |= _codec(plan, batch, repeats) if plan.task(-1).codec else {}
+  report |= _denoiser(plan, batch, repeats) if plan.task(-1).denoiser else {}
+  report["process_peak_mib"] = _process_peak() / 2**20
+  return report
+
+
+def _batches(plan: Plan):
+  return pipeline.batches(
+    plan.source("train", -1),
+    plan.data,
+    batch_size=plan.stages[-1].batch_size,
+    stream="benchmark",
+    keep=plan.task(-1).inputs,
+  )
+
+
+def _count(tree: Any) -> int:
+  return sum(x.size for x in jax.tree.leaves(tree))
+
+
+def _process_peak() -> int:
+  """Largest resident size of this process so far, in bytes."""
+  size = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+  return size if sys.platform == "darwin" else size * 1024
+
+
+def _training(plan: Plan, batch: Batch, peak: float, repeats: int) -> Report:
+  step, state, pace = plan.update(-1), plan.fresh(-1), plan.pace(-1)
+  start = time.perf_counter()
+  with _uncached():
+    compiled = step.lower(state, batch, pace).compile()
+  compile_seconds = time.perf_counter() - start
+  holder: list[TrainState] = [state]
+
+  def call() -> Any:
+    holder[0], metrics = compiled(holder[0], batch, pace)
+    return metrics
+
+  taken = seconds(call, repeats)
+  flops = cost.flops(plan, -1)
+  return {
+    "compile_seconds": compile_seconds,
+    "step_seconds": taken,
+    "train_images_per_second": plan.stages[-1].batch_size / taken,
+    "step_gflop": flops / 1e9,
+    "step_gflops_per_second": flops / taken / 1e9,
+    "share_of_matrix_product": flops / taken / peak,
+    "step_peak_mib": program_bytes(compiled) / 2**20,
+  }
+
+
+@contextlib.contextmanager
+def _uncached() -> Iterator[None]:
+  """Compile anew, whatever the compilation cache holds."""
+  options: Any = jax.config
+  before = options.jax_enable_compilation_cache
+  options.update("jax_enable_compilation_cache", False)
+  compilation_cache.reset_cache()  # else the first answer is kept
+  try:
+    yield
+  finally:
+    options.update("jax_enable_compilation_cache", before)
+    compilation_cache.reset_cache()
+
+
+def _data(plan: Plan, needed: float, repeats: int) -> Report:
+  """Images per second out of the pipeline, with nothing else running."""
+  with contextlib.closing(_batches(plan)) as batches:
+    next(batches)
+    start, calls = time.perf_counter(), max(repeats, 20)
+    for _ in range(calls):
+      next(batches)
+    took = time.perf_counter() - start
+  speed = calls * plan.stages[-1].batch_size / took
+  return {
+    "data_images_per_second": speed,
+    "data_over_training": speed / needed,
+  }
+
+
+def _codec(plan: Plan, batch: Batch, repeats: int) -> Report:
+  """Images per second of encoding, decoding and sampling."""
+  codec, params = plan.task(-1).codec, plan.fresh(-1).params
+  assert codec is not None
+  encode = jax.jit(lambda p, x: codec(p).encode(normalize(x)))
+  decode = jax.jit(lambda p, z: to_uint8(codec(p).decode(z)))
+  latents = encode(params, batch["image"])
+  flat = np.asarray(latents).reshape(len(latents), -1)
+  bank = np.resize(flat, (LATENTS, flat.shape[1]))
+  bank = bank + np.random.default_rng(0).normal(size=bank.shape, scale=0.1)
+  prior = density.fit(bank, "gaussian")
+
+  @jax.jit
+  def sample(p, keys):
+    z = density.draw(prior, "gaussian", keys)
+    return to_uint8(codec(p).decode(z.reshape(latents.shape)))
+
+  n = len(latents)
+  keys = rng.per_sample(rng.stream(0, "benchmark"), jnp.arange(n))
+  speed = lambda f, x: n / seconds(lambda: f(params, x), repeats)  # noqa: E731
+  return {
+    "encode_images_per_second": speed(encode, batch["image"]),
+    "decode_images_per_second": speed(decode, latents),
+    "sample_images_per_second": speed(sample, keys),
+  }
+
+
+def _denoiser(plan: Plan, batch: Batch, repeats: int) -> Report:
+  """Calls of the denoiser, and images per second of two samplers with what they
+  need beyond those calls."""
+  denoiser, params = plan.task(-1).denoiser, plan.fresh(-1).params
+  assert denoiser is not None
+  x = normalize(batch["image"])
+  n = len(x)
+  keys = rng.per_sample(rng.stream(0, "benchmark"), jnp.arange(n))
+  call = jax.jit(lambda p, x: denoiser(p)(x, jnp.ones(n)))
+  one = seconds(lambda: call(params, x), repeats)
+  report: Report = {
+    "denoiser_calls_per_second": 1 / one,
+    "denoiser_images_per_second": n / one,
+  }
+  grid = sigmas.karras(STEPS)
+  for name, calls in (("euler", STEPS), ("heun", 2 * STEPS - 1)):
+    sampler = samplers.SAMPLERS[name]
+    run = jax.jit(lambda p, x, s=sampler: s(denoiser(p), x, grid, keys=keys))
+    taken = seconds(lambda f=run: f(params, 80 * x), max(repeats // 3, 1))
+    report[f"{name}_{STEPS}_images_per_second"] = n / taken
+    report[f"{name}_{STEPS}_beyond_the_calls"] = taken / (calls * one) - 1
+  return report

@@ -1,0 +1,58 @@
+"""Held-out metrics: the same validation tiles each time, on all devices."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from jaxgen.batching import padded_batches
+from jaxgen.data import pipeline
+from jaxgen.data.source import Source
+from jaxgen.parallel.sharding import Layout
+from jaxgen.tasks.task import Task
+from jaxgen.typing import Batch, Params
+
+SHOWN = 8  # tiles in a preview
+
+
+class Evaluator:
+  """The validation tiles of a run, on the devices, and their mean metrics.
+
+  Attributes:
+    num: how many there are.
+    shown: a few of them, spread evenly, for previews.
+  """
+
+  def __init__(
+    self, task: Task, source: Source, layout: Layout, *, num: int, batch: int
+  ):
+    tiles = pipeline.stack(pipeline.fixed_tiles(source, num))
+    share = batch // jax.process_count()
+    own = slice(jax.process_index() * share, (jax.process_index() + 1) * share)
+    self.num = len(tiles["image"])
+    self._batches = [
+      layout.put(jax.tree.map(lambda x: x[own], part))
+      for part in padded_batches(tiles, batch)
+    ]
+    spread = np.linspace(0, self.num - 1, SHOWN).round().astype(int)
+    shown = {k: v[spread] for k, v in tiles.items()}
+    self.shown: Batch = jax.device_put(shown, layout.replicated)
+    self._sums, self._summary = _summing(task), task.summary
+
+  def __call__(self, params: Params) -> dict[str, float]:
+    """The scores of all tiles."""
+    sums = [self._sums(params, *part) for part in self._batches]
+    total = jax.tree.map(lambda *x: sum(map(np.asarray, x)), *sums)
+    return self._summary({k: v / self.num for k, v in total.items()})
+
+
+def _summing(task: Task) -> Callable:
+  @jax.jit
+  def sums(params: Params, batch: Batch, valid: jax.Array):
+    scores = task.evaluate(params, batch)
+    return {k: jnp.tensordot(valid, v, 1) for k, v in scores.items()}
+
+  return sums

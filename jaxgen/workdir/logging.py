@@ -1,0 +1,108 @@
+"""Where a run's numbers and pictures go: CSV, TensorBoard and the terminal."""
+
+from __future__ import annotations
+
+import csv
+import pathlib
+import time
+
+import numpy as np
+from tensorboardX import summary
+from tensorboardX.event_file_writer import EventsWriter
+from tensorboardX.proto.event_pb2 import (
+  Event,  # pyright: ignore[reportAttributeAccessIssue]
+  SessionLog,  # pyright: ignore[reportAttributeAccessIssue]
+)
+
+from jaxgen.errors import writing
+from jaxgen.workdir.metrics_csv import read_rows
+
+
+class Board:
+  """TensorBoard events, written when they are given.
+
+  tensorboardX's own SummaryWriter writes in a thread behind a queue: on a full
+  disk the thread dies, and the training waits for it for ever.
+  """
+
+  def __init__(self, folder: pathlib.Path, *, step: int):
+    """Start a file; readers forget what others there say past `step`."""
+    self._folder = folder
+    with writing(folder):
+      folder.mkdir(exist_ok=True)
+      name = f".{time.time_ns()}"  # else two starts in a second share a file
+      self._file = EventsWriter(str(folder / "events"), name)
+    self._write(
+      Event(step=step + 1, session_log=SessionLog(status=SessionLog.START))
+    )
+
+  def _write(self, event: Event) -> None:
+    event.wall_time = time.time()
+    with writing(self._folder):
+      self._file.write_event(event)
+
+  def scalars(self, step: int, values: dict[str, float]) -> None:
+    """The points of one step, on disk when this returns."""
+    for name, value in values.items():
+      self._write(Event(step=step, summary=summary.scalar(name, value)))
+    with writing(self._folder):
+      self._file.flush()
+
+  def image(self, step: int, name: str, picture: np.ndarray) -> None:
+    """A uint8 `(h, w, c)` picture."""
+    content = summary.image(name, picture, dataformats="HWC")
+    self._write(Event(step=step, summary=content))
+
+  def close(self) -> None:
+    """Flush and close."""
+    with writing(self._folder):
+      self._file.close()
+
+
+class MetricLog:
+  """Scalars to `metrics.csv` (one row a step) and to TensorBoard.
+
+  After a resume the rows past the restored step are dropped, so that every step
+  stands once. Columns may appear at any time; the file is then rewritten.
+  """
+
+  def __init__(self, workdir: pathlib.Path, *, step: int):
+    self._path = workdir / "metrics.csv"
+    self._rows = [r for r in read_rows(self._path) if int(r["step"]) <= step]
+    self._columns = list(self._rows[0]) if self._rows else []
+    self._rewrite()
+    self._board = Board(workdir / "tensorboard", step=step)
+
+  def _rewrite(self) -> None:
+    part = self._path.with_suffix(".part")
+    with writing(self._path):
+      with part.open("w", newline="") as file:
+        writer = csv.DictWriter(file, self._columns)
+        writer.writeheader()
+        writer.writerows(self._rows)
+      part.replace(self._path)
+
+  def scalars(self, step: int, values: dict[str, float]) -> None:
+    """Add to the row of a step, and to TensorBoard; both are then on disk."""
+    row = {"step": str(step)} | {k: f"{v:.7g}" for k, v in values.items()}
+    new = [k for k in row if k not in self._columns]
+    self._columns += new
+    if self._rows and self._rows[-1]["step"] == row["step"]:
+      self._rows[-1] |= row
+      self._rewrite()
+    else:
+      self._rows.append(row)
+      self._rewrite() if new else self._append(row)
+    self._board.scalars(step, values)
+
+  def _append(self, row: dict[str, str]) -> None:
+    with writing(self._path), self._path.open("a", newline="") as file:
+      csv.DictWriter(file, self._columns).writerow(row)
+
+  def image(self, step: int, name: str, picture: np.ndarray) -> None:
+    """A uint8 `(h, w, c)` picture to TensorBoard."""
+    self._board.image(step, name, picture)
+
+  def close(self) -> None:
+    """Flush and close."""
+    self._board.close()

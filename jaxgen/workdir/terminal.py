@@ -1,0 +1,78 @@
+"""The progress of a run, on its terminal."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Iterator
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn
+
+from jaxgen.workdir.duration import duration
+
+
+class Terminal:
+  """A live line on a terminal; plain lines where the output is a file."""
+
+  def __init__(
+    self, *, images: int, total: int, stages: int, quiet: bool = False
+  ):
+    self._console = Console(highlight=False, soft_wrap=True, quiet=quiet)
+    self._total, self._stages = total, stages
+    self._live = Progress(
+      BarColumn(24),
+      TextColumn("{task.description}"),
+      console=self._console,
+      disable=not self._console.is_terminal,
+    )
+    self._task = self._live.add_task("compiling", total=total, completed=images)
+    self._mark = (time.monotonic(), images)
+    self._speed = 0.0
+    self._live.start()
+
+  def say(self, text: str) -> None:
+    """A line that stays."""
+    self._console.print(text, markup=False)
+
+  def speed(self, images: int) -> float:
+    """Images per second since the last call."""
+    now = time.monotonic()
+    then, before = self._mark
+    if images > before:
+      self._speed = (images - before) / max(now - then, 1e-9)
+    self._mark = (now, images)
+    return self._speed
+
+  @contextlib.contextmanager
+  def paused(self) -> Iterator[None]:
+    """Do not count the time in this block as training time."""
+    start = time.monotonic()
+    yield
+    then, images = self._mark
+    self._mark = (then + time.monotonic() - start, images)
+
+  def progress(self, images: int, step: int, stage: int, values: dict) -> None:
+    """Show where the run is."""
+    speed = values.get("images_per_second", 0.0)
+    left = duration((self._total - images) / speed) if speed else "?"
+    numbers = "  ".join(
+      f"{name} {values[key]:.{digits}f}"
+      for name, key, digits in _SHOWN
+      if key in values
+    )
+    where = f"stage {stage + 1}/{self._stages}  " if self._stages > 1 else ""
+    line = (
+      f"{where}step {step}  {images:,}/{self._total:,} images  "
+      f"{speed:.0f} images/s  {left} left  {numbers}"
+    )
+    self._live.update(self._task, completed=images, description=line)
+    if self._live.disable:
+      self.say(line)
+
+  def close(self) -> None:
+    """Leave the terminal as it was."""
+    self._live.stop()
+
+
+_SHOWN = (("loss", "loss", 4), ("held-out PSNR", "validation/psnr", 2))

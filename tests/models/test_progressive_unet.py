@@ -1,0 +1,162 @@
+"""The U-Net that grows, against the formula of its first moment."""
+
+import functools
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from jaxgen.diffusion import edm
+from jaxgen.errors import UserError
+from jaxgen.images import resize
+from jaxgen.models.build import build
+from jaxgen.models.resampling import remaining_noise
+from jaxgen.train.transfer import transfer_params
+from jaxgen.trees import named
+
+TOY = {
+  "width": 8,
+  "multipliers": (1,),
+  "attention": (False,),
+  "blocks": 1,
+  "head_width": 8,
+  "dtype": "float32",
+}
+GROWING = TOY | {
+  "name": "progressive_unet",
+  "resolutions": (4, 6, 8),
+  "outer_width": 8,
+}
+
+
+@functools.cache
+def model(side):
+  return build(GROWING, resolution=side, channels=1, sizes=(("rock", 3),))
+
+
+def fresh(net):
+  x = jnp.zeros((1, net.resolution, net.resolution, 1))
+  return net.init(jax.random.key(net.resolution), x, jnp.zeros(1))["params"]
+
+
+def learnt(params):
+  """Numbers everywhere; how far blocks have faded in is left alone."""
+  shake = lambda x: x + 0.2 * np.random.default_rng(x.size).normal(size=x.shape)  # noqa: E731
+  leaves = {
+    k: v if "fade" in k else shake(v).astype(v.dtype)
+    for k, v in named(params).items()
+  }
+  return jax.tree.unflatten(jax.tree.structure(params), leaves.values())
+
+
+def denoiser(net, params):
+  network = jax.jit(
+    lambda x, c, cond: net.apply({"params": params}, x, c, cond)
+  )
+  return edm.precondition(network, net.sigma_data)
+
+
+@pytest.fixture(scope="module")
+def grown():
+  """Parameters at 4 pixels, after one growth to 6, and after two to 8."""
+  found = [learnt(fresh(model(4)))]
+  for old, new in ((4, 6), (6, 8)):
+    before = model(old).faded(found[-1], 1.0)
+    found.append(learnt(transfer_params(before, fresh(model(new)), {})))
+    kept = named(before)
+    for name, leaf in kept.items():  # shared by name: bit-equal
+      found[-1] = replaced(found[-1], name, leaf)
+  return found
+
+
+def replaced(params, name, leaf):
+  leaves = named(params) | {name: leaf}
+  return jax.tree.unflatten(jax.tree.structure(params), leaves.values())
+
+
+@pytest.mark.parametrize("sigma", [0.002, 0.5, 80.0])
+@pytest.mark.parametrize("level", [1, 2])
+def test_before_it_fades_in_a_level_is_the_enlarged_denoiser(
+  grown, level, sigma
+):
+  """D(x, s) = Up D'(Down x, r s) + c_skip (x - Up Down x), to rounding, though
+  all the weights of the new level have values."""
+  small, large = GROWING["resolutions"][level - 1 : level + 1]
+  x = sigma * jax.random.normal(jax.random.key(1), (2, large, large, 1)) + 0.3
+  s, cond = jnp.full(2, sigma), {"rock": jnp.array([1, -1])}
+  low = resize(x, small)
+  inner = model(small).faded(grown[level - 1], 1.0)
+  old = denoiser(model(small), inner)
+  below = old(low, remaining_noise(large, small) * s, cond)
+  skip = edm.per_image(edm.scalings(s).c_skip)
+  want = resize(below, large) + skip * (x - resize(low, large))
+  got = denoiser(model(large), grown[level])(x, s, cond)
+  np.testing.assert_allclose(got, want, atol=5e-5)
+  faded = model(large).faded(grown[level], 0.5)
+  apart = denoiser(model(large), faded)(x, s, cond) - want
+  assert float(jnp.abs(apart).max()) > 1e-3 * min(sigma, 1)
+
+
+def test_a_new_level_ends_in_zeros():
+  """So even when faded in it changes nothing before it is trained."""
+  net = model(6)
+  before = learnt(fresh(model(4)))
+  params = transfer_params(before, fresh(net), {})
+  x, s = jax.random.normal(jax.random.key(0), (2, 6, 6, 1)), jnp.ones(2)
+  one = denoiser(net, net.faded(params, 1.0))(x, s)
+  np.testing.assert_allclose(one, denoiser(net, params)(x, s), atol=1e-6)
+
+
+def test_smaller_resolutions_stay_within_reach(grown):
+  """The weights of the largest make images of all."""
+  x, s = jnp.ones((1, 4, 4, 1)), jnp.ones(1)
+  want = denoiser(model(4), grown[0])(x, s)
+  np.testing.assert_allclose(denoiser(model(4), grown[2])(x, s), want)
+
+
+def test_no_resolution_stands_in_a_name():
+  assert not any(c in name for name in named(fresh(model(8))) for c in "468")
+
+
+def test_how_far_a_level_has_faded_in_is_never_trained():
+  net = model(6)
+  params = net.faded(learnt(fresh(net)), 0.5)
+  x, s = jnp.ones((1, 6, 6, 1)), jnp.ones(1)
+  loss = lambda p: jnp.sum(net.apply({"params": p}, x, s) ** 2)  # noqa: E731
+  grads = jax.grad(loss)(params)
+  assert float(grads["outer_1_fade"]) == 0
+
+
+@pytest.mark.parametrize(
+  ("change", "says"),
+  [
+    ({"resolutions": (8, 4)}, "have to rise"),
+    ({"resolutions": (4, 8)}, "this model knows 4, 8"),
+    ({"multipliers": (1, 1)}, "one entry for each level"),
+  ],
+)
+def test_what_does_not_go_together_is_named(change, says):
+  with pytest.raises(UserError, match=says):
+    build(GROWING | change, resolution=6, channels=1)
+
+
+def test_several_sizes_of_the_image_reach_the_network():
+  section = TOY | {"name": "multiscale_unet", "scales": (4, 8, 12)}
+  net = build(section | {"scale_width": 8}, resolution=8, channels=1)
+  params = learnt(fresh(net))
+  x = jax.random.normal(jax.random.key(0), (2, 8, 8, 1))
+  answer = net.apply({"params": params}, x, jnp.ones(2))
+  assert answer.shape == x.shape
+  for i in range(3):
+    name = f"scale_{i}_conv"
+    without = params | {name: jax.tree.map(jnp.zeros_like, params[name])}
+    other = net.apply({"params": without}, x, jnp.ones(2))
+    assert float(jnp.abs(other - answer).max()) > 1e-4
+  one = build(
+    section | {"scales": (4,) * 3, "scale_width": 8}, resolution=8, channels=1
+  )
+  assert (
+    float(jnp.abs(one.apply({"params": params}, x, jnp.ones(2)) - answer).max())
+    > 1e-4
+  )

@@ -1,0 +1,211 @@
+"""Laws of processes: two of them, on loopback, do what one does."""
+
+import os
+import pathlib
+import re
+import signal
+import socket
+import subprocess
+import sys
+import time
+
+import jax
+import numpy as np
+import pytest
+from support.programs import (
+  CONFIG,
+  ROUNDING,
+  SMALL,
+  VISIBLE,
+  config,
+  distance,
+  first_batch,
+  gradient,
+  held_out,
+  integers,
+  latents,
+  plan,
+  shardings,
+)
+
+from jaxgen.cli import train as train_cli
+from jaxgen.train.loop import train
+from jaxgen.train.plan import make_plan
+from jaxgen.train.transfer import transfer_state
+from jaxgen.workdir.checkpoints import Checkpoints
+
+ROOT = pathlib.Path(__file__).parents[2]
+
+
+def environment(devices):
+  """Programs are not optimised: the second process compiles all of its own
+  every time, as JAX lets only the first write to the cache."""
+  return os.environ | {
+    "JAX_NUM_CPU_DEVICES": str(devices),
+    "PYTHONPATH": str(ROOT / "tests"),
+    "XLA_FLAGS": "--xla_backend_optimization_level=0",
+  }
+
+
+@pytest.fixture(scope="module")
+def two(tmp_path_factory):
+  """What two processes with two devices each found, and how they ended."""
+  folder = tmp_path_factory.mktemp("two")
+  save(plan(8, **{"train.fsdp": True}), folder / "from_one")
+  with socket.socket() as free:
+    free.bind(("127.0.0.1", 0))
+    port = free.getsockname()[1]
+  peers = [
+    subprocess.Popen(
+      [sys.executable, ROOT / "tests/support/peer.py"]
+      + [str(port), str(number), folder],
+      env=environment(2),
+      stdout=(folder / f"{number}.log").open("w"),
+      stderr=subprocess.STDOUT,
+    )
+    for number in range(2)
+  ]
+  peers[1].wait(180)
+  begin = time.monotonic()
+  peers[0].wait(180)
+  survived = time.monotonic() - begin
+  ends = [peer.returncode for peer in peers]
+  said = [(folder / f"{number}.log").read_text() for number in range(2)]
+  assert (folder / "0.npz").exists() and (folder / "1.npz").exists(), said
+  found = [dict(np.load(folder / f"{number}.npz")) for number in range(2)]
+  return folder, found, (ends, survived)
+
+
+def save(p, workdir):
+  state = jax.device_put(integers(p), shardings(p.shapes()))
+  store = Checkpoints(workdir, metric="psnr")
+  store.save(state, {"stage": 0, "data": "x"}, {"psnr": 1.0})
+  store.close()
+
+
+def restore(p, workdir, stage=0):
+  store = Checkpoints(workdir, metric="psnr")
+  state, _ = store.restore(lambda _: p.shapes(stage))
+  store.close()
+  return state
+
+
+def flat(tree):
+  return np.concatenate([x.ravel() for x in jax.tree.leaves(tree)])
+
+
+def test_the_gradient_is_that_of_one_process(two):
+  """Dropout included: the processes' shares make up the same batch, in the same
+  order. With the wrong share on one of them the check would fail."""
+  _, found, _ = two
+  one = plan(1, **{"model.dropout": 0.3})
+  want = flat(gradient(one)(first_batch(one)))
+  for process in found:
+    assert distance(process["gradient"], want) < ROUNDING
+    assert distance(process["gradient_of_wrong_images"], want) > VISIBLE
+  np.testing.assert_array_equal(found[0]["gradient"], found[1]["gradient"])
+
+
+def test_held_out_metrics_and_the_bank_are_those_of_one_process(two):
+  one = plan(1)
+  for process in two[1]:
+    assert process["held_out"] == pytest.approx(held_out(one)["psnr"], rel=1e-5)
+    np.testing.assert_allclose(process["latents"], latents(one), 1e-4, 1e-5)
+
+
+def test_checkpoints_pass_between_one_and_two_processes(two):
+  """Bit by bit; the way there, from 8 devices, is checked by the processes."""
+  folder = two[0]
+  for p in (plan(1), plan(8, **{"train.fsdp": True})):
+    got = restore(p, folder / "from_two")
+    want = integers(p)
+    assert jax.tree.structure(got) == jax.tree.structure(want)
+    equal = jax.tree.map(lambda a, b: bool((a == b).all()), got, want)
+    assert all(jax.tree.leaves(equal))
+
+
+def test_all_processes_learn_what_failed_on_one(two):
+  first, second = two[1]
+  for process in (first, second):
+    assert process["shared"].tolist() == [10, 11]
+    assert process["same"].tolist() == [True, False]
+    assert process["failure_of_none"] == ""
+  assert first["failure_of_one"] == "another process failed at it"
+  assert second["failure_of_one"] == "I am 1"
+  assert first["together"] == "SystemExit(2)"
+  assert second["together"] == "UserError('I am 1')"
+
+
+def test_the_coordinator_of_a_rehearsal_listens_on_loopback_only(two):
+  assert two[1][0]["loopback_only"]
+
+
+def test_a_process_that_fails_takes_the_others_along(two):
+  """At once: not when its silence is noticed, let alone after minutes."""
+  (first, second), survived = two[2]
+  assert second == 2 and first == 1
+  assert survived < train_cli.HEARTBEAT / 2
+
+
+FLAGS = SMALL | {
+  "optimizer.name": "adamw",
+  "optimizer.learning_rate": 0.001,
+  "stages.resolution": (16, 24),
+  "stages.patch_size": (4, 6),
+  "stages.images": (640, 320),
+  "train.log_images": 32,
+  "train.evaluate_images": 32,  # slow steps, which a signal can come between
+  "train.save_images": 0,
+  "train.preview_images": 0,
+  "train.bank_tiles": 32,
+}
+
+
+def launch(workdir, stop_at=None):
+  """Train with two processes; SIGTERM to the launcher when a line begins so."""
+  flags = [f"--config.{key}={value}" for key, value in FLAGS.items()]
+  run = subprocess.Popen(
+    [ROOT / "scripts/launch_local.sh", "2", f"--config={CONFIG}:smoke"]
+    + [f"--workdir={workdir}", *flags],
+    env=environment(1),
+    stdout=subprocess.PIPE,
+    stderr=subprocess.STDOUT,
+    text=True,
+  )
+  said = []
+  for line in run.stdout:
+    said.append(line)
+    if stop_at and line.startswith(stop_at):
+      run.send_signal(signal.SIGTERM)
+  return run.wait(), "".join(said)
+
+
+def steps(workdir):
+  return sorted(int(path.name) for path in (workdir / "checkpoints").iterdir())
+
+
+def test_two_processes_stop_together_and_go_on(tmp_path):
+  """SIGTERM; then the end, a stage of larger images and patches later, is that
+  of one process that was never stopped."""
+  status, said = launch(tmp_path / "two", stop_at="[0] stage 1/2  step 3 ")
+  assert status == 0, said
+  (stop,) = re.findall(r"(?m)^\[\d\] stopped by .*: step (\d+) is saved", said)
+  assert steps(tmp_path / "two") == [int(stop)] and 3 <= int(stop) < 30
+  status, said = launch(tmp_path / "two")
+  assert status == 0, said
+  assert f"[0] resuming at step {stop} " in said
+  assert "[0] finished: 960 images, 30 steps" in said
+  assert not re.search(r"(?m)^\[1\] (resum|step|finished)", said)
+
+  train(config(**FLAGS), tmp_path / "one", devices=jax.devices()[:1])
+  p = make_plan(config(**FLAGS), jax.devices()[:1])
+  start = transfer_state(p, p.fresh(), 0, 1).params
+  moved = [
+    jax.tree.map(
+      lambda a, b: np.asarray(a - b),
+      restore(p, tmp_path / name, 1).params,
+      start,
+    )
+    for name in ("one", "two")
+  ]
+  assert distance(*moved) < 1e-3

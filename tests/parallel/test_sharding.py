@@ -1,0 +1,130 @@
+"""Laws of devices: where a run is computed does not change what it computes."""
+
+import functools
+
+import jax
+import numpy as np
+import pytest
+from support.programs import (
+  ROUNDING,
+  VISIBLE,
+  distance,
+  first_batch,
+  gradient,
+  held_out,
+  integers,
+  latents,
+  plan,
+  shardings,
+)
+
+import jaxgen
+from jaxgen.train import state as training
+from jaxgen.workdir.checkpoints import Checkpoints
+
+FSDP = pytest.mark.parametrize("fsdp", [False, True])
+
+
+@FSDP
+def test_the_gradient_is_the_same_on_1_and_8_devices(fsdp):
+  """Dropout included: its noise belongs to the image, not to the device."""
+  one = plan(1, **{"model.dropout": 0.3})
+  eight = plan(8, **{"model.dropout": 0.3, "train.fsdp": fsdp})
+  placed = jax.tree.leaves(shardings(eight.shapes().params))
+  assert any(not s.is_fully_replicated for s in placed) == fsdp
+  images = first_batch(one)
+  assert distance(gradient(eight)(images), gradient(one)(images)) < ROUNDING
+
+
+def test_one_wrong_image_shows_in_the_gradient():
+  """What the tolerance of the other tests is worth."""
+  p = plan(8)
+  images, compute = first_batch(p), gradient(p)
+  wrong = {"image": images["image"].copy()}
+  wrong["image"][5] = wrong["image"][6]
+  assert distance(compute(wrong), compute(images)) > VISIBLE
+
+
+def test_accumulation_gives_the_gradient_of_the_whole_batch():
+  p = plan(8)
+  images = first_batch(p)
+  want = gradient(p)(images)
+  assert distance(gradient(p, parts=4)(images), want) < ROUNDING
+  assert distance(gradient(plan(1), parts=8)(images), want) < ROUNDING
+
+
+def microbatches_differ(p):
+  """Two microbatches of the same images: is the mean of their gradients not
+  that of the first?"""
+  half = first_batch(p)["image"][:16]
+  twice = {"image": np.repeat(half, 2, axis=0)}  # microbatches are strided
+  first = gradient(p)({"image": half})
+  apart = distance(gradient(p, parts=2)(twice), first)
+  assert apart < ROUNDING or apart > VISIBLE
+  return apart > VISIBLE
+
+
+def test_each_microbatch_has_noise_of_its_own(monkeypatch):
+  noisy = plan(1, **{"model.dropout": 0.5})
+  assert microbatches_differ(noisy)
+  assert not microbatches_differ(plan(1))  # nothing else tells them apart
+  monkeypatch.setattr(training.jax.random, "fold_in", lambda key, index: key)
+  assert not microbatches_differ(noisy)  # the mistake would be seen
+
+
+@FSDP
+def test_a_few_updates_are_the_same_on_1_and_8_devices(fsdp):
+  """Parameters, relative to the way they went: so loosely for the optimizer's
+  sake, see `laws`."""
+  ends = []
+  for p in (plan(1), plan(8, **{"train.fsdp": fsdp})):
+    state, images = p.fresh(), p.layout.put(first_batch(p))
+    start = jax.tree.map(np.asarray, state.params)
+    placed = shardings(p.shapes()), p.layout.replicated
+    step = jax.jit(
+      functools.partial(p.step(0), pace=p.pace(0)), out_shardings=placed
+    )
+    for _ in range(3):
+      state, metrics = step(state, images)
+    moved = jax.tree.map(lambda a, b: np.asarray(a) - b, state.params, start)
+    ends.append((moved, metrics))
+  (want, one), (got, eight) = ends
+  assert distance(got, want) < 1e-3
+  for name in ("loss", "gradient_norm"):
+    assert float(eight[name]) == pytest.approx(float(one[name]), rel=1e-4)
+
+
+def test_held_out_metrics_and_the_bank_are_the_same_on_1_and_8_devices():
+  one, eight = plan(1), plan(8)
+  assert held_out(eight) == pytest.approx(held_out(one), rel=1e-5)
+  np.testing.assert_allclose(latents(eight), latents(one), 1e-4, 1e-5)
+
+
+@pytest.mark.parametrize("there, back", [(8, 1), (1, 8)])
+def test_a_checkpoint_fits_any_number_of_devices(tmp_path, there, back):
+  """Bit by bit; on 8 the parameters are spread (FSDP)."""
+  source, target = (plan(n, **{"train.fsdp": n > 1}) for n in (there, back))
+  want = integers(source)
+  store = Checkpoints(tmp_path, metric="psnr")
+  state = jax.device_put(want, shardings(source.shapes()))
+  store.save(state, {"stage": 0, "data": "x"}, {"psnr": 1.0})
+  store.close()
+  store = Checkpoints(tmp_path, metric="psnr")
+  got, meta = store.restore(lambda _: target.shapes())
+  store.close()
+  assert meta == {"stage": 0, "data": "x"}
+  jax.tree.map(np.testing.assert_array_equal, got, want)
+  placed = jax.tree.leaves(shardings(got))
+  assert placed == jax.tree.leaves(shardings(target.shapes()))
+  assert {len(s.device_set) for s in placed} == {back}
+
+
+def test_samples_do_not_depend_on_devices_or_batch_size(trained):
+  """Other shapes are summed in another order, so a value on the edge between
+  two of the 256 levels can fall on either side."""
+  want = jaxgen.load(trained).sample(12, seed=3, batch=16).astype(int)
+  one = jaxgen.load(trained, devices=jax.devices()[:1])
+  for run, batch in ((one, 12), (one, 5), (jaxgen.load(trained), 8)):
+    got = run.sample(12, seed=3, batch=batch)
+    assert np.abs(got - want).max() <= 1
+    assert np.mean(got != want) < 1e-3

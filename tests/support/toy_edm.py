@@ -1,0 +1,16 @@
+"""A config file: a toy denoiser that compiles in seconds, for tests."""
+
+from jaxgen.config.defaults import demo, denoiser, dit, smoke
+
+
+def get_config():
+  """Of rock tiles, under all their attributes."""
+  config = smoke(demo(denoiser(dit())))
+  config.data.update(source="rocks", flips=True, turns=True)
+  config.diffusion.conditions = (
+    "rock_type",
+    "color_scheme",
+    "texture_pattern",
+    "zoom_level",
+  )
+  return config
