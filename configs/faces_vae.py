@@ -27,8 +27,8 @@ all 16 channels active; draws from the prior are not faces yet. 256 pixels were
 not trained.
 """
 
-from jaxgen.config.defaults import autoencoder, conv_autoencoder, smoke
-from jaxgen.config.files import check_variant
+from jaxgen.config.defaults import autoencoder, conv_autoencoder
+from jaxgen.config.variants import check_variant, smoke
 
 CELEB_A = 162_770  # images of its training split
 FOLDER = 1_000  # about as many
@@ -39,11 +39,11 @@ def get_config(variant: str = ""):
   check_variant(variant, ("small", "smoke"))
   config = autoencoder(conv_autoencoder())
   epoch = FOLDER if variant else CELEB_A
-  config.data.update(source="tfds", path="celeb_a", crop="whole", mirror=True)
+  config.data.update(source="tfds", path="celeb_a", crop="whole", hflip=True)
   config.data.upsample = True  # CelebA's images are 178 pixels wide
   config.model.update(base_channels=256, multipliers=(1, 1, 1, 2, 2))
   config.model.update(downsampling_steps=5, latent_channels=16, latent_dim=1024)
-  config.model.update(blocks=1, variational=True)
+  config.model.update(num_res_blocks=1, variational=True)
   config.loss.update(log_mse=0.0, mse=0.4, l1=0.2, vgg=0.2, lpips_alex=0.2)
   config.kl.update(schedule="cyclical", beta=1e-4, adaptive=True)
   config.kl.update(start_images=15 * epoch, period_images=8 * epoch)

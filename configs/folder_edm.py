@@ -12,15 +12,15 @@ makes the denoiser conditional, and `jaxgen sample --class=NAME` asks for one.
 `demo` is a small U-Net of 32 pixels for two CPU cores.
 
 Measured, `:demo` on 1,300 aligned faces of Labeled Faces in the Wild
-(`--config.data.crop=whole --config.data.mirror=True`): held-out denoising PSNR
+(`--config.data.crop=whole --config.data.hflip=True`): held-out denoising PSNR
 27.60 dB after 44,000 images, in 23 min 2 s on two CPU cores that others used as
 well (33 images/s). 256 images by `heun-18` (in brackets as many other real
 faces): Frechet distance (VGG16) 16.2, 13.2 to 19.6 (7.6, 5.3 to 10.5), KID
 0.038 (-0.001), precision 0.84 (0.88), recall 0.74 (0.89); no copies.
 """
 
-from jaxgen.config.defaults import demo, denoiser, smoke, unet
-from jaxgen.config.files import check_variant
+from jaxgen.config.defaults import denoiser, unet
+from jaxgen.config.variants import check_variant, demo, smoke
 
 
 def get_config(variant: str = ""):

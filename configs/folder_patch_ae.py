@@ -14,8 +14,8 @@ folder:
     --config.data.channels=1          grey
 """
 
-from jaxgen.config.defaults import autoencoder, smoke
-from jaxgen.config.files import check_variant
+from jaxgen.config.defaults import autoencoder
+from jaxgen.config.variants import check_variant, smoke
 
 
 def get_config(variant: str = ""):

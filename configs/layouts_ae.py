@@ -17,8 +17,8 @@ whose colours stay, tells it. Samples of the latents have walls and furniture,
 but blurred ones. 256 pixels were not trained.
 """
 
-from jaxgen.config.defaults import autoencoder, conv_autoencoder, smoke
-from jaxgen.config.files import check_variant
+from jaxgen.config.defaults import autoencoder, conv_autoencoder
+from jaxgen.config.variants import check_variant, smoke
 
 
 def get_config(variant: str = ""):
@@ -26,14 +26,14 @@ def get_config(variant: str = ""):
   check_variant(variant, ("small", "smoke"))
   config = autoencoder(conv_autoencoder())
   config.data.update(source="folder", path="layouts", masks="masks")
-  config.data.update(crop="whole", flips=True, turns=True)
-  config.model.update(latent_channels=8, segments=8)
+  config.data.update(crop="whole", flips=True, rot90=True)
+  config.model.update(latent_channels=8, num_seg_classes=8)
   config.loss.update(log_mse=0.0, mse=1.0, segmentation=0.05)
   config.loss.update(classification=0.01, label="label")
   config.optimizer.update(learning_rate=0.01, adam_learning_rate=0.003)
   config.stages.update(resolution=(256,), images=(400_000,), batch_size=(64,))
   if variant:
-    config.model.update(base_channels=16, blocks=1)
+    config.model.update(base_channels=16, num_res_blocks=1)
     config.stages.update(resolution=(64,), images=(20_000,), batch_size=(32,))
     config.optimizer.update(warmup_images=2_000, ema_halflife=2_000)
     config.train.update(evaluate_images=5_000, save_images=5_000)

@@ -5,8 +5,8 @@ and 32. Nothing to train: for `jaxgen plan`.
     jaxgen plan --config=configs/reference_table.py --memory=16GiB
 """
 
-from jaxgen.config.defaults import autoencoder, smoke
-from jaxgen.config.files import check_variant
+from jaxgen.config.defaults import autoencoder
+from jaxgen.config.variants import check_variant, smoke
 
 SIDES = (256, 512, 768, 1024)
 

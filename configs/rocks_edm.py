@@ -17,8 +17,8 @@ for in 55, 92, 61 and 51%; no copies of training tiles (none found, in any
 orientation). The other variants were not trained.
 """
 
-from jaxgen.config.defaults import demo, denoiser, smoke, unet
-from jaxgen.config.files import check_variant
+from jaxgen.config.defaults import denoiser, unet
+from jaxgen.config.variants import check_variant, demo, smoke
 
 
 def get_config(variant: str = ""):
@@ -26,7 +26,7 @@ def get_config(variant: str = ""):
   cores; `smoke`: seconds, for tests."""
   check_variant(variant, ("demo", "smoke"))
   config = denoiser(unet())
-  config.data.update(source="rocks", num_tiles=4_096, flips=True, turns=True)
+  config.data.update(source="rocks", num_tiles=4_096, flips=True, rot90=True)
   config.diffusion.conditions = (
     "rock_type",
     "color_scheme",
@@ -35,7 +35,7 @@ def get_config(variant: str = ""):
   )
   if not variant:
     config.data.update(num_tiles=65_536, cache_mb=2048, workers=8)
-    config.model.update(width=128, blocks=3, dropout=0.1)
+    config.model.update(width=128, num_res_blocks=3, dropout=0.1)
     config.stages.update(resolution=(64,), images=(10_000_000,))
     config.stages.update(batch_size=(256,), accumulate=(1,))
     return config

@@ -7,15 +7,15 @@ Beside configs/rocks_edm_progressive.py, which grows through the same sizes one
 after the other. Meant for a GPU or TPU; not trained there yet.
 """
 
-from jaxgen.config.defaults import denoiser, multiscale_unet, smoke
-from jaxgen.config.files import check_variant
+from jaxgen.config.defaults import denoiser, multiscale_unet
+from jaxgen.config.variants import check_variant, smoke
 
 
 def get_config(variant: str = ""):
   """`smoke`: for tests."""
   check_variant(variant, ("smoke",))
   config = denoiser(multiscale_unet())
-  config.data.update(source="rocks", num_tiles=16_384, flips=True, turns=True)
+  config.data.update(source="rocks", num_tiles=16_384, flips=True, rot90=True)
   config.diffusion.conditions = (
     "rock_type",
     "color_scheme",

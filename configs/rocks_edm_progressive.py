@@ -7,35 +7,35 @@ Meant for a GPU or TPU; not trained there yet. What a smaller one reached on two
 CPU cores stands in the README, "Going to higher resolution".
 """
 
-from jaxgen.config.defaults import denoiser, progressive_unet, smoke
-from jaxgen.config.files import check_variant
+from jaxgen.config.defaults import denoiser, progressive_unet
+from jaxgen.config.variants import check_variant, smoke
 
 
 def get_config(variant: str = ""):
   """`smoke`: for tests."""
   check_variant(variant, ("smoke",))
   config = denoiser(progressive_unet())
-  config.data.update(source="rocks", num_tiles=16_384, flips=True, turns=True)
+  config.data.update(source="rocks", num_tiles=16_384, flips=True, rot90=True)
   config.diffusion.conditions = (
     "rock_type",
     "color_scheme",
     "texture_pattern",
     "zoom_level",
   )
-  config.model.update(width=64, outer_width=48, outer_blocks=2)
+  config.model.update(width=64, outer_width=48, outer_num_res_blocks=2)
   config.optimizer.schedule = "stage_cosine"  # each stage learns afresh
   config.stages.update(
     resolution=(32, 64, 96, 128),
     images=(2_000_000, 1_000_000, 500_000, 500_000),
     batch_size=(128, 64, 32, 32),
-    rate=(1.0, 0.7, 0.5, 0.5),
+    learning_rate_factor=(1.0, 0.7, 0.5, 0.5),
     warmup_images=(0, 10_000, 5_000, 5_000),
     fade_images=(0, 50_000, 25_000, 25_000),
   )
   if variant == "smoke":
     config = smoke(config)
-    config.model.update(outer_width=8, outer_blocks=1)
-    config.stages.update(resolution=(32, 64, 96), rate=(1.0,))
+    config.model.update(outer_width=8, outer_num_res_blocks=1)
+    config.stages.update(resolution=(32, 64, 96), learning_rate_factor=(1.0,))
     config.stages.update(warmup_images=(32,), fade_images=(0, 128, 64))
     config.stages.update(images=(320, 160, 96), batch_size=(32, 16, 16))
     config.train.update(evaluate_images=96, save_images=96)

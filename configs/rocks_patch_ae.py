@@ -11,8 +11,8 @@ Measured, `:demo`: 25.40 dB held-out PSNR after 128,000 images, 6 minutes on two
 CPU cores with other work to do. The others were not trained to their end.
 """
 
-from jaxgen.config.defaults import autoencoder, smoke
-from jaxgen.config.files import check_variant
+from jaxgen.config.defaults import autoencoder
+from jaxgen.config.variants import check_variant, smoke
 
 
 def get_config(variant: str = ""):
@@ -20,7 +20,7 @@ def get_config(variant: str = ""):
   seconds, for tests."""
   check_variant(variant, ("demo", "smoke"))
   config = autoencoder()
-  config.data.update(source="rocks", num_tiles=8192, flips=True, turns=True)
+  config.data.update(source="rocks", num_tiles=8192, flips=True, rot90=True)
   config.model.update(
     patch_size=8,
     width=256,

@@ -10,15 +10,15 @@ Meant for a GPU or TPU; not trained there yet. On two CPU cores a step of 16
 images takes 9.1 s, and as long with model.scan_layers=True.
 """
 
-from jaxgen.config.defaults import autoencoder, smoke
-from jaxgen.config.files import check_variant
+from jaxgen.config.defaults import autoencoder
+from jaxgen.config.variants import check_variant, smoke
 
 
 def get_config(variant: str = ""):
   """`benchmark`: batches that two CPU cores can take. `smoke`: for tests."""
   check_variant(variant, ("benchmark", "smoke"))
   config = autoencoder()
-  config.data.update(source="rocks", num_tiles=20_000, flips=True, turns=True)
+  config.data.update(source="rocks", num_tiles=20_000, flips=True, rot90=True)
   config.data.update(cache_mb=6144, workers=8)
   config.model.dropout = 0.1
   config.stages.update(

@@ -7,15 +7,15 @@ r"""A finished 256-pixel run goes on at 512 pixels, with patches twice as large.
 Meant for a GPU or TPU; not trained there yet.
 """
 
-from jaxgen.config.defaults import autoencoder, smoke
-from jaxgen.config.files import check_variant
+from jaxgen.config.defaults import autoencoder
+from jaxgen.config.variants import check_variant, smoke
 
 
 def get_config(variant: str = ""):
   """`smoke`: for tests, after the smoke run of 256 pixels."""
   check_variant(variant, ("smoke",))
   config = autoencoder()
-  config.data.update(source="rocks", num_tiles=20_000, flips=True, turns=True)
+  config.data.update(source="rocks", num_tiles=20_000, flips=True, rot90=True)
   config.data.update(cache_mb=6144, workers=8)
   config.model.dropout = 0.1
   config.stages.update(
@@ -24,7 +24,7 @@ def get_config(variant: str = ""):
     images=(200_000,),
     batch_size=(64,),
     accumulate=(4,),
-    rate=(0.3,),
+    learning_rate_factor=(0.3,),
     warmup_images=(10_000,),
   )
   config.train.init_from = "runs/rocks256"

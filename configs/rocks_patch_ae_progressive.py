@@ -7,15 +7,15 @@ with the image, or with `finer` at 32, 64 and 128 pixels in ever more patches of
       --workdir=runs/finer
 """
 
-from jaxgen.config.defaults import autoencoder, smoke
-from jaxgen.config.files import check_variant
+from jaxgen.config.defaults import autoencoder
+from jaxgen.config.variants import check_variant, smoke
 
 
 def get_config(variant: str = ""):
   """`finer`: more patches instead of larger ones. `smoke`: for tests."""
   check_variant(variant, ("finer", "smoke"))
   config = autoencoder()
-  config.data.update(source="rocks", num_tiles=4_096, flips=True, turns=True)
+  config.data.update(source="rocks", num_tiles=4_096, flips=True, rot90=True)
   config.model.update(width=128, heads=4, encoder_depth=2, decoder_depth=2)
   config.model.update(latent_dim=256, patch_features=32)
   config.optimizer.schedule = "stage_cosine"  # each stage learns afresh
@@ -24,7 +24,7 @@ def get_config(variant: str = ""):
     patch_size=(4, 8, 12, 16),
     images=(100_000, 50_000, 25_000, 25_000),
     batch_size=(64, 64, 32, 32),
-    rate=(1.0, 0.7, 0.5, 0.5),
+    learning_rate_factor=(1.0, 0.7, 0.5, 0.5),
     warmup_images=(0, 2_000, 1_000, 1_000),
     fade_images=(0, 5_000, 2_500, 2_500),
   )
@@ -35,7 +35,7 @@ def get_config(variant: str = ""):
       patch_size=(0,),
       images=(200_000, 50_000, 25_000),
       batch_size=(64, 64, 32),
-      rate=(1.0, 0.7, 0.5),
+      learning_rate_factor=(1.0, 0.7, 0.5),
       warmup_images=(0, 2_000, 1_000),
       fade_images=(0, 5_000, 2_500),
     )

@@ -13,8 +13,8 @@ recall 0.83; a classifier sees the class that was asked for in 99.6% (99.5% of
 real tiles); no copies among 8,192 training tiles.
 """
 
-from jaxgen.config.defaults import demo, denoiser, smoke, unet
-from jaxgen.config.files import check_variant
+from jaxgen.config.defaults import denoiser, unet
+from jaxgen.config.variants import check_variant, demo, smoke
 
 
 def get_config(variant: str = ""):

@@ -10,8 +10,8 @@ minutes on two CPU cores; PCA with 64 dimensions has 25.84 dB, the mean image
 17.26.
 """
 
-from jaxgen.config.defaults import autoencoder, smoke
-from jaxgen.config.files import check_variant
+from jaxgen.config.defaults import autoencoder
+from jaxgen.config.variants import check_variant, smoke
 
 
 def get_config(variant: str = ""):

@@ -88,3 +88,13 @@ def resize(x: Array, side: int, circular: bool = False) -> Array:
   small = side < old
   m = shrinking(old, side) if small else enlarging(old, side, circular)
   return jnp.einsum("ai,bj,nijc->nabc", m, m, x).astype(x.dtype)
+
+
+def image_grid(images: np.ndarray, columns: int | None = None) -> np.ndarray:
+  """Images uint8 `(n, h, w, c)` as one picture `(H, W, 3)`, by default about
+  square; the last row is filled up with white."""
+  columns = columns or max(1, round(len(images) ** 0.5))
+  missing = -len(images) % columns
+  white = np.full((missing, *images.shape[1:]), 255, np.uint8)
+  full = np.concatenate([images, white])
+  return grid(full.reshape(-1, columns, *images.shape[1:]))

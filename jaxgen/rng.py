@@ -11,7 +11,6 @@ import zlib
 
 import jax
 
-from jaxgen.config.fields import Seed, check_value
 from jaxgen.typing import Array
 
 
@@ -19,9 +18,10 @@ def stream(seed: int, name: str, *indices: int | Array) -> Array:
   """The key of stream `name` (any string), folded with each index in turn.
 
   Raises:
-    UserError: a seed that is no whole number from 0 to 2**32 - 1.
+    ValueError: a seed that is not an integer in [0, 2**32).
   """
-  check_value("seed", Seed, seed)
+  if not 0 <= seed < 2**32:
+    raise ValueError(f"seed={seed}: expected an integer in [0, 2**32).")
   key = jax.random.fold_in(jax.random.key(seed), zlib.crc32(name.encode()))
   for index in indices:
     key = jax.random.fold_in(key, index)

@@ -12,6 +12,7 @@ Array = jax.Array
 Params = Any  # a nested dict of arrays
 Batch = Mapping[str, Array]
 Metrics = dict[str, Array]
+Names = Mapping[str, tuple[str, ...]]  # the values of each condition, by name
 
 
 class DenoiseFn(Protocol):
@@ -41,22 +42,41 @@ class Codec:
   Attributes:
     encode: with a key, a draw from the posterior where there is one.
     decode: latents to images.
-    posterior: images to its mean and log variance, each like the latents; the
-      latter is None where the encoder is not variational.
-    answer: latents to `image` and what else the decoder tells: logits of
-      `segments` `(b, h, w, k)` and of `classes` `(b, k)`.
+    posterior: images to mean and log variance of the posterior, each like the
+      latents; None where the encoder is not variational.
   """
 
   encode: EncodeFn
   decode: DecodeFn
-  posterior: Callable[[Array], tuple[Array, Array | None]]
-  answer: Callable[[Array], dict[str, Array]]
+  posterior: Callable[[Array], tuple[Array, Array]] | None = None
+
+
+IDENTITY = Codec(
+  encode=lambda images, key=None: images, decode=lambda latents: latents
+)  # of models of pixels
+
+
+@jax.tree_util.register_dataclass
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class LossInputs:
+  """Inputs of a loss besides parameters and data.
+
+  Attributes:
+    images: seen before the step.
+    weights: of terms that a `LossController` moves, by name.
+    frozen: parameters that are not trained (a codec, a teacher), by name.
+  """
+
+  images: Array | int = 0
+  weights: Mapping[str, Array] = dataclasses.field(default_factory=dict)
+  frozen: Mapping[str, Params] = dataclasses.field(default_factory=dict)
 
 
 class LossFn(Protocol):
-  """What training minimises: the mean over the batch, with its parts; `keys`
-  `(b,)` are one for each image, `told` is what a `Control` has to say."""
+  """What training minimizes: the mean over the batch, and its metrics."""
 
   def __call__(
-    self, params: Params, batch: Batch, keys: Array, told: Any = None
-  ) -> tuple[Array, Metrics]: ...
+    self, params: Params, batch: Batch, keys: Array, inputs: LossInputs
+  ) -> tuple[Array, Metrics]:
+    """`keys` `(b,)` hold one random key for each image."""
+    ...

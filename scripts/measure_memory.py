@@ -34,10 +34,10 @@ COMBINATIONS = [
   (AE, {"batch_size": 8, "remat": "full"}, {"scan_layers": True}),
   (AE, {"batch_size": 16, "accumulate": 4}, {}),
   (AE, {"batch_size": 4, "resolution": 512, "patch_size": 32}, {}),
-  (EDM, {"batch_size": 16, "resolution": 32}, {"width": 64, "blocks": 2}),
-  (EDM, {"batch_size": 8, "resolution": 64}, {"width": 64, "blocks": 1}),
-  (EDM, {"batch_size": 32, "resolution": 64}, {"width": 32, "blocks": 1}),
-  (GROWN, {"batch_size": 16, "resolution": 128}, {"width": 32, "blocks": 1}),
+  (EDM, {"batch_size": 16, "resolution": 32}, {"width": 64, "num_res_blocks": 2}),
+  (EDM, {"batch_size": 8, "resolution": 64}, {"width": 64, "num_res_blocks": 1}),
+  (EDM, {"batch_size": 32, "resolution": 64}, {"width": 32, "num_res_blocks": 1}),
+  (GROWN, {"batch_size": 16, "resolution": 128}, {"width": 32, "num_res_blocks": 1}),
   (CONV, {"batch_size": 16, "resolution": 128}, {"base_channels": 32}),
 ]
 
@@ -52,7 +52,7 @@ def plan_of(index: int):
   flags = [f"--config.{k}={v}" for k, v in changes.items()]
   flags += ["--config.data.num_tiles=64", "--config.data.workers=0"]
   flags += [
-    "--config.train.bank_tiles=64",
+    "--config.train.latent_cache_tiles=64",
     "--config.train.validation_tiles=64",
   ]
   config = load_config(str(CONFIGS / name), flags)

@@ -68,7 +68,7 @@ class UNet(nn.Module):
     blocks: int,
     attention: tuple[bool, ...],
     groups: Callable[[int], int],
-    head_width: int = 64,
+    head_dim: int = 64,
   ):
     super().__init__()
     e, self.width = 4 * width, width
@@ -76,7 +76,7 @@ class UNet(nn.Module):
     self.hidden = nn.Linear(e, e)
     self.conv_in = nn.Conv2d(3, width, 3, padding=1)
     sizes = [width * m for m in multipliers]
-    heads = [c // head_width * a for c, a in zip(sizes, attention, strict=True)]
+    heads = [c // head_dim * a for c, a in zip(sizes, attention, strict=True)]
 
     def made(before: int, after: int, **more) -> Block:
       return Block(before, after, e, groups, **more)
@@ -95,7 +95,7 @@ class UNet(nn.Module):
         self.down.append(made(c, size, heads=heads[level]))
         c = size
         kept.append(c)
-    bottom = c // head_width
+    bottom = c // head_dim
     self.bottom = nn.ModuleList([made(c, c, heads=bottom), made(c, c)])
     for level in reversed(range(len(sizes))):
       if level < len(sizes) - 1:

@@ -13,7 +13,7 @@ which favours the plain one: for new images choose by hand, with
 --choose=phase_1_3=variational.
 """
 
-from jaxgen.config.files import check_variant
+from jaxgen.config.variants import check_variant
 from jaxgen.sweeps import Phase, Sweep, Times, TradeOff, grid
 
 QUICK = {
@@ -25,7 +25,7 @@ QUICK = {
 }
 RULE = TradeOff(cost="latent_size", gain=0.1, factor=4.0)
 NO_HEADS = {
-  "model.segments": 0,
+  "model.num_seg_classes": 0,
   "loss.segmentation": 0.0,
   "loss.classification": 0.0,
   "loss.label": "",

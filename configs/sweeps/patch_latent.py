@@ -6,7 +6,7 @@ then how wide the network around it.
       --workdir=runs/smoke
 """
 
-from jaxgen.config.files import check_variant
+from jaxgen.config.variants import check_variant
 from jaxgen.sweeps import Phase, Sweep, TradeOff, grid
 
 QUICK = {"train.evaluate_images": 96, "train.preview_images": 0}

@@ -36,12 +36,12 @@ def run(args: argparse.Namespace, rest: list[str]) -> None:
   from rich.console import Console
   from rich.table import Table
 
-  from jaxgen.config.files import load_config
+  from jaxgen.config.files import load_experiment
   from jaxgen.planning.benchmark import benchmark
 
   if args.json:
     common.make_folder(args.json.parent)
-  report = benchmark(load_config(args.config, rest), repeats=args.repeats)
+  report = benchmark(load_experiment(args.config, rest), repeats=args.repeats)
   table = Table(title=args.config, show_header=False)
   for name, value in report.items():
     shown = f"{value:,.4g}" if isinstance(value, float) else f"{value}"

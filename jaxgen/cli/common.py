@@ -10,7 +10,6 @@ import tempfile
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from jaxgen.config import fields
 from jaxgen.errors import UserError
 
 if TYPE_CHECKING:
@@ -27,15 +26,17 @@ SUMMARIES = ("grid", "compare")  # names that images of the user cannot have
 
 def whole(low: int, high: float = math.inf) -> Callable[[str], int]:
   """The type of a flag that takes whole numbers in a range."""
-  span = fields.Range(low, high)
 
   def number(text: str) -> int:
     try:
       value = int(text)
     except ValueError:
       value = None
-    if value is None or value not in span:
-      raise argparse.ArgumentTypeError(f"a whole number, {span}, not {text!r}")
+    if value is None or not low <= value <= high:
+      span = f">= {low}" if high == math.inf else f"in [{low}, {high}]"
+      raise argparse.ArgumentTypeError(
+        f"expected an integer {span}, got {text!r}"
+      )
     return value
 
   return number
@@ -121,10 +122,10 @@ def open_autoencoder(
 ) -> Autoencoder:
   """`open_run` for the verbs that need latents."""
   run = open_run(args, out)
-  if run.task.codec is None:
+  if not run.task.draws_latents:
     raise UserError(
-      f"--workdir={args.workdir} is a run of {run.config.task}, which has no "
-      "latents: name a run of an autoencoder."
+      f"--workdir={args.workdir} is a run of {run.experiment.task}, which "
+      "has no latents: name a run of an autoencoder."
     )
   return run
 
@@ -169,6 +170,7 @@ def write_images(
   import numpy as np
 
   from jaxgen.formats.png import write_png
+  from jaxgen.images import image_grid
 
   for name, image in zip(file_names(names), images, strict=True):
     write_png(out / name, resample(image, side, method) if side else image)
@@ -176,22 +178,8 @@ def write_images(
   shown = images[:GRID]
   if side:
     shown = np.stack([resample(image, least, method) for image in shown])
-  write_png(out / "grid.png", picture(shown))
+  write_png(out / "grid.png", image_grid(shown))
   print(f"{len(images)} images and grid.png are in {out}.")
-
-
-def picture(images: np.ndarray) -> np.ndarray:
-  """Images `(n, h, w, c)` as one picture `(H, W, 3)`, about square; the last
-  row is filled up with white."""
-  import numpy as np
-
-  from jaxgen.images import grid
-
-  columns = max(1, round(len(images) ** 0.5))
-  missing = -len(images) % columns
-  white = np.full((missing, *images.shape[1:]), 255, np.uint8)
-  full = np.concatenate([images, white])
-  return grid(full.reshape(-1, columns, *images.shape[1:]))
 
 
 def file_names(names: list[str]) -> list[str]:

@@ -45,6 +45,7 @@ def run(args: argparse.Namespace, rest: list[str]) -> None:
   from rich.table import Table
 
   from jaxgen.evaluation import comparison
+  from jaxgen.images import image_grid
   from jaxgen.metrics.features import features
   from jaxgen.report import comparison as report
   from jaxgen.sample.load import load
@@ -73,7 +74,7 @@ def run(args: argparse.Namespace, rest: list[str]) -> None:
     "tiles. Memory is that of the compiled program of a batch, parameters "
     "included; training seconds are those of the steps alone."
   ]
-  pictures = {k: common.picture(v[: common.GRID]) for k, v in images.items()}
+  pictures = {k: image_grid(v[: common.GRID]) for k, v in images.items()}
   report.write_csv(args.out / "comparison.csv", rows)
   page = args.out / "comparison.html"
   title, called = "Comparison", network.frechet

@@ -35,18 +35,20 @@ def run(args: argparse.Namespace, rest: list[str]) -> None:
   from rich.table import Table
 
   from jaxgen.config.fields import check_value
+  from jaxgen.config.optimizer import SigmaRel
   from jaxgen.sample.load import load
-  from jaxgen.train.optimizer import Length
+  from jaxgen.train.stage import stage_programs
   from jaxgen.workdir.posthoc_ema import Averages
 
   lengths = [_number(x) for x in args.length.split(",")]
   for length in lengths:
-    check_value("length", Length, length)
+    check_value("length", SigmaRel, length)
   model = load(args.workdir, "latest")
   kept, stage = Averages(args.workdir), model.stage
-  shapes = model.plan.shapes(stage).params
+  shapes = model.params
   made = {f"ema-{x}": kept.reconstruct(x, shapes) for x in lengths}
-  heldout = model.plan.heldout(stage)
+  programs = stage_programs(model.experiment, names=model.names)
+  heldout = programs[stage].evaluator
   table = Table("checkpoint", "step", "profile off")
   plain = heldout(model.params)
   for metric in plain:

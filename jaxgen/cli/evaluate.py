@@ -133,7 +133,10 @@ def _reconstruction(
 
 def _others(model: Any) -> dict[str, float]:
   """What the task measures besides the images."""
-  held_out = model.plan.heldout(model.stage)(model.params)
+  from jaxgen.train.stage import stage_programs
+
+  programs = stage_programs(model.experiment, names=model.names)
+  held_out = programs[model.stage].evaluator(model.params)
   return {k: v for k, v in held_out.items() if "/" in k}
 
 

@@ -63,28 +63,29 @@ def run(args: argparse.Namespace, rest: list[str]) -> None:
     os.environ.setdefault("NPROC", "16")
   measured = args.throughput.lower() == "measured"
   given = None if measured else _flops(args.throughput)
-  from jaxgen.config.files import load_config
+  from jaxgen.config.files import load_experiment
   from jaxgen.formats.atomic import write_json
   from jaxgen.planning import cost
   from jaxgen.planning.roofline import Speed
-  from jaxgen.train.plan import make_plan
+  from jaxgen.train.stage import check_stages, stage_programs
   from jaxgen.train.transfer import check_transfers
 
   if args.json and args.json != STDOUT:
     common.make_folder(args.json.parent)
-  plan = make_plan(load_config(args.config, rest), _devices(args.devices))
-  plan.check()
-  check_transfers(plan)
-  speed = Speed(flops=given) if given else cost.measured_speed(plan)
-  memory = cost.memory_for_steps(plan, args.memory or 0)
-  stages = range(len(plan.stages))
-  rows = [cost.describe(plan, i, speed) for i in stages]
+  experiment = load_experiment(args.config, rest)
+  devices = _devices(args.devices)
+  programs = stage_programs(experiment, devices=devices)
+  check_stages(programs)
+  check_transfers(programs)
+  speed = Speed(flops=given) if given else cost.measured_speed(programs[0])
+  memory = cost.memory_for_steps(experiment, args.memory or 0)
+  rows = [cost.describe(program, speed) for program in programs]
   for row in rows:
     row["relative_memory"] = row["peak_bytes"] / rows[0]["peak_bytes"]
     row["relative_time"] = row["seconds_per_1000"] / rows[0]["seconds_per_1000"]
     squared = (row["resolution"] / rows[0]["resolution"]) ** 2
     row["rule_memory"], row["rule_batch"] = squared, 16 / squared
-  fitted = [] if args.no_fit else [cost.fit(plan, i, memory) for i in stages]
+  fitted = [] if args.no_fit else [cost.fit(x, memory) for x in programs]
   found = [x and dataclasses.asdict(x) for x in fitted]
   facts = {"memory": memory, "flops_per_second": speed.flops}
   facts |= {"bytes_per_second": None if given else speed.bandwidth}
@@ -92,14 +93,14 @@ def run(args: argparse.Namespace, rest: list[str]) -> None:
   if args.json == STDOUT:
     print(json.dumps(facts, indent=2))
   else:
-    _print(plan, rows, args.config)
-    _print_fit(plan, rows, fitted, memory)
+    _print(programs, rows, args.config)
+    _print_fit(programs, rows, fitted, memory)
   if args.json and args.json != STDOUT:
     write_json(args.json, facts)
     print(f"The same numbers are in {args.json}.")
-  for stage, x in zip(stages, fitted, strict=False):
+  for stage, x in zip(range(len(programs)), fitted, strict=False):
     if x is None:
-      raise UserError(cost.refusal(plan, stage, memory))
+      raise UserError(cost.refusal(programs[stage], memory))
 
 
 def _flops(text: str) -> float:
@@ -133,7 +134,7 @@ def _giga(value: float) -> str:
   return f"{value / 1e9:,.2f}"
 
 
-def _print(plan: Any, rows: list[dict], title: str) -> None:
+def _print(programs: Any, rows: list[dict], title: str) -> None:
   from rich.console import Console
   from rich.table import Table
 
@@ -146,7 +147,7 @@ def _print(plan: Any, rows: list[dict], title: str) -> None:
       if any(cells):
         table.add_row(name, *cells)
     Console().print(table)
-  print(f"{plan.layout.mesh.size} device(s); memory is that of each.")
+  print(f"{programs[0].layout.mesh.size} device(s); memory is that of each.")
 
 
 ABREAST = 4  # stages in one table
@@ -174,12 +175,12 @@ COLUMNS: Any = {
 }
 
 
-def _print_fit(plan: Any, rows: list, fitted: list, memory: int) -> None:
+def _print_fit(programs: Any, rows: list, fitted: list, memory: int) -> None:
   from jaxgen.planning import cost
 
   for index, x in enumerate(fitted):
     if x is not None:
-      micro = plan.stages[index].batch_size // x.accumulate
+      micro = programs[index].stage.batch_size // x.accumulate
       more = x.flops / rows[index]["flops_per_image"]
       print(
         f"stage {index + 1} in {cost.gib(memory)}: microbatch {micro}, "

@@ -223,8 +223,9 @@ def _write_video(path: pathlib.Path, seen: np.ndarray) -> None:
   from PIL import Image
 
   from jaxgen.errors import writing
+  from jaxgen.images import image_grid
 
-  pictures = [Image.fromarray(common.picture(frame)) for frame in seen]
+  pictures = [Image.fromarray(image_grid(frame)) for frame in seen]
   times = [100] * (len(pictures) - 1) + [2000]
   with writing(path):
     pictures[0].save(

@@ -73,10 +73,12 @@ def run(args: argparse.Namespace, rest: list[str]) -> int:
     flags = os.environ.get("XLA_FLAGS", "")
     os.environ["XLA_FLAGS"] = f"{flags} --xla_gpu_deterministic_ops=true"
   _join(args)
-  from jaxgen.train.loop import train
+  import jaxgen
 
   try:
-    train(config, args.workdir, allow_config_change=args.allow_config_change)
+    jaxgen.train(
+      config, args.workdir, allow_config_change=args.allow_config_change
+    )
   except BaseException as error:
     _do_not_wait(error)
     raise

@@ -1,139 +1,173 @@
-"""Options whose types say what is allowed, checked in one place.
+"""Types of config fields, and the sections that are made of them.
 
-    @dataclasses.dataclass(frozen=True, kw_only=True)
-    class TrainOptions(Options, section="train"):
-      log_images: Count
-      on_nan: Literal["stop", "skip"]
+    @section("train")
+    class TrainConfig:
+      log_images: NonNegativeInt = 2_000
+      '''Images between two lines of metrics.'''
 
-    TrainOptions.read(config.train)
-
-A value of the wrong type or out of its range is refused by its name in the
-config, with what is allowed, wherever it comes from: a config file, the command
-line, a saved run, Python.
+A section is a frozen, keyword-only pydantic dataclass. A value of the wrong
+type or out of its range is refused by the name of its field, with what was
+expected, wherever it comes from: a config file, the command line, a saved run,
+Python. Type, range, default and description of a field stand here once; the
+defaults of config files and `docs/config.md` are made from them.
 """
 
 from __future__ import annotations
 
 import dataclasses
-import math
-import numbers
+import difflib
+import functools
 import types
 import typing
-from collections.abc import Mapping
-from typing import Annotated, Any, ClassVar, Literal, Self
+from collections.abc import Callable, Mapping
+from typing import Annotated, Any, Literal, TypeVar, dataclass_transform
+
+import annotated_types
+import pydantic
+import pydantic.dataclasses
+from pydantic import Field
 
 from jaxgen.errors import UserError
 
+LIMIT = 2**32  # images and seeds are counted in 32 bits
 
-@dataclasses.dataclass(frozen=True)
-class Range:
-  """Finite numbers from `low` to `high`; `above`, `below`: without that end."""
+PositiveInt = Annotated[int, Field(ge=1, lt=LIMIT)]
+NonNegativeInt = Annotated[int, Field(ge=0, lt=LIMIT)]
+Seed = NonNegativeInt
+Finite = Annotated[float, Field(allow_inf_nan=False)]
+Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+NonNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+ClosedUnit = Annotated[float, Field(ge=0, le=1)]  # [0, 1]
+UnitInterval = Annotated[float, Field(ge=0, lt=1)]  # [0, 1)
+OpenUnit = Annotated[float, Field(gt=0, lt=1)]  # (0, 1)
 
-  low: float
-  high: float = math.inf
-  above: bool = False
-  below: bool = False
-
-  def __contains__(self, x: float) -> bool:
-    over = x > self.low if self.above else x >= self.low
-    under = x < self.high if self.below else x <= self.high
-    return over and under and abs(x) < math.inf
-
-  def __str__(self) -> str:
-    over = f"{'more than' if self.above else 'at least'} {self.low}"
-    if self.high == math.inf:
-      return over
-    return f"{over} and {'less than' if self.below else 'at most'} {self.high}"
+T = TypeVar("T")
+_STRICT = pydantic.ConfigDict(
+  strict=True, extra="forbid", use_attribute_docstrings=True
+)
 
 
-PositiveInt = Annotated[int, Range(1, 2**32 - 1)]
-NonNegativeInt = Annotated[int, Range(0, 2**32 - 1)]
-Seed = Annotated[int, Range(0, 2**32 - 1)]
-Positive = Annotated[float, Range(0, above=True)]
-NonNegative = Annotated[float, Range(0)]
-UnitInterval = Annotated[float, Range(0, 1, below=True)]  # [0, 1)
-OpenUnit = Annotated[float, Range(0, 1, above=True, below=True)]  # (0, 1)
+@dataclass_transform(frozen_default=True, kw_only_default=True)
+def section(name: str) -> Callable[[type[T]], type[T]]:
+  """A class decorator that makes a section of a config, `NAME.FIELD`.
 
-
-class Options:
-  """Base of the dataclasses that hold one section of a config."""
-
-  section: ClassVar[str]
-
-  def __init_subclass__(cls, section: str):
-    cls.section = section
-
-  def __post_init__(self):
-    check(type(self), self.section, vars(self))
-
-  @classmethod
-  def read(cls, config: Mapping[str, Any]) -> Self:
-    """From a section of a config; fields it lacks have their defaults.
-
-    Raises:
-      UserError: an unknown or missing field, or a value that is not allowed.
-    """
-    values = dict(config)
-    check(cls, cls.section, values)
-    for x in dataclasses.fields(cls):  # pyright: ignore[reportArgumentType]
-      if x.name not in values and x.default is dataclasses.MISSING:
-        raise UserError(f"the config has no {cls.section}.{x.name}.")
-    return cls(**values)
-
-
-def check(kind: type, section: str, values: Mapping[str, Any]) -> None:
-  """Hold values against the annotated fields of a class.
-
-  Raises:
-    UserError: the first value that has no field, or is not allowed there.
+  The class raises a UserError for fields that are unknown or whose value is
+  not allowed; checks across fields belong in its `__post_init__`.
   """
-  hints = typing.get_type_hints(kind, include_extras=True)
-  for name, value in values.items():
-    if name not in hints:
-      raise UserError(f"{section}.{name}: there is no such option.")
-    wanted = _wanted(hints[name], value)
-    if wanted:
-      raise UserError(f"{section}.{name}={value!r}: {wanted} is needed.")
+
+  def make(cls: type[T]) -> type[T]:
+    made: Any = pydantic.dataclasses.dataclass(
+      frozen=True, kw_only=True, config=_STRICT
+    )(cls)
+    made.section = name
+    made.__init__ = _named_errors(made.__init__, made)
+    return made
+
+  return make
 
 
-def check_value(name: str, hint: Any, value: Any) -> None:
-  """`check` for one value, of a flag or an argument."""
-  wanted = _wanted(hint, value)
-  if wanted:
-    raise UserError(f"{name}={value!r}: {wanted} is needed.")
+def _named_errors(init: Callable, cls: Any) -> Callable:
+  @functools.wraps(init)
+  def checked(self: Any, **values: Any) -> None:
+    try:
+      init(self, **values)
+    except pydantic.ValidationError as e:
+      raise UserError(_explain(cls, values, e)) from None
+
+  return checked
 
 
-NAMES = {
-  int: "a whole number",
+def _explain(
+  cls: Any, values: Mapping[str, Any], error: pydantic.ValidationError
+) -> str:
+  """The first field that is wrong, what was expected and what was given."""
+  name = str(error.errors()[0]["loc"][0])
+  known = field_types(cls)
+  if name not in known:
+    return f"{cls.section}.{name}: no such field.{near_miss(name, known)}"
+  given = f"{cls.section}.{name}={values[name]!r}"
+  return f"{given}: expected {describe(known[name])}."
+
+
+def near_miss(name: str, known: Any) -> str:
+  """A hint at the names that one may have been meant to be, or nothing."""
+  near = difflib.get_close_matches(name, list(known), n=3, cutoff=0.5)
+  return f" Did you mean {' or '.join(near)}?" if near else ""
+
+
+def field_types(cls: Any) -> dict[str, Any]:
+  """The annotated type of each field of a section, by name."""
+  hints = typing.get_type_hints(cls, include_extras=True)
+  return {x.name: hints[x.name] for x in dataclasses.fields(cls)}
+
+
+def field_comments(cls: Any) -> dict[str, str]:
+  """The description of each field of a section, by name, on one line."""
+  found: dict[str, str] = {}
+  for base in reversed(cls.__mro__):
+    for name, field in getattr(base, "__pydantic_fields__", {}).items():
+      text = " ".join((field.description or "").split())
+      found[name] = text or found.get(name, "")
+  return found
+
+
+def field_defaults(cls: Any) -> dict[str, Any]:
+  """The default of each field of a section, by name."""
+  return {x.name: x.default for x in dataclasses.fields(cls)}
+
+
+def check_value(name: str, expected: Any, value: Any) -> None:
+  """Raise a UserError unless a flag or an argument has the expected type."""
+  try:
+    _adapter(expected).validate_python(value)
+  except pydantic.ValidationError:
+    message = f"{name}={value!r}: expected {describe(expected)}."
+    raise UserError(message) from None
+
+
+@functools.cache
+def _adapter(expected: Any) -> pydantic.TypeAdapter:
+  return pydantic.TypeAdapter(expected, config=pydantic.ConfigDict(strict=True))
+
+
+_NAMES = {
+  int: "an integer",
   float: "a number",
   bool: "True or False",
-  str: "a text",
+  str: "a string",
 }
 
 
-def _wanted(hint: Any, value: Any) -> str:
-  """What a value should have been; empty where it is right."""
-  origin, parts = typing.get_origin(hint), typing.get_args(hint)
+def describe(expected: Any) -> str:
+  """A type in words, as in "an integer >= 1"."""
+  origin, parts = typing.get_origin(expected), typing.get_args(expected)
   if origin is Annotated:
-    base, span = parts
-    wrong = _wanted(base, value)
-    return wrong or ("" if value in span else f"{NAMES[base]}, {span},")
+    return f"{describe(parts[0])}{_bounds(parts[1:])}"
   if origin is Literal:
-    known = f"one of {', '.join(map(str, parts))}"
-    return "" if value in parts and not isinstance(value, bool) else known
+    return f"one of {', '.join(map(str, parts))}"
+  if origin is tuple and parts[-1] is ...:
+    return f"a tuple, each {describe(parts[0])}"
   if origin is tuple:
-    return _wanted_tuple(parts, value)
+    return f"a tuple of {len(parts)}, each {describe(parts[0])}"
   if origin is types.UnionType:  # X | None
-    return "" if value is None else _wanted(parts[0], value)
-  kinds = {float: numbers.Real, int: numbers.Integral}.get(hint, hint)
-  is_flag = isinstance(value, bool) and hint is not bool
-  right = hint is Any or isinstance(value, kinds) and not is_flag
-  return "" if right else NAMES.get(hint, str(hint))
+    return describe(parts[0])
+  return _NAMES.get(expected, getattr(expected, "__name__", str(expected)))
 
 
-def _wanted_tuple(parts: tuple, value: Any) -> str:
-  if parts[-1] is ... and isinstance(value, tuple):
-    parts = parts[:1] * len(value)
-  if not isinstance(value, tuple) or len(value) != len(parts):
-    return f"a tuple of {len(parts)}"
-  return next(filter(None, map(_wanted, parts, value)), "")
+def _bounds(metadata: tuple[Any, ...]) -> str:
+  """The range of a number: " >= 1", " in [0, 1)", or nothing."""
+  rules = [x for part in metadata for x in getattr(part, "metadata", (part,))]
+  low = high = None
+  for rule in rules:
+    if isinstance(rule, annotated_types.Ge):
+      low = f">= {rule.ge}", f"[{rule.ge}"
+    if isinstance(rule, annotated_types.Gt):
+      low = f"> {rule.gt}", f"({rule.gt}"
+    if isinstance(rule, annotated_types.Le):
+      high = f"<= {rule.le}", f"{rule.le}]"
+    if isinstance(rule, annotated_types.Lt) and rule.lt != LIMIT:
+      high = f"< {rule.lt}", f"{rule.lt})"
+  if low and high:
+    return f" in {low[1]}, {high[1]}"
+  one = low or high
+  return f" {one[0]}" if one else ""

@@ -17,8 +17,9 @@ import zipfile
 
 import numpy as np
 
+from jaxgen.config.data import DataConfig, Split
 from jaxgen.data import splits, tiles, values
-from jaxgen.data.source import DataOptions, Source, Split
+from jaxgen.data.source import Source
 from jaxgen.data.torch_tiles import torch_photos
 from jaxgen.errors import UserError
 
@@ -47,7 +48,7 @@ class ArrayPhotos:
     return (as_images(open_array(self.file), self.channels)[photo],)
 
 
-def arrays(options: DataOptions, split: Split, resolution: int) -> Source:
+def arrays(options: DataConfig, split: Split, resolution: int) -> Source:
   """Tiles of arrays in `path`: an `.npy`, `.npz` or `.pt` file, or a folder of
   `.pt` files, which are read without executing anything in them.
 
@@ -100,7 +101,7 @@ def open_array(file: ArrayFile) -> np.ndarray:
     ) from error
 
 
-def _array_photos(options: DataOptions) -> tiles.Photos:
+def _array_photos(options: DataConfig) -> tiles.Photos:
   path = options.path
   stat = pathlib.Path(path).stat()
   stamp = stat.st_size, stat.st_mtime_ns

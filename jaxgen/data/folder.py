@@ -20,9 +20,10 @@ from typing import Literal
 
 import numpy as np
 
+from jaxgen.config.data import DataConfig, Split
 from jaxgen.config.fields import check_value
 from jaxgen.data import resize, splits, tiles
-from jaxgen.data.source import DataOptions, Source, Split
+from jaxgen.data.source import Source
 from jaxgen.errors import UserError
 from jaxgen.formats import image_files
 
@@ -47,7 +48,7 @@ class ImageFiles:
     return image, image_files.read_labels(self.masks[photo])
 
 
-def folder(options: DataOptions, split: Split, resolution: int) -> Source:
+def folder(options: DataConfig, split: Split, resolution: int) -> Source:
   """Tiles of the images in `path`.
 
   Every file is decoded once at the start, by `threads` threads (about 15 ms for

@@ -21,7 +21,8 @@ import grain
 import numpy as np
 from absl import flags
 
-from jaxgen.data.source import DataOptions, Element, Source
+from jaxgen.config.data import DataConfig
+from jaxgen.data.source import Element, Source
 
 
 @dataclasses.dataclass(frozen=True)
@@ -30,28 +31,28 @@ class Read(grain.transforms.RandomMap):
 
   source: Source
   flips: tuple[bool, bool]  # up-down, left-right
-  turns: bool
+  rot90: bool
   keep: tuple[str, ...]
 
   def random_map(self, element: Any, rng: np.random.Generator) -> Element:
     """Read tile `element` (an index)."""
     tile = self.source.read(int(element), rng)
     flips = (rng.random(2) < 0.5) & np.array(self.flips)
-    turns = int(rng.integers(4))
+    rot90 = int(rng.integers(4))
     return {
-      name: _augment(x, flips, turns * self.turns)
+      name: _augment(x, flips, rot90 * self.rot90)
       for name, x in tile.items()
       if not self.keep or name in self.keep
     }
 
 
-def _augment(x: np.ndarray, flips: Any, turns: int) -> np.ndarray:
+def _augment(x: np.ndarray, flips: Any, rot90: int) -> np.ndarray:
   """Flip and turn an image or a mask; scalars pass through."""
   if x.ndim < 2:
     return x
   for axis, flip in enumerate(flips):
     x = np.flip(x, axis) if flip else x
-  return np.ascontiguousarray(np.rot90(x, turns) if turns else x)
+  return np.ascontiguousarray(np.rot90(x, rot90) if rot90 else x)
 
 
 def derive_seed(*parts: Any) -> int:
@@ -62,7 +63,7 @@ def derive_seed(*parts: Any) -> int:
 
 def batches(
   source: Source,
-  options: DataOptions,
+  options: DataConfig,
   *,
   batch_size: int,
   start: int = 0,
@@ -89,8 +90,8 @@ def batches(
   """
   seed = derive_seed("batches", options.seed, stream)
   tiles = grain.MapDataset.range(len(source)).seed(seed).shuffle().repeat()
-  flips = options.flips, options.flips or options.mirror
-  tiles = tiles.random_map(Read(source, flips, options.turns, keep))
+  flips = options.flips, options.flips or options.hflip
+  tiles = tiles.random_map(Read(source, flips, options.rot90, keep))
   tiles = tiles.batch(batch_size // processes, drop_remainder=True)
   tiles = tiles[start * processes + process :: processes]
   reading = grain.ReadOptions(

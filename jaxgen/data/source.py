@@ -8,62 +8,11 @@ augmentation and the resumption of a run are the pipeline's business alone.
 
 from __future__ import annotations
 
-import dataclasses
-import math
-from typing import Literal, Protocol
+from typing import Protocol
 
 import numpy as np
 
-from jaxgen.config.fields import (
-  NonNegativeInt,
-  OpenUnit,
-  Options,
-  PositiveInt,
-  Seed,
-)
-from jaxgen.errors import UserError
-
-Split = Literal["train", "validation"]
 Element = dict[str, np.ndarray]
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class DataOptions(Options, section="data"):
-  """Everything under `data` in a config. Options that a source has no use for
-  are ignored by it; each source's docstring names those that it reads."""
-
-  source: str  # textures, rocks, folder, arrays, tfds or records
-  path: str = ""  # folder, arrays, records: where; tfds: the set's name
-  masks: str = ""  # folder: a parallel folder of per-pixel label images
-  channels: PositiveInt = 3  # handed out: 1 (grey), 3 (RGB); arrays: any number
-  crop: Literal["random", "tiled", "whole"] = "random"
-  crop_size: NonNegativeInt = (
-    0  # source pixels on a tile's side; 0: the resolution
-  )
-  upsample: bool = False  # allow sources smaller than a tile
-  split_by: Literal["files", "regions"] = "files"
-  validation_fraction: OpenUnit = 0.1
-  on_bad: Literal["error", "skip"] = "error"  # unreadable or too small files
-  value_range: tuple[float, float] = (0.0, 1.0)  # arrays: of float images
-  key: str = ""  # arrays: the array of an .npz; tfds: the image feature
-  seamless: bool = False  # rocks: tiles that wrap around
-  num_tiles: PositiveInt = 8192  # rocks: tiles in the training split
-  mirror: bool = False  # random left-right flips
-  flips: bool = False  # random left-right and up-down flips
-  turns: bool = False  # random quarter turns
-  cache_mb: NonNegativeInt = 2048  # decoded images kept in memory, per process
-  seed: Seed = 0  # of shuffling, crops and procedural tiles
-  threads: NonNegativeInt = 4  # reading ahead
-  workers: NonNegativeInt = 0  # worker processes; 0: none
-
-  def __post_init__(self):
-    super().__post_init__()
-    low, high = self.value_range
-    if not (math.isfinite(low) and math.isfinite(high) and low < high):
-      raise UserError(
-        f"data.value_range={self.value_range}: (black, white) is needed, the "
-        "smaller number first."
-      )
 
 
 class Source(Protocol):

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import functools
 
+from jaxgen.config.data import DataConfig, Split
 from jaxgen.data.arrays import arrays
 from jaxgen.data.folder import folder
 from jaxgen.data.rocks.source import rocks
-from jaxgen.data.source import DataOptions, Source, Split
+from jaxgen.data.source import Source
 from jaxgen.data.textures import textures
 from jaxgen.data.tfds import records, tfds
 from jaxgen.errors import UserError
@@ -23,7 +24,7 @@ SOURCES = {
 
 
 @functools.lru_cache(maxsize=8)  # opening a folder may read every file
-def build(options: DataOptions, split: Split, resolution: int) -> Source:
+def build(options: DataConfig, split: Split, resolution: int) -> Source:
   """The source that `options.source` names.
 
   Raises:

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from jaxgen.data.source import Split
+from jaxgen.config.data import Split
 from jaxgen.errors import UserError
 
 _HELD_OUT = ("validation", "val", "test")  # the first of them that is there

@@ -14,9 +14,10 @@ from typing import Literal
 
 import numpy as np
 
+from jaxgen.config.data import DataConfig, Split
 from jaxgen.config.fields import check_value
 from jaxgen.data import tiles
-from jaxgen.data.source import DataOptions, Source, Split
+from jaxgen.data.source import Source
 from jaxgen.errors import UserError
 from jaxgen.formats import image_files
 
@@ -25,7 +26,7 @@ _SIDE = 512
 _VALIDATION = 0.25
 
 
-def textures(options: DataOptions, split: Split, resolution: int) -> Source:
+def textures(options: DataConfig, split: Split, resolution: int) -> Source:
   """Tiles of the three textures, `label` says of which; some thousand random
   crops to an epoch at 32 and 64 pixels.
 

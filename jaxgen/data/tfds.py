@@ -14,10 +14,11 @@ from typing import Any, Literal
 import msgpack
 import numpy as np
 
+from jaxgen.config.data import DataConfig, Split
 from jaxgen.config.fields import check_value
 from jaxgen.data import splits, tiles
 from jaxgen.data.resize import centre_square, resize, to_channels
-from jaxgen.data.source import DataOptions, Element, Source, Split
+from jaxgen.data.source import Element, Source
 from jaxgen.errors import UserError
 from jaxgen.formats import image_files
 
@@ -34,7 +35,7 @@ class ExampleSource:
   num_examples: int
   image_key: str
   label_key: str  # empty: no labels
-  options: DataOptions
+  options: DataConfig
   random: bool
   resolution: int
   name: str
@@ -82,7 +83,7 @@ class ExampleSource:
     return image[top : top + size, left : left + size]
 
 
-def tfds(options: DataOptions, split: Split, resolution: int) -> Source:
+def tfds(options: DataConfig, split: Split, resolution: int) -> Source:
   """One tile of each image of a TensorFlow Datasets set that is prepared as
   `array_record`; without TensorFlow such a set can be read but, mostly, not
   prepared.
@@ -140,7 +141,7 @@ def tfds(options: DataOptions, split: Split, resolution: int) -> Source:
   return source
 
 
-def records(options: DataOptions, split: Split, resolution: int) -> Source:
+def records(options: DataConfig, split: Split, resolution: int) -> Source:
   """Tiles of encoded images in `array_record` files: `path` is a file, a folder
   of them or a glob.
 
@@ -246,7 +247,7 @@ def _open_set(builder: Any, part: str, path: str) -> Any:
     ) from error
 
 
-def _image_key(options: DataOptions, features: dict[str, Any]) -> str:
+def _image_key(options: DataConfig, features: dict[str, Any]) -> str:
   keys = [key for key, x in features.items() if type(x).__name__ == "Image"]
   if options.key and options.key not in keys or not keys:
     raise UserError(
@@ -262,7 +263,7 @@ def _label_key(features: dict[str, Any]) -> str:
   return "label" if "label" in keys else next(iter(keys), "")
 
 
-def _check_channels(options: DataOptions, have: int) -> None:
+def _check_channels(options: DataConfig, have: int) -> None:
   if have not in (1, options.channels) and (have, options.channels) != (3, 1):
     raise UserError(
       f"{options.path}: images of {have} channels do not turn into"

@@ -21,6 +21,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
+from jaxgen.config.data import DataConfig, Split
 from jaxgen.data import cache, splits
 from jaxgen.data.resize import (
   centre_square,
@@ -28,7 +29,7 @@ from jaxgen.data.resize import (
   resize_labels,
   to_channels,
 )
-from jaxgen.data.source import DataOptions, Element, Split
+from jaxgen.data.source import Element
 from jaxgen.errors import UserError
 from jaxgen.formats import image_files
 
@@ -173,7 +174,7 @@ class Cached:
 
 
 def cut(
-  photos: Photos, options: DataOptions, split: Split, resolution: int
+  photos: Photos, options: DataConfig, split: Split, resolution: int
 ) -> TileSource:
   """The tiles of one split.
 
@@ -218,7 +219,7 @@ def cut(
   )
 
 
-def _check_options(options: DataOptions) -> None:
+def _check_options(options: DataConfig) -> None:
   if options.crop == "whole" and options.split_by == "regions":
     raise UserError(
       "data.crop=whole does not go with data.split_by=regions (a whole image"
@@ -227,7 +228,7 @@ def _check_options(options: DataOptions) -> None:
 
 
 def _boxes(
-  photos: Photos, options: DataOptions, split: Split, size: int
+  photos: Photos, options: DataConfig, split: Split, size: int
 ) -> list[tuple[int, splits.Box]]:
   """Which part of which photograph is the split's, before sizes are looked at:
   so that a photograph is on the same side at every resolution."""
@@ -242,7 +243,7 @@ def _boxes(
 
 
 def _strips(
-  photos: Photos, options: DataOptions, split: Split, size: int
+  photos: Photos, options: DataConfig, split: Split, size: int
 ) -> list[tuple[int, splits.Box]]:
   boxes = []
   for photo in splits.unique(photos.digests):
@@ -260,7 +261,7 @@ def _strips(
   return boxes
 
 
-def _report_bad(photos: Photos, options: DataOptions, size: int) -> set[int]:
+def _report_bad(photos: Photos, options: DataConfig, size: int) -> set[int]:
   """Refuses what is unreadable (found before) or too small, or warns of it and
   returns the photographs that are too small."""
   small = {
@@ -299,7 +300,7 @@ def _region(
 
 
 def _loader(
-  photos: Photos, options: DataOptions, square: int, fingerprint: str
+  photos: Photos, options: DataConfig, square: int, fingerprint: str
 ) -> Callable[[int], Photo]:
   if photos.in_memory and not square:
     return photos.load

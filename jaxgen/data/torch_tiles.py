@@ -13,8 +13,8 @@ import pathlib
 
 import numpy as np
 
+from jaxgen.config.data import DataConfig
 from jaxgen.data import splits, tiles, values
-from jaxgen.data.source import DataOptions
 from jaxgen.errors import UserError
 from jaxgen.formats.torch_files import read_torch
 
@@ -53,7 +53,7 @@ def read_tile(path: str, key: str = "") -> np.ndarray:
   return np.ascontiguousarray(np.moveaxis(tensor, 0, 2))
 
 
-def torch_photos(options: DataOptions) -> tiles.Photos:
+def torch_photos(options: DataConfig) -> tiles.Photos:
   """The tiles of a `.pt` file or of a folder of them, each read once to check
   it; those that fail are among the `problems`.
 
@@ -90,7 +90,7 @@ def torch_photos(options: DataOptions) -> tiles.Photos:
   )
 
 
-def _check_file(path: pathlib.Path, options: DataOptions) -> _Tile | str:
+def _check_file(path: pathlib.Path, options: DataConfig) -> _Tile | str:
   try:
     stat = path.stat()
     stamp = stat.st_size, stat.st_mtime_ns

@@ -19,6 +19,8 @@ from jaxgen.evaluation.reference import OVERLAP, Reference, Row
 from jaxgen.metrics.features import Features
 from jaxgen.sample.options import PRESETS
 from jaxgen.sample.run import LoadedRun
+from jaxgen.tasks import families
+from jaxgen.train.stage import fingerprint
 
 LATENT_METHODS = ("gaussian", "gmm")
 
@@ -81,10 +83,13 @@ def check(runs: Sequence[LoadedRun]) -> list[str]:
         f"{run.workdir} makes images of {run.image_shape}, {first.workdir} of "
         f"{first.image_shape}: name runs of one size."
       )
-    names, known = getattr(run, "conditions", {}), first.plan.every_name()
+    names, known = (
+      getattr(run, "conditions", {}),
+      families.condition_values(first.experiment, used=False),
+    )
     if any(known.get(k) != v for k, v in names.items()):
       notes.append(f"{run.workdir} knows other conditions: it is drawn freely.")
-    if run.plan.fingerprint != first.plan.fingerprint:
+    if fingerprint(run.experiment) != fingerprint(first.experiment):
       notes.append(
         f"{run.workdir} was trained on other data than {first.workdir}; "
         "distances are to the latter's."

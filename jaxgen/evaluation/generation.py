@@ -125,8 +125,8 @@ def evaluate(
 
 
 def _copies(run: Denoiser, training: np.ndarray, new: np.ndarray) -> Nearest:
-  data = run.plan.data
-  ways = {k: getattr(data, k) for k in ("mirror", "flips", "turns")}
+  data = run.experiment.data
+  ways = {k: getattr(data, k) for k in ("hflip", "flips", "rot90")}
   return nearest(training, run.images("validation", 1024), new, **ways)
 
 

@@ -55,7 +55,7 @@ def evaluate(
   tiles = training_tiles(run)
   dimensions = baselines.dimensions(tiles, math.prod(run.task.latent_shape))
   x = np.asarray(normalize(images))
-  score = scorer(x.shape[-1], run.config.loss.perceptual_weights)
+  score = scorer(x.shape[-1], run.experiment.loss.perceptual_weights)
   others = {
     "autoencoder": model,
     "pca": baselines.pca(tiles, dimensions)(x),

@@ -19,7 +19,8 @@ from jaxgen.metrics.condition_accuracy import (
 from jaxgen.metrics.features import Features
 from jaxgen.metrics.spectrum import spectrum_distance
 from jaxgen.sample.run import LoadedRun
-from jaxgen.tasks.task import Names
+from jaxgen.tasks import families
+from jaxgen.typing import Names
 
 Row = dict[str, Any]
 OVERLAP = (
@@ -69,8 +70,8 @@ class Reference:
       others=others,
       real=network.extract(tiles["image"]),
       floor=network.extract(others["image"]),
-      names=run.plan.every_name(),
-      overlap=2 * num > len(run.plan.source("train", run.stage)),
+      names=families.condition_values(run.experiment, used=False),
+      overlap=2 * num > len(run.source("train")),
     )
 
   def asked(self, run: Any) -> dict[str, list[str | None]]:
@@ -116,7 +117,7 @@ def agreements(
   Classifiers learn from both sets of real tiles and are tried on held-out ones,
   as there may be labels that no classifier of such features can tell.
   """
-  source = run.plan.source("validation", run.stage)
+  source = run.source("validation")
   held = pipeline.stack(pipeline.fixed_tiles(source, num))
   held_features = reference.network.extract(held["image"])
   known = np.concatenate([reference.real, reference.floor])

@@ -10,8 +10,9 @@ from collections.abc import Callable
 import jax
 import numpy as np
 
+from jaxgen.config.data import DataConfig
 from jaxgen.data import pipeline
-from jaxgen.data.source import DataOptions, Source
+from jaxgen.data.source import Source
 from jaxgen.errors import RunError
 from jaxgen.formats.atomic import write_npz
 from jaxgen.images import normalize
@@ -34,7 +35,7 @@ class LatentCache:
     self,
     codec: Callable[[Params], Codec],
     source: Source,
-    options: DataOptions,
+    options: DataConfig,
     layout: Layout,
     *,
     num: int,

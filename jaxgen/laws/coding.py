@@ -6,8 +6,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from jaxgen.config.losses import KLConfig
 from jaxgen.laws.law import law
-from jaxgen.losses.kl import KLOptions, divergence, paid
+from jaxgen.losses import kl
+from jaxgen.losses.kl import divergence
 from jaxgen.losses.labels import cross_entropy
 from jaxgen.losses.reconstruction import charbonnier, l1, ssim
 from jaxgen.metrics.segmentation import mean_iou
@@ -39,23 +41,24 @@ def _variance() -> float:
 
 def _share() -> float:
   """Of KL in the loss, once the controller has had its time."""
-  options = KLOptions(adaptive=True)
+  config = KLConfig(adaptive=True)
 
   def step(state, i):
     images = jnp.uint32(BATCH) * i.astype(jnp.uint32)
-    cost = 5.0 * options.weight(state, images)
+    cost = 5.0 * kl.beta(config, state, images)
     share = cost / (cost + 0.05)
-    return options.learn(state, share, images, BATCH), share
+    new = kl.update(config, state, share=share, images=images, batch=BATCH)
+    return new, share
 
   run = jax.jit(lambda s: jax.lax.scan(step, s, jnp.arange(2_000)))
-  return float(run(options.begin())[1][-1])
+  return float(run(kl.initial_state(config))[1][-1])
 
 
 def _floor() -> float:
   """After ten periods of a cycle."""
-  options = KLOptions(schedule="cyclical", beta=1e-6)
-  images = jnp.uint32(10 * options.period_images)
-  return float(options.weight(options.begin(), images))
+  config = KLConfig(schedule="cyclical", beta=1e-6)
+  images = jnp.uint32(10 * config.period_images)
+  return float(kl.beta(config, kl.initial_state(config), images))
 
 
 def _active() -> float:
@@ -86,7 +89,7 @@ def _ssim() -> float:
 
 
 VAE = "Kingma and Welling 2014"
-BAND = KLOptions()
+BAND = KLConfig()
 LAWS = (
   law("divergence of a Gaussian", VAE, _quadrature(), 1e-5, _divergence),
   law("variance of draws from a posterior", VAE, STD**2, 3e-3, _variance),
@@ -95,7 +98,7 @@ LAWS = (
     "after Kingma et al. 2016, eq. 15",
     0.2,
     1e-6,
-    lambda: float(paid(jnp.array([[0.01, 0.3]]), 0.1)[0]),
+    lambda: float(kl.cost(jnp.array([[0.01, 0.3]]), 0.1)[0]),
   ),
   law(
     "share of KL under control",

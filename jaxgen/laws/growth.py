@@ -6,6 +6,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from jaxgen.config.models import PatchAutoencoderConfig, ProgressiveUNetConfig
 from jaxgen.diffusion import edm
 from jaxgen.images import enlarging, resize
 from jaxgen.laws.law import law
@@ -37,17 +38,16 @@ def _pixels_differ() -> float:
 
 def _growth_differs() -> float:
   """Of a denoiser that has just grown from 4 to 6 pixels, and the formula."""
-  section = {
-    "name": "progressive_unet",
-    "width": 8,
-    "multipliers": (1,),
-    "attention": (False,),
-    "blocks": 1,
-    "head_width": 8,
-    "resolutions": (4, 6),
-    "dtype": "float32",
-  }
-  small, large = (build(section, resolution=r, channels=1) for r in (4, 6))
+  config = ProgressiveUNetConfig(
+    width=8,
+    multipliers=(1,),
+    attention=(False,),
+    num_res_blocks=1,
+    head_dim=8,
+    resolutions=(4, 6),
+    dtype="float32",
+  )
+  small, large = (build(config, resolution=r, channels=1) for r in (4, 6))
   key = jax.random.key(0)
   x = jax.random.normal(key, (1, 6, 6, 1))
 
@@ -72,19 +72,18 @@ def _growth_differs() -> float:
 def _finer_differs() -> float:
   """Of an autoencoder that has just gone from 4 to 16 patches, and the
   formula."""
-  section = {
-    "name": "patch_autoencoder",
-    "patch_size": 4,
-    "grids": (2, 4),
-    "width": 8,
-    "heads": 2,
-    "encoder_depth": 1,
-    "decoder_depth": 1,
-    "latent_dim": 8,
-    "patch_features": 4,
-    "dtype": "float32",
-  }
-  small, large = (build(section, resolution=r, channels=1) for r in (8, 16))
+  config = PatchAutoencoderConfig(
+    patch_size=4,
+    grids=(2, 4),
+    width=8,
+    heads=2,
+    encoder_depth=1,
+    decoder_depth=1,
+    latent_dim=8,
+    patch_features=4,
+    dtype="float32",
+  )
+  small, large = (build(config, resolution=r, channels=1) for r in (8, 16))
   key = jax.random.key(0)
   x = jax.random.normal(key, (1, 16, 16, 1))
   start = lambda net, x: jax.jit(net.init)(key, x)["params"]  # noqa: E731

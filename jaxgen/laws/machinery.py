@@ -11,14 +11,14 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxgen import rng
+from jaxgen.config.data import DataConfig
 from jaxgen.data import pipeline
-from jaxgen.data.source import DataOptions
 from jaxgen.data.sources import build as build_source
 from jaxgen.latents import density
 from jaxgen.laws.law import law
 from jaxgen.metrics.distribution import frechet, kid
 from jaxgen.metrics.images import similarity
-from jaxgen.train.state import create
+from jaxgen.train.state import TrainState
 from jaxgen.workdir import posthoc_ema
 from jaxgen.workdir.checkpoints import Checkpoints
 
@@ -55,7 +55,7 @@ def _prior_covariance() -> float:
 
 def _batches_differ() -> float:
   """Numbers that differ between one process's batch and two shares of it."""
-  options = DataOptions(source="rocks", num_tiles=16, threads=0, cache_mb=64)
+  options = DataConfig(source="rocks", num_tiles=16, threads=0, cache_mb=64)
   source = build_source(options, "train", 32)
   whole = next(pipeline.batches(source, options, batch_size=8))["image"]
   shares = [
@@ -72,7 +72,17 @@ def _checkpoint_differs() -> float:
   import optax
 
   params = {"w": jax.random.normal(jax.random.key(0), (8, 8))}
-  state = create(params, optax.adam(1.0))
+  zero = jnp.zeros((), jnp.uint32)
+  state = TrainState(
+    step=zero,
+    images=zero,
+    skipped=zero,
+    params=params,
+    ema=params,
+    opt_state=optax.adam(1.0).init(params),
+    traces={},
+    control={},
+  )
   place = lambda x: jax.ShapeDtypeStruct(  # noqa: E731
     x.shape, x.dtype, sharding=x.sharding
   )

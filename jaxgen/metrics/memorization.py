@@ -32,9 +32,9 @@ def nearest(
   held_out: np.ndarray,
   new: np.ndarray,
   *,
-  mirror: bool = False,
+  hflip: bool = False,
   flips: bool = False,
-  turns: bool = False,
+  rot90: bool = False,
 ) -> Nearest:
   """Find copies: images whose nearest training image is far nearer than the
   others around it (Carlini et al. 2023, arXiv:2301.13188, section 5), by half
@@ -44,9 +44,9 @@ def nearest(
     training: images `(m, h, w, c)`, as sources deliver them.
     held_out: real images that are not among them.
     new: generated images.
-    mirror, flips, turns: the orientations that training shows.
+    hflip, flips, rot90: the orientations that training shows.
   """
-  ways = mirror, flips, turns
+  ways = hflip, flips, rot90
   known = _shrink(training).reshape(len(training), -1)
   usual = _search(known, held_out, ways)[1]
   index, ratio = _search(known, new, ways)
@@ -78,13 +78,13 @@ def _shrink(images: np.ndarray) -> np.ndarray:
 
 
 def _orientations(
-  x: np.ndarray, mirror: bool, flips: bool, turns: bool
+  x: np.ndarray, hflip: bool, flips: bool, rot90: bool
 ) -> Iterator[np.ndarray]:
-  sides = [x, x[:, :, ::-1]] if mirror or flips else [x]
+  sides = [x, x[:, :, ::-1]] if hflip or flips else [x]
   sides += [y[:, ::-1] for y in sides] if flips else []
   for y in sides:
     yield y
-    if turns:
+    if rot90:
       yield np.rot90(y, 1, (1, 2))
       if not flips:
         yield from (np.rot90(y, k, (1, 2)) for k in (2, 3))

@@ -1,16 +1,16 @@
-"""From a config to a model: the one place that knows models by name."""
+"""From a config section to a flax module: the one place that knows them all."""
 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
-from typing import Any, Literal
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 
-from jaxgen.config.fields import check, check_value
-from jaxgen.errors import UserError
+from jaxgen.config.experiment import vars_of
+from jaxgen.config.models import ModelConfig
+from jaxgen.config.stages import Remat
 from jaxgen.models.conv_autoencoder import ConvAutoencoder
 from jaxgen.models.dit import DiT
 from jaxgen.models.multiscale_unet import MultiScaleUNet
@@ -18,7 +18,7 @@ from jaxgen.models.patch_autoencoder import PatchAutoencoder
 from jaxgen.models.progressive_unet import ProgressiveUNet
 from jaxgen.models.unet import UNet
 
-MODELS = {
+MODULES: dict[str, Any] = {
   "patch_autoencoder": PatchAutoencoder,
   "conv_autoencoder": ConvAutoencoder,
   "unet": UNet,
@@ -26,7 +26,6 @@ MODELS = {
   "multiscale_unet": MultiScaleUNet,
   "dit": DiT,
 }
-DTYPES = ("auto", "float32", "bfloat16")
 
 
 def compute_dtype(name: str) -> jnp.dtype:
@@ -36,30 +35,34 @@ def compute_dtype(name: str) -> jnp.dtype:
   return jnp.dtype(name)
 
 
-def build(model: Mapping[str, Any], **given: Any):
-  """The flax module that `model.name` names.
+def build(
+  config: ModelConfig,
+  *,
+  resolution: int,
+  channels: int,
+  remat: Remat = "none",
+  **given: Any,
+) -> Any:
+  """The flax module of a section `model`.
 
   Args:
-    model: the section of a config: name, dtype, and fields of the module.
-    **given: further fields: the images' resolution and channels, for denoisers
-      the conditions' sizes.
-
-  Raises:
-    UserError: an unknown name or field, a value that is not allowed, or numbers
-      that do not go together.
+    config: the section.
+    resolution: of the images.
+    channels: of the images.
+    remat: what the gradient computes again.
+    **given: sizes that come from elsewhere (conditions, classes), for the
+      modules that have them.
   """
-  options = dict(model)
-  name, dtype = options.pop("name", None), options.pop("dtype", "auto")
-  check_value("model.name", Literal[*MODELS], name)
-  check_value("model.dtype", Literal[*DTYPES], dtype)
-  fields: Any = dataclasses.fields(MODELS[name])
-  known = {x.name for x in fields} - {"parent", "name"}
-  if foreign := ", ".join(given.keys() - known):
-    raise UserError(f"model.name={name}: this model knows no {foreign}.")
-  ours = known - given.keys()
-  for field in options.keys() - ours:
-    raise UserError(f"model.{field}: {name} has no such option.")
-  check(MODELS[name], "model", options)
-  module = MODELS[name](dtype=compute_dtype(dtype), **given, **options)
-  module.check()
-  return module
+  module = MODULES[config.name]
+  fields = (
+    vars_of(config)
+    | given
+    | {
+      "resolution": resolution,
+      "channels": channels,
+      "remat": remat,
+      "dtype": compute_dtype(config.dtype),
+    }
+  )
+  known = {x.name for x in dataclasses.fields(module)} - {"parent", "name"}
+  return module(**{k: v for k, v in fields.items() if k in known})

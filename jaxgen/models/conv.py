@@ -9,8 +9,9 @@ import jax
 import jax.numpy as jnp
 
 from jaxgen.config.fields import UnitInterval
+from jaxgen.config.stages import Remat
 from jaxgen.models import layers
-from jaxgen.models.layers import ZEROS, Dense, Remat, SelfAttention
+from jaxgen.models.layers import ZEROS, Dense, SelfAttention
 from jaxgen.typing import Array
 
 Padding = Literal["zeros", "circular"]
@@ -83,7 +84,7 @@ class ResBlock(nn.Module):
   padding: Padding = "zeros"
   dropout: float = 0.0
   resample: Literal["", "halve", "double"] = ""
-  head_width: int = 0  # 0: no attention
+  head_dim: int = 0  # 0: no attention
   dtype: Any = jnp.float32
 
   @nn.compact
@@ -110,13 +111,11 @@ class ResBlock(nn.Module):
     if x.shape[-1] != self.features:
       x = Dense(self.features, dtype=self.dtype, name="skip")(x)
     x = (x + y) * SKIP
-    return self._attend(x) if self.head_width else x
+    return self._attend(x) if self.head_dim else x
 
   def _attend(self, x: Array) -> Array:
     b, h, w, c = x.shape
-    attention = SelfAttention(
-      c // self.head_width, self.dtype, name="attention"
-    )
+    attention = SelfAttention(c // self.head_dim, self.dtype, name="attention")
     y = GroupNorm(name="norm_attention")(x).reshape(b, h * w, c)
     return (x + attention(y).reshape(x.shape)) * SKIP
 

@@ -19,7 +19,6 @@ import flax.linen as nn
 import jax.numpy as jnp
 
 from jaxgen.config.fields import NonNegativeInt, PositiveInt
-from jaxgen.errors import UserError
 from jaxgen.models.conv import Convolutional, GroupNorm
 from jaxgen.models.layers import Dense
 from jaxgen.models.resampling import (
@@ -43,9 +42,9 @@ class Levels(Convolutional):
     4,
   )  # outermost first; the last holds
   downsampling_steps: PositiveInt = 3
-  blocks: PositiveInt = 2  # at each level
+  num_res_blocks: PositiveInt = 2  # at each level
   attention: bool = False  # at the bottom
-  head_width: PositiveInt = 64
+  head_dim: PositiveInt = 64
 
   @property
   def widths(self) -> list[int]:
@@ -60,13 +59,13 @@ class Levels(Convolutional):
     if change:
       block = self.res_block(width, f"{change}_{depth}", resample=change)
       x = block(x, None, train)
-    for i in range(self.blocks):
+    for i in range(self.num_res_blocks):
       x = self.res_block(width, f"level_{depth}_{i}")(x, None, train)
     return x
 
   def bottom(self, x: Array, train: bool) -> Array:
     """A block at the smallest size, with attention where it is asked for."""
-    heads = {"head_width": self.head_width * self.attention}
+    heads = {"head_dim": self.head_dim * self.attention}
     return self.res_block(self.widths[-1], "bottom", **heads)(x, None, train)
 
   def last(self, x: Array, features: int, name: str = "out") -> Array:
@@ -92,7 +91,7 @@ class Decoder(Levels):
   """Small images to images, and the labels of their pixels."""
 
   channels: PositiveInt = 3
-  segments: NonNegativeInt = 0
+  num_seg_classes: NonNegativeInt = 0
 
   @nn.compact
   def __call__(self, x: Array, train: bool = False) -> dict[str, Array]:
@@ -103,8 +102,8 @@ class Decoder(Levels):
         x, train, depth, "double" if depth + 1 < len(self.widths) else ""
       )
     found = {"image": self.last(x, self.channels)}
-    if self.segments:
-      found["segments"] = self.last(x, self.segments, "segments")
+    if self.num_seg_classes:
+      found["segments"] = self.last(x, self.num_seg_classes, "segments")
     return found
 
 
@@ -116,27 +115,10 @@ class ConvAutoencoder(Levels):
   latent_channels: PositiveInt = 4
   latent_dim: NonNegativeInt = 0  # 0: latents are small images; else vectors
   variational: bool = False
-  segments: NonNegativeInt = 0  # kinds of pixels that the decoder tells apart
-  classes: NonNegativeInt = 0  # kinds of images that the latent tells apart
-
-  def check(self) -> None:
-    """Raise a UserError where numbers do not go together."""
-    if not self.multipliers:
-      raise UserError("model.multipliers=(): at least one is needed.")
-    if self.resolution % 2**self.downsampling_steps:
-      raise UserError(
-        f"model.downsampling_steps={self.downsampling_steps} halvings do not "
-        f"divide a resolution of {self.resolution}."
-      )
-    if any(width % 4 for width in self.widths):
-      raise UserError(
-        f"model.base_channels={self.base_channels}: multiples of 4 are needed."
-      )
-    if self.attention and self.widths[-1] % self.head_width:
-      raise UserError(
-        f"model.head_width={self.head_width} does not divide the "
-        f"{self.widths[-1]} channels of the bottom."
-      )
+  num_seg_classes: NonNegativeInt = (
+    0  # kinds of pixels that the decoder tells apart
+  )
+  num_classes: NonNegativeInt = 0  # kinds of images that the latent tells apart
 
   def rules(self, old: ConvAutoencoder) -> Rules:
     """From the parameters of a model of another resolution: convolutions as
@@ -162,15 +144,15 @@ class ConvAutoencoder(Levels):
     small = self.latent_channels * (1 if vector else answers)
     self.encoder = Encoder(features=small, **shared)
     self.decoder = Decoder(
-      channels=self.channels, segments=self.segments, **shared
+      channels=self.channels, num_seg_classes=self.num_seg_classes, **shared
     )
     if vector:
       cells = self.side**2 * self.latent_channels
       self.latent_out = Dense(answers * self.latent_dim, dtype=self.dtype)
       self.latent_in = Dense(cells, dtype=self.dtype)
-    if self.classes:
+    if self.num_classes:
       self.class_in = Dense(HIDDEN, dtype=self.dtype)
-      self.class_out = Dense(self.classes, dtype=self.dtype)
+      self.class_out = Dense(self.num_classes, dtype=self.dtype)
 
   def posterior(
     self, images: Array, train: bool = False
@@ -186,14 +168,14 @@ class ConvAutoencoder(Levels):
     mean, log_variance = jnp.split(x, 2, axis=-1)
     return mean, jnp.clip(log_variance, *LOG_VARIANCE)
 
-  def answer(self, latents: Array, train: bool = False) -> dict[str, Array]:
+  def outputs(self, latents: Array, train: bool = False) -> dict[str, Array]:
     """`image`, about [-1, 1] and not clipped, and the heads' logits, all
     float32: `segments` `(b, h, w, segments)` and `classes` `(b, classes)`."""
     x = latents
     if self.latent_dim:
       x = self.latent_in(x).reshape(len(x), self.side, self.side, -1)
     found = self.decoder(x, train)
-    if self.classes:
+    if self.num_classes:
       found["classes"] = self._classify(latents)
     return {k: v.astype(jnp.float32) for k, v in found.items()}
 
@@ -208,8 +190,8 @@ class ConvAutoencoder(Levels):
 
   def decode(self, latents: Array, train: bool = False) -> Array:
     """The image alone."""
-    return self.answer(latents, train)["image"]
+    return self.outputs(latents, train)["image"]
 
   def __call__(self, images: Array, train: bool = False) -> dict[str, Array]:
-    """`answer(encode(images))`."""
-    return self.answer(self.encode(images, train), train)
+    """`outputs(encode(images))`."""
+    return self.outputs(self.encode(images, train), train)

@@ -11,14 +11,13 @@ import flax.linen as nn
 import jax.numpy as jnp
 
 from jaxgen.config.fields import NonNegativeInt, PositiveInt, UnitInterval
-from jaxgen.errors import UserError
+from jaxgen.config.stages import Remat
 from jaxgen.models import layers
 from jaxgen.models.conditioning import Conditioning, concat_condition
 from jaxgen.models.layers import (
   MLP,
   ZEROS,
   Dense,
-  Remat,
   RMSNorm,
   SelfAttention,
   patchify,
@@ -79,7 +78,7 @@ class DiT(nn.Module):
   resolution: int  # of the training; others work too
   channels: int = 3
   sizes: tuple[tuple[str, int], ...] = ()  # of the conditions
-  dense: NonNegativeInt = (
+  cond_channels: NonNegativeInt = (
     0  # channels of an image as a condition, cond["dense"]
   )
   patch_size: PositiveInt = 4
@@ -91,19 +90,6 @@ class DiT(nn.Module):
   scan_layers: bool = False
   remat: Remat = "none"
   dtype: Any = jnp.float32
-
-  def check(self) -> None:
-    """Raise a UserError where numbers do not go together."""
-    if self.resolution % self.patch_size:
-      raise UserError(
-        f"model.patch_size={self.patch_size} does not divide the resolution "
-        f"{self.resolution}."
-      )
-    if self.width % self.heads or self.width % 4:
-      raise UserError(
-        f"model.width={self.width}: a multiple of 4 and of model.heads="
-        f"{self.heads} is needed."
-      )
 
   def rules(self, old: DiT) -> Rules:
     """From the parameters of a model of another resolution or patch size."""
@@ -122,7 +108,7 @@ class DiT(nn.Module):
     grid = x.shape[1] // patch, x.shape[2] // patch
     vector = Conditioning(self.width, self.sizes, name="conditioning")
     embedding = vector(c_noise, cond, x.shape[1])
-    x = patchify(concat_condition(x, cond, self.dense), patch)
+    x = patchify(concat_condition(x, cond, self.cond_channels), patch)
     x = Dense(self.width, dtype=self.dtype, name="patch_in")(x)
     base = self.resolution // patch
     x = x + positions(*grid, self.width, base).astype(x.dtype)

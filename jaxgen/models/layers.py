@@ -17,10 +17,10 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
+from jaxgen.config.stages import Remat
 from jaxgen.typing import Array
 
 ZEROS = nn.initializers.zeros
-Remat = Literal["none", "blocks", "full"]  # what the gradient computes again
 ATTENDED = 1024  # tokens past which attention goes through its queries in
 CHUNK = 256  # so many at a time
 FUSED = range(8, 129, 8)  # numbers of a head that cuDNN takes

@@ -26,10 +26,6 @@ class MultiScaleUNet(UNetFields):
   scales: tuple[PositiveInt, ...] = (32, 64, 96, 128)  # sides in pixels
   scale_width: PositiveInt = 32  # channels of each
 
-  def check(self) -> None:
-    """Raise a UserError where numbers do not go together."""
-    UNet.within(self, self.resolution, parent=None).check()
-
   @nn.compact
   def __call__(
     self, x: Array, c_noise: Array, cond: Any = None, train: bool = False

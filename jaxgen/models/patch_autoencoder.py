@@ -15,7 +15,6 @@ that a network can go on in more patches of the same size as what it was.
 
 from __future__ import annotations
 
-import itertools
 from functools import partial
 from typing import Any, Literal
 
@@ -23,9 +22,9 @@ import flax.linen as nn
 import jax.numpy as jnp
 
 from jaxgen.config.fields import NonNegativeInt, PositiveInt, UnitInterval
-from jaxgen.errors import UserError
+from jaxgen.config.stages import Remat
 from jaxgen.images import enlarging
-from jaxgen.models.layers import ZEROS, Blocks, Dense, Remat
+from jaxgen.models.layers import ZEROS, Blocks, Dense
 from jaxgen.models.pyramid import paint_levels, read_levels
 from jaxgen.models.resampling import (
   Rules,
@@ -61,37 +60,16 @@ class PatchAutoencoder(nn.Module):
   remat: Remat = "none"
   dtype: Any = jnp.float32
 
-  def check(self) -> None:
-    """Raise a UserError where numbers do not go together."""
-    if self.resolution % self.patch_size:
-      raise UserError(
-        f"model.patch_size={self.patch_size} does not divide the resolution "
-        f"{self.resolution}."
-      )
-    if any(b % a or a == b for a, b in itertools.pairwise(self.grids)):
-      raise UserError(
-        f"model.grids={self.grids}: each is a multiple of the one before."
-      )
-    if self.grids and self.grid[0] not in self.grids:
-      raise UserError(
-        f"model.grids={self.grids}: {self.resolution} pixels in patches of "
-        f"{self.patch_size} are {self.grid[0]} a side; add that."
-      )
-    if self.width % self.heads:
-      raise UserError(
-        f"model.heads={self.heads} does not divide model.width={self.width}."
-      )
-
   def rules(self, old: PatchAutoencoder) -> Rules:
     """From the parameters of a model of another resolution or patch size.
 
     Raises:
-      UserError: its levels are others.
+      ValueError: its levels are others.
     """
     patch = {"old": old.patch_size, "new": self.patch_size}
     leveled = len(self.levels) > 1
     if leveled and self.levels[: len(old.levels)] != old.levels:
-      raise UserError(
+      raise ValueError(
         f"model.grids={self.grids}: begin with the levels that there were, "
         f"{old.levels}."
       )
@@ -185,7 +163,7 @@ class PatchAutoencoder(nn.Module):
     """The latents, which are sure: there is no variance."""
     return self.encode(images, train), None
 
-  def answer(self, latents: Array, train: bool = False) -> dict[str, Array]:
+  def outputs(self, latents: Array, train: bool = False) -> dict[str, Array]:
     """What the latents say: the `image`."""
     return {"image": self.decode(latents, train)}
 

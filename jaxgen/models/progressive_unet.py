@@ -28,7 +28,6 @@ import jax
 import jax.numpy as jnp
 
 from jaxgen.config.fields import Positive, PositiveInt
-from jaxgen.errors import UserError
 from jaxgen.images import resize
 from jaxgen.models.conditioning import Conditioning
 from jaxgen.models.conv import GroupNorm
@@ -44,22 +43,8 @@ class ProgressiveUNet(UNetFields):
 
   resolutions: tuple[PositiveInt, ...] = (32, 64, 96, 128)
   outer_width: PositiveInt = 32  # channels of the levels around the core
-  outer_blocks: PositiveInt = 1  # of each such level, on the way out
+  outer_num_res_blocks: PositiveInt = 1  # of each such level, on the way out
   sigma_data: Positive = 0.5
-
-  def check(self) -> None:
-    """Raise a UserError where numbers do not go together."""
-    if list(self.resolutions) != sorted(set(self.resolutions)):
-      raise UserError("model.resolutions: they have to rise.")
-    if self.resolution not in self.resolutions:
-      known = ", ".join(map(str, self.resolutions))
-      raise UserError(
-        f"a resolution of {self.resolution}: this model knows {known} "
-        "(model.resolutions)."
-      )
-    if self.dense:
-      raise UserError("model.dense: only the plain unet takes images beside.")
-    UNet.within(self, self.resolutions[0], parent=None).check()
 
   @nn.compact
   def __call__(
@@ -100,7 +85,7 @@ class ProgressiveUNet(UNetFields):
   def _resize(self, x: Array, side: int) -> Array:
     return resize(x, side, self.padding == "circular")
 
-  def faded(self, params: Params, share: Array) -> Params:
+  def set_fade(self, params: Params, share: Array) -> Params:
     """Parameters with the `fade` of every level at `share` at least; what has
     faded in stays."""
     top = self.resolutions.index(self.resolution)
@@ -151,7 +136,7 @@ class Outer:
   def leave(self, h: Array, y: Array, embedding: Array) -> tuple[Array, Array]:
     """G, at first 0, and the features it is read from."""
     y = jnp.concatenate([h, y], axis=-1)
-    for i in range(self.net.outer_blocks):
+    for i in range(self.net.outer_num_res_blocks):
       y = self._block(y, embedding, f"block_out_{i}")
     last = self._conv(self.net.channels, "conv_out", kernel_init=ZEROS)
     return last(nn.silu(GroupNorm(name=self.name("norm"))(y))), y

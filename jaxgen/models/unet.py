@@ -17,7 +17,6 @@ import flax.linen as nn
 import jax.numpy as jnp
 
 from jaxgen.config.fields import NonNegativeInt, PositiveInt
-from jaxgen.errors import UserError
 from jaxgen.models.conditioning import Conditioning, concat_condition
 from jaxgen.models.conv import Convolutional, GroupNorm
 from jaxgen.models.layers import ZEROS
@@ -31,7 +30,7 @@ class UNetFields(Convolutional):
   resolution: int = 32  # of the training; others work too
   channels: int = 3
   sizes: tuple[tuple[str, int], ...] = ()  # of the conditions
-  dense: NonNegativeInt = (
+  cond_channels: NonNegativeInt = (
     0  # channels of an image as a condition, cond["dense"]
   )
   width: PositiveInt = 64
@@ -40,32 +39,11 @@ class UNetFields(Convolutional):
     2,
     2,
   )  # of the width, outermost first
-  blocks: PositiveInt = (
+  num_res_blocks: PositiveInt = (
     2  # on the way down at each level; one more on the way up
   )
   attention: tuple[bool, ...] = (False, True, False)  # for each of these
-  head_width: PositiveInt = 64
-
-  def check(self) -> None:
-    """Raise a UserError where numbers do not go together."""
-    if len(self.attention) != len(self.multipliers):
-      raise UserError(
-        "model.attention and model.multipliers need one entry for each level."
-      )
-    if self.resolution % 2 ** (len(self.multipliers) - 1):
-      raise UserError(
-        f"model.multipliers: {len(self.multipliers)} levels cannot halve a "
-        f"resolution of {self.resolution}."
-      )
-    if any(self.width * m % 4 for m in self.multipliers):
-      raise UserError(f"model.width={self.width}: a multiple of 4 is needed.")
-    attended = (*self.attention[:-1], True)  # as the bottom always is
-    levels = zip(self.multipliers, attended, strict=True)
-    if any(a and self.width * m % self.head_width for m, a in levels):
-      raise UserError(
-        f"model.head_width={self.head_width} does not divide the channels of "
-        "every level with attention (the bottom always has it)."
-      )
+  head_dim: PositiveInt = 64
 
   def rules(self, old: UNetFields) -> Rules:
     """From the parameters of a model of another resolution: as they are."""
@@ -104,12 +82,12 @@ class UNet(UNetFields):
 
     def block(level: int, name: str, x: Array, **options: Any) -> Array:
       outer = len(self.multipliers) - 1 - level
-      options.setdefault("head_width", self.head_width * self.attention[outer])
+      options.setdefault("head_dim", self.head_dim * self.attention[outer])
       features = self.width * self.multipliers[outer]
       made = self.res_block(features, f"level_{level}_{name}", **options)
       return made(x, embedding, train)
 
-    x = concat_condition(x, cond, self.dense)
+    x = concat_condition(x, cond, self.cond_channels)
     x = self.conv(self.width, "conv_in")(x) + extra
     x = self._up(block, *self._down(block, x))
     y = nn.silu(GroupNorm(name="norm_out")(x))
@@ -120,21 +98,21 @@ class UNet(UNetFields):
     kept = [x]
     for level in reversed(range(len(self.multipliers))):
       if level < len(self.multipliers) - 1:
-        x = block(level + 1, "halve", x, resample="halve", head_width=0)
+        x = block(level + 1, "halve", x, resample="halve", head_dim=0)
         kept.append(x)
-      for i in range(self.blocks):
+      for i in range(self.num_res_blocks):
         x = block(level, f"down_{i}", x)
         kept.append(x)
     return x, kept
 
   def _up(self, block, x: Array, kept: list[Array]) -> Array:
-    x = block(0, "bottom_0", x, head_width=self.head_width)
-    x = block(0, "bottom_1", x, head_width=0)
+    x = block(0, "bottom_0", x, head_dim=self.head_dim)
+    x = block(0, "bottom_1", x, head_dim=0)
     for level in range(len(self.multipliers)):
       if level:
-        x = block(level - 1, "double", x, resample="double", head_width=0)
-      for i in range(self.blocks + 1):
+        x = block(level - 1, "double", x, resample="double", head_dim=0)
+      for i in range(self.num_res_blocks + 1):
         x = jnp.concatenate([x, kept.pop()], axis=-1)
-        last: Any = {} if i == self.blocks else {"head_width": 0}
+        last: Any = {} if i == self.num_res_blocks else {"head_dim": 0}
         x = block(level, f"up_{i}", x, **last)
     return x

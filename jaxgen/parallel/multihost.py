@@ -7,12 +7,15 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Callable
+from typing import TypeVar, cast
 
 import jax
 import numpy as np
 from jax.experimental import multihost_utils
 
 from jaxgen.errors import UserError
+
+T = TypeVar("T")
 
 
 def is_lead_host() -> bool:
@@ -48,16 +51,19 @@ def failure(action: Callable[[], object]) -> str:
   return reason or "another process failed at it" if failed else ""
 
 
-def run_on_all(action: Callable[[], object]) -> None:
-  """Do something that a user's mistake may foil on some processes only.
+def run_on_all(action: Callable[[], T]) -> T:
+  """Run an action that a user's mistake may foil on some processes only.
+
+  Returns:
+    The result of the action on this process.
 
   Raises:
     UserError: on the processes where it failed.
     SystemExit: with status 2 and silently on the others.
   """
-  error = None
+  error, result = None, None
   try:
-    action()
+    result = action()
   except UserError as e:
     error = e
   good = all(allgather(error is None))
@@ -65,3 +71,4 @@ def run_on_all(action: Callable[[], object]) -> None:
     raise error
   if not good:
     raise SystemExit(2)
+  return cast(T, result)

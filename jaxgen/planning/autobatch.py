@@ -1,117 +1,184 @@
-"""How each stage of a run is made to fit into memory, kept in `fit.json`.
+"""Training in the memory that there is.
 
-What was decided stays decided: a resumed run splits its batches the same way,
-and so goes on bit for bit. A stage is decided anew where it, the model or
-`batch.memory_gib` has been changed.
+How each stage of a run is made to fit is kept in `fit.json`. A decision stays:
+a resumed run splits its batches the same way, and so resumes bit for bit. A
+stage is decided again where it, the model or `batch.memory_gib` has changed.
 """
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import json
 import pathlib
+from collections.abc import Sequence
 from typing import Any
 
+from jaxgen.config.experiment import Experiment, vars_of
+from jaxgen.config.stages import Stage
 from jaxgen.errors import RunError, UserError
 from jaxgen.formats.atomic import write_json
-from jaxgen.parallel.multihost import allgather, is_lead_host
+from jaxgen.parallel.multihost import allgather, is_lead_host, run_on_all
+from jaxgen.parallel.preemption import watching
+from jaxgen.parallel.sharding import Devices
 from jaxgen.planning import cost
-from jaxgen.tasks.task import Stage
-from jaxgen.train.plan import Plan
+from jaxgen.train import loop
+from jaxgen.train.stage import StageProgram, check_stages, stage_programs
+from jaxgen.train.transfer import InitialWeights
+from jaxgen.workdir.claim import claim, record
 
 NAME = "fit.json"
-Row = dict[str, Any]  # accumulate, remat
-Rows = dict[str, Row]  # by what they were decided for
+Decision = dict[str, Any]  # accumulate, remat
+Decisions = dict[str, Decision]  # by the stage that they are for
 
 
-class OutOfMemory(Exception):
-  """The first step of the stage `args[0]` did not fit."""
+def train(
+  experiment: Experiment,
+  workdir: pathlib.Path,
+  *,
+  initial: InitialWeights | None = None,
+  allow_config_change: bool = False,
+  devices: Devices = None,
+) -> bool:
+  """Train an experiment in a workdir, or resume from its newest checkpoint.
+
+  A stage that runs out of memory at its first step starts again with half the
+  microbatch.
+
+  Args:
+    experiment: what to train.
+    workdir: the run's folder; several processes must share it.
+    initial: weights to start from at step 0, by default fresh ones.
+    allow_config_change: resume although the config or the data changed.
+    devices: to train on, by default all of all processes.
+
+  Returns:
+    Whether the run is finished; False where it was asked to stop.
+
+  Raises:
+    UserError: a bad config, workdir or data set.
+    RunError: the loss is not finite, or a checkpoint cannot be written.
+  """
+  with (
+    claim(workdir, experiment, allow_change=allow_config_change),
+    watching() as stop,
+  ):
+    while True:
+      programs = run_on_all(lambda: stage_programs(experiment, devices=devices))
+      programs = fitted(programs, workdir)
+      record(experiment, programs[0].names, workdir)
+      try:
+        return loop.train(
+          programs,
+          workdir,
+          stop=stop,
+          initial=initial,
+          allow_data_change=allow_config_change,
+        )
+      except loop.OutOfMemory as e:
+        halve(programs[e.stage], workdir)
 
 
-def fitted(plan: Plan, workdir: pathlib.Path) -> Plan:
-  """The plan as it fits: as decided before, or now if `batch.fit` is auto.
+def fitted(
+  programs: Sequence[StageProgram], workdir: pathlib.Path
+) -> list[StageProgram]:
+  """Programs that fit: as decided before, or now if `batch.fit` is auto.
 
   Raises:
     UserError: a stage fits in no way, or `fit.json` is damaged.
   """
   known = _read(workdir / NAME)
-  names = [_name(plan, stage) for stage in range(len(plan.stages))]
-  rows = {k: known[k] for k in names if k in known}
-  if plan.batch.fit == "auto" and len(rows) < len(set(names)):
-    plan.check()
-    for stage, name in enumerate(names):
-      rows[name] = rows.get(name) or _decide(plan, stage)
-    _write(workdir, rows)
-  for stage, name in enumerate(names):
-    plan = cost.change(plan, stage, **rows.get(name, {}))
-  return plan
+  names = [_name(program) for program in programs]
+  decisions = {k: known[k] for k in names if k in known}
+  auto = programs[0].experiment.batch.fit == "auto"
+  if auto and len(decisions) < len(set(names)):
+    check_stages(programs)
+    for program, name in zip(programs, names, strict=True):
+      decisions[name] = decisions.get(name) or _decide(program)
+    _write(workdir, decisions)
+  if not decisions:
+    return list(programs)
+  stages = [
+    dataclasses.replace(program.stage, **decisions.get(name, {}))
+    for program, name in zip(programs, names, strict=True)
+  ]
+  experiment = dataclasses.replace(programs[0].experiment, stages=tuple(stages))
+  return [dataclasses.replace(x, experiment=experiment) for x in programs]
 
 
-def _name(plan: Plan, stage: int) -> str:
-  """What a decision is for."""
-  row = plan.stages[stage]
-  what = (row.resolution, row.patch_size, plan.layout.mesh.size)
-  model = {k: v for k, v in plan.config.model.to_dict().items() if v != ()}
-  fades = stage and row.fade_images
-  faded = (plan.stages[stage - 1].resolution,) if fades else ()
-  parts = (*what, model, plan.batch.memory_gib, *faded)
+def _name(program: StageProgram) -> str:
+  """The key of a decision: all that it depends on."""
+  stage, experiment = program.stage, program.experiment
+  sizes = (stage.resolution, stage.patch_size, program.layout.mesh.size)
+  model = {k: v for k, v in vars_of(experiment.model).items() if v != ()}
+  fades = program.index and stage.fade_images
+  before = experiment.stages[program.index - 1].resolution
+  faded = (before,) if fades else ()
+  parts = (*sizes, model, experiment.batch.memory_gib, *faded)
   digest = hashlib.sha256(repr(parts).encode()).hexdigest()[:8]
-  return f"{row.resolution} pixels, batches of {row.batch_size}, {digest}"
+  return f"{stage.resolution} pixels, batches of {stage.batch_size}, {digest}"
 
 
-def _decide(plan: Plan, stage: int) -> Row:
-  memory = min(allgather(cost.memory_for_steps(plan)))
-  found = cost.fit(plan, stage, memory)
+def _decide(program: StageProgram) -> Decision:
+  memory = min(allgather(cost.memory_for_steps(program.experiment)))
+  found = cost.fit(program, memory)
   if found is None:
-    raise UserError(cost.refusal(plan, stage, memory))
+    raise UserError(cost.refusal(program, memory))
   if is_lead_host():
-    micro = plan.stages[stage].batch_size // found.accumulate
+    micro = program.stage.batch_size // found.accumulate
     print(
-      f"stage {stage + 1} in {cost.gib(memory)}: microbatches of "
+      f"stage {program.index + 1} in {cost.gib(memory)}: microbatches of "
       f"{micro}, remat={found.remat}"
     )
   return {"accumulate": found.accumulate, "remat": found.remat}
 
 
-def halve(plan: Plan, stage: int, workdir: pathlib.Path) -> None:
+def halve(program: StageProgram, workdir: pathlib.Path) -> None:
   """Note smaller microbatches for a stage that ran out of memory.
 
   Raises:
     RunError: they are as small as they can be.
   """
-  row = plan.stages[stage]
-  more = [x for x in cost.divisions(plan, stage) if x >= 2 * row.accumulate]
+  stage, number = program.stage, program.index + 1
+  least = 2 * stage.accumulate
+  more = [x for x in cost.divisions(program) if x >= least]
   if not more:
     raise RunError(
-      f"stage {stage + 1}: out of memory, one image at a time.\n"
+      f"stage {number}: out of memory, one image at a time.\n"
       "Choose a smaller model or resolution: see jaxgen plan."
     )
-  smaller = {"accumulate": more[0], "remat": row.remat}
-  _write(workdir, _read(workdir / NAME) | {_name(plan, stage): smaller})
+  smaller = {"accumulate": more[0], "remat": stage.remat}
+  _write(workdir, _read(workdir / NAME) | {_name(program): smaller})
   if is_lead_host():
     print(
-      f"stage {stage + 1}: out of memory; starting it again with microbatches "
-      f"of {row.batch_size // more[0]} images (accumulate={more[0]})."
+      f"stage {number}: out of memory; starting it again with microbatches "
+      f"of {stage.batch_size // more[0]} images (accumulate={more[0]})."
     )
 
 
-def _write(workdir: pathlib.Path, rows: Rows) -> None:
+def _write(workdir: pathlib.Path, decisions: Decisions) -> None:
   if is_lead_host():
-    write_json(workdir / NAME, rows)
+    write_json(workdir / NAME, decisions)
   allgather(0)  # the others read it when it is there
 
 
-def _read(path: pathlib.Path) -> Rows:
+def _read(path: pathlib.Path) -> Decisions:
   if not path.is_file():
     return {}
   try:
-    rows = json.loads(path.read_text())
-    for row in rows.values():
-      Stage(resolution=1, images=1, batch_size=1, **row)
-      if row.keys() != {"accumulate", "remat"}:
+    decisions = json.loads(path.read_text())
+    for decision in decisions.values():
+      Stage(batch_size=decision["accumulate"], **decision)
+      if decision.keys() != {"accumulate", "remat"}:
         raise ValueError("it has other keys")
-    return rows
-  except (ValueError, TypeError, AttributeError, UserError) as e:
+    return decisions
+  except (
+    ValueError,
+    TypeError,
+    AttributeError,
+    KeyError,
+    UserError,
+  ) as e:
     raise UserError(
-      f"{path} is damaged ({e}): remove it to decide anew."
+      f"{path} is damaged ({e}): remove it to decide again."
     ) from e

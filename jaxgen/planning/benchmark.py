@@ -20,6 +20,7 @@ import numpy as np
 from jax.experimental.compilation_cache import compilation_cache
 
 from jaxgen import rng
+from jaxgen.config.experiment import Experiment
 from jaxgen.data import pipeline
 from jaxgen.diffusion import samplers, sigmas
 from jaxgen.images import normalize, to_uint8
@@ -28,7 +29,8 @@ from jaxgen.models.build import compute_dtype
 from jaxgen.parallel.memory import program_bytes
 from jaxgen.planning import cost
 from jaxgen.planning.roofline import matrix_product, seconds
-from jaxgen.train.plan import Plan, make_plan
+from jaxgen.train.schedule import stage_schedule
+from jaxgen.train.stage import StageProgram, stage_programs
 from jaxgen.train.state import TrainState
 from jaxgen.typing import Batch
 
@@ -38,44 +40,46 @@ LATENTS = 512  # that the benchmark's prior is fitted to
 Report = dict[str, Any]
 
 
-def benchmark(config: Any, *, repeats: int = 10) -> Report:
-  """Measure the last stage of a config.
+def benchmark(experiment: Experiment, *, repeats: int = 10) -> Report:
+  """Measure the last stage of an experiment.
 
   Args:
-    config: of a training run.
+    experiment: of a training run.
     repeats: timed calls of each program; the median counts.
 
   Returns:
     Numbers by name, with the unit in the name.
   """
-  plan = make_plan(config)
-  stage = plan.stages[-1]
-  plan.layout.check(stage.batch_size, stage.accumulate)
-  batch = plan.layout.put(next(_batches(plan)))
-  peak = matrix_product(compute_dtype(config.model.dtype), repeats)
+  program = stage_programs(experiment)[-1]
+  stage, layout = program.stage, program.layout
+  layout.check(stage.batch_size, stage.accumulate)
+  batch = layout.put(next(_batches(program)))
+  peak = matrix_product(compute_dtype(experiment.model.dtype), repeats)
   report: Report = {
     "devices": f"{jax.device_count()} x {jax.devices()[0].device_kind}",
     "jax": jax.__version__,
     "resolution": stage.resolution,
     "batch_size": stage.batch_size,
-    "parameters": _count(plan.shapes(-1).params),
+    "parameters": _count(program.state_shapes.params),
     "matrix_product_gflops": peak / 1e9,
   }
-  report |= _training(plan, batch, peak, repeats)
-  report |= _data(plan, report["train_images_per_second"], repeats)
-  report |= _codec(plan, batch, repeats) if plan.task(-1).codec else {}
-  report |= _denoiser(plan, batch, repeats) if plan.task(-1).denoiser else {}
+  report |= _training(program, batch, peak=peak, repeats=repeats)
+  report |= _data(program, report["train_images_per_second"], repeats)
+  if program.task.draws_latents:
+    report |= _codec(program, batch, repeats)
+  if program.task.denoiser:
+    report |= _denoiser(program, batch, repeats)
   report["process_peak_mib"] = _process_peak() / 2**20
   return report
 
 
-def _batches(plan: Plan):
+def _batches(program: StageProgram):
   return pipeline.batches(
-    plan.source("train", -1),
-    plan.data,
-    batch_size=plan.stages[-1].batch_size,
+    program.source("train"),
+    program.experiment.data,
+    batch_size=program.stage.batch_size,
     stream="benchmark",
-    keep=plan.task(-1).inputs,
+    keep=program.task.batch_fields,
   )
 
 
@@ -89,24 +93,28 @@ def _process_peak() -> int:
   return size if sys.platform == "darwin" else size * 1024
 
 
-def _training(plan: Plan, batch: Batch, peak: float, repeats: int) -> Report:
-  step, state, pace = plan.update(-1), plan.fresh(-1), plan.pace(-1)
+def _training(
+  program: StageProgram, batch: Batch, *, peak: float, repeats: int
+) -> Report:
+  step: Any = program.update
+  state = program.fresh_state()
+  schedule = stage_schedule(program.experiment, program.index)
   start = time.perf_counter()
   with _uncached():
-    compiled = step.lower(state, batch, pace).compile()
+    compiled = step.lower(state, batch, schedule).compile()
   compile_seconds = time.perf_counter() - start
   holder: list[TrainState] = [state]
 
   def call() -> Any:
-    holder[0], metrics = compiled(holder[0], batch, pace)
+    holder[0], metrics = compiled(holder[0], batch, schedule)
     return metrics
 
   taken = seconds(call, repeats)
-  flops = cost.flops(plan, -1)
+  flops = cost.flops(program)
   return {
     "compile_seconds": compile_seconds,
     "step_seconds": taken,
-    "train_images_per_second": plan.stages[-1].batch_size / taken,
+    "train_images_per_second": program.stage.batch_size / taken,
     "step_gflop": flops / 1e9,
     "step_gflops_per_second": flops / taken / 1e9,
     "share_of_matrix_product": flops / taken / peak,
@@ -116,7 +124,7 @@ def _training(plan: Plan, batch: Batch, peak: float, repeats: int) -> Report:
 
 @contextlib.contextmanager
 def _uncached() -> Iterator[None]:
-  """Compile anew, whatever the compilation cache holds."""
+  """Compile again, whatever the compilation cache holds."""
   options: Any = jax.config
   before = options.jax_enable_compilation_cache
   options.update("jax_enable_compilation_cache", False)
@@ -128,25 +136,24 @@ def _uncached() -> Iterator[None]:
     compilation_cache.reset_cache()
 
 
-def _data(plan: Plan, needed: float, repeats: int) -> Report:
+def _data(program: StageProgram, needed: float, repeats: int) -> Report:
   """Images per second out of the pipeline, with nothing else running."""
-  with contextlib.closing(_batches(plan)) as batches:
+  with contextlib.closing(_batches(program)) as batches:
     next(batches)
     start, calls = time.perf_counter(), max(repeats, 20)
     for _ in range(calls):
       next(batches)
     took = time.perf_counter() - start
-  speed = calls * plan.stages[-1].batch_size / took
+  speed = calls * program.stage.batch_size / took
   return {
     "data_images_per_second": speed,
     "data_over_training": speed / needed,
   }
 
 
-def _codec(plan: Plan, batch: Batch, repeats: int) -> Report:
+def _codec(program: StageProgram, batch: Batch, repeats: int) -> Report:
   """Images per second of encoding, decoding and sampling."""
-  codec, params = plan.task(-1).codec, plan.fresh(-1).params
-  assert codec is not None
+  codec, params = program.task.codec, program.fresh_state().params
   encode = jax.jit(lambda p, x: codec(p).encode(normalize(x)))
   decode = jax.jit(lambda p, z: to_uint8(codec(p).decode(z)))
   latents = encode(params, batch["image"])
@@ -170,10 +177,10 @@ def _codec(plan: Plan, batch: Batch, repeats: int) -> Report:
   }
 
 
-def _denoiser(plan: Plan, batch: Batch, repeats: int) -> Report:
+def _denoiser(program: StageProgram, batch: Batch, repeats: int) -> Report:
   """Calls of the denoiser, and images per second of two samplers with what they
   need beyond those calls."""
-  denoiser, params = plan.task(-1).denoiser, plan.fresh(-1).params
+  denoiser, params = program.task.denoiser, program.fresh_state().params
   assert denoiser is not None
   x = normalize(batch["image"])
   n = len(x)

@@ -18,14 +18,16 @@ from typing import Any
 
 import jax
 import numpy as np
-from ml_collections import ConfigDict
 
+from jaxgen.config.experiment import Experiment, with_known
+from jaxgen.config.stages import Remat
 from jaxgen.data import pipeline
 from jaxgen.errors import UserError
-from jaxgen.models.layers import Remat, traced
+from jaxgen.models.layers import traced
 from jaxgen.parallel.memory import group_limit, program_bytes
 from jaxgen.planning.roofline import Speed, measure
-from jaxgen.train.plan import Plan
+from jaxgen.train.schedule import Schedule, stage_schedule
+from jaxgen.train.stage import StageProgram
 
 OVERHEAD = 720 << 20  # bytes of a process besides its steps
 CODE = 58  # bytes of memory for each letter of a program's text, on CPU
@@ -63,191 +65,194 @@ class Need:
     return self.peak + self.code
 
 
-def change(plan: Plan, stage: int, **fields: Any) -> Plan:
-  """A plan with one stage changed."""
-  rows = list(plan.stages)
-  rows[stage] = dataclasses.replace(rows[stage], **fields)
-  return dataclasses.replace(plan, stages=tuple(rows))
+def change(program: StageProgram, **fields: Any) -> StageProgram:
+  """A program with other fields of its stage."""
+  stages = list(program.experiment.stages)
+  stages[program.index] = dataclasses.replace(program.stage, **fields)
+  experiment = dataclasses.replace(program.experiment, stages=tuple(stages))
+  return dataclasses.replace(program, experiment=experiment)
 
 
-def need(plan: Plan, stage: int) -> Need:
+def change_model(program: StageProgram, **fields: Any) -> StageProgram:
+  """A program with other fields of its model, of those that it has."""
+  model = with_known(program.experiment.model, **fields)
+  experiment = dataclasses.replace(program.experiment, model=model)
+  return dataclasses.replace(program, experiment=experiment)
+
+
+def need(program: StageProgram) -> Need:
   """Compile a stage's step and read what it needs."""
-  row, compiled = plan.stages[stage], compile_step(plan, stage)
+  compiled = compile_step(program)
   memory: Any = compiled.memory_analysis()
-  operations = flops(plan, stage)
+  size, operations = program.stage.batch_size, flops(program)
   return Need(
-    accumulate=row.accumulate,
-    remat=row.remat,
+    accumulate=program.stage.accumulate,
+    remat=program.stage.remat,
     peak=program_bytes(compiled),
     code=CODE * len(compiled.as_text() or "") if _on_cpu() else 0,
     activations=memory.temp_size_in_bytes if memory else 0,
-    flops=operations / row.batch_size,
-    traffic=_traffic(plan, compiled, operations) / row.batch_size,
+    flops=operations / size,
+    traffic=_traffic(program, compiled, operations) / size,
   )
 
 
-def _traffic(plan: Plan, compiled: Any, operations: float) -> float:
+def _traffic(program: StageProgram, compiled: Any, operations: float) -> float:
   """Bytes that a step reads and writes on each device. The compiler counts the
   body of a loop once: bytes grow with the operations that it has left out."""
   found = compiled.cost_analysis() or {}
-  counted = found.get("flops", 0.0) * plan.layout.mesh.size
+  counted = found.get("flops", 0.0) * program.layout.mesh.size
   left_out = operations / counted if counted else 1.0
   return found.get("bytes accessed", 0.0) * max(left_out, 1.0)
 
 
-def compile_step(plan: Plan, stage: int) -> Any:
+def compile_step(program: StageProgram) -> Any:
   """The compiled update of a stage; nothing is run."""
-  shapes, batch = plan.shapes(stage), batch_shapes(plan, stage)
-  return plan.update(stage).lower(shapes, batch, plan.pace(stage)).compile()
+  arguments = program.state_shapes, batch_shapes(program), _schedule(program)
+  update: Any = program.update
+  return update.lower(*arguments).compile()
+
+
+def _schedule(program: StageProgram) -> Schedule:
+  return stage_schedule(program.experiment, program.index)
 
 
 def _on_cpu() -> bool:
   return jax.default_backend() == "cpu"
 
 
-def batch_shapes(plan: Plan, stage: int) -> Any:
-  """Of the batches that a stage's step takes."""
-  row, names = plan.stages[stage], plan.task(stage).inputs
-  tile = pipeline.stack(pipeline.fixed_tiles(plan.source("train", stage), 1))
-  shape = lambda x: (row.batch_size, *x.shape[1:])  # noqa: E731
+def batch_shapes(program: StageProgram) -> Any:
+  """Shapes of the batches that a stage's step takes."""
+  size, names = program.stage.batch_size, program.task.batch_fields
+  tile = pipeline.stack(pipeline.fixed_tiles(program.source("train"), 1))
+  shape = lambda x: (size, *x.shape[1:])  # noqa: E731
   return {k: jax.ShapeDtypeStruct(shape(tile[k]), tile[k].dtype) for k in names}
 
 
-def of_model(plan: Plan, **fields: Any) -> Plan:
-  """A plan with another model, of the fields that it has."""
-  config: Any = ConfigDict(plan.config.to_dict())
-  known = {k: v for k, v in fields.items() if k in config.model}
-  config.model.update(known)
-  return dataclasses.replace(plan, config=config)
-
-
-def unrolled(plan: Plan, stage: int) -> Plan:
-  """A plan whose operations can be counted: unrolled layers and an undivided
+def unrolled(program: StageProgram) -> StageProgram:
+  """A program whose operations can be counted: unrolled layers and an undivided
   batch, for the body of a loop is counted only once."""
-  return change(of_model(plan, scan_layers=False), stage, accumulate=1)
+  return change(change_model(program, scan_layers=False), accumulate=1)
 
 
-def flops(plan: Plan, stage: int) -> float:
+def flops(program: StageProgram) -> float:
   """Operations of one step; nothing is compiled."""
-  flat = unrolled(plan, stage)
-  shapes = jax.eval_shape(flat.create(stage), jax.random.key(0))
+  flat = unrolled(program)
+  shapes = jax.eval_shape(flat.initial_state, jax.random.key(0))
   with traced("whole"):
-    step = jax.jit(flat.step(stage))
-    batch = batch_shapes(plan, stage)
-    lowered = step.lower(shapes, batch, plan.pace(stage))
+    step = jax.jit(flat.plain_update)
+    lowered = step.lower(shapes, batch_shapes(program), _schedule(program))
   return float((lowered.cost_analysis() or {}).get("flops", float("nan")))
 
 
-def divisions(plan: Plan, stage: int) -> Iterator[int]:
+def divisions(program: StageProgram) -> Iterator[int]:
   """Accumulations that divide a stage's batch over the devices, from what the
   config says to microbatches of one image on each."""
-  row, devices = plan.stages[stage], plan.layout.mesh.size
-  for parts in range(row.accumulate, row.batch_size // devices + 1):
-    if row.batch_size % (parts * devices) == 0:
+  stage, devices = program.stage, program.layout.mesh.size
+  for parts in range(stage.accumulate, stage.batch_size // devices + 1):
+    if stage.batch_size % (parts * devices) == 0:
       yield parts
 
 
-def fit(plan: Plan, stage: int, memory: int) -> Need | None:
+def fit(program: StageProgram, memory: int) -> Need | None:
   """A way of running a stage in `memory` bytes on each device, by operations
   the quickest.
 
   Computing nothing again saves more than larger microbatches, so these are
   halved first.
   """
-  if bytes_of(plan.shapes(stage)) > memory:  # no need to compile anything
+  if bytes_of(program.state_shapes) > memory:  # no need to compile anything
     return None
-  start = REMATS.index(plan.stages[stage].remat)
+  start = REMATS.index(program.stage.remat)
   for remat in REMATS[start:]:
-    found = _largest(change(plan, stage, remat=remat), stage, memory)
+    found = _largest(change(program, remat=remat), memory)
     if found is not None:
       return found
   return None
 
 
-def _largest(plan: Plan, stage: int, memory: int) -> Need | None:
+def _largest(program: StageProgram, memory: int) -> Need | None:
   """The largest microbatch that fits, by bisection; on CPU a program that
   splits its batch may itself be larger."""
-  parts = list(divisions(plan, stage))
-  ask = functools.cache(lambda i: need(_split(plan, stage, parts[i]), stage))
+  parts = list(divisions(program))
+  need_of = functools.cache(
+    lambda i: need(change(program, accumulate=parts[i]))
+  )
   low, high = 0, len(parts) - 1
-  if ask(low).total <= memory:
-    return ask(low)
-  if ask(high).total > memory:
+  if need_of(low).total <= memory:
+    return need_of(low)
+  if need_of(high).total > memory:
     return None
   while low < high:
     middle = (low + high) // 2
-    low, high = (
-      (low, middle) if ask(middle).total <= memory else (middle + 1, high)
-    )
-  return ask(high)
+    fits = need_of(middle).total <= memory
+    low, high = (low, middle) if fits else (middle + 1, high)
+  return need_of(high)
 
 
-def _split(plan: Plan, stage: int, parts: int) -> Plan:
-  return change(plan, stage, accumulate=parts)
-
-
-def largest_resolution(plan: Plan, stage: int, memory: int) -> int | None:
+def largest_resolution(program: StageProgram, memory: int) -> int | None:
   """The largest of a few smaller resolutions at which a stage does fit: shares
   of its own, and those that the model knows."""
-  row, model = plan.stages[stage], plan.task(stage).model
-  sides = {int(row.resolution * share) for share in SHARES}
-  sides |= set(getattr(model, "resolutions", ()))
-  for side in sorted((x for x in sides if x < row.resolution), reverse=True):
-    if _fits(change(plan, stage, resolution=side), stage, memory):
+  resolution = program.stage.resolution
+  sides = {int(resolution * share) for share in SHARES}
+  sides |= set(getattr(program.experiment.model, "resolutions", ()))
+  for side in sorted((x for x in sides if x < resolution), reverse=True):
+    if _fits(change(program, resolution=side), memory):
       return side
   return None
 
 
-def largest_width(plan: Plan, stage: int, memory: int) -> str:
+def largest_width(program: StageProgram, memory: int) -> str:
   """The field that makes a model wide with the largest of a few smaller values
   with which a stage does fit, as in a config; empty: there is none."""
-  name = "width" if "width" in plan.config.model else "base_channels"
+  model: Any = program.experiment.model
+  name = "width" if hasattr(model, "width") else "base_channels"
   for share in SHARES:
-    fields = {name: int(plan.config.model[name] * share)}
-    if _fits(of_model(plan, **fields), stage, memory):
+    fields = {name: int(getattr(model, name) * share)}
+    if _fits(change_model(program, **fields), memory):
       return f"model.{name}={fields[name]}"
   return ""
 
 
-def _fits(plan: Plan, stage: int, memory: int) -> bool:
+def _fits(program: StageProgram, memory: int) -> bool:
   """Whether a stage fits, one image at a time and all computed again; False
   where the model cannot be so."""
-  parts = max(divisions(plan, stage))
-  least = change(plan, stage, remat="full", accumulate=parts)
+  parts = max(divisions(program))
+  least = change(program, remat="full", accumulate=parts)
   try:
-    small = bytes_of(least.shapes(stage)) <= memory
-    return small and need(least, stage).total <= memory
+    small = bytes_of(least.state_shapes) <= memory
+    return small and need(least).total <= memory
   except UserError:
     return False
 
 
 def gib(memory: int) -> str:
-  """How much memory there is, if `memory` bytes of it are for steps."""
+  """The memory of a device, if `memory` bytes of it are for steps."""
   return f"{(memory + reserved()) / 2**30:.2f} GiB"
 
 
-def refusal(plan: Plan, stage: int, memory: int) -> str:
-  """What to say where a stage fits in no way."""
+def refusal(program: StageProgram, memory: int) -> str:
+  """The message where a stage fits in no way."""
+  name = f"stage {program.index + 1}"
   if memory <= 0:
     alone = f"the process alone takes {gib(0)} on each device"
-    return f"stage {stage + 1} does not fit in {gib(memory)}: {alone}."
-  if side := largest_resolution(plan, stage, memory):
+    return f"{name} does not fit in {gib(memory)}: {alone}."
+  if side := largest_resolution(program, memory):
     hint = f"{side} pixels would fit"
-  elif width := largest_width(plan, stage, memory):
+  elif width := largest_width(program, memory):
     hint = f"nor do smaller sizes, but with {width} it would"
   else:
     hint = "nor do smaller sizes, or an eighth of its width"
   return (
-    f"stage {stage + 1} ({plan.stages[stage].resolution} pixels) does not fit "
-    f"in {gib(memory)}, not even one image at a time: {hint}."
+    f"{name} ({program.stage.resolution} pixels) does not fit in "
+    f"{gib(memory)}, not even one image at a time: {hint}."
   )
 
 
-def memory_for_steps(plan: Plan, given: int = 0) -> int:
+def memory_for_steps(experiment: Experiment, given: int = 0) -> int:
   """Bytes that each device has for a step: of those `given`, of those of
   `batch.memory_gib`, or of what is found; on CPU less `OVERHEAD`."""
-  given = given or int(plan.batch.memory_gib * 2**30) or memory_found()
-  return given - reserved()
+  configured = int(experiment.batch.memory_gib * 2**30)
+  return (given or configured or memory_found()) - reserved()
 
 
 def reserved() -> int:
@@ -266,24 +271,24 @@ def memory_found() -> int:
   return min(total, group_limit() or total) // jax.local_device_count()
 
 
-def measured_speed(plan: Plan) -> Speed:
-  """Of each device, as it is now."""
-  return measure(plan.task(0).model.dtype, plan.layout.mesh.size)
+def measured_speed(program: StageProgram) -> Speed:
+  """The speed of each device, measured now."""
+  return measure(program.task.model.dtype, program.layout.mesh.size)
 
 
-def describe(plan: Plan, stage: int, speed: Speed) -> dict[str, Any]:
-  """What a stage is and needs, as it stands in the config."""
-  row, state, found = plan.stages[stage], plan.shapes(stage), need(plan, stage)
-  model = plan.task(stage).model
-  each = speed.seconds(found.flops / plan.layout.mesh.size, found.traffic)
-  patch = getattr(model, "patch_size", 0)
+def describe(program: StageProgram, speed: Speed) -> dict[str, Any]:
+  """Facts of a stage and its needs, as it stands in the config."""
+  stage, state, found = program.stage, program.state_shapes, need(program)
+  devices = program.layout.mesh.size
+  each = speed.seconds(found.flops / devices, found.traffic)
+  patch = getattr(program.task.model, "patch_size", 0)
   return {
-    "resolution": row.resolution,
-    "patches": (row.resolution // patch) ** 2 if patch else None,
+    "resolution": stage.resolution,
+    "patches": (stage.resolution // patch) ** 2 if patch else None,
     "parameters": sum(x.size for x in jax.tree.leaves(state.params)),
-    "batch_size": row.batch_size,
-    "accumulate": row.accumulate,
-    "remat": row.remat,
+    "batch_size": stage.batch_size,
+    "accumulate": stage.accumulate,
+    "remat": stage.remat,
     "flops_per_image": found.flops,
     "traffic_per_image": found.traffic,
     "parameter_bytes": bytes_of(state.params),
@@ -291,21 +296,21 @@ def describe(plan: Plan, stage: int, speed: Speed) -> dict[str, Any]:
     "average_bytes": bytes_of((state.ema, state.traces)),
     "activation_bytes": found.activations,
     "peak_bytes": found.peak,
-    "process_bytes": _process(plan, found),
+    "process_bytes": _process(program, found),
     "seconds_per_1000": 1000 * each,
-    "hours": row.images * each / 3600,
+    "hours": stage.images * each / 3600,
   }
 
 
-def _process(plan: Plan, found: Need) -> int | None:
-  """What the whole process takes on CPU, whose memory the devices share."""
+def _process(program: StageProgram, found: Need) -> int | None:
+  """Bytes of the whole process on CPU, whose memory the devices share."""
   if not _on_cpu():
     return None
-  return found.peak * plan.layout.mesh.size + found.code + OVERHEAD
+  return found.peak * program.layout.mesh.size + found.code + OVERHEAD
 
 
 def bytes_of(tree: Any) -> int:
-  """Of a tree of shapes, on one device."""
+  """Bytes of a tree of shapes, on one device."""
   return sum(
     int(np.prod(x.sharding.shard_shape(x.shape))) * x.dtype.itemsize
     for x in jax.tree.leaves(tree)

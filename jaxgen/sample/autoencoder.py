@@ -13,7 +13,7 @@ import numpy as np
 
 from jaxgen import rng
 from jaxgen.batching import map_batches
-from jaxgen.config.fields import PositiveInt, Range, check_value
+from jaxgen.config.fields import PositiveInt, check_value
 from jaxgen.errors import RunError, UserError
 from jaxgen.images import normalize, to_uint8
 from jaxgen.latents import density
@@ -29,25 +29,23 @@ class Autoencoder(LoadedRun):
   """A run of an autoencoder."""
 
   def _codec(self, params: Params) -> Codec:
-    codec = self.task.codec
-    assert codec is not None  # `load` has seen to it
-    return codec(params)
+    return self.task.codec(params)
 
   @functools.cached_property
   def _encode(self):
-    put = self.plan.layout.put
+    put = self.layout.put
     run = jax.jit(
       lambda p, x: self._codec(p).encode(normalize(x)),
-      out_shardings=self.plan.layout.replicated,
+      out_shardings=self.layout.replicated,
     )
     return lambda x: run(self.params, put(x))
 
   @functools.cached_property
   def _decode(self):
-    put = self.plan.layout.put
+    put = self.layout.put
     run = jax.jit(
       lambda p, z: self._codec(p).decode(z),
-      out_shardings=self.plan.layout.replicated,
+      out_shardings=self.layout.replicated,
     )
     return lambda z: run(self.params, put(z))
 
@@ -60,7 +58,7 @@ class Autoencoder(LoadedRun):
       shaped = latents.reshape(-1, *self.task.latent_shape)
       return to_uint8(self._codec(params).decode(shaped))
 
-    replicated, batch = self.plan.layout.replicated, self.plan.layout.batch
+    replicated, batch = self.layout.replicated, self.layout.batch
     return jax.jit(
       run,
       static_argnums=3,
@@ -121,7 +119,7 @@ class Autoencoder(LoadedRun):
     """
     check_value("num", PositiveInt, num)
     check_value("method", density.Method, method)
-    if method == "prior" and self.task.control is None:
+    if method == "prior" and self.task.controller is None:
       raise UserError(
         f"{self.workdir}: method 'prior' is for variational autoencoders; "
         "'gaussian' draws from a Gaussian that is fitted to the latents."
@@ -132,7 +130,7 @@ class Autoencoder(LoadedRun):
     found = []
     for start in range(0, num, size):
       keys = rng.per_sample(key, jnp.arange(start, start + size))
-      keys = jax.device_put(keys, self.plan.layout.batch)
+      keys = jax.device_put(keys, self.layout.batch)
       images = self._sample(self.params, prior, keys, method)
       found.append(np.asarray(images))
     return np.concatenate(found)[:num]
@@ -157,7 +155,7 @@ class Autoencoder(LoadedRun):
       steps: how many images, both ends included; at least 2.
       how: `linear`, or `spherical` around the mean of the training latents.
     """
-    check_value("steps", Annotated[int, Range(2)], steps)
+    check_value("steps", Annotated[2], steps)
     check_value("how", Literal["linear", "spherical"], how)
     first, last = (self.encode(np.asarray(x)[None])[0] for x in (a, b))
     t = np.linspace(0, 1, steps)
@@ -180,12 +178,10 @@ class Autoencoder(LoadedRun):
     """Latents `(n, ...)` of training tiles, as kept in the workdir; computed
     from the training data, and kept, where the run did not end by itself."""
     kept = read_cache(self.workdir, self.step, self.task.latent_shape)
-    if kept is not None and self.length is None:
+    if kept is not None and self.sigma_rel is None:
       return kept
-    bank = self.plan.bank(self.stage)
-    assert bank is not None  # this is an autoencoder
-    latents = bank.latents(self.params)
-    if self.length is not None:
+    latents = self.latent_cache.latents(self.params)
+    if self.sigma_rel is not None:
       return latents
     try:
       write_cache(self.workdir, self.step, latents)

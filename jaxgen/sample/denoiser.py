@@ -84,8 +84,8 @@ class Denoiser(LoadedRun):
   @property
   def conditions(self) -> dict[str, tuple[str, ...]]:
     """Names of the conditions, with the names of their values."""
-    wanted = self.config.diffusion.conditions
-    return {name: tuple(self.plan.names[name]) for name in wanted}
+    wanted = self.experiment.diffusion.conditions
+    return {name: tuple(self.names[name]) for name in wanted}
 
   def sample(
     self,
@@ -119,8 +119,8 @@ class Denoiser(LoadedRun):
     check_value("resolution", PositiveInt, side)
     request = self.request(**asked)
     for run in filter(None, (self, request.weak)):
-      task = run.plan.task_at(side, run.stage)  # can it have this size?
-      if task.faded and side > run.image_shape[0]:
+      task = run.task_at(side)  # can it have this size?
+      if task.set_fade and side > run.image_shape[0]:
         raise UserError(
           f"resolution={side}: {run.workdir} has grown to "
           f"{run.image_shape[0]} pixels only."
@@ -140,7 +140,7 @@ class Denoiser(LoadedRun):
     weak = asked.get("weak")
     if weak is not None:
       self._check_weak(weak)
-    return resolve(self.conditions, self.config.diffusion, **asked)
+    return resolve(self.conditions, self.experiment.diffusion, **asked)
 
   def _check_weak(self, weak: Any) -> None:
     if not isinstance(weak, Denoiser):
@@ -212,7 +212,7 @@ class Denoiser(LoadedRun):
     params = self.params, request.weak and request.weak.params
     grid = jnp.asarray(request.grid, jnp.float32)
     terms = _rows(request.terms, index, num)
-    placed = jax.device_put((keys, part), self.plan.layout.batch)
+    placed = jax.device_put((keys, part), self.layout.batch)
     return params, *placed, grid, terms, request.weights, request.interval
 
   def sampling_bytes(self, batch: int = BATCH, **asked: Any) -> int:
@@ -247,7 +247,7 @@ class Denoiser(LoadedRun):
       shown = to_uint8(seen) if what.trajectory else None
       return to_uint8(x), shown, jnp.isfinite(x).all()
 
-    replicated = self.plan.layout.replicated
+    replicated = self.layout.replicated
     return jax.jit(run, static_argnums=7, out_shardings=replicated)
 
   def denoise(self, params: Params) -> DenoiseFn:

@@ -9,8 +9,9 @@ from typing import Annotated, Any
 
 import jax
 import numpy as np
+from pydantic import Field
 
-from jaxgen.config.fields import Range, check_value
+from jaxgen.config.fields import check_value
 from jaxgen.diffusion import inversion
 from jaxgen.errors import UserError
 from jaxgen.images import as_uint8, normalize
@@ -51,7 +52,7 @@ class Editor(Denoiser):
       **asked: sampler, conditions, guidance: see `request.resolve`.
     """
     images = self._uint8(images)
-    check_value("strength", Annotated[float, Range(0, 1, above=True)], strength)
+    check_value("strength", Annotated[float, Field(gt=0, le=1)], strength)
     request = self.request(**asked)
     request = dataclasses.replace(
       request, grid=inversion.truncate(request.grid, strength)
@@ -116,11 +117,11 @@ class Editor(Denoiser):
     images = self._uint8(images)
     n, h, w, c = images.shape
     for name, value in (("height", height), ("width", width)):
-      check_value(name, Annotated[int, Range(1, LARGEST)], value)
+      check_value(name, Annotated[int, Field(ge=1, le=LARGEST)], value)
     row: int = (height - h) // 2 if top is None else top
     column: int = (width - w) // 2 if left is None else left
     for name, value in (("top", row), ("left", column)):
-      check_value(name, Annotated[int, Range(-LARGEST, LARGEST)], value)
+      check_value(name, Annotated[int, Field(ge=-LARGEST, le=LARGEST)], value)
     if not (0 <= row <= height - h and 0 <= column <= width - w):
       raise UserError(
         f"a canvas of {height} x {width} does not hold images of {h} x {w} at "
@@ -143,7 +144,9 @@ class Editor(Denoiser):
     **given: Any,
   ) -> np.ndarray:
     check_value(
-      "corrections", Annotated[int, Range(0, MOST_CORRECTIONS)], corrections
+      "corrections",
+      Annotated[int, Field(ge=0, le=MOST_CORRECTIONS)],
+      corrections,
     )
     inputs = {"known": np.asarray(normalize(images)), "mask": ~unknown}
     drawn, _ = self.draw(
@@ -167,7 +170,7 @@ class Editor(Denoiser):
     """Images `(steps, h, w, c)` from `a` to `b`, both `(h, w, c)`: between the
     noises that the flow inverts them to (DDIM inversion, at Heun's order), on
     great circles; under `conditions` on both ways."""
-    check_value("steps", Annotated[int, Range(2)], steps)
+    check_value("steps", Annotated[2], steps)
     ends = np.concatenate([self._uint8(np.asarray(x)[None]) for x in (a, b)])
     request = self.request(
       sampler="heun", steps=INVERSION_STEPS, conditions=conditions

@@ -41,4 +41,4 @@ def load(
     UserError: there is no run, no such checkpoint, or it is damaged.
   """
   found = read_weights(pathlib.Path(workdir), checkpoint, devices)
-  return KINDS[found.config.task](**vars(found))
+  return KINDS[found.experiment.task](**vars(found))

@@ -8,13 +8,14 @@ from numbers import Real
 from typing import Annotated, Any, Literal
 
 import numpy as np
+from pydantic import Field
 
-from jaxgen.config.fields import NonNegative, PositiveInt, Range, check_value
+from jaxgen.config.fields import NonNegative, PositiveInt, check_value
 from jaxgen.diffusion import samplers, sigmas
 from jaxgen.diffusion.guidance import EVERYWHERE
 from jaxgen.diffusion.samplers import SAMPLERS
 from jaxgen.errors import UserError
-from jaxgen.tasks.task import Names
+from jaxgen.typing import Names
 
 # name -> sampler, grid, steps
 PRESETS = {
@@ -25,8 +26,8 @@ PRESETS = {
 }
 # a value, or one for each image
 Asked = str | Sequence[str | None] | np.ndarray
-ETA = Annotated[float, Range(0, 1)]
-WEIGHT = Annotated[float, Range(-1000, 1000)]
+ETA = Annotated[float, Field(ge=0, le=1)]
+WEIGHT = Annotated[float, Field(ge=-1000, le=1000)]
 STEPS = 18  # where neither a preset nor the caller says
 
 

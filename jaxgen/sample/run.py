@@ -7,11 +7,14 @@ import dataclasses
 
 import numpy as np
 
+from jaxgen.config.data import Split
 from jaxgen.config.fields import PositiveInt, check_value
-from jaxgen.data import pipeline
-from jaxgen.data.source import Element, Split
+from jaxgen.data import pipeline, sources
+from jaxgen.data.source import Element, Source
 from jaxgen.errors import UserError
+from jaxgen.latents.cache import LatentCache, affordable
 from jaxgen.sample.weights import Weights
+from jaxgen.tasks import families
 from jaxgen.tasks.task import Task
 
 BATCH = 64  # images a call of the compiled programs, unless asked otherwise
@@ -26,15 +29,38 @@ class LoadedRun(Weights):
   """
 
   @property
-  def task(self) -> Task:
-    """The task of the stage that the checkpoint is of."""
-    return self.plan.task(self.stage)
-
-  @property
   def image_shape(self) -> tuple[int, int, int]:
     """(height, width, channels) of the images."""
-    side = self.plan.stages[self.stage].resolution
-    return side, side, self.config.data.channels
+    side = self.resolution
+    return side, side, self.experiment.data.channels
+
+  @property
+  def resolution(self) -> int:
+    """Side of the images, of the stage that the checkpoint is of."""
+    return self.experiment.stages[self.stage].resolution
+
+  def task_at(self, resolution: int) -> Task:
+    """The model family at another resolution."""
+    return families.build(
+      self.experiment, self.names, stage=self.stage, resolution=resolution
+    )
+
+  def source(self, split: Split) -> Source:
+    """The data of one split."""
+    return sources.build(self.experiment.data, split, self.resolution)
+
+  @property
+  def latent_cache(self) -> LatentCache:
+    """The encoder of training tiles."""
+    wanted = self.experiment.train.latent_cache_tiles
+    return LatentCache(
+      self.task.codec,
+      self.source("train"),
+      self.experiment.data,
+      self.layout,
+      num=affordable(wanted, self.task.latent_shape),
+      batch=self.whole_batch(BATCH, BATCH),
+    )
 
   def images(self, split: Split = "validation", num: int = 16) -> np.ndarray:
     """At most `num` tiles `(n, h, w, c)` of the run's data, always the same
@@ -45,7 +71,7 @@ class LoadedRun(Weights):
     """The tiles of `images` with all that is known of them."""
     check_value("split", Split, split)
     check_value("num", PositiveInt, num)
-    tiles = pipeline.fixed_tiles(self.plan.source(split, self.stage), num)
+    tiles = pipeline.fixed_tiles(self.source(split), num)
     return pipeline.stack(tiles)
 
   def drawn(
@@ -54,8 +80,8 @@ class LoadedRun(Weights):
     """`num` training tiles with all that is known of them (or what `keep`
     names), drawn as training draws them; another `stream` draws others."""
     batches = pipeline.batches(
-      self.plan.source("train", self.stage),
-      self.plan.data,
+      self.source("train"),
+      self.experiment.data,
       batch_size=BATCH,
       stream=stream,
     )
@@ -71,7 +97,7 @@ class LoadedRun(Weights):
     power of two; as a multiple of the number of devices."""
     check_value("batch", PositiveInt, batch)
     size = min(batch, 1 << (num - 1).bit_length())
-    devices = self.plan.layout.mesh.size
+    devices = self.layout.mesh.size
     return -(-size // devices) * devices
 
   def check_images(self, images: np.ndarray) -> None:

@@ -1,48 +1,52 @@
-"""The averaged weights of a run: of a checkpoint, or of any length."""
+"""The EMA weights of a run: of a checkpoint, or a post-hoc EMA."""
 
 from __future__ import annotations
 
 import dataclasses
 import pathlib
-from typing import Any
 
 import jax
 
+from jaxgen.config.experiment import Experiment
 from jaxgen.config.fields import check_value
-from jaxgen.config.files import read_config
+from jaxgen.config.files import read_experiment
+from jaxgen.config.optimizer import SigmaRel
 from jaxgen.errors import UserError
-from jaxgen.parallel.sharding import Devices
-from jaxgen.train.optimizer import Length
-from jaxgen.train.plan import Plan, make_plan
-from jaxgen.typing import Params
+from jaxgen.parallel.sharding import Devices, Layout, make_mesh
+from jaxgen.tasks import families
+from jaxgen.tasks.task import Task
+from jaxgen.typing import Names, Params
 from jaxgen.workdir.checkpoints import Checkpoints
 from jaxgen.workdir.claim import read_names
 from jaxgen.workdir.posthoc_ema import Averages
 
-AVERAGE = "ema-"  # what the names of reconstructed averages begin with
+POSTHOC = "ema-"  # prefix of a post-hoc EMA among the names of checkpoints
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
 class Weights:
-  """Averaged weights, and where they come from.
+  """EMA weights, and where they come from.
 
   Attributes:
     workdir: of the run.
-    config: as it was resolved when the run started.
+    experiment: as it was when the run started.
+    names: the values of its conditions.
+    layout: the mesh that the weights are replicated on.
+    task: the model family at the stage's resolution.
     step: finished updates of the loaded checkpoint.
     stage: that it is of.
-    length: of the power-function average that was loaded; None: the ordinary
-      average of a checkpoint.
-    plan: the config in typed pieces.
+    sigma_rel: width of the post-hoc EMA; None: a checkpoint's own EMA.
     params: parameters, the same on every device.
   """
 
   workdir: pathlib.Path
-  config: Any
+  experiment: Experiment
+  names: Names
+  layout: Layout
+  task: Task
   step: int
   stage: int
-  length: float | None
-  plan: Plan
+  sigma_rel: float | None
   params: Params
 
 
@@ -54,70 +58,97 @@ def read_weights(
   Raises:
     UserError: there is no run, no such checkpoint, or it is damaged.
   """
-  config = read_config(workdir / "config.json")
-  plan = make_plan(config, devices, read_names(workdir))
+  experiment = read_experiment(workdir / "config.json")
+  names = read_names(workdir)
+  layout = Layout(mesh=make_mesh(devices))
   if not (workdir / "checkpoints").is_dir():
     raise UserError(f"{workdir} holds no checkpoint yet.")
-  length = None
-  if str(checkpoint).startswith(AVERAGE):
-    step, stage, length, params = _average(plan, workdir, str(checkpoint))
-  else:
-    step, stage, params = _restore(plan, workdir, checkpoint)
-  return Weights(
-    workdir=workdir,
-    config=config,
-    step=step,
-    stage=stage,
-    length=length,
-    plan=plan,
-    params=params,
+  reader = _Reader(
+    workdir=workdir, experiment=experiment, names=names, layout=layout
   )
+  if str(checkpoint).startswith(POSTHOC):
+    return reader.posthoc(str(checkpoint))
+  return reader.checkpoint(checkpoint)
 
 
-def _average(
-  plan: Plan, workdir: pathlib.Path, checkpoint: str
-) -> tuple[int, int, float, Params]:
-  """Step, stage, length and weights of `ema-LENGTH` or `ema-LENGTH@STEP`."""
-  name, _, at = checkpoint.removeprefix(AVERAGE).partition("@")
-  try:
-    length, step = float(name), int(at) if at else None
-  except ValueError as e:
-    raise UserError(
-      f"checkpoint {checkpoint!r}: ema-LENGTH or ema-LENGTH@STEP is needed, "
-      "as in ema-0.1."
-    ) from e
-  check_value("length", Length, length)
-  kept = Averages(workdir)
-  stage = kept.stage(step)
-  made = kept.reconstruct(length, plan.shapes(stage).params, step)
-  params = jax.device_put(made.params, plan.layout.replicated)
-  return made.step, stage, length, params
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class _Reader:
+  """What is known of a run before its weights are."""
 
+  workdir: pathlib.Path
+  experiment: Experiment
+  names: Names
+  layout: Layout
 
-def _restore(
-  plan: Plan, workdir: pathlib.Path, checkpoint: str | int
-) -> tuple[int, int, Params]:
-  """Step, stage and ordinary average of a checkpoint."""
-  store = Checkpoints(workdir, metric=plan.task(-1).metric, read_only=True)
-  try:
-    step = _choose(store, workdir, checkpoint)
-    stage = min(store.metadata(step)["stage"], len(plan.stages) - 1)
-    shapes = plan.shapes(stage).ema
-    shapes = jax.tree.map(
-      lambda x: jax.ShapeDtypeStruct(
-        x.shape, x.dtype, sharding=plan.layout.replicated
-      ),
+  def _weights(
+    self,
+    task: Task,
+    params: Params,
+    *,
+    step: int,
+    stage: int,
+    sigma_rel: float | None = None,
+  ) -> Weights:
+    return Weights(
+      **vars(self),
+      task=task,
+      params=params,
+      step=step,
+      stage=stage,
+      sigma_rel=sigma_rel,
+    )
+
+  def _task(self, stage: int) -> Task:
+    return families.build(self.experiment, self.names, stage=stage)
+
+  def _shapes(self, task: Task) -> Params:
+    """Shapes of the parameters, replicated."""
+    replicated = self.layout.replicated
+    shapes = jax.eval_shape(task.init, jax.random.key(0))
+    return jax.tree.map(
+      lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=replicated),
       shapes,
     )
-    return step, stage, store.restore_ema(step, shapes)
-  except (ValueError, KeyError, OSError) as e:
-    reason = str(e).strip().splitlines()[0][:200]
-    raise UserError(
-      f"{workdir}: the {checkpoint} checkpoint cannot be read ({reason}).\n"
-      f"There are {store.steps}; choose with --checkpoint=STEP."
-    ) from e
-  finally:
-    store.close()
+
+  def posthoc(self, checkpoint: str) -> Weights:
+    """`ema-SIGMA_REL` or `ema-SIGMA_REL@STEP`."""
+    name, _, at = checkpoint.removeprefix(POSTHOC).partition("@")
+    try:
+      sigma_rel, step = float(name), int(at) if at else None
+    except ValueError as e:
+      raise UserError(
+        f"checkpoint {checkpoint!r}: expected ema-SIGMA_REL or "
+        "ema-SIGMA_REL@STEP, as in ema-0.1."
+      ) from e
+    check_value("sigma_rel", SigmaRel, sigma_rel)
+    kept = Averages(self.workdir)
+    stage = kept.stage(step)
+    task = self._task(stage)
+    made = kept.reconstruct(sigma_rel, self._shapes(task), step)
+    params = jax.device_put(made.params, self.layout.replicated)
+    return self._weights(
+      task, params, step=made.step, stage=stage, sigma_rel=sigma_rel
+    )
+
+  def checkpoint(self, checkpoint: str | int) -> Weights:
+    """The EMA of a checkpoint."""
+    metric = self._task(-1).metric
+    store = Checkpoints(self.workdir, metric=metric, read_only=True)
+    try:
+      step = _choose(store, self.workdir, checkpoint)
+      last = len(self.experiment.stages) - 1
+      stage = min(store.metadata(step)["stage"], last)
+      task = self._task(stage)
+      params = store.restore_ema(step, self._shapes(task))
+      return self._weights(task, params, step=step, stage=stage)
+    except (ValueError, KeyError, OSError) as e:
+      reason = str(e).strip().splitlines()[0][:200]
+      raise UserError(
+        f"{self.workdir}: the {checkpoint} checkpoint cannot be read "
+        f"({reason}).\nThere are {store.steps}; choose with --checkpoint=STEP."
+      ) from e
+    finally:
+      store.close()
 
 
 def _choose(
@@ -134,6 +165,6 @@ def _choose(
   if not str(checkpoint).isdigit() or int(checkpoint) not in steps:
     raise UserError(
       f"{workdir} has no checkpoint {checkpoint!r}; there are {steps}, "
-      "and the words best, latest and ema-LENGTH."
+      "and the words best, latest and ema-SIGMA_REL."
     )
   return int(checkpoint)

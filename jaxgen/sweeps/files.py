@@ -3,23 +3,23 @@
 from __future__ import annotations
 
 import dataclasses
-import difflib
 import importlib.util
 import json
 import pathlib
 from collections.abc import Mapping
 from typing import Any
 
-from ml_collections import ConfigDict
-
-from jaxgen.config.files import flatten, load_config
+from jaxgen.config.fields import near_miss
+from jaxgen.config.files import load_experiment
+from jaxgen.config.overrides import apply_overrides, flatten
 from jaxgen.errors import UserError
 from jaxgen.sweeps.spec import Overrides, Phase, Sweep, Times, TradeOff
 
+Config = dict[str, Any]  # nested plain data, as `Experiment.to_dict`
 Passed = Mapping[str, Overrides]  # of each decided phase, what it passes on
 
 
-def load_sweep(path: str) -> tuple[Sweep, Any]:
+def load_sweep(path: str) -> tuple[Sweep, Config]:
   """Read `FILE.py[:variant]`, and the base config that it names.
 
   A base that is not there as it is named is looked for from the folders above
@@ -38,7 +38,7 @@ def load_sweep(path: str) -> tuple[Sweep, Any]:
     message = " ".join(str(e).split()) or repr(e)
     raise UserError(f"--config={path}: {message}") from e
   sweep = dataclasses.replace(sweep, base=_find(sweep.base, file))
-  return sweep, load_config(sweep.base, [])
+  return sweep, load_experiment(sweep.base, []).to_dict()
 
 
 def _run_file(path: pathlib.Path, variant: str) -> Sweep:
@@ -100,8 +100,8 @@ def _plain(value: Any) -> Any:
 
 
 def configs(
-  sweep: Sweep, base: Any, phase: Phase, passed: Passed
-) -> dict[str, Any]:
+  sweep: Sweep, base: Config, phase: Phase, passed: Passed
+) -> dict[str, Config]:
   """The config of each run of a phase.
 
   Args:
@@ -113,36 +113,35 @@ def configs(
   Raises:
     UserError: an override that the config does not take.
   """
-  start = _copy(base)
-  apply(start, sweep.overrides, "overrides")
+  start = apply(base, sweep.overrides, "overrides")
   for earlier in sweep.phases[: sweep.phases.index(phase)]:
-    apply(start, passed[earlier.name], earlier.name)
+    start = apply(start, passed[earlier.name], earlier.name)
   if phase.images:
-    if len(start.stages.images) > 1:
+    if len(start["stages"]["images"]) > 1:
       raise UserError(
         f"{phase.name}: images={phase.images}: the base has several stages; "
         "set stages.images in overrides instead."
       )
-    start.stages.images = (phase.images,)
-  apply(start, phase.overrides, phase.name)
-  found = {}
-  for run, overrides in phase.runs.items():
-    found[run] = _copy(start)
-    apply(found[run], overrides, f"{phase.name}/{run}")
-    found[run].lock()
-  return found
+    start = apply(start, {"stages.images": (phase.images,)}, phase.name)
+  start = apply(start, phase.overrides, phase.name)
+  return {
+    run: apply(start, overrides, f"{phase.name}/{run}")
+    for run, overrides in phase.runs.items()
+  }
 
 
-def passes(phase: Phase, run: str, config: Any) -> dict[str, Any]:
+def passes(phase: Phase, run: str, config: Config) -> dict[str, Any]:
   """What the next phases get of a run, as its config has it."""
   flat = flatten(config)
   for key in phase.passed(run):
     if key not in flat:
-      raise UserError(_unknown(key, flat, f"{phase.name}: passes_on"))
+      raise UserError(
+        f"{phase.name}: passes_on: {key}: no such field.{near_miss(key, flat)}"
+      )
   return {key: flat[key] for key in phase.passed(run)}
 
 
-def check(sweep: Sweep, base: Any) -> None:
+def check(sweep: Sweep, base: Config) -> None:
   """Resolve all runs, after each winner that an earlier phase may have, so that
   a mistake shows before anything runs.
 
@@ -162,33 +161,17 @@ def check(sweep: Sweep, base: Any) -> None:
     first[phase.name] = one
 
 
-def _copy(config: Any) -> Any:
-  return ConfigDict(config.to_dict())
-
-
-def apply(config: Any, overrides: Overrides, where: str) -> None:
-  """Set fields of a config; `where` names the culprit.
+def apply(config: Config, overrides: Overrides, where: str) -> Config:
+  """A copy of a config with other values; `where` names the culprit.
 
   Raises:
-    UserError: a field that is not there, or of another type.
+    UserError: a field that does not exist, or of another type.
   """
-  flat = flatten(config)
+  flat, values = flatten(config), dict(overrides)
   for key, value in overrides.items():
-    if key not in flat:
-      raise UserError(_unknown(key, flat, where))
-    if isinstance(value, Times):
+    if isinstance(value, Times) and key in flat:
       try:
-        value = value.of(key, flat[key])
+        values[key] = value.of(key, flat[key])
       except UserError as e:
         raise UserError(f"{where}: {e}") from e
-    try:
-      config.update_from_flattened_dict({key: value})
-    except (TypeError, ValueError, KeyError) as e:
-      kind = type(flat[key]).__name__
-      raise UserError(f"{where}: {key}={value!r}: {kind} is needed.") from e
-
-
-def _unknown(key: str, flat: Mapping[str, Any], where: str) -> str:
-  near = difflib.get_close_matches(key, list(flat), n=3, cutoff=0.5)
-  hint = f" Did you mean {' or '.join(near)}?" if near else ""
-  return f"{where}: {key}: the config has no such field.{hint}"
+  return apply_overrides(config, values, f"{where}: ")

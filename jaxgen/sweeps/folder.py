@@ -22,7 +22,9 @@ import time
 from collections.abc import Iterator
 from typing import IO, Any, Literal
 
-from jaxgen.config.files import differences, read_config, save_config
+from jaxgen.config.files import read_experiment
+from jaxgen.config.overrides import differences
+from jaxgen.config.parse import parse
 from jaxgen.errors import UserError
 from jaxgen.formats.atomic import write_json
 from jaxgen.sweeps import files
@@ -38,7 +40,7 @@ class RunFolder:
   """Where one run of a sweep lies, and the config that it is to have."""
 
   path: pathlib.Path
-  config: Any
+  config: files.Config
 
   @property
   def name(self) -> str:
@@ -54,7 +56,7 @@ class RunFolder:
   def state(self) -> State:
     """How far it is; `other`: it holds a run of another config."""
     saved = self.path / "config.json"
-    if saved.is_file() and differences(read_config(saved), self.config):
+    if saved.is_file() and self._differs(saved):
       return "other"
     if "error" in self.outcome:
       same = self.outcome.get("config") == _as_json(self.config)
@@ -62,6 +64,13 @@ class RunFolder:
     if "measures" in self.outcome:
       return "finished"
     return "begun" if self.path.is_dir() else "missing"
+
+  def _differs(self, saved: pathlib.Path) -> bool:
+    """Whether a recorded config is another one."""
+    try:
+      return read_experiment(saved) != parse(self.config)
+    except UserError:
+      return True
 
   def finish(self, measures: dict[str, Any]) -> None:
     """Note what was measured; the run is then finished."""
@@ -103,8 +112,8 @@ class RunFolder:
     return self.path.rename(folder / f"{self.path.name}.{number}")
 
 
-def _as_json(config: Any) -> Any:
-  return json.loads(json.dumps(config.to_dict()))
+def _as_json(config: files.Config) -> Any:
+  return json.loads(json.dumps(config))
 
 
 def read_json(path: pathlib.Path) -> dict[str, Any]:
@@ -145,7 +154,7 @@ def read_choice(folder: pathlib.Path) -> Choice | None:
 
 
 def record(
-  sweep: Sweep, base: Any, workdir: pathlib.Path, *, allow_change: bool
+  sweep: Sweep, base: files.Config, workdir: pathlib.Path, *, allow_change: bool
 ) -> None:
   """Keep a sweep in its workdir, once it is known to be the one there.
 
@@ -164,7 +173,7 @@ def record(
       )
   if not saved and (workdir / "config.json").exists():
     raise UserError(f"--workdir={workdir} holds a run: name another folder.")
-  save_config(base, workdir / "base.json")
+  write_json(workdir / "base.json", base)
   write_json(workdir / "sweep.json", files.encode(sweep))
 
 
@@ -186,7 +195,7 @@ def _flat(value: Any, prefix: str = "") -> dict[str, Any]:
   return found
 
 
-def read(workdir: pathlib.Path) -> tuple[Sweep, Any]:
+def read(workdir: pathlib.Path) -> tuple[Sweep, files.Config]:
   """The sweep that a workdir holds, and its base config.
 
   Raises:
@@ -199,7 +208,7 @@ def read(workdir: pathlib.Path) -> tuple[Sweep, Any]:
       f"--workdir={workdir} holds no sweep: name one with --config."
     )
   try:
-    return files.decode(saved), read_config(workdir / "base.json")
+    return files.decode(saved), read_experiment(workdir / "base.json").to_dict()
   except (TypeError, KeyError, AttributeError) as e:
     raise UserError(f"{path} is damaged ({e!r}): remove it.") from e
 

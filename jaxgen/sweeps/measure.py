@@ -24,6 +24,7 @@ from jaxgen.sample.load import load
 from jaxgen.sample.run import BATCH
 from jaxgen.sweeps.history import number, read_history
 from jaxgen.sweeps.metrics import OF_TASK
+from jaxgen.train.stage import stage_programs
 
 SHOWN = 6  # held-out images that are kept
 STEPS = 9  # of a line between two latents
@@ -46,7 +47,7 @@ def measure(workdir: pathlib.Path) -> Measures:
   found: Measures = {"step": run.step, **_of_training(workdir, run.step)}
   found["parameters"] = sum(x.size for x in jax.tree.leaves(run.params))
   found["memory_mib"] = _step_bytes(run) / 2**20
-  if run.task.codec is not None:
+  if run.task.draws_latents:
     found |= _of_reconstructions(run, workdir)
   return {k: v for k, v in found.items() if v is not None}
 
@@ -70,16 +71,17 @@ def _of_training(workdir: pathlib.Path, step: int) -> Measures:
 
 def _step_bytes(run: Any) -> int:
   """Memory of the compiled training step on each device."""
-  plan = autobatch.fitted(run.plan, run.workdir)
-  return program_bytes(cost.compile_step(plan, run.stage))
+  programs = stage_programs(run.experiment, names=run.names)
+  program = autobatch.fitted(programs, run.workdir)[run.stage]
+  return program_bytes(cost.compile_step(program))
 
 
 def _of_reconstructions(run: Autoencoder, workdir: pathlib.Path) -> Measures:
-  images = run.images("validation", run.plan.train.validation_tiles)
+  images = run.images("validation", run.experiment.train.validation_tiles)
   batch = run.whole_batch(BATCH, len(images))  # compiled for one size
   latents = run.encode(images, batch=batch)
   x, y = np.asarray(normalize(images)), run.decode_float(latents, batch=batch)
-  scores = scorer(x.shape[-1], run.config.loss.perceptual_weights)(y, x)
+  scores = scorer(x.shape[-1], run.experiment.loss.perceptual_weights)(y, x)
   means = {k: float(np.mean(v)) for k, v in scores.items()}
   spread = np.linspace(0, len(x) - 1, min(SHOWN, len(x))).round().astype(int)
   write_npz(
@@ -124,11 +126,14 @@ def _of_latents(
 
 def _posterior(run: Autoencoder, images: np.ndarray) -> Measures:
   """KL divergence of a variational encoder; nothing of the others."""
-  codec = run.task.codec
-  assert codec is not None  # of an autoencoder there is one
-  posterior = jax.jit(lambda p, x: codec(p).posterior(normalize(x)))
-  mean, log_variance = posterior(run.params, images)
-  if log_variance is None:
+  if run.task.codec(run.params).posterior is None:
     return {}
+
+  def posterior(params, x):
+    encode = run.task.codec(params).posterior
+    assert encode is not None
+    return encode(normalize(x))
+
+  mean, log_variance = jax.jit(posterior)(run.params, images)
   nats = np.asarray(divergence(mean, log_variance))
   return {"kl": of_latents.samples(nats).mean(0).tolist()}

@@ -25,7 +25,15 @@ import itertools
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, Literal
 
-from jaxgen.config.fields import NonNegativeInt, OpenUnit, Range, check
+from pydantic import Field
+
+from jaxgen.config.fields import (
+  NonNegativeInt,
+  OpenUnit,
+  check_value,
+  field_types,
+  section,
+)
 from jaxgen.errors import UserError
 from jaxgen.sweeps.metrics import METRICS, OF_TASK, Cost
 
@@ -60,17 +68,14 @@ class Times:
     return int(found)
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
+@section("trade_off")
 class TradeOff:
   """A larger cost must pay: `factor` times the cost for a share `gain` less
   error; see `jaxgen.sweeps.choice`."""
 
   cost: Cost = "latent_size"
   gain: OpenUnit = 0.1
-  factor: Annotated[float, Range(1, above=True)] = 4.0
-
-  def __post_init__(self):
-    check(TradeOff, "trade_off", vars(self))
+  factor: Annotated[float, Field(gt=1, allow_inf_nan=False)] = 4.0
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -209,8 +214,9 @@ def _check_metric(phase: Phase) -> None:
     )
   if name in known and phase.direction not in ("", METRICS[name].direction):
     raise UserError(f"{phase.name}: {name}: less is not more, nor the reverse.")
-  values = {k: getattr(phase, k) for k in ("direction", "images", "trade_offs")}
-  check(Phase, phase.name, values)
+  for field in ("direction", "images", "trade_offs"):
+    expected = field_types(Phase)[field]
+    check_value(f"{phase.name}.{field}", expected, getattr(phase, field))
 
 
 def _check_groups(phase: Phase) -> None:

@@ -7,7 +7,7 @@ import pathlib
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from jaxgen.config.files import differences
+from jaxgen.config.overrides import differences
 from jaxgen.errors import RunError, UserError
 from jaxgen.report import sweep as report
 from jaxgen.sweeps import files, runner

@@ -38,10 +38,11 @@ def work(run: RunFolder) -> int:
 
 
 def _train_and_measure(run: RunFolder) -> int:
+  from jaxgen.api import train
+  from jaxgen.config.parse import parse
   from jaxgen.sweeps.measure import measure
-  from jaxgen.train.loop import train
 
-  if not train(run.config, run.path):
+  if not train(parse(run.config), run.path):
     return STOPPED
   run.finish(measure(run.path))
   return 0

@@ -1,115 +1,152 @@
-"""The autoencoders as a `Task`: there and back, plain or variational."""
+"""The autoencoders as a `Task`, plain or variational."""
 
 from __future__ import annotations
 
 import functools
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
+from jaxgen.config.experiment import Experiment
+from jaxgen.config.losses import LossConfig
 from jaxgen.data.source import Element
 from jaxgen.errors import UserError
 from jaxgen.images import normalize
-from jaxgen.latents import density
-from jaxgen.losses.composite import LossOptions
-from jaxgen.losses.kl import KLOptions, divergence
+from jaxgen.latents import density as densities
+from jaxgen.losses import composite
+from jaxgen.losses.kl import divergence
 from jaxgen.metrics.images import similarity
 from jaxgen.metrics.segmentation import confusion
 from jaxgen.metrics.vae import summary, traits
 from jaxgen.models.build import build
-from jaxgen.tasks.reconstruction import Reconstruction, control, draw
-from jaxgen.tasks.task import Names, Task
-from jaxgen.typing import Array, Batch, Codec, Metrics, Params
+from jaxgen.tasks.reconstruction import Reconstruction, controller, draw
+from jaxgen.tasks.task import Task
+from jaxgen.typing import (
+  Array,
+  Batch,
+  Codec,
+  LossInputs,
+  Metrics,
+  Names,
+  Params,
+)
 
 UNLABELLED = 255  # in masks
 
 
-def autoencoder(config, resolution: int, names: Names, **fields: Any) -> Task:
-  """The task of a config at one resolution; `names` of what the data know,
-  `fields` of the model, instead of the config's."""
-  options, kl = LossOptions.read(config.loss), KLOptions.read(config.kl)
-  channels = config.data.channels
-  given = {"resolution": resolution, "channels": channels}
-  if options.label:
-    given["classes"] = _classes(options, names)
-  model: Any = build(dict(config.model) | fields, **given)
+def autoencoder(
+  experiment: Experiment, names: Names, *, stage: int, resolution: int
+) -> Task:
+  """The task of an autoencoder at one resolution; see `families.build`."""
+  config, kl = experiment.loss, experiment.kl
+  channels = experiment.data.channels
+  classes = _num_classes(config, names)
+  heads = _heads(experiment)
+  model: Any = build(
+    experiment.model_at(stage),
+    resolution=resolution,
+    channels=channels,
+    remat=experiment.stages[stage].remat,
+    num_classes=classes,
+  )
   variational = getattr(model, "variational", False)
-  heads = _heads(model, options)
   codec = functools.partial(_codec, model)
-  image = jax.ShapeDtypeStruct((1, resolution, resolution, channels), "float32")
+  init, latent_shape = _shapes(model, (resolution, resolution, channels))
+
+  def evaluate(params: Params, batch: Batch, inputs: LossInputs) -> Metrics:
+    return _evaluate(model, heads, params, batch)
+
+  def preview(
+    params: Params,
+    batch: Batch,
+    keys: Array,
+    *,
+    density: Any,
+    inputs: LossInputs,
+  ) -> Array:
+    drawn = densities.draw(density, densities.PREVIEW, keys)
+    return _preview(codec(params), drawn.reshape(-1, *latent_shape), batch)
+
+  return Task(
+    model=model,
+    init=init,
+    loss=Reconstruction(
+      model=model, config=config, kl=kl if variational else None
+    ),
+    evaluate=evaluate,
+    summarize=summary,
+    preview=preview,
+    codec=codec,
+    draws_latents=True,
+    check_data=functools.partial(_check_data, experiment),
+    controller=controller(config, kl) if variational else None,
+    latent_shape=latent_shape,
+    batch_fields=("image", *heads.values()),
+    metric="psnr",
+  )
+
+
+def _shapes(model: Any, shape: tuple[int, ...]) -> tuple[Any, tuple[int, ...]]:
+  """The initializer of a model, and the shape of one latent."""
+  image = jax.ShapeDtypeStruct((1, *shape), "float32")
 
   def init(key: Array) -> Params:
     return model.init(key, jnp.zeros(image.shape, image.dtype))["params"]
 
   params = jax.eval_shape(init, jax.random.key(0))
-  latent = jax.eval_shape(lambda p, x: codec(p).encode(x), params, image)
-  return Task(
-    model=model,
-    init=init,
-    loss=Reconstruction(
-      model=model, options=options, kl=kl if variational else None
-    ),
-    evaluate=lambda params, batch: _evaluate(codec(params), heads, batch),
-    summary=summary,
-    preview=lambda params, batch, keys, prior: _preview(
-      codec(params), latent.shape[1:], batch, keys, prior
-    ),
-    codec=codec,
-    check=lambda elements: _check(model, options, elements),
-    control=control(options, kl) if variational else None,
-    latent_shape=latent.shape[1:],
-    inputs=("image", *heads.values()),
-    metric="psnr",
-  )
+  encode = lambda p, x: _codec(model, p).encode(x)  # noqa: E731
+  return init, jax.eval_shape(encode, params, image).shape[1:]
 
 
-def _classes(options: LossOptions, names: Names) -> int:
-  """How many the latent tells apart."""
-  if options.label not in names:
+def _num_classes(config: LossConfig, names: Names) -> int:
+  """How many classes are predicted from the latent."""
+  if config.classification and not config.label:
+    raise UserError("loss.classification needs a loss.label.")
+  if not config.label:
+    return 0
+  if config.label not in names:
     known = ", ".join(names) or "nothing: there are no labels"
     raise UserError(
-      f"loss.label: no {options.label!r} in the data; there is {known}."
+      f"loss.label: no {config.label!r} in the data; there is {known}."
     )
-  if not options.classification:
+  if not config.classification:
     raise UserError("loss.label needs a loss.classification above 0.")
-  return len(names[options.label])
+  return len(names[config.label])
 
 
-def _heads(model: Any, options: LossOptions) -> dict[str, str]:
-  """What the network tells besides the image, and where the data has it."""
-  if bool(getattr(model, "segments", 0)) != bool(options.segmentation):
+def _heads(experiment: Experiment) -> Mapping[str, str]:
+  """The outputs of the network besides the image, and their batch fields."""
+  config = experiment.loss
+  segments = getattr(experiment.model, "num_seg_classes", 0)
+  if bool(segments) != bool(config.segmentation):
     raise UserError(
-      "loss.segmentation and model.segments (of a conv_autoencoder) go "
+      "loss.segmentation and model.num_seg_classes (of a conv_autoencoder) go "
       "together: both above 0, or none."
     )
-  if options.classification and not options.label:
-    raise UserError("loss.classification needs a loss.label.")
-  masks = {"segments": "mask"} if options.segmentation else {}
-  return masks | ({"classes": options.label} if options.label else {})
+  masks = {"segments": "mask"} if config.segmentation else {}
+  return masks | ({"classes": config.label} if config.label else {})
 
 
-def _check(
-  model: Any, options: LossOptions, elements: Sequence[Element]
-) -> None:
-  """Whether the data, and the weights of perceptual networks, are there."""
-  options.distances()
-  if not options.segmentation:
+def _check_data(experiment: Experiment, elements: Sequence[Element]) -> None:
+  """Raise a UserError where data, or weights of perceptual networks, miss."""
+  composite.image_distances(experiment.loss)
+  if not experiment.loss.segmentation:
     return
   if "mask" not in elements[0]:
     raise UserError(
       "loss.segmentation: the data have no masks; name their folder in "
-      "data.masks, or set loss.segmentation=0 and model.segments=0."
+      "data.masks, or set loss.segmentation=0 and model.num_seg_classes=0."
     )
+  segments = getattr(experiment.model, "num_seg_classes", 0)
   labels = np.unique(np.stack([x["mask"] for x in elements]))
   highest = int(labels[labels != UNLABELLED].max(initial=0))
-  if highest >= model.segments:
+  if highest >= segments:
     raise UserError(
-      f"model.segments={model.segments}: the masks have labels up to "
-      f"{highest}: at least {highest + 1} are needed ({UNLABELLED} is for no "
-      "label)."
+      f"model.num_seg_classes={segments}: the masks have labels up to "
+      f"{highest}: expected at least {highest + 1} ({UNLABELLED}: no label)."
     )
 
 
@@ -123,27 +160,30 @@ def _codec(model: Any, params: Params) -> Codec:
   return Codec(
     encode=encode,
     decode=lambda latents: run(latents, method="decode"),
-    posterior=lambda images: run(images, method="posterior"),
-    answer=lambda latents: run(latents, method="answer"),
+    posterior=(
+      (lambda images: run(images, method="posterior"))
+      if getattr(model, "variational", False)
+      else None
+    ),
   )
 
 
-def _evaluate(codec: Codec, heads: dict[str, str], batch: Batch) -> Metrics:
+def _evaluate(
+  model: Any, heads: Mapping[str, str], params: Params, batch: Batch
+) -> Metrics:
   x = normalize(batch["image"])
-  mean, log_variance = codec.posterior(x)
-  answer = codec.answer(mean)
-  found = similarity(answer["image"], x)
-  for head, name in heads.items():
-    found[head] = confusion(answer[head], batch[name])
+  run = functools.partial(model.apply, {"params": params})
+  mean, log_variance = run(x, method="posterior")
+  outputs = run(mean, method="outputs")
+  found = similarity(outputs["image"], x)
+  for head, field in heads.items():
+    found[head] = confusion(outputs[head], batch[field])
   if log_variance is not None:
     found |= traits(mean, divergence(mean, log_variance))
   return found
 
 
-def _preview(
-  codec: Codec, latent: tuple[int, ...], batch: Batch, keys: Array, prior: Any
-) -> Array:
-  """Held-out images, their reconstructions, and draws from the prior."""
+def _preview(codec: Codec, drawn: Array, batch: Batch) -> Array:
+  """Held-out images, their reconstructions, and decoded draws."""
   x = normalize(batch["image"])
-  drawn = density.draw(prior, density.PREVIEW, keys).reshape(-1, *latent)
   return jnp.stack([x, codec.decode(codec.encode(x)), codec.decode(drawn)])

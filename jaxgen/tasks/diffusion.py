@@ -1,146 +1,150 @@
-"""Diffusion in the EDM form as a `Task`: learn to denoise at every level."""
+"""Diffusion in the EDM form as a `Task`: denoise at every noise level."""
 
 from __future__ import annotations
 
-import dataclasses
-from typing import Annotated, Any, Literal
+import functools
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 from jax.scipy.stats import norm
 
-from jaxgen.config.fields import (
-  Options,
-  Positive,
-  PositiveInt,
-  Range,
-  UnitInterval,
-)
+from jaxgen.config.diffusion import DiffusionConfig
+from jaxgen.config.experiment import Experiment
 from jaxgen.diffusion import edm, guidance, samplers, sigmas
 from jaxgen.errors import UserError
 from jaxgen.images import normalize
 from jaxgen.models.build import build
 from jaxgen.models.conditioning import fourier_features
-from jaxgen.models.progressive_unet import ProgressiveUNet
-from jaxgen.tasks.task import Names, Task
-from jaxgen.typing import Array, Batch, DenoiseFn, Metrics, Params
+from jaxgen.tasks.task import Task
+from jaxgen.typing import (
+  Array,
+  Batch,
+  DenoiseFn,
+  LossInputs,
+  Metrics,
+  Names,
+  Params,
+)
 
 HELD_OUT_LEVELS = 4  # at which each held-out image is denoised
 UNCERTAINTY = "uncertainty"  # its parameters, beside the network's
-WAVES = 32
+FEATURES = 32  # of a noise level, for its uncertainty
 SHOWN_SIGMA = 0.5  # of the noise on the denoised images of a preview
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class DiffusionOptions(Options, section="diffusion"):
-  """Everything under `diffusion` in a config; see `jaxgen.config.defaults`."""
+def diffusion(
+  experiment: Experiment, names: Names, *, stage: int, resolution: int
+) -> Task:
+  """The task of a denoiser at one resolution; see `families.build`."""
+  config, channels = experiment.diffusion, experiment.data.channels
+  _check_conditions(config, names)
+  model: Any = build(
+    experiment.model_at(stage),
+    resolution=resolution,
+    channels=channels,
+    remat=experiment.stages[stage].remat,
+    sizes=tuple((x, len(names[x])) for x in config.conditions),
+    sigma_data=config.sigma_data,
+  )
+  shape = (resolution, resolution, channels)
+  denoiser = functools.partial(_denoiser, model, config.sigma_data)
 
-  sigma_data: Positive
-  levels: Literal["log_normal", "log_uniform"]
-  level_mean: Annotated[float, Range(-10, 10)]
-  level_std: Positive
-  sigma_min: Positive
-  sigma_max: Positive
-  conditions: tuple[str, ...]
-  hide: UnitInterval
-  uncertainty: bool = False
-  preview_steps: PositiveInt
+  def evaluate(params: Params, batch: Batch, inputs: LossInputs) -> Metrics:
+    return _evaluate(config, denoiser(params), batch)
 
-  def __post_init__(self):
-    super().__post_init__()
-    if self.sigma_min >= self.sigma_max:
-      raise UserError(
-        f"diffusion.sigma_min={self.sigma_min}: less than sigma_max="
-        f"{self.sigma_max} is needed."
-      )
+  def preview(
+    params: Params,
+    batch: Batch,
+    keys: Array,
+    *,
+    density: Any,
+    inputs: LossInputs,
+  ) -> Array:
+    return _preview(config, denoiser(params), batch, keys)
 
-  def draw(self, key: Array, num: int) -> Array:
-    """Noise levels of training, `(num,)`."""
-    if self.levels == "log_uniform":
-      return sigmas.draw_log_uniform(key, num, self.sigma_min, self.sigma_max)
-    return sigmas.draw_log_normal(key, num, self.level_mean, self.level_std)
-
-  def held_out(self) -> Array:
-    """Noise levels of evaluation: in the middles of equal shares of a normal
-    log sigma, whatever the training draws."""
-    share = (jnp.arange(HELD_OUT_LEVELS) + 0.5) / HELD_OUT_LEVELS
-    return jnp.exp(self.level_mean + self.level_std * norm.ppf(share))
+  return Task(
+    model=model,
+    init=functools.partial(_init, model, config, shape),
+    loss=functools.partial(_loss, config, denoiser),
+    evaluate=evaluate,
+    preview=preview,
+    denoiser=denoiser,
+    set_fade=getattr(model, "set_fade", None),
+    batch_fields=("image", *config.conditions),
+    metric="psnr",
+    latent_shape=shape,
+  )
 
 
-def diffusion(config, resolution: int, names: Names, **fields: Any) -> Task:
-  """The task of a config at one resolution; `names` of what the data know,
-  `fields` of the model, instead of the config's."""
-  options = DiffusionOptions.read(config.diffusion)
-  for condition in options.conditions:
+def _check_conditions(config: DiffusionConfig, names: Names) -> None:
+  for condition in config.conditions:
     known = ", ".join(names) or "nothing: there are no labels"
     if condition not in names:
       raise UserError(
         f"diffusion.conditions: no {condition!r} in the data; there is {known}."
       )
-  sizes = tuple((x, len(names[x])) for x in options.conditions)
-  channels = config.data.channels
-  section = dict(config.model) | fields
-  model: Any = build(
-    section, resolution=resolution, channels=channels, sizes=sizes
-  )
-  if isinstance(model, ProgressiveUNet):
-    model = model.clone(sigma_data=options.sigma_data)
-  shape = (resolution, resolution, channels)
 
-  def init(key: Array) -> Params:
-    x, c_noise = jnp.zeros((1, *shape)), jnp.zeros(1)
-    params = model.init(key, x, c_noise)["params"]
-    extra = {UNCERTAINTY: jnp.zeros(WAVES)} if options.uncertainty else {}
-    return params | extra
 
-  def denoiser(params: Params, key: Array | None = None) -> DenoiseFn:
-    def network(x: Array, c_noise: Array, cond: Any) -> Array:
-      rngs = {} if key is None else {"dropout": key}
-      variables, train = {"params": params}, key is not None
-      return model.apply(variables, x, c_noise, cond, train, rngs=rngs)
+def _init(
+  model: Any, config: DiffusionConfig, shape: tuple[int, ...], key: Array
+) -> Params:
+  params = model.init(key, jnp.zeros((1, *shape)), jnp.zeros(1))["params"]
+  extra = {UNCERTAINTY: jnp.zeros(FEATURES)} if config.uncertainty else {}
+  return params | extra
 
-    return edm.precondition(network, options.sigma_data)
 
-  return Task(
-    model=model,
-    init=init,
-    loss=lambda params, batch, keys, told=None: _loss(
-      options, denoiser, params, batch, keys
-    ),
-    evaluate=lambda params, batch: _evaluate(options, denoiser(params), batch),
-    preview=lambda params, batch, keys, _: _preview(
-      options, denoiser(params), batch, keys
-    ),
-    denoiser=denoiser,
-    faded=getattr(model, "faded", None),
-    inputs=("image", *options.conditions),
-    metric="psnr",
-  )
+def _denoiser(
+  model: Any, sigma_data: float, params: Params, key: Array | None = None
+) -> DenoiseFn:
+  """The preconditioned network; `key` is of dropout, in training."""
+
+  def network(x: Array, c_noise: Array, cond: Any) -> Array:
+    rngs = {} if key is None else {"dropout": key}
+    variables, train = {"params": params}, key is not None
+    return model.apply(variables, x, c_noise, cond, train, rngs=rngs)
+
+  return edm.precondition(network, sigma_data)
 
 
 def _loss(
-  options: DiffusionOptions,
+  config: DiffusionConfig,
   denoiser: Any,
   params: Params,
   batch: Batch,
   keys: Array,
+  inputs: LossInputs,
 ) -> tuple[Array, Metrics]:
   """Karras et al. 2022, eq. 2 with their weight; where `uncertainty` is on,
   Karras et al. 2024, eq. 14."""
   y = normalize(batch["image"])
-  sigma, unit, cond = _draw(options, y, _conditions(options, batch), keys)
+  sigma, unit, cond = _draw(config, y, _conditions(config, batch), keys)
   noise = edm.per_image(sigma) * unit
   d = denoiser(params, keys[0])(y + noise, sigma, cond)
   error = _error(d, y)
-  loss = edm.weight(sigma, options.sigma_data) * error
-  if options.uncertainty:
+  loss = edm.weight(sigma, config.sigma_data) * error
+  if config.uncertainty:
     u = _log_uncertainty(params, sigma)
     loss = loss * jnp.exp(-u) + u
   return jnp.mean(loss), {"mse": jnp.mean(error) / 4}  # on [0, 1]
 
 
+def draw_sigmas(config: DiffusionConfig, key: Array, num: int) -> Array:
+  """Noise levels of training, `(num,)`."""
+  if config.noise_distribution == "log_uniform":
+    return sigmas.draw_log_uniform(key, num, config.sigma_min, config.sigma_max)
+  return sigmas.draw_log_normal(key, num, config.P_mean, config.P_std)
+
+
+def held_out_sigmas(config: DiffusionConfig) -> Array:
+  """Noise levels of evaluation: the middles of equal shares of a normal log
+  sigma, whatever distribution training draws from."""
+  share = (jnp.arange(HELD_OUT_LEVELS) + 0.5) / HELD_OUT_LEVELS
+  return jnp.exp(config.P_mean + config.P_std * norm.ppf(share))
+
+
 def _draw(
-  options: DiffusionOptions, y: Array, cond: dict[str, Array], keys: Array
+  config: DiffusionConfig, y: Array, cond: dict[str, Array], keys: Array
 ) -> tuple[Array, Array, dict[str, Array]]:
   """Noise levels `(b,)`, unit noise like `y`, and what is left of the
   conditions: each image's by its own key."""
@@ -148,17 +152,17 @@ def _draw(
   def one(key: Array, cond: dict[str, Array]) -> Any:
     of_level, of_noise, of_hiding = jax.random.split(key, 3)
     unit = jax.random.normal(of_noise, y.shape[1:])
-    level = options.draw(of_level, 1)[0]
-    return level, unit, guidance.hide(of_hiding, cond, options.hide)
+    level = draw_sigmas(config, of_level, 1)[0]
+    return level, unit, guidance.hide(of_hiding, cond, config.cond_drop_prob)
 
   return jax.vmap(one)(keys, cond)
 
 
 def _log_uncertainty(params: Params, sigma: Array) -> Array:
-  """u(sigma) `(b,)`, learnt: at its best e^u is the weighted error at sigma,
-  so that all levels pull equally hard."""
+  """u(sigma) `(b,)`, learned: at its optimum e^u is the weighted error at
+  sigma, so that all levels pull equally hard."""
   c_noise = edm.scalings(sigma).c_noise
-  return fourier_features(c_noise, WAVES, highest=30.0) @ params[UNCERTAINTY]
+  return fourier_features(c_noise, FEATURES, highest=30.0) @ params[UNCERTAINTY]
 
 
 def _error(x: Array, y: Array) -> Array:
@@ -166,27 +170,27 @@ def _error(x: Array, y: Array) -> Array:
   return jnp.mean((x - y) ** 2, axis=(1, 2, 3))
 
 
-def _conditions(options: DiffusionOptions, batch: Batch) -> dict[str, Array]:
-  return {name: batch[name] for name in options.conditions}
+def _conditions(config: DiffusionConfig, batch: Batch) -> dict[str, Array]:
+  return {name: batch[name] for name in config.conditions}
 
 
 def _evaluate(
-  options: DiffusionOptions, denoise: DenoiseFn, batch: Batch
+  config: DiffusionConfig, denoise: DenoiseFn, batch: Batch
 ) -> Metrics:
   """Means over the held-out levels: the loss, and the PSNR of the denoised
   image. The noise is a function of the image alone."""
-  y, cond = normalize(batch["image"]), _conditions(options, batch)
+  y, cond = normalize(batch["image"]), _conditions(config, batch)
 
   def at(level: Array, sigma: Array) -> Metrics:
     sigmas_ = jnp.full(len(y), sigma)
     noise = edm.per_image(sigmas_) * _noise_of(y, level)
     d = denoise(y + noise, sigmas_, cond)
-    weight = edm.weight(sigmas_, options.sigma_data)
+    weight = edm.weight(sigmas_, config.sigma_data)
     clipped = _error(jnp.clip(d, -1, 1), y) / 4  # on [0, 1]
     psnr = -10 * jnp.log10(jnp.maximum(clipped, 1e-10))
     return {"loss": weight * _error(d, y), "psnr": psnr}
 
-  levels = (jnp.arange(HELD_OUT_LEVELS), options.held_out())
+  levels = (jnp.arange(HELD_OUT_LEVELS), held_out_sigmas(config))
   each = jax.lax.map(lambda x: at(*x), levels)
   return {k: jnp.mean(v, axis=0) for k, v in each.items()}
 
@@ -205,15 +209,13 @@ def _noise_of(images: Array, level: Array) -> Array:
 
 
 def _preview(
-  options: DiffusionOptions, denoise: DenoiseFn, batch: Batch, keys: Array
+  config: DiffusionConfig, denoise: DenoiseFn, batch: Batch, keys: Array
 ) -> Array:
   """Held-out images, the same denoised, and new ones of the same conditions."""
-  y, cond = normalize(batch["image"]), _conditions(options, batch)
+  y, cond = normalize(batch["image"]), _conditions(config, batch)
   sigma = jnp.full(len(y), SHOWN_SIGMA)
   denoised = denoise(y + SHOWN_SIGMA * _noise_of(y, jnp.zeros(())), sigma, cond)
-  grid = sigmas.karras(
-    options.preview_steps, options.sigma_min, options.sigma_max
-  )
+  grid = sigmas.karras(config.preview_steps, config.sigma_min, config.sigma_max)
   start = samplers.start(keys, y.shape[1:], grid[0])
   new = samplers.heun(lambda x, s: denoise(x, s, cond), start, grid)
   return jnp.stack([y, denoised, new])

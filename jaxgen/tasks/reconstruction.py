@@ -1,21 +1,23 @@
-"""What an autoencoder minimises: weighted terms, and the divergence of its
-posteriors where it is variational (the negative evidence bound)."""
+"""The loss of an autoencoder: weighted terms, and the divergence of its
+posteriors where it is variational (the negative evidence lower bound)."""
 
 from __future__ import annotations
 
 import dataclasses
 import functools
+from collections.abc import Mapping
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 
+from jaxgen.config.losses import KLConfig, LossConfig
 from jaxgen.errors import UserError
 from jaxgen.images import normalize
-from jaxgen.losses.composite import LossOptions
-from jaxgen.losses.kl import KLOptions, divergence, paid
-from jaxgen.tasks.task import Control
-from jaxgen.typing import Array, Batch, Metrics, Params
+from jaxgen.losses import composite
+from jaxgen.losses import kl as kl_losses
+from jaxgen.tasks.task import ControlState, LossController
+from jaxgen.typing import Array, Batch, LossInputs, Metrics, Params
 
 
 def draw(mean: Array, log_variance: Array | None, keys: Array) -> Array:
@@ -29,25 +31,25 @@ def draw(mean: Array, log_variance: Array | None, keys: Array) -> Array:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Reconstruction:
-  """A `LossFn`.
+  """A `LossFn`; `kl` is None where the model is not variational.
 
   Its metrics are `mse` on [0, 1], and where there are several terms each one
   raw (`loss/NAME`) and weighted (`weighted/NAME`). With a divergence: `kl/nats`
-  of an image, what is paid of a number (`kl/cost`), its weight `kl/beta` and
-  share of the loss `kl/share`, and `loss_constant`, the loss with a weight of
+  of an image, the cost of a number (`kl/cost`), its weight `kl/beta` and share
+  of the loss `kl/share`, and `loss_constant`, the loss with a weight of
   `kl.beta` throughout, which can be compared between epochs.
   """
 
   model: Any
-  options: LossOptions
-  kl: KLOptions | None = None
+  config: LossConfig
+  kl: KLConfig | None = None
 
   @functools.cached_property
-  def _distances(self) -> Any:
-    return self.options.distances()
+  def _distances(self) -> dict[str, composite.Distance]:
+    return composite.image_distances(self.config)
 
   def __call__(
-    self, params: Params, batch: Batch, keys: Array, told: Any = None
+    self, params: Params, batch: Batch, keys: Array, inputs: LossInputs
   ) -> tuple[Array, Metrics]:
     x = normalize(batch["image"])
     run = functools.partial(
@@ -55,13 +57,18 @@ class Reconstruction:
     )
     mean, log_variance = run(x, True, method="posterior")
     latents = draw(mean, log_variance, keys)
-    answer = run(latents, True, method="answer")
-    total, metrics = self._terms(answer, x, batch)
+    outputs = run(latents, True, method="outputs")
+    total, metrics = self._terms(outputs, x, batch)
     if self.kl is None:
       return total, metrics
-    beta = self.kl.beta if told is None else told
-    nats = divergence(mean, log_variance)
-    cost = jnp.mean(paid(nats, self.kl.free_bits))
+    nats = kl_losses.divergence(mean, log_variance)
+    beta = inputs.weights.get("kl", self.kl.beta)
+    return self._with_divergence(self.kl, total, nats, beta, metrics)
+
+  def _with_divergence(
+    self, kl: KLConfig, total: Array, nats: Array, beta: Any, metrics: Metrics
+  ) -> tuple[Array, Metrics]:
+    cost = jnp.mean(kl_losses.cost(nats, kl.free_bits))
     loss = total + beta * cost
     return loss, metrics | {
       "kl/nats": jnp.mean(nats.reshape(len(nats), -1).sum(1)),
@@ -69,41 +76,46 @@ class Reconstruction:
       "kl/beta": jnp.asarray(beta, jnp.float32),
       "kl/share": beta * cost / loss,
       "weighted/kl": beta * cost,
-      "loss_constant": total + self.kl.beta * cost,
+      "loss_constant": total + kl.beta * cost,
     }
 
   def _terms(
-    self, answer: dict[str, Array], x: Array, batch: Batch
+    self, outputs: dict[str, Array], x: Array, batch: Batch
   ) -> tuple[Array, Metrics]:
-    """The weighted sum of the terms, and what is reported of them."""
-    y, weights = answer["image"], self.options.weights
+    """The weighted sum of the terms, and their metrics."""
+    y, weights = outputs["image"], self.config.weights
     each = {k: distance(y, x) for k, distance in self._distances.items()}
-    each |= self.options.of_labels(answer, batch)
+    each |= composite.label_terms(self.config, outputs, batch)
     raw = {k: jnp.mean(v) for k, v in each.items()}
     weighted = {k: weights[k] * v for k, v in raw.items()}
-    found = {"mse": jnp.mean((y - x) ** 2) / 4}  # on [0, 1]
+    metrics = {"mse": jnp.mean((y - x) ** 2) / 4}  # on [0, 1]
     if len(raw) > 1 or self.kl:
-      found |= {f"loss/{k}": v for k, v in raw.items()}
-      found |= {f"weighted/{k}": v for k, v in weighted.items()}
-    return jnp.sum(jnp.stack([*weighted.values()])), found
+      metrics |= {f"loss/{k}": v for k, v in raw.items()}
+      metrics |= {f"weighted/{k}": v for k, v in weighted.items()}
+    return jnp.sum(jnp.stack([*weighted.values()])), metrics
 
 
-def control(options: LossOptions, kl: KLOptions) -> Control:
-  """What moves the weight of the divergence."""
-  if kl.adaptive and options.log_mse:
+def controller(config: LossConfig, kl: KLConfig) -> LossController:
+  """The controller of the weight of the divergence."""
+  if kl.adaptive and config.log_mse:
     raise UserError(
       "kl.adaptive and loss.log_mse: a share of a logarithm has no meaning; "
       "set loss.log_mse=0 and another term."
     )
 
-  def learn(state: Any, metrics: Metrics, images: Array, batch: int) -> Any:
-    share = metrics["kl/beta"] * metrics["kl/cost"] / metrics["loss"]
-    return kl.learn(state, share, images, batch)
+  def weights(state: ControlState, images: Array) -> Mapping[str, Array]:
+    return {"kl": kl_losses.beta(kl, state, images)}
 
-  return Control(
-    begin=kl.begin,
-    tell=kl.weight,
-    learn=learn,
-    report=kl.report,
-    settles=kl.settles,
+  def update(
+    state: ControlState, metrics: Metrics, *, images: Array, batch: int
+  ) -> ControlState:
+    share = metrics["kl/beta"] * metrics["kl/cost"] / metrics["loss"]
+    return kl_losses.update(kl, state, share=share, images=images, batch=batch)
+
+  return LossController(
+    initial_state=functools.partial(kl_losses.initial_state, kl),
+    weights=weights,
+    update=update,
+    report=functools.partial(kl_losses.report, kl),
+    full_from=kl.full_from,
   )

@@ -1,93 +1,96 @@
-"""What a model family is to the training loop: a handful of functions."""
+"""A model family as the training loop sees it: a handful of functions."""
 
 from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, Protocol
 
-from jaxgen.config.fields import NonNegativeInt, Options, Positive, PositiveInt
 from jaxgen.data.source import Element
-from jaxgen.models.layers import Remat
 from jaxgen.typing import (
+  IDENTITY,
   Array,
   Batch,
   Codec,
   DenoiseFn,
   LossFn,
+  LossInputs,
   Metrics,
   Params,
 )
 
-Names = Mapping[str, tuple[str, ...]]  # of conditions, their values
+ControlState = dict[str, Array]
+
+
+class UpdateControl(Protocol):
+  """The state of a controller after a step, from that before it."""
+
+  def __call__(
+    self, state: ControlState, metrics: Metrics, *, images: Array, batch: int
+  ) -> ControlState:
+    """`metrics` are the step's, `images` were seen before it."""
+    ...
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Control:
-  """What moves the weights of a loss while it is trained; its state is a part
-  of the training's.
+class LossController:
+  """Moves the weights of a loss during training; its state is part of the
+  training state.
 
   Attributes:
-    begin: () -> the state before the first step.
-    tell: (state, images seen) -> what the loss is told in this step.
-    learn: (state, metrics of the step, images seen before it, its images) ->
-      the state after it.
+    initial_state: () -> the state before the first step.
+    weights: (state, images seen) -> weights of terms, by name.
+    update: the state after a step.
     report: (state, images seen) -> more metrics.
-    settles: images after which the weights are whole; held-out metrics of
-      before do not count for the best checkpoint.
+    full_from: images after which the weights are no longer warming up;
+      held-out metrics before do not count for the best checkpoint.
   """
 
-  begin: Callable[[], Any]
-  tell: Callable[[Any, Array], Any]
-  learn: Callable[[Any, Metrics, Array, int], Any]
-  report: Callable[[Any, Array], Metrics]
-  settles: int = 0
+  initial_state: Callable[[], ControlState]
+  weights: Callable[[ControlState, Array], Mapping[str, Array]]
+  update: UpdateControl
+  report: Callable[[ControlState, Array], Metrics]
+  full_from: int = 0
 
 
-def anything(elements: Sequence[Element]) -> None:
-  """Any data will do."""
+class EvaluateFn(Protocol):
+  """Held-out metrics of each image, `(b, ...)`."""
+
+  def __call__(
+    self, params: Params, batch: Batch, inputs: LossInputs
+  ) -> Metrics: ...
 
 
-def as_it_is(means: dict[str, Any]) -> dict[str, float]:
+class PreviewFn(Protocol):
+  """Rows of float images `(rows, columns, h, w, c)`, held-out ones first, new
+  ones last."""
+
+  def __call__(
+    self,
+    params: Params,
+    batch: Batch,
+    keys: Array,
+    *,
+    density: Any,
+    inputs: LossInputs,
+  ) -> Array:
+    """`keys` are for the new images; `density` is fitted to latents, where the
+    task draws from them."""
+    ...
+
+
+def accept_any(elements: Sequence[Element]) -> None:
+  """A check of data that accepts any."""
+
+
+def as_scores(means: dict[str, Any]) -> dict[str, float]:
   """Means that are scores already."""
   return {k: float(v) for k, v in means.items()}
 
 
-PACED = ("images", "rate", "warmup_images", "fade_images")
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class Stage(Options, section="stages"):
-  """A stretch of training at one resolution and batch size."""
-
-  resolution: PositiveInt
-  images: PositiveInt  # seen in this stage, at most
-  batch_size: PositiveInt  # over all devices and processes
-  accumulate: PositiveInt = 1  # microbatches that a step is split into
-  patch_size: NonNegativeInt = 0  # of the model in this stage; 0: the config's
-  rate: Positive = 1.0  # factor of the learning rate
-  warmup_images: NonNegativeInt = 0  # at the start of the stage
-  fade_images: NonNegativeInt = (
-    0  # in which what is new fades in: blocks, or detail
-  )
-  remat: Remat = "none"  # what is computed again
-
-  @property
-  def length(self) -> int:
-    """Images of the stage at most: whole batches."""
-    return -(-self.images // self.batch_size) * self.batch_size
-
-  @property
-  def shapes(self) -> tuple:
-    """What its programs are compiled for: all but what a `Pace` tells."""
-    names = [x.name for x in dataclasses.fields(self)]
-    return tuple(getattr(self, x) for x in names if x not in PACED)
-
-  @property
-  def model(self) -> dict[str, Any]:
-    """Fields of the model that the stage sets."""
-    fields = {"patch_size": self.patch_size, "remat": self.remat}
-    return {k: v for k, v in fields.items() if v not in (0, "none")}
+def identity_codec(params: Params) -> Codec:
+  """The codec of models of pixels."""
+  return IDENTITY
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -100,35 +103,36 @@ class Task:
   Attributes:
     model: the network, a flax module.
     init: key -> params.
-    loss: what training minimises.
-    evaluate: (params, batch) -> held-out metrics, each `(b, ...)`.
-    summary: their means over images -> the scores, one number each.
-    preview: (params, batch, keys, prior) -> rows of float images
-      `(rows, columns, h, w, c)`, held-out ones first, new ones last; `keys` are
-      for the new ones, `prior` is fitted to latents (None without a codec).
-    inputs: what loss and evaluation read of a batch.
-    metric: the held-out metric, higher is better, that tells the best.
-    codec: params -> Codec; None: the model has no latents.
-    latent_shape: of one image's latent.
+    loss: what training minimizes.
+    evaluate: held-out metrics of a batch.
+    summarize: their means over images -> the scores, one number each.
+    preview: images to look at while training.
+    batch_fields: what loss and evaluation read of a batch.
+    metric: the held-out score, higher is better, that selects the best.
+    latent_shape: of one latent.
+    codec: params -> Codec.
+    draws_latents: whether new images are decoded from latents that are drawn
+      from a density fitted to those of training tiles.
     denoiser: params -> DenoiseFn; None: the model is no denoiser.
-    check: elements of the data -> nothing, or a UserError where they lack what
-      the loss needs.
-    control: what moves the loss's weights; None: they stay as they are.
-    faded: (params, share) -> params, with the blocks that are new faded in by
-      a share from 0 to 1; None: the model has no such blocks.
+    check_data: elements -> nothing, or a UserError where they lack what the
+      loss needs.
+    controller: of the loss's weights; None: they are constant.
+    set_fade: (params, share) -> params with new blocks faded in by a share from
+      0 to 1; None: the model has no such blocks.
   """
 
   model: Any
   init: Callable[[Array], Params]
   loss: LossFn
-  evaluate: Callable[[Params, Batch], Metrics]
-  preview: Callable[[Params, Batch, Array, Any], Array]
-  inputs: tuple[str, ...]
+  evaluate: EvaluateFn
+  preview: PreviewFn
+  batch_fields: tuple[str, ...]
   metric: str
-  codec: Callable[[Params], Codec] | None = None
-  latent_shape: tuple[int, ...] = ()
+  latent_shape: tuple[int, ...]
+  codec: Callable[[Params], Codec] = identity_codec
+  draws_latents: bool = False
   denoiser: Callable[[Params], DenoiseFn] | None = None
-  summary: Callable[[dict[str, Any]], dict[str, float]] = as_it_is
-  check: Callable[[Sequence[Element]], None] = anything
-  control: Control | None = None
-  faded: Callable[[Params, Array], Params] | None = None
+  summarize: Callable[[dict[str, Any]], dict[str, float]] = as_scores
+  check_data: Callable[[Sequence[Element]], None] = accept_any
+  controller: LossController | None = None
+  set_fade: Callable[[Params, Array], Params] | None = None

@@ -1,0 +1,21 @@
+"""The training loop and its parts.
+
+The module can be called, as `jaxgen.train(config, workdir)`: see
+`jaxgen.api.train`.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from jaxgen.callables import make_callable
+
+
+def _train(*args: Any, **keywords: Any) -> bool:
+  """See `jaxgen.api.train`."""
+  from jaxgen.api import train  # lazily: it imports this package
+
+  return train(*args, **keywords)
+
+
+make_callable(__name__, _train)

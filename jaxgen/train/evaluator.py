@@ -13,7 +13,7 @@ from jaxgen.data import pipeline
 from jaxgen.data.source import Source
 from jaxgen.parallel.sharding import Layout
 from jaxgen.tasks.task import Task
-from jaxgen.typing import Batch, Params
+from jaxgen.typing import Batch, LossInputs, Params
 
 SHOWN = 8  # tiles in a preview
 
@@ -40,7 +40,7 @@ class Evaluator:
     spread = np.linspace(0, self.num - 1, SHOWN).round().astype(int)
     shown = {k: v[spread] for k, v in tiles.items()}
     self.shown: Batch = jax.device_put(shown, layout.replicated)
-    self._sums, self._summary = _summing(task), task.summary
+    self._sums, self._summary = _summing(task), task.summarize
 
   def __call__(self, params: Params) -> dict[str, float]:
     """The scores of all tiles."""
@@ -52,7 +52,7 @@ class Evaluator:
 def _summing(task: Task) -> Callable:
   @jax.jit
   def sums(params: Params, batch: Batch, valid: jax.Array):
-    scores = task.evaluate(params, batch)
+    scores = task.evaluate(params, batch, LossInputs())
     return {k: jnp.tensordot(valid, v, 1) for k, v in scores.items()}
 
   return sums

@@ -10,70 +10,82 @@ from __future__ import annotations
 import contextlib
 import math
 import pathlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import jax
 import numpy as np
 
 from jaxgen.errors import RunError
-from jaxgen.parallel.preemption import Stop, watching
-from jaxgen.parallel.sharding import Devices
-from jaxgen.planning.autobatch import OutOfMemory, halve
-from jaxgen.train.setup import Run, Setup, open_run, set_up
-from jaxgen.train.state import TrainState, finite
+from jaxgen.parallel.preemption import Stop
+from jaxgen.train.run import Run, open_run
+from jaxgen.train.schedule import Schedule, stage_schedule
+from jaxgen.train.stage import StageProgram
+from jaxgen.train.state import TrainState, is_finite
+from jaxgen.train.transfer import InitialWeights
 from jaxgen.typing import Batch
-from jaxgen.workdir.claim import claim, record
+
+
+class OutOfMemory(Exception):
+  """The first step of a stage did not fit into memory.
+
+  Attributes:
+    stage: its index.
+  """
+
+  def __init__(self, stage: int):
+    super().__init__(f"stage {stage + 1} does not fit into memory")
+    self.stage = stage
 
 
 def train(
-  config,
+  programs: Sequence[StageProgram],
   workdir: pathlib.Path,
   *,
-  allow_config_change: bool = False,
-  devices: Devices = None,
+  stop: Stop,
+  initial: InitialWeights | None = None,
+  allow_data_change: bool = False,
 ) -> bool:
-  """Train a config in a workdir, or go on where a checkpoint there left it.
+  """Train in a claimed workdir, or resume from its newest checkpoint.
 
   Args:
-    config: what to train.
+    programs: of each stage.
     workdir: the run's folder; several processes must share it.
-    allow_config_change: resume although the config or the data changed.
-    devices: to train on, by default all of all processes.
+    stop: tells when a signal asks to stop.
+    initial: weights to start from at step 0, by default fresh ones.
+    allow_data_change: resume although the data changed.
 
   Returns:
     Whether the run is finished; False where it was asked to stop.
 
   Raises:
-    UserError: a bad config, workdir or data set.
+    UserError: stages, model, loss and data do not fit together.
     RunError: the loss is not finite, or a checkpoint cannot be written.
+    OutOfMemory: a stage does not fit.
   """
-  allow = allow_config_change
-  with (
-    claim(workdir, config, allow_change=allow),
-    watching() as stop,
-  ):
-    while True:
-      with open_run(
-        config, workdir, allow_data_change=allow, devices=devices
-      ) as run:
-        record(config, run.plan.names, workdir)
-        try:
-          return _run_stages(run, stop)
-        except OutOfMemory:
-          halve(run.plan, run.stage, workdir)
+  with open_run(
+    programs, workdir, initial=initial, allow_data_change=allow_data_change
+  ) as run:
+    return _run_stages(run, stop)
 
 
 def _run_stages(run: Run, stop: Stop) -> bool:
-  """Whether all of them are finished."""
+  """Whether all stages are finished."""
   state = run.state
-  for index in range(len(run.plan.stages)):
+  for index in range(len(run.programs)):
     if int(state.images) < run.ends[index]:
-      run.check_order(index, int(state.images))
-      state, going = _run_stage(run, run.enter(state, index), stop)
-      if not going:
+      state = run.enter(state, index)
+      batches = run.program.batches(_batches_done(run, state))
+      with contextlib.closing(batches):
+        state, finished = _run_stage(run, state, batches, stop)
+      if not finished:
         return False
   _finish(run, state)
   return True
+
+
+def _batches_done(run: Run, state: TrainState) -> int:
+  """Batches of the current stage before a state."""
+  return (int(state.images) - run.begin) // run.program.stage.batch_size
 
 
 def _due(every: int, images: int, batch: int) -> bool:
@@ -81,33 +93,22 @@ def _due(every: int, images: int, batch: int) -> bool:
 
 
 def _run_stage(
-  run: Run, state: TrainState, stop: Stop
+  run: Run, state: TrainState, batches: Iterator[Batch], stop: Stop
 ) -> tuple[TrainState, bool]:
-  """The state after the stage, and whether the run goes on."""
-  setup = set_up(run, run.stage)
-  with contextlib.closing(setup.batches(int(state.images))) as batches:
-    return _turns(run, setup, state, batches, stop)
-
-
-def _turns(
-  run: Run,
-  setup: Setup,
-  state: TrainState,
-  batches: Iterator[Batch],
-  stop: Stop,
-) -> tuple[TrainState, bool]:
-  options = run.plan.train
-  batch, last = run.plan.stages[run.stage].batch_size, run.ends[run.stage]
+  """The state after the stage, and whether it is finished."""
+  options = run.experiment.train
+  batch, last = run.program.stage.batch_size, run.ends[run.stage]
   step, images = int(state.step), int(state.images)
   start = step
+  schedule = stage_schedule(run.experiment, run.stage, run.begin)
   scores, late = None, None
   while images < last:
     if step > start and _due(options.evaluate_images, images, batch):
-      scores = _evaluate(run, setup, state, step, images)
+      scores = _evaluate(run, state, step, images)
       score = scores[run.checkpoints.metric]
-      if run.settled(images):
+      if run.counts(images):
         state = run.scored(state, score)
-        if run.judge(images, score):
+        if run.stage_is_over(images, score):
           break
     if step > start and _due(options.save_images, images, batch):
       _check(run, late, step)
@@ -117,78 +118,80 @@ def _turns(
       _stop(run, state, step, stop)
       return state, False
     scores = None
-    state, metrics = _step(setup, state, next(batches), first=step == start)
+    arguments = state, next(batches), schedule
+    state, metrics = _step(run, arguments, first=step == start)
     step, images = step + 1, images + batch
     _check(run, late, step - 1)
     if _due(options.log_images, images, batch):
       _log(run, step, images, metrics)
     if _due(options.preview_images, images, batch):
       with run.terminal.paused():
-        setup.preview(state, step)
+        run.preview(state, step)
     late = metrics
   _check(run, late, step)
-  scores = scores or _evaluate(run, setup, state, step, images)
+  scores = scores or _evaluate(run, state, step, images)
   run.progress = run.progress.end(images)
   _save(run, state, scores)
-  setup.preview(state, step)
+  run.preview(state, step)
   return state, True
 
 
 def _step(
-  setup: Setup, state: TrainState, batch: Batch, *, first: bool
+  run: Run, arguments: tuple[TrainState, Batch, Schedule], *, first: bool
 ) -> tuple[TrainState, dict]:
-  """One update; the first one tells whether the stage fits into memory."""
+  """One update; the first one shows whether the stage fits into memory."""
   try:
-    found = setup.step(state, batch)
-    return jax.block_until_ready(found) if first else found
+    result = run.program.update(*arguments)
+    return jax.block_until_ready(result) if first else result
   except jax.errors.JaxRuntimeError as e:
     if not first or "RESOURCE_EXHAUSTED" not in str(e):
       raise
-    raise OutOfMemory from e
+    raise OutOfMemory(run.stage) from e
 
 
 def _log(run: Run, step: int, images: int, metrics: dict) -> None:
   """Report one step's metrics; waits for that step."""
   values = {k: float(v) for k, v in metrics.items()}
   values |= {"images": images, "images_per_second": run.terminal.speed(images)}
-  run.log(step, values | run.place)
+  run.log(step, values)
   run.checkpoints.check()
   run.terminal.progress(images, step, run.stage, run.seen)
 
 
 def _evaluate(
-  run: Run, setup: Setup, state: TrainState, step: int, images: int
+  run: Run, state: TrainState, step: int, images: int
 ) -> dict[str, float]:
+  """Held-out scores, logged."""
   jax.block_until_ready(state)
   with run.terminal.paused():
-    scores = setup.heldout(state.ema)
+    scores = run.program.evaluator(state.ema)
   values = {f"validation/{k}": v for k, v in scores.items()}
-  run.log(step, {"images": images, **run.place, **values})
+  run.log(step, {"images": images, **values})
   main = run.checkpoints.metric
   if not math.isfinite(scores[main]):
     raise RunError(
       f"step {step}: the held-out {main} is {scores[main]}; {_kept(run)}.\n"
-      "Lower optimizer.learning_rate and go on with --allow_config_change."
+      "Lower optimizer.learning_rate and resume with --allow_config_change."
     )
   return scores
 
 
-_finite = jax.jit(finite)
+_is_finite = jax.jit(is_finite)
 
 
 def _save(run: Run, state: TrainState, scores: dict | None) -> None:
-  """Start writing a checkpoint; never one that no training can go on from."""
-  if not bool(_finite(state)):
+  """Start writing a checkpoint, unless no training can resume from it."""
+  if not bool(_is_finite(state)):
     raise RunError(
       f"step {int(state.step)}: parameters or moments overflowed; "
       f"{_kept(run)}.\nLower optimizer.learning_rate and start from there with "
       "--allow_config_change."
     )
-  run.save(state, scores if run.settled(int(state.images)) else None)
+  run.save(state, scores if run.counts(int(state.images)) else None)
 
 
 def _kept(run: Run) -> str:
-  """Which checkpoint remains."""
+  """The checkpoint that remains, in words."""
   run.checkpoints.wait()
   steps = run.checkpoints.steps
   if not steps:
@@ -201,7 +204,7 @@ def _check(run: Run, metrics: dict | None, step: int) -> None:
 
   The step itself has left the parameters as they were.
   """
-  if metrics is None or run.plan.train.on_nan == "skip":
+  if metrics is None or run.experiment.train.on_nan == "skip":
     return
   values = [float(metrics[k]) for k in ("loss", "gradient_norm")]
   if not all(map(math.isfinite, values)):
@@ -214,25 +217,25 @@ def _check(run: Run, metrics: dict | None, step: int) -> None:
 
 
 def _stop(run: Run, state: TrainState, step: int, stop: Stop) -> None:
-  """Save where the run is and say how to go on."""
+  """Save the state and say how to resume."""
   run.checkpoints.wait()
   if step not in run.checkpoints.steps:
     _save(run, state, None)
     run.checkpoints.wait()
   name = stop.signal.name if stop.signal else "a preemption notice"
   run.terminal.say(
-    f"stopped by {name}: step {step} is saved; the same command goes on."
+    f"stopped by {name}: step {step} is saved; the same command resumes."
   )
 
 
 def _finish(run: Run, state: TrainState) -> None:
-  """Keep the latents that the samplers need, and say where things are."""
+  """Keep the latents that samplers need, and say where things are."""
   jax.block_until_ready(state)
   skipped = int(np.asarray(state.skipped))
   if skipped:
-    run.terminal.say(f"{skipped} updates were left out: not finite.")
+    run.terminal.say(f"{skipped} updates were skipped: not finite.")
   run.checkpoints.wait()
-  run.write_bank(state)
+  run.write_latents(state)
   psnr, best = run.seen.get("validation/psnr"), run.checkpoints.best()
   score = f", held-out PSNR {psnr:.2f} dB" if psnr else ""
   better = best not in (None, int(state.step))

@@ -1,53 +1,22 @@
-"""Optimizers at learning rate 1: `train.state` multiplies the rate in, which
-is `pace`'s and, where held-out metrics stand still, that of `plateau`."""
+"""Optimizers at learning rate 1.
+
+`train.step` multiplies the learning rate in, which is that of `train.schedule`
+and, where held-out metrics stand still, of `train.plateau`.
+"""
 
 from __future__ import annotations
-
-import dataclasses
-from typing import Annotated, Literal
 
 import jax
 import optax
 
-from jaxgen.config.fields import (
-  NonNegative,
-  NonNegativeInt,
-  OpenUnit,
-  Options,
-  Positive,
-  Range,
-  UnitInterval,
-)
+from jaxgen.config.optimizer import OptimizerConfig
 from jaxgen.typing import Params
-
-Length = Annotated[float, Range(0.001, 0.28)]  # share of a run
 
 DIMENSIONS = optax.contrib.MuonDimensionNumbers
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class OptimizerOptions(Options, section="optimizer"):
-  """Everything under `optimizer` in a config; see `jaxgen.config.defaults`."""
-
-  name: Literal["muon", "adamw"]
-  learning_rate: Positive
-  adam_learning_rate: Positive
-  schedule: Literal["warmup_cosine", "stage_cosine", "constant"]  # see `pace`
-  warmup_images: NonNegativeInt
-  weight_decay: NonNegative
-  b1: UnitInterval
-  b2: UnitInterval
-  clip_norm: NonNegative
-  ema_halflife: NonNegativeInt
-  ema_ramp: Positive
-  ema_lengths: tuple[Length, ...] = ()
-  plateau_patience: NonNegativeInt = 0
-  plateau_factor: OpenUnit = 0.5
-  plateau_tolerance: Positive = 0.01
-
-
 def is_matrix(path, leaf) -> bool:
-  """Kernels of dense layers and convolutions: what Muon orthogonalises and
+  """Kernels of dense layers and convolutions: what Muon orthogonalizes and
   weight decay shrinks.
 
   Scanned layers carry one more axis in front.
@@ -71,12 +40,12 @@ def _muon_axes(params: Params) -> Params:
   return jax.tree_util.tree_map_with_path(axes, params)
 
 
-def build(options: OptimizerOptions) -> optax.GradientTransformation:
+def build(config: OptimizerConfig) -> optax.GradientTransformation:
   """Clip, then Muon (arXiv:2502.16982; AdamW for what is no matrix) or AdamW.
 
   Updates have learning rate 1; weight decay falls on matrices alone.
   """
-  o = options
+  o = config
   decay = o.weight_decay
   if o.name == "adamw":
     rule = optax.adamw(1.0, b1=o.b1, b2=o.b2, weight_decay=decay, mask=matrices)

@@ -15,16 +15,17 @@ from jaxgen.latents.cache import LatentCache
 from jaxgen.parallel.sharding import Layout
 from jaxgen.tasks.task import Task
 from jaxgen.train.evaluator import SHOWN, Evaluator
-from jaxgen.typing import Params
+from jaxgen.typing import LossInputs, Params
 
-BANK = 1024  # latents that the samples' prior is fitted to
+FITTED = 1024  # latents that the density of the samples is fitted to
 
 
 def previewer(
   task: Task,
-  heldout: Evaluator,
-  bank: LatentCache | None,
+  evaluator: Evaluator,
+  cache: LatentCache | None,
   layout: Layout,
+  *,
   seed: int,
 ) -> Callable[[Params], np.ndarray]:
   """A function of parameters that shows held-out originals above what the model
@@ -32,14 +33,21 @@ def previewer(
 
   The samples' noise is the same each time.
   """
-  draw = jax.jit(task.preview, out_shardings=layout.replicated)
   keys = rng.per_sample(rng.stream(seed, "preview"), jnp.arange(SHOWN))
 
+  def rows(params: Params, batch, fitted):
+    return task.preview(
+      params, batch, keys, density=fitted, inputs=LossInputs()
+    )
+
+  draw = jax.jit(rows, out_shardings=layout.replicated)
+
   def picture(params: Params) -> np.ndarray:
-    prior = None
-    if bank is not None:
-      latents = bank.latents(params, BANK)
-      prior = density.fit(latents.reshape(len(latents), -1), density.PREVIEW)
-    return grid(to_uint8(draw(params, heldout.shown, keys, prior)))
+    fitted = None
+    if cache is not None:
+      latents = cache.latents(params, FITTED)
+      flat = latents.reshape(len(latents), -1)
+      fitted = density.fit(flat, density.PREVIEW)
+    return grid(to_uint8(draw(params, evaluator.shown, fitted)))
 
   return picture

@@ -1,19 +1,20 @@
-"""From the state of one stage to that of the next, leaf by leaf.
+"""From the parameters of one network to those of another, leaf by leaf.
 
 A parameter is carried
 - by its model's rule for another patch size or grid (`models.resampling`),
 - as it is, where name and shape are the same,
-- afresh, where it belongs to a block that is new and starts as the identity.
+- freshly initialized, where it belongs to a block that is new and starts as the
+  identity.
 If any parameter remains, on either side, all of them are named in an error.
 Averages are carried like the parameters. Moments of the optimizer are carried
-where their parameter keeps its shape, else they start anew.
+where their parameter keeps its shape, else they start from zero.
 """
 
 from __future__ import annotations
 
 import dataclasses
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import jax
@@ -22,14 +23,28 @@ import jax.numpy as jnp
 from jaxgen import rng
 from jaxgen.errors import UserError
 from jaxgen.models.resampling import Rules
-from jaxgen.tasks.task import Task
-from jaxgen.train.plan import Plan
+from jaxgen.train.stage import StageProgram
 from jaxgen.train.state import TrainState
 from jaxgen.trees import named
 from jaxgen.typing import Params
 
 # Blocks that start as the identity, levels that start with nothing:
 FRESH = re.compile(r"(^|/)(block_\d+|outer_\d+_\w+|finer_\w+)(/|$)")
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class InitialWeights:
+  """Weights of another run to start from.
+
+  Attributes:
+    model: the network that they are of.
+    params: the weights.
+    origin: where they come from, for the log.
+  """
+
+  model: Any
+  params: Params
+  origin: str
 
 
 def transfer_params(old: Params, fresh: Params, rules: Rules) -> Params:
@@ -52,13 +67,13 @@ def transfer_params(old: Params, fresh: Params, rules: Rules) -> Params:
   unmapped += [f"{name}: {x.shape} to nothing" for name, x in before.items()]
   if unmapped:
     raise UserError(
-      "stages: parameters that no rule carries over: " + "; ".join(unmapped)
+      "stages: no rule transfers these parameters: " + "; ".join(unmapped)
     )
   return jax.tree.unflatten(jax.tree.structure(fresh), leaves)
 
 
-def _moments(old: Any, fresh: Any) -> Any:
-  """The optimizer's state: what has kept its name and shape."""
+def _transfer_moments(old: Any, fresh: Any) -> Any:
+  """The optimizer's state, of leaves that keep their name and shape."""
   before = named(old)
   leaves = [
     before[name] if name in before and before[name].shape == new.shape else new
@@ -68,67 +83,78 @@ def _moments(old: Any, fresh: Any) -> Any:
 
 
 def transfer_state(
-  plan: Plan, state: TrainState, old: int, new: int
+  state: TrainState, old: StageProgram, new: StageProgram
 ) -> TrainState:
-  """The state of stage `old` as stage `new` begins with it, on the devices;
-  the very same where the model is."""
-  if plan.task(old).model == plan.task(new).model:
+  """The state of one stage at the start of another, on the devices; unchanged
+  where both have the same model."""
+  if old.task.model == new.task.model:
     return state
-  key = rng.stream(plan.config.seed, "stage", new)
-  convert = _converter(plan, old, new)
-  return jax.jit(convert, out_shardings=plan.shardings(new))(state, key)
+  key = rng.stream(new.experiment.seed, "stage", new.index)
+  convert = _converter(old, new)
+  return jax.jit(convert, out_shardings=new.shardings)(state, key)
 
 
-def check_transfers(plan: Plan) -> None:
-  """Raise a UserError where a stage cannot take what the one before has; no
-  number is computed."""
-  for new in range(1, len(plan.stages)):
-    if plan.task(new - 1).model != plan.task(new).model:
-      convert = _converter(plan, new - 1, new)
-      jax.eval_shape(convert, plan.shapes(new - 1), jax.random.key(0))
+def check_transfers(programs: Sequence[StageProgram]) -> None:
+  """Raise a UserError where a stage cannot take the state of the one before;
+  nothing is computed."""
+  for old, new in zip(programs, programs[1:], strict=False):
+    if old.task.model != new.task.model:
+      convert = _converter(old, new)
+      jax.eval_shape(convert, old.state_shapes, jax.random.key(0))
 
 
 def _converter(
-  plan: Plan, old: int, new: int
+  old: StageProgram, new: StageProgram
 ) -> Callable[[TrainState, jax.Array], TrainState]:
   """The state of one stage, and a key for what is new, to that of another."""
-  rules = plan.task(new).model.rules(plan.task(old).model)
+  rules = transfer_rules(old.task.model, new.task.model)
 
   def convert(state: TrainState, key: jax.Array) -> TrainState:
-    fresh = plan.create(new)(key)
+    fresh = new.initial_state(key)
     over = lambda params: transfer_params(params, fresh.params, rules)  # noqa: E731
     return dataclasses.replace(
       state,
       params=over(state.params),
       ema=over(state.ema),
       traces={k: over(v) for k, v in state.traces.items()},
-      opt_state=_moments(state.opt_state, fresh.opt_state),
+      opt_state=_transfer_moments(state.opt_state, fresh.opt_state),
     )
 
   return convert
 
 
-def warm_start(plan: Plan, task: Task, params: Params) -> TrainState:
-  """The state at step 0 with the weights of another run's task.
+def transfer_rules(old: Any, new: Any) -> Rules:
+  """The rules from one model to another of its kind.
+
+  Raises:
+    UserError: there are none.
+  """
+  try:
+    return new.rules(old)
+  except ValueError as e:
+    raise UserError(f"stages: {e}") from e
+
+
+def warm_start(program: StageProgram, initial: InitialWeights) -> TrainState:
+  """The state at step 0 with the weights of another run.
 
   Raises:
     UserError: it is of another kind of model, or leaves cannot be mapped.
   """
-  before, after = task.model, plan.task(0).model
-  _check_kinds(before, after)
-  rules = after.rules(before)
+  model = program.task.model
+  _check_kinds(initial.model, model)
+  rules = transfer_rules(initial.model, model)
 
   def begin(old: Params, key: jax.Array) -> TrainState:
-    fresh = plan.create()(key)
+    fresh = program.initial_state(key)
     params = transfer_params(old, fresh.params, rules)
     copy = lambda: jax.tree.map(jnp.copy, params)  # noqa: E731
-    return dataclasses.replace(
-      fresh, params=params, ema=copy(), traces={k: copy() for k in fresh.traces}
-    )
+    traces = {k: copy() for k in fresh.traces}
+    return dataclasses.replace(fresh, params=params, ema=copy(), traces=traces)
 
-  key = rng.stream(plan.config.seed, "parameters")
-  place = jax.jit(begin, out_shardings=plan.shardings())
-  return place(jax.device_get(params), key)
+  key = rng.stream(program.experiment.seed, "parameters")
+  place = jax.jit(begin, out_shardings=program.shardings)
+  return place(jax.device_get(initial.params), key)
 
 
 FREE = {"resolution", "resolutions", "patch_size", "remat", "dtype", "dropout"}
@@ -140,8 +166,8 @@ def _check_kinds(before: Any, after: Any) -> None:
   """Raise a UserError where one network's weights are not the other's."""
   if type(before) is not type(after):
     raise UserError(
-      f"train.init_from: weights of a {type(before).__name__} are not those of "
-      f"a {type(after).__name__}; name a run of the same model.name."
+      f"train.init_from: weights of a {type(before).__name__} do not fit a "
+      f"{type(after).__name__}; name a run of the same model.name."
     )
   fields = {x.name for x in dataclasses.fields(after)} - FREE
   apart = [

@@ -9,11 +9,13 @@ from collections.abc import Iterator
 
 import jax
 
-from jaxgen.config.files import differences, read_config, save_config
+from jaxgen.config.experiment import Experiment
+from jaxgen.config.files import read_experiment, save_experiment
+from jaxgen.config.overrides import differences
 from jaxgen.errors import UserError
 from jaxgen.formats.atomic import write_json
 from jaxgen.parallel.multihost import all_equal, is_lead_host, run_on_all
-from jaxgen.tasks.task import Names
+from jaxgen.typing import Names
 from jaxgen.workdir import lock
 
 NAMES = "conditions.json"
@@ -21,7 +23,7 @@ NAMES = "conditions.json"
 
 @contextlib.contextmanager
 def claim(
-  workdir: pathlib.Path, config, *, allow_change: bool
+  workdir: pathlib.Path, experiment: Experiment, *, allow_change: bool
 ) -> Iterator[None]:
   """Create the folder if need be, hold its lock, and compare its config.
 
@@ -32,7 +34,7 @@ def claim(
       run trains in it, it holds one with another config and no change is
       allowed, or the processes were given different ones.
   """
-  if not all_equal(str(config.to_dict())):
+  if not all_equal(str(experiment.to_dict())):
     raise UserError("--config: the processes were not given the same config.")
   with contextlib.ExitStack() as held:
 
@@ -40,7 +42,7 @@ def claim(
       if is_lead_host():
         held.enter_context(lock.take(workdir))
         if not allow_change:
-          _compare(config, workdir)
+          _compare(experiment, workdir)
 
     run_on_all(take)
     run_on_all(lambda: _check_shared(workdir))
@@ -56,7 +58,7 @@ def _check_shared(workdir: pathlib.Path) -> None:
     )
 
 
-def _compare(config, workdir: pathlib.Path) -> None:
+def _compare(experiment: Experiment, workdir: pathlib.Path) -> None:
   path = workdir / "config.json"
   if not path.exists() and any(workdir.glob("checkpoints/[0-9]*")):
     raise UserError(
@@ -64,7 +66,10 @@ def _compare(config, workdir: pathlib.Path) -> None:
       "with.\nUse a new workdir, or --allow_config_change to go on with this "
       "config."
     )
-  changes = differences(read_config(path), config) if path.exists() else []
+  if not path.exists():
+    return
+  recorded = read_experiment(path).to_dict()
+  changes = differences(recorded, experiment.to_dict())
   if changes:
     raise UserError(
       f"--workdir={workdir} holds a run with another config "
@@ -73,12 +78,12 @@ def _compare(config, workdir: pathlib.Path) -> None:
     )
 
 
-def record(config, names: Names, workdir: pathlib.Path) -> None:
+def record(experiment: Experiment, names: Names, workdir: pathlib.Path) -> None:
   """Keep the config in the workdir, and the names of the conditions' values: a
   run with them could be opened there."""
   if not is_lead_host():
     return
-  save_config(config, workdir / "config.json")
+  save_experiment(experiment, workdir / "config.json")
   if names:
     write_json(workdir / NAMES, dict(names))
 

@@ -187,7 +187,7 @@ class Averages:
       f"{self.steps}."
       if self.steps
       else f"{self.folder.parent} keeps no averages: train with "
-      "--config.optimizer.ema_lengths=0.05,0.1."
+      "--config.optimizer.ema_sigma_rels=0.05,0.1."
     )
 
   def _profiles(self, step: int) -> list[Profile]:

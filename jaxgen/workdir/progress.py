@@ -8,28 +8,7 @@ import itertools
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-  from jaxgen.tasks.task import Stage
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class Advance:
-  """When an adaptive stage ends: the held-out metric has risen by less than
-  `tolerance` within the last `window` images, at the earliest after a share
-  `minimum` of the stage's images."""
-
-  window: int
-  tolerance: float
-  minimum: float
-
-  def due(self, stage: Stage, scores: tuple[tuple[int, float], ...]) -> bool:
-    """Whether a stage ends, by its `(images of the stage, metric)` so far."""
-    seen = scores[-1][0] if scores else 0
-    before = [score for images, score in scores if images <= seen - self.window]
-    after = [score for images, score in scores if images > seen - self.window]
-    least = max(self.minimum * stage.images, stage.fade_images)
-    if not before or seen < least:
-      return False
-    return max(after) < max(before) + self.tolerance
+  pass
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

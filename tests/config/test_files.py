@@ -7,7 +7,7 @@ import pytest
 from jaxgen.config import defaults
 from jaxgen.config import files as configs
 from jaxgen.errors import UserError
-from jaxgen.losses.composite import LossOptions
+from jaxgen.config.losses import LossConfig
 from jaxgen.tasks import families
 
 ROOT = pathlib.Path(__file__).parents[2]
@@ -115,7 +115,7 @@ def test_a_run_of_an_older_version_gets_the_defaults(tmp_path):
     found.train.init_from == ""
     and found.kl.to_dict() == defaults.kl().to_dict()
   )
-  assert LossOptions.read(found.loss).weights == {"l1": 1.0}
+  assert LossConfig.read(found.loss).weights == {"l1": 1.0}
   assert found.batch.to_dict() == {"fit": "auto", "memory_gib": 2.0}
   assert "fit" not in found.train
 

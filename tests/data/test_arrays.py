@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from jaxgen.data.arrays import arrays
-from jaxgen.data.source import DataOptions
+from jaxgen.config.data import DataConfig
 from jaxgen.errors import UserError
 
 SPLITS = ("train", "validation")
@@ -20,7 +20,7 @@ def save(path, array=None, **named):
 
 
 def options(path, **other):
-  return DataOptions(**{"source": "arrays", "path": str(path)} | other)
+  return DataConfig(**{"source": "arrays", "path": str(path)} | other)
 
 
 def images_of(source):

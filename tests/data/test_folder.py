@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from jaxgen.data.folder import folder
-from jaxgen.data.source import DataOptions
+from jaxgen.config.data import DataConfig
 from jaxgen.data.sources import build
 from jaxgen.errors import UserError
 
@@ -41,7 +41,7 @@ def photos(tmp_path):
 
 
 def options(root, **other):
-  return DataOptions(source="folder", path=str(root), **other)
+  return DataConfig(source="folder", path=str(root), **other)
 
 
 def tiles(source, seed=0):

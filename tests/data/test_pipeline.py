@@ -5,12 +5,12 @@ import numpy as np
 import pytest
 
 from jaxgen.data import pipeline
-from jaxgen.data.source import DataOptions
+from jaxgen.config.data import DataConfig
 from jaxgen.data.sources import build
 from jaxgen.errors import UserError
 
-OPTIONS = DataOptions(
-  source="textures", channels=1, flips=True, turns=True, threads=2
+OPTIONS = DataConfig(
+  source="textures", channels=1, flips=True, rot90=True, threads=2
 )
 
 
@@ -64,7 +64,7 @@ class Numbers:
 
 
 def epochs(num, seed=0):
-  options = DataOptions(source="", seed=seed)
+  options = DataConfig(source="", seed=seed)
   found = pipeline.batches(Numbers(), options, batch_size=5)
   batches = [b["image"][:, 0, 0, 0] for b in itertools.islice(found, 2 * num)]
   return np.concatenate(batches).reshape(num, 10)
@@ -78,7 +78,7 @@ def test_every_epoch_has_every_tile_once_in_another_order():
 
 
 def test_only_what_is_asked_for_is_handed_out():
-  options = DataOptions(source="")
+  options = DataConfig(source="")
   whole = next(pipeline.batches(Numbers(), options, batch_size=2))
   assert set(whole) == {"image", "label"}
   kept = pipeline.batches(Numbers(), options, batch_size=2, keep=("image",))
@@ -93,16 +93,16 @@ def test_flips_and_turns_give_all_eight_orientations_to_image_and_mask_alike():
     def read(self, index, rng=None):
       return {"image": corner, "mask": corner[..., 0].astype(np.int32)}
 
-  options = DataOptions(source="", flips=True, turns=True)
+  options = DataConfig(source="", flips=True, rot90=True)
   batch = next(pipeline.batches(Corner(), options, batch_size=400))
   np.testing.assert_array_equal(batch["image"][..., 0], batch["mask"])
   kinds, counts = np.unique(batch["mask"], axis=0, return_counts=True)
   assert len(kinds) == 8 and counts.min() > 20
-  plain = DataOptions(source="")
+  plain = DataConfig(source="")
   batch = next(pipeline.batches(Corner(), plain, batch_size=20))
   assert (batch["image"] == corner).all()
-  mirror = DataOptions(source="", mirror=True)
-  batch = next(pipeline.batches(Corner(), mirror, batch_size=200))
+  hflip = DataConfig(source="", hflip=True)
+  batch = next(pipeline.batches(Corner(), hflip, batch_size=200))
   kinds, counts = np.unique(batch["mask"], axis=0, return_counts=True)
   assert len(kinds) == 2 and counts.min() > 60
   assert (kinds[:, 0].sum(1) == 1).all()  # the corner stays in its row
@@ -117,4 +117,4 @@ def test_fixed_tiles_are_spread_over_the_split():
 
 def test_an_unknown_source_is_named():
   with pytest.raises(UserError, match="nowhere"):
-    build(DataOptions(source="nowhere"), "train", 32)
+    build(DataConfig(source="nowhere"), "train", 32)

@@ -8,14 +8,14 @@ import pytest
 
 from jaxgen.data.arrays import arrays
 from jaxgen.data.folder import folder
-from jaxgen.data.source import DataOptions
+from jaxgen.config.data import DataConfig
 
 DATA = pathlib.Path(__file__).parents[2] / "../shared/data"
 pytestmark = pytest.mark.skipif(not DATA.is_dir(), reason="no shared data")
 
 
 def both(source, path, resolution, **other):
-  chosen = DataOptions(source="", path=str(path), **other)
+  chosen = DataConfig(source="", path=str(path), **other)
   return [
     source(chosen, split, resolution) for split in ("train", "validation")
   ]

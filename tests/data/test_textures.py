@@ -3,11 +3,11 @@ import pickle
 import numpy as np
 import pytest
 
-from jaxgen.data.source import DataOptions
+from jaxgen.config.data import DataConfig
 from jaxgen.data.textures import textures
 from jaxgen.errors import UserError
 
-GREY = DataOptions(source="textures", channels=1)
+GREY = DataConfig(source="textures", channels=1)
 
 
 def places(image, tile):
@@ -35,7 +35,7 @@ def test_crops_come_from_the_split_s_part_of_the_photograph():
 @pytest.mark.parametrize("resolution", [32, 64, 128, 256])
 @pytest.mark.parametrize("channels", [1, 3])
 def test_elements_are_alike(resolution, channels):
-  options = DataOptions(source="textures", channels=channels)
+  options = DataConfig(source="textures", channels=channels)
   source = textures(options, "train", resolution)
   for index in (0, len(source) - 1):
     tile = source.read(index, np.random.default_rng(1))
@@ -53,7 +53,7 @@ def test_an_epoch_has_all_classes_alike_and_some_thousand_crops():
 
 
 def test_crop_size_shrinks_the_source():
-  options = DataOptions(source="textures", channels=1, crop_size=128)
+  options = DataConfig(source="textures", channels=1, crop_size=128)
   half = textures(options, "validation", 64).read(0)["image"].astype(float)
   full = textures(options, "validation", 128).read(0)["image"].astype(float)
   mean = full.reshape(64, 2, 64, 2, 1).mean((1, 3))
@@ -82,7 +82,7 @@ def test_validation_does_not_look_at_the_generator():
 def test_tiles_that_do_not_fit_are_refused():
   with pytest.raises(UserError, match="256"):
     textures(GREY, "train", 257)
-  whole = DataOptions(source="textures", crop="whole")
+  whole = DataConfig(source="textures", crop="whole")
   with pytest.raises(UserError, match="crop=random"):
     textures(whole, "train", 32)
   with pytest.raises(IndexError):

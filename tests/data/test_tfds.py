@@ -8,7 +8,7 @@ import tensorflow_datasets as datasets
 from array_record.python import array_record_module
 from PIL import Image
 
-from jaxgen.data.source import DataOptions
+from jaxgen.config.data import DataConfig
 from jaxgen.data.tfds import records, tfds
 from jaxgen.errors import UserError
 
@@ -85,7 +85,7 @@ def prepared(tmp_path_factory):
 
 
 def options(path, **other):
-  return DataOptions(**{"source": "tfds", "path": f"tiny@{path}"} | other)
+  return DataConfig(**{"source": "tfds", "path": f"tiny@{path}"} | other)
 
 
 def test_a_set_and_its_splits(prepared):
@@ -103,7 +103,7 @@ def test_a_set_and_its_splits(prepared):
 
 def test_names_versions_and_folders_of_a_set(prepared):
   for path in (f"tiny:1.0.0@{prepared}", f"{prepared}/tiny/1.0.0"):
-    source = tfds(DataOptions(source="tfds", path=path), "train", 16)
+    source = tfds(DataConfig(source="tfds", path=path), "train", 16)
     assert len(source) == 10
 
 
@@ -145,8 +145,8 @@ def test_a_set_survives_pickling(prepared):
 def test_what_a_set_lacks_is_told(prepared, tmp_path):
   for path in ("nosuchset", "", f"tiny:9.9.9@{prepared}"):
     with pytest.raises(UserError, match="data.path|no tfds set"):
-      tfds(DataOptions(source="tfds", path=path), "train", 16)
-  unprepared = DataOptions(source="tfds", path=f"mnist@{tmp_path}")
+      tfds(DataConfig(source="tfds", path=path), "train", 16)
+  unprepared = DataConfig(source="tfds", path=f"mnist@{tmp_path}")
   with pytest.raises(UserError, match="tfds build mnist"):
     tfds(unprepared, "train", 16)
   with pytest.raises(UserError, match="image feature text"):
@@ -176,7 +176,7 @@ def write(path, contents):
 
 
 def of(path, **other):
-  return DataOptions(**{"source": "records", "path": str(path)} | other)
+  return DataConfig(**{"source": "records", "path": str(path)} | other)
 
 
 @pytest.mark.parametrize("packed", [False, True])

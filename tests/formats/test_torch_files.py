@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from jaxgen.data.arrays import arrays
-from jaxgen.data.source import DataOptions
+from jaxgen.config.data import DataConfig
 from jaxgen.errors import UserError
 from jaxgen.formats.torch_files import read_torch
 
@@ -267,7 +267,7 @@ def save_tiles(root, names, dtype="float32", channels=3):
 
 
 def options(root, **other):
-  return DataOptions(source="arrays", path=str(root), **other)
+  return DataConfig(source="arrays", path=str(root), **other)
 
 
 def test_a_folder_of_tiles_with_domains_and_splits(tmp_path):

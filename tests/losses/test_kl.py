@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from jaxgen.errors import UserError
-from jaxgen.losses.kl import KLOptions, divergence, paid
+from jaxgen.config.losses import KLConfig
+from jaxgen.losses.kl import divergence, cost
 
 BATCH = 100
 FACES = {  # the reference's settings, an epoch being 1,000 images
@@ -32,9 +33,9 @@ def test_divergence_is_the_expectation_of_the_log_ratio(mean, std):
 
 def test_free_bits_are_neither_saved_nor_worth_saving():
   nats = jnp.array([[0.01, 0.3], [0.2, 0.05]])
-  np.testing.assert_allclose(paid(nats, 0.1), [0.2, 0.15], rtol=1e-6)
-  np.testing.assert_allclose(paid(nats, 0.0), [0.155, 0.125], rtol=1e-6)
-  slope = jax.grad(lambda x: paid(x, 0.1).sum())(nats)
+  np.testing.assert_allclose(cost(nats, 0.1), [0.2, 0.15], rtol=1e-6)
+  np.testing.assert_allclose(cost(nats, 0.0), [0.155, 0.125], rtol=1e-6)
+  slope = jax.grad(lambda x: cost(x, 0.1).sum())(nats)
   np.testing.assert_array_equal(slope, [[0, 0.5], [0.5, 0]])
 
 
@@ -73,7 +74,7 @@ TOYS = {
 def test_the_controller_brings_the_share_into_its_band(toy, cycle):
   """Within 600,000 images less 300,000, and keeps it there; on a cycle the
   cool-down lowers the share by a quarter at most, and the floor holds it up."""
-  options = KLOptions(adaptive=True, **cycle)
+  options = KLConfig(adaptive=True, **cycle)
   shares, betas, floors = closed_loop(options, TOYS[toy])
   late = slice(3_000, None)
   kernel = np.full(100, 0.01)  # ten thousand images
@@ -87,7 +88,7 @@ def test_the_controller_brings_the_share_into_its_band(toy, cycle):
 
 @pytest.mark.parametrize("toy", ["constant", "above", "elastic"])
 def test_the_controller_does_not_swing_wider_and_wider(toy):
-  _, betas, _ = closed_loop(KLOptions(adaptive=True), TOYS[toy], steps=20_000)
+  _, betas, _ = closed_loop(KLConfig(adaptive=True), TOYS[toy], steps=20_000)
   log = np.log(betas)
   swing = [np.ptp(x) for x in np.split(log, 4)]
   assert swing[1] <= swing[0] + 1e-6
@@ -96,7 +97,7 @@ def test_the_controller_does_not_swing_wider_and_wider(toy):
 
 
 def test_a_cycle():
-  options = KLOptions(beta=1e-3, **FACES)
+  options = KLConfig(beta=1e-3, **FACES)
   at = lambda images: float(options.weight(options.begin(), jnp.uint32(images)))  # noqa: E731
   np.testing.assert_allclose(at(5_999), 1e-3, rtol=1e-6)
   np.testing.assert_allclose(at(6_000), 0.75e-3, rtol=1e-6)
@@ -105,7 +106,7 @@ def test_a_cycle():
 
 
 def test_the_floor_grows_with_each_period_and_holds_beta_up():
-  options = KLOptions(beta=1e-6, **FACES)
+  options = KLConfig(beta=1e-6, **FACES)
   images = jnp.arange(0, 80_000, 500, dtype=jnp.uint32)
   floors = np.asarray(jax.vmap(options.lowest)(images))
   assert (np.diff(floors) >= 0).all()
@@ -117,7 +118,7 @@ def test_the_floor_grows_with_each_period_and_holds_beta_up():
 
 
 def test_a_warm_up_that_starts_late():
-  options = KLOptions(
+  options = KLConfig(
     beta=1e-2, schedule="linear", start_images=1_000, warmup_images=4_000
   )
   at = lambda images: float(options.weight(options.begin(), jnp.uint32(images)))  # noqa: E731
@@ -126,7 +127,7 @@ def test_a_warm_up_that_starts_late():
 
 
 def test_nothing_is_learnt_before_the_warm_up_has_ended():
-  options = KLOptions(
+  options = KLConfig(
     adaptive=True, schedule="linear", start_images=500, warmup_images=500
   )
   state, zero = options.begin(), jnp.float32(0)
@@ -149,4 +150,4 @@ def test_nothing_is_learnt_before_the_warm_up_has_ended():
 )
 def test_what_does_not_go_together_is_named(wrong, named):
   with pytest.raises(UserError, match=named):
-    KLOptions(**wrong)
+    KLConfig(**wrong)

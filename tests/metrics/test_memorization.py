@@ -33,7 +33,7 @@ def test_a_planted_copy_is_found_and_nothing_else(way):
   new = NEW.copy()
   for i in range(20):
     new[i] = PLANTS[way](TRAINING[7 * i]).astype(np.uint8)
-  found = nearest(TRAINING, HELD, new, flips=True, turns=True)
+  found = nearest(TRAINING, HELD, new, flips=True, rot90=True)
   assert found.copied[:20].all() and not found.copied[20:].any()
   np.testing.assert_array_equal(found.index[:20], 7 * np.arange(20))
 
@@ -44,9 +44,9 @@ def test_orientations_are_those_of_the_training():
   new[2] = np.rot90(TRAINING[7], 3)
   seen = lambda **ways: nearest(TRAINING, HELD, new, **ways).copied[:3].tolist()  # noqa: E731
   assert seen() == [False, False, False]
-  assert seen(mirror=True) == [True, False, False]
+  assert seen(hflip=True) == [True, False, False]
   assert seen(flips=True) == [True, True, False]
-  assert seen(turns=True) == [False, False, True]
+  assert seen(rot90=True) == [False, False, True]
 
 
 def test_other_types_and_sizes_of_images():

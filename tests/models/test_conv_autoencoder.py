@@ -18,8 +18,8 @@ SMALL = dict(
   base_channels=8,
   multipliers=(1, 2),
   downsampling_steps=2,
-  blocks=1,
-  head_width=8,
+  num_res_blocks=1,
+  head_dim=8,
 )
 
 
@@ -162,7 +162,7 @@ def test_the_log_variance_is_clamped_and_the_code_is_the_mean():
 
 
 def test_heads():
-  model = ConvAutoencoder(**SMALL, segments=5, classes=3)
+  model = ConvAutoencoder(**SMALL, num_seg_classes=5, classes=3)
   found = model.apply({"params": begin(model)}, noise(2, 16, 16, 3))
   shapes = {k: v.shape for k, v in found.items()}
   assert shapes == {
@@ -177,7 +177,7 @@ def test_heads():
   [
     ({"downsampling_steps": 5}, "model.downsampling_steps"),
     ({"base_channels": 6}, "model.base_channels"),
-    ({"attention": True, "head_width": 7}, "model.head_width"),
+    ({"attention": True, "head_dim": 7}, "model.head_dim"),
     ({"multipliers": ()}, "model.multipliers"),
     ({"latent_channels": 0}, "model.latent_channels"),
     ({"patch_size": 4}, "model.patch_size"),

@@ -19,8 +19,8 @@ TOY = {
   "width": 8,
   "multipliers": (1,),
   "attention": (False,),
-  "blocks": 1,
-  "head_width": 8,
+  "num_res_blocks": 1,
+  "head_dim": 8,
   "dtype": "float32",
 }
 GROWING = TOY | {
@@ -62,7 +62,7 @@ def grown():
   """Parameters at 4 pixels, after one growth to 6, and after two to 8."""
   found = [learnt(fresh(model(4)))]
   for old, new in ((4, 6), (6, 8)):
-    before = model(old).faded(found[-1], 1.0)
+    before = model(old).set_fade(found[-1], 1.0)
     found.append(learnt(transfer_params(before, fresh(model(new)), {})))
     kept = named(before)
     for name, leaf in kept.items():  # shared by name: bit-equal
@@ -86,14 +86,14 @@ def test_before_it_fades_in_a_level_is_the_enlarged_denoiser(
   x = sigma * jax.random.normal(jax.random.key(1), (2, large, large, 1)) + 0.3
   s, cond = jnp.full(2, sigma), {"rock": jnp.array([1, -1])}
   low = resize(x, small)
-  inner = model(small).faded(grown[level - 1], 1.0)
+  inner = model(small).set_fade(grown[level - 1], 1.0)
   old = denoiser(model(small), inner)
   below = old(low, remaining_noise(large, small) * s, cond)
   skip = edm.per_image(edm.scalings(s).c_skip)
   want = resize(below, large) + skip * (x - resize(low, large))
   got = denoiser(model(large), grown[level])(x, s, cond)
   np.testing.assert_allclose(got, want, atol=5e-5)
-  faded = model(large).faded(grown[level], 0.5)
+  faded = model(large).set_fade(grown[level], 0.5)
   apart = denoiser(model(large), faded)(x, s, cond) - want
   assert float(jnp.abs(apart).max()) > 1e-3 * min(sigma, 1)
 
@@ -104,7 +104,7 @@ def test_a_new_level_ends_in_zeros():
   before = learnt(fresh(model(4)))
   params = transfer_params(before, fresh(net), {})
   x, s = jax.random.normal(jax.random.key(0), (2, 6, 6, 1)), jnp.ones(2)
-  one = denoiser(net, net.faded(params, 1.0))(x, s)
+  one = denoiser(net, net.set_fade(params, 1.0))(x, s)
   np.testing.assert_allclose(one, denoiser(net, params)(x, s), atol=1e-6)
 
 
@@ -121,7 +121,7 @@ def test_no_resolution_stands_in_a_name():
 
 def test_how_far_a_level_has_faded_in_is_never_trained():
   net = model(6)
-  params = net.faded(learnt(fresh(net)), 0.5)
+  params = net.set_fade(learnt(fresh(net)), 0.5)
   x, s = jnp.ones((1, 6, 6, 1)), jnp.ones(1)
   loss = lambda p: jnp.sum(net.apply({"params": p}, x, s) ** 2)  # noqa: E731
   grads = jax.grad(loss)(params)

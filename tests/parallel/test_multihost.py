@@ -157,7 +157,7 @@ FLAGS = SMALL | {
   "train.evaluate_images": 32,  # slow steps, which a signal can come between
   "train.save_images": 0,
   "train.preview_images": 0,
-  "train.bank_tiles": 32,
+  "train.latent_cache_tiles": 32,
 }
 
 

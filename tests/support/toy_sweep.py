@@ -8,7 +8,7 @@ SMALL = {
   "model.decoder_depth": 0,
   "data.num_tiles": 48,
   "optimizer.warmup_images": 32,
-  "train.bank_tiles": 32,
+  "train.latent_cache_tiles": 32,
   "train.preview_images": 0,
   "train.evaluate_images": 32,
   "train.save_images": 32,

@@ -8,11 +8,8 @@ from jaxgen.config.defaults import denoiser, dit, smoke
 from jaxgen.diffusion import edm, guidance
 from jaxgen.errors import UserError
 from jaxgen.tasks import families
-from jaxgen.tasks.diffusion import (
-  DiffusionOptions,
-  _log_uncertainty,
-  _noise_of,
-)
+from jaxgen.config.diffusion import DiffusionConfig
+from jaxgen.tasks.diffusion import _log_uncertainty, _noise_of
 
 NAMES = {"rock": ("a", "b", "c"), "zoom": ("near", "far")}
 
@@ -131,13 +128,13 @@ def test_conditions_are_hidden_in_every_combination():
 
 
 def test_levels_are_drawn_as_the_config_says():
-  options = DiffusionOptions.read(config().diffusion)
+  options = DiffusionConfig.read(config().diffusion)
   log = np.log(options.draw(jax.random.key(0), 50_000))
   assert abs(log.mean() + 1.2) < 0.03 and abs(log.std() - 1.2) < 0.03
   held = np.log(options.held_out())
   assert abs(held.mean() + 1.2) < 1e-5 and (np.diff(held) > 0).all()
   uniform = config(levels="log_uniform").diffusion
-  options = DiffusionOptions.read(uniform)
+  options = DiffusionConfig.read(uniform)
   assert np.log(options.draw(jax.random.key(0), 50_000)).std() > 2.5
 
 
@@ -147,9 +144,9 @@ def test_levels_are_drawn_as_the_config_says():
     ({"sigma_min": 90.0}, "diffusion.sigma_min=90.0"),
     ({"sigma_data": 0.0}, "diffusion.sigma_data"),
     ({"levels": "normal"}, "log_normal, log_uniform"),
-    ({"level_std": 0.0}, "diffusion.level_std"),
-    ({"level_mean": float("nan")}, "diffusion.level_mean"),
-    ({"hide": 1.0}, "diffusion.hide"),
+    ({"P_std": 0.0}, "diffusion.P_std"),
+    ({"P_mean": float("nan")}, "diffusion.P_mean"),
+    ({"hide": 1.0}, "diffusion.cond_drop_prob"),
     ({"preview_steps": 0}, "diffusion.preview_steps"),
   ],
 )

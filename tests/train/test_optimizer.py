@@ -8,10 +8,10 @@ import pytest
 from jaxgen.config.defaults import autoencoder
 from jaxgen.errors import UserError
 from jaxgen.train import optimizer
-from jaxgen.train.optimizer import OptimizerOptions
+from jaxgen.config.optimizer import OptimizerConfig
 from jaxgen.train.schedule import Schedule
 
-OPTIONS = OptimizerOptions(**autoencoder().optimizer)
+OPTIONS = OptimizerConfig(**autoencoder().optimizer)
 
 
 def with_(**changes):

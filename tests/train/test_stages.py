@@ -38,13 +38,14 @@ from jaxgen.metrics.images import similarity
 from jaxgen.models import layers
 from jaxgen.planning import cost, roofline
 from jaxgen.planning.roofline import Speed
-from jaxgen.tasks.task import Stage
+from jaxgen.config.stages import Stage
 from jaxgen.train import loop, setup, transfer
 from jaxgen.train.plan import make_plan
 from jaxgen.train.programs import Programs
 from jaxgen.train.schedule import ramp
 from jaxgen.trees import named
-from jaxgen.workdir.progress import Advance, Progress
+from jaxgen.config.stages import AdvancePolicy
+from jaxgen.workdir.progress import Progress
 
 STAGES = {
   "stages.resolution": "(16,24,32)",
@@ -250,14 +251,14 @@ def test_another_run_lends_its_weights(trained, whole, tmp_path, capsys):
 
 
 def test_a_stage_that_gets_no_better_ends():
-  rule, stage = Advance(window=100, tolerance=0.1, minimum=0.2), several()
+  rule, stage = AdvancePolicy(window=100, tolerance=0.1, minimum=0.2), several()
   row = jax.tree.map(lambda x: x, stage.stages[0])
   due = lambda *scores: rule.due(row, scores)  # noqa: E731
   assert not due((50, 10.0))  # no window yet
   assert not due((50, 10.0), (150, 10.2))
   assert due((50, 10.0), (150, 10.05))
   assert not due((50, 10.0), (100, 10.2), (150, 9.0))
-  late = Advance(window=10, tolerance=0.1, minimum=1.0)
+  late = AdvancePolicy(window=10, tolerance=0.1, minimum=1.0)
   assert not late.due(row, ((10, 1.0), (50, 1.0)))
   assert late.due(row, ((10, 1.0), (64, 1.0)))
 
@@ -330,7 +331,7 @@ def test_each_shape_is_compiled_once(tmp_path, monkeypatch, sizes, programs):
 
   monkeypatch.setattr(Programs, "of", of)
   monkeypatch.setattr(setup, "forget_programs", count)
-  other = {"stages.rate": "(1.0,0.5)", "stages.warmup_images": "(0,32)"}
+  other = {"stages.learning_rate_factor": "(1.0,0.5)", "stages.warmup_images": "(0,32)"}
   sizes = {"stages.resolution": sizes, "stages.patch_size": "(4,)"}
   flags = TWO | other | sizes
   assert main(command(tmp_path, **flags)) == 0
@@ -442,7 +443,7 @@ def test_a_training_is_told_its_memory(tmp_path, capsys):
 def test_the_rate_and_the_fade_of_each_stage():
   """Closed forms: factor, warm-up and, anew in each stage, half a cosine."""
   flags = {
-    "stages.rate": (1.0, 0.5),
+    "stages.learning_rate_factor": (1.0, 0.5),
     "stages.warmup_images": (0, 32),
     "stages.fade_images": (0, 64),
     "optimizer.warmup_images": 0,

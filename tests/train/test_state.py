@@ -8,11 +8,11 @@ import optax
 import pytest
 
 from jaxgen.config.defaults import autoencoder
-from jaxgen.train.optimizer import OptimizerOptions
+from jaxgen.config.optimizer import OptimizerConfig
 from jaxgen.train.schedule import Schedule
 from jaxgen.train.state import create, ema_decay, make_step
 
-OPTIONS = OptimizerOptions(**autoencoder().optimizer)
+OPTIONS = OptimizerConfig(**autoencoder().optimizer)
 PLAIN = dataclasses.replace(
   OPTIONS, schedule="constant", warmup_images=0, learning_rate=0.1
 )

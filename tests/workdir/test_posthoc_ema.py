@@ -165,5 +165,5 @@ def test_a_run_and_its_averages(denoiser, capsys):
 
 
 def test_a_run_without_averages_says_how_to_keep_them(trained):
-  with pytest.raises(UserError, match="optimizer.ema_lengths"):
+  with pytest.raises(UserError, match="optimizer.ema_sigma_rels"):
     jaxgen.load(trained, "ema-0.1")

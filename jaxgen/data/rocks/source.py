@@ -15,10 +15,11 @@ from typing import Literal
 
 import numpy as np
 
+from jaxgen.config.data import DataConfig, Split
 from jaxgen.config.fields import check_value
 from jaxgen.data.cache import ImageCache, shared
 from jaxgen.data.rocks import fabric, paint, structure, texture
-from jaxgen.data.source import DataOptions, Element, Split
+from jaxgen.data.source import Element
 from jaxgen.errors import UserError
 
 FORMAT_VERSION = 1  # raise it when tiles change
@@ -90,7 +91,7 @@ class Rocks:
     return image, mask.astype(np.uint8), *attributes.values()
 
 
-def rocks(options: DataOptions, split: Split, resolution: int) -> Rocks:
+def rocks(options: DataConfig, split: Split, resolution: int) -> Rocks:
   """The rocks of one split.
 
   Reads the options num_tiles, validation_fraction, channels, seamless, seed,
@@ -129,7 +130,7 @@ def rocks(options: DataOptions, split: Split, resolution: int) -> Rocks:
   )
 
 
-def _fingerprint(options: DataOptions) -> str:
+def _fingerprint(options: DataConfig) -> str:
   names = ("seed", "num_tiles", "seamless", "validation_fraction", "channels")
   facts = {name: getattr(options, name) for name in names}
   facts |= {"source": "rocks", "version": FORMAT_VERSION}

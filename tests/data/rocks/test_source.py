@@ -11,10 +11,10 @@ import pytest
 from sklearn.ensemble import ExtraTreesClassifier
 
 from jaxgen.data.rocks.source import ATTRIBUTES, PHASES, ROCK_TYPES, rocks
-from jaxgen.data.source import DataOptions
+from jaxgen.config.data import DataConfig
 from jaxgen.errors import UserError
 
-OPTIONS = DataOptions(source="rocks", num_tiles=600, seed=3)
+OPTIONS = DataConfig(source="rocks", num_tiles=600, seed=3)
 SEAMLESS = dataclasses.replace(OPTIONS, seamless=True)
 
 _DIGESTS = """

@@ -1,0 +1,92 @@
+"""The public door: `jaxgen.load`, `jaxgen.train` and `jaxgen.show`."""
+
+from __future__ import annotations
+
+import pathlib
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from jaxgen.config.experiment import Experiment
+from jaxgen.config.parse import parse
+from jaxgen.errors import UserError
+from jaxgen.images import image_grid
+from jaxgen.parallel.sharding import Devices
+from jaxgen.planning import autobatch
+from jaxgen.sample.load import load
+from jaxgen.train.transfer import InitialWeights
+from jaxgen.workdir import checkpoint_index
+
+
+def train(
+  config: Any,
+  workdir: str | pathlib.Path,
+  *,
+  allow_config_change: bool = False,
+  devices: Devices = None,
+) -> bool:
+  """Train a config in a workdir, or resume from its newest checkpoint.
+
+      jaxgen.train(jaxgen.config("textures_patch_ae:smoke"), "runs/smoke")
+
+  Args:
+    config: a ConfigDict, or an `Experiment`.
+    workdir: the run's folder; several processes must share it.
+    allow_config_change: resume although the config or the data changed.
+    devices: to train on, by default all of all processes.
+
+  Returns:
+    Whether the run is finished; False where a signal asked it to stop.
+
+  Raises:
+    UserError: a bad config, workdir or data set.
+    RunError: the loss is not finite, or a checkpoint cannot be written.
+  """
+  experiment = config if isinstance(config, Experiment) else parse(config)
+  workdir = pathlib.Path(workdir)
+  return autobatch.train(
+    experiment,
+    workdir,
+    initial=initial_weights(experiment, workdir),
+    allow_config_change=allow_config_change,
+    devices=devices,
+  )
+
+
+def initial_weights(
+  experiment: Experiment, workdir: pathlib.Path
+) -> InitialWeights | None:
+  """The weights that `train.init_from` names, where a run in `workdir` starts
+  from them because it has no checkpoint to resume from."""
+  other = experiment.train.init_from
+  if not other or checkpoint_index.kept(workdir):
+    return None
+  run = load(other)
+  return InitialWeights(
+    model=run.task.model,
+    params=run.params,
+    origin=f"the weights of {other} at step {run.step}",
+  )
+
+
+def show(images: np.ndarray, *, columns: int | None = None) -> Image.Image:
+  """A grid of images, which a notebook displays.
+
+  Args:
+    images: uint8 `(n, h, w, c)`, or one `(h, w, c)`.
+    columns: of the grid, by default about as many as rows.
+
+  Returns:
+    A Pillow image.
+
+  Raises:
+    UserError: an array of another kind.
+  """
+  images = np.asarray(images)
+  images = images[None] if images.ndim == 3 else images
+  if images.dtype != np.uint8 or images.ndim != 4 or not len(images):
+    raise UserError(
+      f"images: expected uint8 (n, h, w, c), got {images.dtype} {images.shape}."
+    )
+  return Image.fromarray(image_grid(images, columns))

@@ -1,0 +1,43 @@
+"""The section `diffusion`: noise levels and conditions of a denoiser."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from jaxgen.config.fields import Positive, PositiveInt, UnitInterval, section
+from jaxgen.errors import UserError
+
+
+@section("diffusion")
+class DiffusionConfig:
+  """Noise levels and conditions of a denoiser (EDM, arXiv:2206.00364)."""
+
+  sigma_data: Positive = 0.5
+  """Standard deviation of the images."""
+  noise_distribution: Literal["log_normal", "log_uniform"] = "log_normal"
+  """Distribution of sigma in training; log_uniform: from sigma_min to max."""
+  P_mean: Annotated[float, Field(ge=-10, le=10)] = -1.2
+  """log_normal: mean of log sigma."""
+  P_std: Positive = 1.2
+  """log_normal: standard deviation of log sigma."""
+  sigma_min: Positive = 0.002
+  """Where samplers end."""
+  sigma_max: Positive = 80.0
+  """Where samplers start."""
+  conditions: tuple[str, ...] = ()
+  """Conditions, from the data: label, or names of attributes."""
+  cond_drop_prob: UnitInterval = 0.2
+  """Fraction of images of which some conditions are dropped in training."""
+  uncertainty: bool = False
+  """Learn the weight of each noise level (arXiv:2312.02696)."""
+  preview_steps: PositiveInt = 12
+  """Steps of Heun's method in previews."""
+
+  def __post_init__(self):
+    if self.sigma_min >= self.sigma_max:
+      raise UserError(
+        f"diffusion.sigma_min={self.sigma_min}: expected less than "
+        f"diffusion.sigma_max={self.sigma_max}."
+      )

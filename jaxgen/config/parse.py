@@ -1,0 +1,121 @@
+"""From plain data, such as a ConfigDict, to an `Experiment`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from jaxgen.config import stages
+from jaxgen.config.data import DataConfig
+from jaxgen.config.diffusion import DiffusionConfig
+from jaxgen.config.experiment import TASK_SECTIONS, Experiment
+from jaxgen.config.fields import LIMIT, Seed, check_value, near_miss
+from jaxgen.config.losses import KLConfig, LossConfig
+from jaxgen.config.models import MODELS, ModelConfig
+from jaxgen.config.optimizer import OptimizerConfig
+from jaxgen.config.run import BatchConfig, TrainConfig
+from jaxgen.errors import UserError
+
+SECTIONS: dict[str, Any] = {  # but for `model` and `stages`
+  "data": DataConfig,
+  "loss": LossConfig,
+  "kl": KLConfig,
+  "diffusion": DiffusionConfig,
+  "optimizer": OptimizerConfig,
+  "batch": BatchConfig,
+  "train": TrainConfig,
+}
+
+
+def parse(config: Any) -> Experiment:
+  """Check a config as a whole.
+
+  Args:
+    config: a ConfigDict, or nested mappings as `Experiment.to_dict` makes them;
+      fields that are missing have their defaults.
+
+  Raises:
+    UserError: the first field that is unknown or has a value that is not
+      allowed, or fields that do not fit together.
+  """
+  values = _plain(config)
+  check_top_level(values)
+  sections = {
+    name: _section(name, values.get(name, {}))
+    for name in TASK_SECTIONS[values["task"]]
+  }
+  found = Experiment(task=values["task"], seed=values["seed"], **sections)
+  for index, stage in enumerate(found.stages):
+    _check_stage(found, index, stage.resolution)
+  if found.ends[-1] >= LIMIT:
+    raise UserError(
+      f"stages.images: {found.ends[-1]:,} in all; expected less than {LIMIT:,}."
+    )
+  return found
+
+
+def _plain(config: Any) -> dict[str, Any]:
+  found = config.to_dict() if hasattr(config, "to_dict") else config
+  if not isinstance(found, Mapping) or "task" not in found:
+    raise UserError("expected a jaxgen config, with a field `task`.")
+  return dict(found)
+
+
+def check_top_level(values: Mapping[str, Any]) -> None:
+  """Raise a UserError unless a config has the sections of its task."""
+  task = values["task"]
+  if not isinstance(task, str) or task not in TASK_SECTIONS:
+    raise UserError(
+      f"task={task!r}: expected one of {', '.join(TASK_SECTIONS)}."
+    )
+  known = ("task", "seed", *TASK_SECTIONS[task])
+  for name in values:
+    if name not in known:
+      hint = near_miss(name, known)
+      raise UserError(f"{name}: no such section or field of a config.{hint}")
+  check_value("seed", Seed, values.get("seed"))
+  for name in TASK_SECTIONS[task]:
+    if not isinstance(values.get(name, {}), Mapping):
+      raise UserError(
+        f"{name}={values[name]!r}: expected a section with fields."
+      )
+
+
+def _section(name: str, values: Mapping[str, Any]) -> Any:
+  if name == "stages":
+    return stages.from_columns(values)
+  if name == "model":
+    return parse_model(values)
+  return SECTIONS[name](**values)
+
+
+def parse_model(values: Mapping[str, Any]) -> ModelConfig:
+  """The section of the network that `name` names."""
+  name = values.get("name")
+  if name not in MODELS:
+    raise UserError(
+      f"model.name={name!r}: expected one of {', '.join(MODELS)}."
+    )
+  return MODELS[name](**values)
+
+
+def _check_stage(experiment: Experiment, index: int, resolution: int) -> None:
+  """Raise a UserError where a stage does not fit the model."""
+  stage = experiment.stages[index]
+  try:
+    if stage.patch_size and not hasattr(experiment.model, "patch_size"):
+      raise UserError(
+        f"stages.patch_size={stage.patch_size}: model.name="
+        f"{experiment.model.name} has no patches."
+      )
+    experiment.model_at(index).check(resolution)
+  except UserError as e:
+    raise UserError(f"{stage_label(experiment, index)}{e}") from e
+
+
+def stage_label(experiment: Experiment, index: int) -> str:
+  """Which of several stages a message is about; empty where there is one."""
+  stage = experiment.stages[index]
+  patch = f", stages.patch_size={stage.patch_size}" if stage.patch_size else ""
+  label = f"stage {index + 1} (stages.resolution={stage.resolution}{patch}): "
+  return label if len(experiment.stages) > 1 else ""

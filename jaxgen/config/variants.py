@@ -1,0 +1,55 @@
+"""Small variants of configs (`FILE.py:demo`, `FILE.py:smoke`)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from jaxgen.config.models import MODELS
+
+
+def check_variant(variant: str, known: tuple[str, ...]) -> None:
+  """Raise a ValueError for a variant that a config file does not have."""
+  if variant and variant not in known:
+    raise ValueError(f"variant {variant!r}: expected one of {', '.join(known)}")
+
+
+def demo(config: Any, images: int = 44_000) -> Any:
+  """A denoiser's config shrunk to minutes on two CPU cores, at 32 pixels."""
+  config.model.update(MODELS[config.model.name].demo)
+  config.stages.update(
+    resolution=(32,),
+    images=(images,),
+    batch_size=(32,),
+    accumulate=(1,),
+  )
+  config.optimizer.update(
+    learning_rate=0.01,
+    adam_learning_rate=0.005,
+    warmup_images=4_000,
+    ema_halflife=5_000,
+  )
+  config.train.update(
+    evaluate_images=images // 4,
+    save_images=images // 4,
+    preview_images=images // 4,
+    validation_tiles=128,
+  )
+  return config
+
+
+def smoke(config: Any) -> Any:
+  """A config shrunk to seconds on a CPU: the same kind of run, a toy model."""
+  model = MODELS[config.model.name]
+  config.data.update(num_tiles=64, workers=0)
+  config.model.update(model.smoke)
+  config.stages.update(images=(model.smoke_images,), batch_size=(32,))
+  config.optimizer.update(warmup_images=64, ema_halflife=200)
+  config.train.update(
+    log_images=96,
+    evaluate_images=320,
+    save_images=320,
+    preview_images=640,
+    validation_tiles=48,
+    latent_cache_tiles=64,
+  )
+  return config

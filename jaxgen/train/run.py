@@ -1,0 +1,292 @@
+"""A run: an experiment that is being carried out in a workdir."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import functools
+import pathlib
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import jax
+
+from jaxgen.config.experiment import Experiment
+from jaxgen.errors import UserError
+from jaxgen.formats.png import write_png
+from jaxgen.latents.cache import read_cache, write_cache
+from jaxgen.parallel.multihost import (
+  all_equal,
+  allgather,
+  is_lead_host,
+  run_on_all,
+)
+from jaxgen.train import plateau
+from jaxgen.train.stage import (
+  StageProgram,
+  check_stages,
+  fingerprint,
+  free_programs,
+)
+from jaxgen.train.state import TrainState
+from jaxgen.train.transfer import (
+  InitialWeights,
+  check_transfers,
+  transfer_state,
+  warm_start,
+)
+from jaxgen.workdir.checkpoints import Checkpoints
+from jaxgen.workdir.logging import MetricLog
+from jaxgen.workdir.posthoc_ema import Averages
+from jaxgen.workdir.progress import Progress
+from jaxgen.workdir.terminal import Terminal
+
+
+@dataclasses.dataclass(kw_only=True)
+class Run:
+  """The state of a run between two steps.
+
+  Attributes:
+    programs: of each stage.
+    workdir: the run's folder.
+    checkpoints: in it.
+    terminal: where its progress is shown.
+    metrics: metrics.csv and TensorBoard; on the lead host only.
+    state: as restored, or at step 0.
+    stage: the index of the stage whose shapes the state has.
+    progress: what has been decided on the stages.
+    seen: the newest value of each metric.
+  """
+
+  programs: Sequence[StageProgram]
+  workdir: pathlib.Path
+  checkpoints: Checkpoints
+  terminal: Terminal
+  metrics: MetricLog | None
+  state: TrainState
+  stage: int
+  progress: Progress = Progress()
+  seen: dict[str, float] = dataclasses.field(default_factory=dict)
+
+  @property
+  def experiment(self) -> Experiment:
+    """What is trained."""
+    return self.programs[0].experiment
+
+  @property
+  def program(self) -> StageProgram:
+    """The current stage."""
+    return self.programs[self.stage]
+
+  @property
+  def ends(self) -> list[int]:
+    """Images seen at the end of each stage, as far as is known."""
+    if self.experiment.advance_policy is None:
+      return self.experiment.ends
+    return self.progress.ends(self.experiment.lengths)
+
+  @property
+  def begin(self) -> int:
+    """Images seen before the current stage."""
+    return self.ends[self.stage - 1] if self.stage else 0
+
+  def log(self, step: int, values: dict[str, float]) -> None:
+    """Add scalars to metrics.csv and TensorBoard."""
+    self.seen |= values
+    if self.metrics is not None:
+      resolution = self.program.stage.resolution
+      where = {"stage": self.stage + 1, "resolution": resolution}
+      self.metrics.scalars(step, values | where)
+
+  def preview(self, state: TrainState, step: int) -> None:
+    """Write a picture of held-out and new images."""
+    picture = self.program.preview(state.ema)
+    if self.metrics is not None:
+      suffix = f"_stage{self.stage + 1}" if len(self.programs) > 1 else ""
+      path = self.workdir / "samples" / f"{step:08}{suffix}.png"
+      write_png(path, picture)
+      self.metrics.image(step, "preview", picture)
+
+  def enter(self, state: TrainState, stage: int) -> TrainState:
+    """The state at the start of a stage.
+
+    Raises:
+      UserError: the run is in a later stage already.
+    """
+    images = int(state.images)
+    if stage < self.stage:
+      raise UserError(
+        f"stages.images: after {images:,} images this run is in stage "
+        f"{self.stage + 1}, which with these stages would be stage "
+        f"{stage + 1}: leave the stages that are over as they were."
+      )
+    if stage == self.stage:
+      return state
+    old, self.stage = self.program, stage
+    state = transfer_state(state, old, self.program)
+    self._replace_programs(old)
+    config = self.experiment.optimizer
+    control = plateau.reset(config, state.control)
+    resolution = self.program.stage.resolution
+    self.terminal.say(
+      f"stage {stage + 1} of {len(self.programs)}: {resolution} pixels"
+    )
+    return dataclasses.replace(state, control=control)
+
+  def _replace_programs(self, old: StageProgram) -> None:
+    """Take over the programs of the stage before, or free them."""
+    if old.shapes == self.program.shapes:
+      self.program.share_programs(old)
+    else:
+      old.drop_programs()
+      free_programs()
+
+  def counts(self, images: int) -> bool:
+    """Whether held-out metrics count: the loss has its full weights."""
+    controller = self.program.task.controller
+    return controller is None or images >= controller.full_from
+
+  @functools.cached_property
+  def _update_plateau(self) -> Callable[[dict, float], dict]:
+    return plateau.updater(self.experiment.optimizer)
+
+  def scored(self, state: TrainState, score: float) -> TrainState:
+    """The state after an evaluation: its learning rate may be reduced."""
+    control = self._update_plateau(state.control, score)
+    return dataclasses.replace(state, control=control)
+
+  def stage_is_over(self, images: int, score: float) -> bool:
+    """Note the held-out metric, and decide whether the stage ends early."""
+    self.progress = self.progress.scored(images - self.begin, score)
+    policy = self.experiment.advance_policy
+    if policy is None:
+      return False
+    due = policy.due(self.program.stage, self.progress.scores)
+    if due:
+      self.terminal.say(
+        f"no improvement in the last {policy.window:,} images: stage "
+        f"{self.stage + 1} of {len(self.programs)} ends."
+      )
+    return due
+
+  def save(self, state: TrainState, scores: dict | None) -> None:
+    """Start writing a checkpoint."""
+    data = self.program.source("train").fingerprint
+    meta = {"stage": self.stage, "data": data, **self.progress.meta()}
+    self._write_averages(state)
+    scores = scores and scores | {"stage": self.stage}
+    self.checkpoints.save(state, meta, scores)
+
+  def _write_averages(self, state: TrainState) -> None:
+    """Keep a snapshot of the EMA profiles, which no later save removes."""
+    kept, images = Averages(self.workdir), int(state.images)
+    if not state.traces:
+      return
+    due = is_lead_host() and kept.due(images, self.experiment.ends[-1])
+    if allgather(due)[0]:
+      traces = jax.device_get(self._gather(state.traces))
+      if is_lead_host():
+        kept.write(int(state.step), images, traces, self.stage)
+
+  @functools.cached_property
+  def _gather(self) -> Callable[[Any], Any]:
+    replicated = self.program.layout.replicated
+    return jax.jit(lambda x: x, out_shardings=replicated)
+
+  def write_latents(self, state: TrainState) -> None:
+    """Encode training tiles with the EMA weights and keep the latents."""
+    program, step = self.programs[-1], int(state.step)
+    cache = program.latent_cache
+    if cache is None:
+      return
+    shape = program.task.latent_shape
+    known = read_cache(self.workdir, step, shape) is not None
+    if not allgather(known)[0]:
+      latents = cache.latents(state.ema)
+      if self.metrics is not None:
+        write_cache(self.workdir, step, latents)
+
+
+@contextlib.contextmanager
+def open_run(
+  programs: Sequence[StageProgram],
+  workdir: pathlib.Path,
+  *,
+  initial: InitialWeights | None,
+  allow_data_change: bool,
+) -> Iterator[Run]:
+  """Open a workdir and restore its newest checkpoint, or start at step 0."""
+  experiment = programs[0].experiment
+  run_on_all(lambda: check_stages(programs))
+  run_on_all(lambda: check_transfers(programs))
+  if not all_equal(fingerprint(experiment)):
+    raise UserError(
+      f"data.source={experiment.data.source}: the processes see different "
+      "data; are the files the same on all machines?"
+    )
+  checkpoints = Checkpoints(
+    workdir,
+    metric=programs[0].task.metric,
+    max_to_keep=experiment.train.max_to_keep,
+  )
+  with contextlib.closing(checkpoints):
+    restored = _restore(programs, checkpoints, allow_data_change)
+    state, meta = restored or (_begin(programs[0], initial), {"stage": 0})
+    lead, seen = is_lead_host(), int(state.images)
+    if lead:
+      Averages(workdir).forget_after(int(state.step))
+    log = MetricLog(workdir, step=int(state.step)) if lead else None
+    terminal = Terminal(
+      images=seen,
+      total=experiment.ends[-1],
+      stages=len(programs),
+      quiet=not lead,
+    )
+    with contextlib.closing(terminal):
+      yield Run(
+        programs=programs,
+        workdir=workdir,
+        checkpoints=checkpoints,
+        terminal=terminal,
+        metrics=log,
+        state=state,
+        stage=meta["stage"],
+        progress=Progress.read(meta),
+      )
+    if log is not None:
+      log.close()
+
+
+def _restore(
+  programs: Sequence[StageProgram],
+  checkpoints: Checkpoints,
+  allow_data_change: bool,
+) -> tuple[TrainState, dict] | None:
+  """The newest good checkpoint and its metadata; None where there is none."""
+  at = lambda meta: programs[min(meta["stage"], len(programs) - 1)]  # noqa: E731
+  restored = checkpoints.restore(lambda meta: at(meta).state_shapes)
+  if restored is None:
+    return None
+  state, meta = restored
+  program = at(meta)
+  meta["stage"] = program.index
+  now = program.source("train").fingerprint
+  if meta["data"] != now and not allow_data_change:
+    raise UserError(
+      f"data.source={program.experiment.data.source}: the data are not those "
+      "this run was trained on.\nPut them back, or resume with "
+      "--allow_config_change."
+    )
+  if is_lead_host():
+    print(f"resuming at step {int(state.step)} ({int(state.images):,} images).")
+  return state, meta
+
+
+def _begin(program: StageProgram, initial: InitialWeights | None) -> TrainState:
+  """The state at step 0: fresh, or with the weights of another run."""
+  if initial is None:
+    return program.fresh_state()
+  state = warm_start(program, initial)
+  if is_lead_host():
+    print(f"starting from {initial.origin}.")
+  return state

@@ -1,0 +1,250 @@
+"""One stage of an experiment made real: task, mesh, shardings, programs."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import functools
+import gc
+from collections.abc import Callable, Generator, Sequence
+from typing import Any
+
+import jax
+import numpy as np
+
+from jaxgen import rng
+from jaxgen.config.data import Split
+from jaxgen.config.experiment import Experiment
+from jaxgen.config.parse import stage_label
+from jaxgen.config.stages import Stage
+from jaxgen.data import pipeline, sources
+from jaxgen.data.source import Source
+from jaxgen.errors import UserError
+from jaxgen.latents.cache import LatentCache, affordable
+from jaxgen.parallel.sharding import Devices, Layout, make_mesh
+from jaxgen.tasks import families
+from jaxgen.tasks.task import Task
+from jaxgen.train import optimizer
+from jaxgen.train.evaluator import Evaluator
+from jaxgen.train.preview import previewer
+from jaxgen.train.state import TrainState, initial_state
+from jaxgen.train.step import UpdateFn, make_update
+from jaxgen.typing import Batch, Names, Params
+
+CHECKED = 8  # tiles of each split that are read before anything starts
+_COMPILED = ("update", "evaluator", "latent_cache", "preview")
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
+class StageProgram:
+  """What the loop, and the planner, need of one stage; made on first use.
+
+  Attributes:
+    experiment: that the stage is of.
+    index: of the stage.
+    names: the values of the conditions.
+    layout: the mesh, and what lies where on it.
+  """
+
+  experiment: Experiment
+  index: int
+  names: Names
+  layout: Layout
+
+  @property
+  def stage(self) -> Stage:
+    """The stage's section of the config."""
+    return self.experiment.stages[self.index]
+
+  @functools.cached_property
+  def task(self) -> Task:
+    """The model family at the stage's resolution."""
+    return families.build(self.experiment, self.names, stage=self.index)
+
+  def source(self, split: Split) -> Source:
+    """The data of one split at the stage's resolution."""
+    return sources.build(self.experiment.data, split, self.stage.resolution)
+
+  @property
+  def fade_from(self) -> int:
+    """The resolution whose finer detail fades in; 0: none does, as in the first
+    stage, or where new blocks fade in instead."""
+    before = self.experiment.stages[max(self.index - 1, 0)].resolution
+    fades = self.stage.fade_images and self.task.set_fade is None
+    return before if fades and before < self.stage.resolution else 0
+
+  @property
+  def shapes(self) -> tuple[Any, ...]:
+    """All that its programs are compiled for; stages may share it."""
+    return *self.stage.shapes, self.fade_from
+
+  @property
+  def evaluation_batch(self) -> int:
+    """Images in a batch of encoding or evaluation: a microbatch, rounded up to
+    a multiple of the number of devices."""
+    s, n = self.stage, self.layout.mesh.size
+    return -(-s.batch_size // s.accumulate // n) * n
+
+  def initial_state(self, key: jax.Array) -> TrainState:
+    """The state at step 0, a pure function of a key."""
+    return initial_state(self.task, self.experiment.optimizer, key)
+
+  @functools.cached_property
+  def state_shapes(self) -> TrainState:
+    """Shapes of the state, with the sharding of each leaf."""
+    shapes = jax.eval_shape(self.initial_state, jax.random.key(0))
+    return jax.tree.map(
+      lambda x, s: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=s),
+      shapes,
+      self.layout.state(shapes),
+    )
+
+  @property
+  def shardings(self) -> TrainState:
+    """The sharding of each leaf of the state."""
+    return jax.tree.map(lambda x: x.sharding, self.state_shapes)
+
+  def fresh_state(self) -> TrainState:
+    """The state at step 0 of the experiment's seed, on the devices."""
+    create = jax.jit(self.initial_state, out_shardings=self.shardings)
+    return create(rng.stream(self.experiment.seed, "parameters"))
+
+  @property
+  def plain_update(self) -> UpdateFn:
+    """One update of the state, not jitted."""
+    return make_update(
+      self.task,
+      self.experiment.optimizer,
+      optimizer.build(self.experiment.optimizer),
+      stage=self.stage,
+      fade_from=self.fade_from,
+      key=rng.stream(self.experiment.seed, "train"),
+    )
+
+  @functools.cached_property
+  def update(self) -> UpdateFn:
+    """One update of the state, jitted with its shardings."""
+    replicated = self.layout.replicated
+    return jax.jit(
+      self.plain_update,
+      in_shardings=(self.shardings, self.layout.batch, replicated),
+      out_shardings=(self.shardings, replicated),
+      donate_argnums=0,
+    )
+
+  @functools.cached_property
+  def evaluator(self) -> Evaluator:
+    """The held-out metrics at the stage's resolution."""
+    return Evaluator(
+      self.task,
+      self.source("validation"),
+      self.layout,
+      num=self.experiment.train.validation_tiles,
+      batch=self.evaluation_batch,
+    )
+
+  @functools.cached_property
+  def latent_cache(self) -> LatentCache | None:
+    """The encoder of training tiles, where the task draws from latents."""
+    if not self.task.draws_latents:
+      return None
+    wanted = self.experiment.train.latent_cache_tiles
+    return LatentCache(
+      self.task.codec,
+      self.source("train"),
+      self.experiment.data,
+      self.layout,
+      num=affordable(wanted, self.task.latent_shape),
+      batch=self.evaluation_batch,
+    )
+
+  @functools.cached_property
+  def preview(self) -> Callable[[Params], np.ndarray]:
+    """A function of parameters that makes a picture; see `previewer`."""
+    return previewer(
+      self.task,
+      self.evaluator,
+      self.latent_cache,
+      self.layout,
+      seed=self.experiment.seed,
+    )
+
+  def share_programs(self, other: StageProgram) -> None:
+    """Use the programs of a stage with the same `shapes`."""
+    for name in _COMPILED:
+      vars(self)[name] = getattr(other, name)
+
+  def drop_programs(self) -> None:
+    """Forget what is compiled."""
+    for name in _COMPILED:
+      vars(self).pop(name, None)
+
+  def batches(self, start: int) -> Generator[Batch]:
+    """Training batches on the devices, from batch `start` of the stage on."""
+    found = pipeline.batches(
+      self.source("train"),
+      self.experiment.data,
+      batch_size=self.stage.batch_size,
+      start=start,
+      stream=("train", self.index),
+      keep=self.task.batch_fields,
+      process=jax.process_index(),
+      processes=jax.process_count(),
+    )
+    with contextlib.closing(found):
+      yield from map(self.layout.put, found)
+
+
+def stage_programs(
+  experiment: Experiment, *, devices: Devices = None, names: Names | None = None
+) -> list[StageProgram]:
+  """The stages of an experiment on a mesh.
+
+  Args:
+    experiment: what is trained.
+    devices: of the mesh, by default all.
+    names: the values of the conditions, by default as the data know them.
+  """
+  sources.build.cache_clear()  # files may have changed since they were opened
+  layout = Layout(mesh=make_mesh(devices), fsdp=experiment.train.fsdp)
+  if names is None:
+    names = families.condition_values(experiment)
+  return [
+    StageProgram(experiment=experiment, index=i, names=names, layout=layout)
+    for i in range(len(experiment.stages))
+  ]
+
+
+def check_stages(programs: Sequence[StageProgram]) -> None:
+  """Raise a UserError where batches do not divide over the devices, or model,
+  loss and data do not fit together, in any stage."""
+  for program in programs:
+    program.layout.check(program.stage.batch_size, program.stage.accumulate)
+    try:
+      for split in ("train", "validation"):
+        program.source(split)
+      _ = program.task
+    except UserError as e:
+      label = stage_label(program.experiment, program.index)
+      raise UserError(f"{label}{e}") from e
+  first = programs[0]
+  for split in ("train", "validation"):
+    tiles = pipeline.fixed_tiles(first.source(split), CHECKED)
+    first.task.check_data(tiles)
+
+
+def fingerprint(experiment: Experiment) -> str:
+  """A digest of the data of both splits."""
+  resolution = experiment.stages[0].resolution
+  splits: tuple[Split, ...] = ("train", "validation")
+  return " ".join(
+    sources.build(experiment.data, split, resolution).fingerprint
+    for split in splits
+  )
+
+
+def free_programs() -> None:
+  """Free the compiled programs of a stage that is over: on CPU they take as
+  much memory as its steps."""
+  gc.collect()
+  jax.clear_caches()

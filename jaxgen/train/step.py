@@ -1,0 +1,189 @@
+"""One update of the training state, as a pure function."""
+
+from __future__ import annotations
+
+import functools
+from typing import Any, Protocol
+
+import jax
+import jax.numpy as jnp
+import optax
+
+from jaxgen import rng
+from jaxgen.config.optimizer import OptimizerConfig
+from jaxgen.config.stages import Stage
+from jaxgen.images import soften
+from jaxgen.tasks.task import Task
+from jaxgen.train import plateau
+from jaxgen.train.schedule import Schedule
+from jaxgen.train.state import TrainState
+from jaxgen.typing import Array, Batch, LossFn, LossInputs, Metrics, Params
+from jaxgen.workdir import posthoc_ema
+
+
+class UpdateFn(Protocol):
+  """State, batch and schedule to the new state and the step's metrics."""
+
+  def __call__(
+    self, state: TrainState, batch: Batch, schedule: Schedule
+  ) -> tuple[TrainState, Metrics]: ...
+
+
+def split(batch: Any, parts: int) -> Any:
+  """`(b, ...)` to `(parts, b / parts, ...)`: part k has images k, k + parts...
+
+  Strided, so that a batch sharded over devices is split without moving data.
+  """
+  return jax.tree.map(
+    lambda x: x.reshape(-1, parts, *x.shape[1:]).swapaxes(0, 1), batch
+  )
+
+
+def gradients(
+  loss: LossFn,
+  params: Params,
+  batch: Batch,
+  *,
+  key: Array,
+  inputs: LossInputs,
+  parts: int,
+) -> tuple[Metrics, Params]:
+  """Metrics and gradient of the mean loss, over `parts` microbatches; each
+  image has noise of its own, the same for any number of parts."""
+
+  def part(keys: Array, microbatch: Batch) -> tuple[Metrics, Params]:
+    with_gradient = jax.value_and_grad(loss, has_aux=True)
+    (value, metrics), grads = with_gradient(params, microbatch, keys, inputs)
+    return {"loss": value, **metrics}, grads
+
+  num = len(jax.tree.leaves(batch)[0])
+  keys = rng.per_sample(key, jnp.arange(num))
+  if parts == 1:
+    return part(keys, batch)
+  xs = split((keys, batch), parts)
+  shapes = jax.eval_shape(lambda x: part(*jax.tree.map(lambda y: y[0], x)), xs)
+  zeros = jax.tree.map(lambda s: jnp.zeros(s.shape, s.dtype), shapes)
+  add = lambda total, x: (jax.tree.map(jnp.add, total, part(*x)), None)  # noqa: E731
+  total, _ = jax.lax.scan(add, zeros, xs)
+  return jax.tree.map(lambda x: x / parts, total)
+
+
+def ema_decay(config: OptimizerConfig, batch: int, images: Array) -> Array:
+  """Decay of the EMA for one step: its half-life in images is at most a share
+  `ema_ramp` of the images seen (Karras et al. 2022, table 7)."""
+  halflife = jnp.minimum(images * config.ema_ramp, config.ema_halflife)
+  return 0.5 ** (batch / jnp.maximum(halflife, 1e-8))
+
+
+def make_update(
+  task: Task,
+  config: OptimizerConfig,
+  transform: optax.GradientTransformation,
+  *,
+  stage: Stage,
+  fade_from: int,
+  key: Array,
+) -> UpdateFn:
+  """One update as a function `(state, batch, schedule) -> (state, metrics)`.
+
+  An update whose loss or gradient is not finite leaves parameters, optimizer
+  and averages as they were, and is counted; the caller decides what it means.
+
+  Args:
+    task: with the loss.
+    config: of the optimizer.
+    transform: the optimizer, at learning rate 1.
+    stage: its batch size and microbatches.
+    fade_from: side of the images whose finer detail fades in; 0: none does.
+    key: of the noise of all steps.
+  """
+  size = stage.batch_size
+
+  def update(
+    state: TrainState, batch: Batch, schedule: Schedule
+  ) -> tuple[TrainState, Metrics]:
+    noise = jax.random.fold_in(key, state.step)
+    if fade_from:
+      share = schedule.fade(state.images)
+      image = soften(batch["image"], fade_from, share)
+      batch = {**batch, "image": image}
+    inputs = loss_inputs(task, state)
+    metrics, grads = gradients(
+      task.loss,
+      state.params,
+      batch,
+      key=noise,
+      inputs=inputs,
+      parts=stage.accumulate,
+    )
+    norm = optax.global_norm(grads)
+    middle = state.images.astype(jnp.float32) + size / 2
+    rate = schedule.rate(config, middle) * plateau.factor(state.control)
+    updates, opt_state = transform.update(grads, state.opt_state, state.params)
+    params = jax.tree.map(lambda p, u: p + rate * u, state.params, updates)
+    images = state.images + jnp.uint32(size)
+    if task.set_fade is not None:
+      params = task.set_fade(params, schedule.fade(images))
+    good = jnp.isfinite(metrics["loss"]) & jnp.isfinite(norm)
+    new = TrainState(
+      step=state.step + jnp.uint32(1),
+      images=images,
+      skipped=state.skipped + jnp.uint32(~good),
+      params=params,
+      opt_state=opt_state,
+      control=_new_control(task, state, metrics, size),
+      **_averages(config, state, params, images=images, batch=size),
+    )
+    new = _keep_unless(good, new, state)
+    extra = {"gradient_norm": norm, "learning_rate": rate}
+    if task.controller is not None:
+      extra |= task.controller.report(state.control["loss"], state.images)
+    return new, {**metrics, **extra, "skipped": new.skipped}
+
+  return update
+
+
+def loss_inputs(task: Task, state: TrainState) -> LossInputs:
+  """The inputs of the loss in a step that begins with `state`."""
+  if task.controller is None:
+    return LossInputs(images=state.images)
+  weights = task.controller.weights(state.control["loss"], state.images)
+  return LossInputs(images=state.images, weights=weights)
+
+
+def _new_control(
+  task: Task, state: TrainState, metrics: Metrics, batch: int
+) -> dict[str, Any]:
+  if task.controller is None:
+    return state.control
+  new = task.controller.update(
+    state.control["loss"], metrics, images=state.images, batch=batch
+  )
+  return state.control | {"loss": new}
+
+
+def _averages(
+  config: OptimizerConfig,
+  state: TrainState,
+  params: Params,
+  *,
+  images: Array,
+  batch: int,
+) -> dict[str, Any]:
+  """The EMA and the EMA profiles after a step to `params`."""
+  seen = images.astype(jnp.float32)
+  towards = functools.partial(optax.incremental_update, params)
+  traces = {
+    name: towards(old, 1.0 - posthoc_ema.decay(float(name), batch, seen))
+    for name, old in state.traces.items()
+  }
+  ema = towards(state.ema, 1.0 - ema_decay(config, batch, seen))
+  return {"ema": ema, "traces": traces}
+
+
+def _keep_unless(good: Array, new: TrainState, old: TrainState) -> TrainState:
+  """The new state, counters aside, where an update is good; else the old."""
+  keep = lambda a, b: jnp.where(good, a, b)  # noqa: E731
+  chosen = jax.tree.map(keep, new, old)
+  counters = {k: getattr(new, k) for k in ("step", "images", "skipped")}
+  return TrainState(**vars(chosen) | counters)
