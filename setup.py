@@ -18,7 +18,7 @@ RAW = "https://raw.githubusercontent.com/jaxgen/jaxgen"
 def description() -> str:
   """README.md for PyPI."""
   init = (ROOT / "jaxgen" / "__init__.py").read_text()
-  version = re.search(r'^__version__ = "(.+)"$', init, re.MULTILINE)[1]
+  version = re.findall(r'^__version__ = "(.+)"$', init, re.MULTILINE)[0]
   text = (ROOT / "README.md").read_text()
   text = re.sub(r"(!\[[^]]*\]\()(?!https?:)", rf"\1{RAW}/v{version}/", text)
   return re.sub(

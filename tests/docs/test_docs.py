@@ -52,6 +52,12 @@ def test_links_and_pictures_resolve(page):
     assert not anchor or anchor in markdown.anchors(target), link
 
 
+def test_the_readme_lists_every_verb():
+  table = (ROOT / "README.md").read_text().partition("## Verbs")[2]
+  named = {x for span in markdown.spans(table) for x in span.split()}
+  assert set(VERBS) <= named
+
+
 def test_pictures_are_small():
   pictures = [*ROOT.glob("docs/images/*")]
   assert pictures
