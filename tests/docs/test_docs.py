@@ -20,9 +20,11 @@ ROOT = pathlib.Path(__file__).parents[2]
 GUIDES = [ROOT / "README.md", *sorted(ROOT.glob("docs/*.md"))]
 PAGES = [*GUIDES, ROOT / "CONTRIBUTING.md", *sorted(ROOT.glob("docs/api/*.md"))]
 EVERY = [*PAGES, ROOT / "CHANGELOG.md"]
-CONDITIONS = {f"--{x}" for x in ("rock_type", "zoom_level", "class", "...")}
+CONDITIONS = {"--class", "--color_scheme", "--rock_type"}
+CONDITIONS |= {"--texture_pattern", "--zoom_level"}
 LARGEST = 1 << 20  # bytes of a picture
-of_pages = pytest.mark.parametrize("page", PAGES, ids=lambda x: x.name)
+NAME = lambda x: x.relative_to(ROOT).as_posix()  # noqa: E731
+of_pages = pytest.mark.parametrize("page", PAGES, ids=NAME)
 
 
 def parser(verb: str) -> Parser:
@@ -43,7 +45,7 @@ def fields() -> set[str]:
   return {x for file in files for x in flatten(load_config(str(file), []))}
 
 
-@pytest.mark.parametrize("page", EVERY, ids=lambda x: x.name)
+@pytest.mark.parametrize("page", EVERY, ids=NAME)
 def test_links_and_pictures_resolve(page):
   for link in markdown.links(page.read_text()):
     name, _, anchor = link.partition("#")
@@ -87,6 +89,7 @@ def test_commands_are_understood(page, monkeypatch):
 def test_flags_in_the_text_exist(page, fields):
   """Inline code that begins with a flag, or with `jaxgen VERB`."""
   every = CONDITIONS.union(*map(flags, VERBS), flags_of_scripts())
+  wrong = []
   for span in markdown.spans(page.read_text()):
     words = span.split()
     if words[0] == "jaxgen" and len(words) > 1 and words[1] in VERBS:
@@ -95,11 +98,10 @@ def test_flags_in_the_text_exist(page, fields):
       known = every
     else:
       continue
-    for flag in re.findall(r"(?<=\s)--[\w.]+", f" {span}"):
-      if flag.startswith("--config."):
-        assert placeholder(flag) or flag.removeprefix("--config.") in fields
-      else:
-        assert flag in known, span
+    found = re.findall(r"(?<=\s)--[\w.]+", f" {span}")
+    known = known | {f"--config.{x}" for x in fields}
+    wrong += [x for x in found if x not in known and not placeholder(x)]
+  assert not wrong
 
 
 def placeholder(text: str) -> bool:
@@ -116,20 +118,20 @@ def flags_of_scripts() -> set[str]:
 def test_fields_in_the_text_exist(page, fields):
   """Inline code such as `data.crop` or `data.crop=whole`."""
   sections = {x.partition(".")[0] for x in fields if "." in x}
-  for span in markdown.spans(page.read_text()):
-    name = re.match(r"(\w+)\.(\w+)(?=$|=)", span)
-    if name and name[1] in sections and not span.endswith(".py"):
-      assert name[0] in fields, span
+  spans = markdown.spans(page.read_text())
+  found = [re.match(r"(\w+)\.(\w+)(?=$|=)", x) for x in spans]
+  named = {x[0] for x in found if x and x[1] in sections and x[2] != "py"}
+  assert not named - fields
 
 
 @of_pages
 def test_files_in_the_text_exist(page):
   """Inline code such as `jaxgen/data/sources.py` or `configs/x.py:demo`."""
   tops = "jaxgen|configs|scripts|tests|notebooks|docs"
-  for span in markdown.spans(page.read_text()):
-    name = re.fullmatch(rf"((?:{tops})/[\w./]*)(?::\w+)?", span)
-    if name and not placeholder(span):
-      assert (ROOT / name[1]).exists(), span
+  pattern = re.compile(rf"((?:{tops})/[\w./]*)(?::\w+)?")
+  found = map(pattern.fullmatch, markdown.spans(page.read_text()))
+  named = {x[1] for x in found if x and not placeholder(x[1])}
+  assert not {x for x in named if not (ROOT / x).exists()}
 
 
 @of_pages
@@ -139,6 +141,7 @@ def test_configs_and_variants_in_the_text_exist(page):
   for span in markdown.spans(page.read_text()):
     name = re.fullmatch(r"(?:configs/)?(\w+)(?:\.py)?:(\w+)", span)
     if name and not placeholder(span):
+      assert name[1] in names, span
       load_config(f"{names[name[1]]}:{name[2]}", [])
 
 
