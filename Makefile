@@ -1,6 +1,8 @@
 # Everything on a machine that has Python 3.11 or newer, and make.
 #   make demo   train the small autoencoder on real photographs (minutes)
 #   make test   lint, types, tests
+#   make check  lint, types, and the tests that are not slow
+#   make docs   the documentation site, in site/
 #   make env    only the environment, in .venv
 
 PYTHON ?= python3
@@ -8,7 +10,7 @@ RUN ?= runs/demo
 BIN := .venv/bin
 export TF_CPP_MIN_LOG_LEVEL ?= 3
 
-.PHONY: demo test env lint
+.PHONY: demo test check docs env lint
 
 env: .venv/ready
 
@@ -34,3 +36,9 @@ lint: .venv/ready
 
 test: lint
 	$(BIN)/python -m pytest --numprocesses=3 --dist=worksteal
+
+check: lint
+	$(BIN)/python -m pytest --numprocesses=3 --dist=worksteal -m "not slow"
+
+docs: .venv/ready
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
