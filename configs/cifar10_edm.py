@@ -28,16 +28,34 @@ def get_config(variant: str = ""):
   """`demo`: a small U-Net for two CPU cores. `smoke`: seconds, for tests."""
   check_variant(variant, ("demo", "smoke"))
   config = denoiser(unet())
-  config.data.update(source="tfds", path="cifar10", crop="whole", hflip=True)
+  config.data.update(
+    source="tfds",
+    path="cifar10",
+    crop="whole",
+    hflip=True,
+  )
   config.diffusion.conditions = ("label",)
   config.stages.update(
-    resolution=(32,), images=(200_000_000,), batch_size=(512,), accumulate=(1,)
+    resolution=(32,),
+    images=(200_000_000,),
+    batch_size=(512,),
+    accumulate=(1,),
   )
   if not variant:
-    config.model.update(width=128, multipliers=(2, 2, 2), num_res_blocks=4)
-    config.model.dropout = 0.13
-    config.optimizer.update(name="adamw", learning_rate=1e-3, b2=0.999)
-    config.optimizer.update(schedule="constant", warmup_images=10_000_000)
-    config.optimizer.update(ema_halflife=500_000, clip_norm=0.0)
+    config.model.update(
+      width=128,
+      multipliers=(2, 2, 2),
+      num_res_blocks=4,
+      dropout=0.13,
+    )
+    config.optimizer.update(
+      name="adamw",
+      learning_rate=1e-3,
+      b2=0.999,
+      schedule="constant",
+      warmup_images=10_000_000,
+      ema_halflife=500_000,
+      clip_norm=0.0,
+    )
     return config
   return smoke(demo(config)) if variant == "smoke" else demo(config)

@@ -39,33 +39,89 @@ def get_config(variant: str = ""):
   check_variant(variant, ("small", "smoke"))
   config = autoencoder(conv_autoencoder())
   epoch = FOLDER if variant else CELEB_A
-  config.data.update(source="tfds", path="celeb_a", crop="whole", hflip=True)
-  config.data.upsample = True  # CelebA's images are 178 pixels wide
-  config.model.update(base_channels=256, multipliers=(1, 1, 1, 2, 2))
-  config.model.update(downsampling_steps=5, latent_channels=16, latent_dim=1024)
-  config.model.update(num_res_blocks=1, variational=True)
-  config.loss.update(log_mse=0.0, mse=0.4, l1=0.2, vgg=0.2, lpips_alex=0.2)
-  config.kl.update(schedule="cyclical", beta=1e-4, adaptive=True)
-  config.kl.update(start_images=15 * epoch, period_images=8 * epoch)
-  config.kl.update(cooldown_images=2 * epoch, interval_images=epoch)
-  config.kl.update(smoothing_images=5 * epoch)
-  config.optimizer.update(name="adamw", learning_rate=5e-5, b2=0.999)
-  config.optimizer.update(weight_decay=1e-5, schedule="constant")
-  config.optimizer.update(ema_halflife=epoch // 2, plateau_patience=10)
-  config.stages.update(images=(200 * epoch,), accumulate=(4,))
-  config.train.update(evaluate_images=epoch, save_images=epoch)
-  config.train.update(preview_images=10 * epoch, advance="adaptive")
-  config.train.update(advance_window=20 * epoch, advance_tolerance=0.0)
-  config.train.advance_minimum = 0.0
+  config.data.update(
+    source="tfds",
+    path="celeb_a",
+    crop="whole",
+    hflip=True,
+    upsample=True,  # CelebA's images are 178 pixels wide
+  )
+  config.model.update(
+    base_channels=256,
+    multipliers=(1, 1, 1, 2, 2),
+    downsampling_steps=5,
+    latent_channels=16,
+    latent_dim=1024,
+    num_res_blocks=1,
+    variational=True,
+  )
+  config.loss.update(
+    log_mse=0.0,
+    mse=0.4,
+    l1=0.2,
+    vgg=0.2,
+    lpips_alex=0.2,
+  )
+  config.kl.update(
+    schedule="cyclical",
+    beta=1e-4,
+    adaptive=True,
+    start_images=15 * epoch,
+    period_images=8 * epoch,
+    cooldown_images=2 * epoch,
+    interval_images=epoch,
+    smoothing_images=5 * epoch,
+  )
+  config.optimizer.update(
+    name="adamw",
+    learning_rate=5e-5,
+    b2=0.999,
+    weight_decay=1e-5,
+    schedule="constant",
+    ema_halflife=epoch // 2,
+    plateau_patience=10,
+  )
+  config.stages.update(
+    images=(200 * epoch,),
+    accumulate=(4,),
+  )
+  config.train.update(
+    evaluate_images=epoch,
+    save_images=epoch,
+    preview_images=10 * epoch,
+    advance="adaptive",
+    advance_window=20 * epoch,
+    advance_tolerance=0.0,
+    advance_minimum=0.0,
+  )
   if variant:
-    config.data.update(source="folder", path="", upsample=False)
-    config.model.update(base_channels=32, multipliers=(1, 2, 4))
-    config.model.update(downsampling_steps=3, latent_dim=0)
-    config.loss.update(vgg=0.0, lpips_alex=0.4)
+    config.data.update(
+      source="folder",
+      path="",
+      upsample=False,
+    )
+    config.model.update(
+      base_channels=32,
+      multipliers=(1, 2, 4),
+      downsampling_steps=3,
+      latent_dim=0,
+    )
+    config.loss.update(
+      vgg=0.0,
+      lpips_alex=0.4,
+    )
     config.kl.start_images = 5 * epoch
-    config.optimizer.update(name="muon", learning_rate=0.01)
-    config.optimizer.update(adam_learning_rate=0.003, warmup_images=2 * epoch)
-    config.optimizer.schedule = "warmup_cosine"
-    config.stages.update(resolution=(64,), images=(25 * epoch,))
-    config.stages.update(batch_size=(32,), accumulate=(1,))
+    config.optimizer.update(
+      name="muon",
+      learning_rate=0.01,
+      adam_learning_rate=0.003,
+      warmup_images=2 * epoch,
+      schedule="warmup_cosine",
+    )
+    config.stages.update(
+      resolution=(64,),
+      images=(25 * epoch,),
+      batch_size=(32,),
+      accumulate=(1,),
+    )
   return smoke(config) if variant == "smoke" else config

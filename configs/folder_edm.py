@@ -27,10 +27,17 @@ def get_config(variant: str = ""):
   """`demo`: minutes on two CPU cores. `smoke`: seconds, for tests."""
   check_variant(variant, ("demo", "smoke"))
   config = denoiser(unet())
-  config.data.update(source="folder")
+  config.data.source = "folder"
   if not variant:
-    config.model.update(width=128, dropout=0.1)
-    config.stages.update(resolution=(64,), images=(10_000_000,))
-    config.stages.update(batch_size=(256,), accumulate=(1,))
+    config.model.update(
+      width=128,
+      dropout=0.1,
+    )
+    config.stages.update(
+      resolution=(64,),
+      images=(10_000_000,),
+      batch_size=(256,),
+      accumulate=(1,),
+    )
     return config
   return smoke(demo(config)) if variant == "smoke" else demo(config)

@@ -33,6 +33,9 @@ def get_config(variant: str = ""):
     patch_features=32,
   )
   config.stages.update(
-    resolution=(64,), images=(400_000,), batch_size=(128,), accumulate=(1,)
+    resolution=(64,),
+    images=(400_000,),
+    batch_size=(128,),
+    accumulate=(1,),
   )
   return smoke(config) if variant == "smoke" else config

@@ -25,16 +25,50 @@ def get_config(variant: str = ""):
   """`small`: 64 pixels, minutes on two CPU cores; `smoke`: for tests."""
   check_variant(variant, ("small", "smoke"))
   config = autoencoder(conv_autoencoder())
-  config.data.update(source="folder", path="layouts", masks="masks")
-  config.data.update(crop="whole", flips=True, rot90=True)
-  config.model.update(latent_channels=8, num_seg_classes=8)
-  config.loss.update(log_mse=0.0, mse=1.0, segmentation=0.05)
-  config.loss.update(classification=0.01, label="label")
-  config.optimizer.update(learning_rate=0.01, adam_learning_rate=0.003)
-  config.stages.update(resolution=(256,), images=(400_000,), batch_size=(64,))
+  config.data.update(
+    source="folder",
+    path="layouts",
+    masks="masks",
+    crop="whole",
+    flips=True,
+    rot90=True,
+  )
+  config.model.update(
+    latent_channels=8,
+    num_seg_classes=8,
+  )
+  config.loss.update(
+    log_mse=0.0,
+    mse=1.0,
+    segmentation=0.05,
+    classification=0.01,
+    label="label",
+  )
+  config.optimizer.update(
+    learning_rate=0.01,
+    adam_learning_rate=0.003,
+  )
+  config.stages.update(
+    resolution=(256,),
+    images=(400_000,),
+    batch_size=(64,),
+  )
   if variant:
-    config.model.update(base_channels=16, num_res_blocks=1)
-    config.stages.update(resolution=(64,), images=(20_000,), batch_size=(32,))
-    config.optimizer.update(warmup_images=2_000, ema_halflife=2_000)
-    config.train.update(evaluate_images=5_000, save_images=5_000)
+    config.model.update(
+      base_channels=16,
+      num_res_blocks=1,
+    )
+    config.stages.update(
+      resolution=(64,),
+      images=(20_000,),
+      batch_size=(32,),
+    )
+    config.optimizer.update(
+      warmup_images=2_000,
+      ema_halflife=2_000,
+    )
+    config.train.update(
+      evaluate_images=5_000,
+      save_images=5_000,
+    )
   return smoke(config) if variant == "smoke" else config

@@ -15,8 +15,14 @@ def get_config(variant: str = ""):
   """Eight stages, each of which stands alone. `smoke`: for tests."""
   check_variant(variant, ("smoke",))
   config = autoencoder()
-  config.data.update(source="rocks", num_tiles=64)
-  config.model.update(dropout=0.1, scan_layers=True)
+  config.data.update(
+    source="rocks",
+    num_tiles=64,
+  )
+  config.model.update(
+    dropout=0.1,
+    scan_layers=True,
+  )
   config.stages.update(
     resolution=SIDES * 2,
     patch_size=(16,) * 4 + (32,) * 4,

@@ -21,16 +21,49 @@ def get_config(variant: str = ""):
   """`demo`: 64 pixels, minutes on two CPU cores; `smoke`: for tests."""
   check_variant(variant, ("demo", "smoke"))
   config = autoencoder(conv_autoencoder())
-  config.data.update(source="rocks", num_tiles=16_384, flips=True, rot90=True)
-  config.model.update(latent_channels=8, num_seg_classes=6)
-  config.loss.update(log_mse=0.0, mse=1.0, segmentation=0.05)
-  config.loss.update(classification=0.01, label="rock_type")
-  config.optimizer.update(learning_rate=0.01, adam_learning_rate=0.003)
-  config.stages.update(resolution=(256,), images=(1_000_000,), batch_size=(64,))
+  config.data.update(
+    source="rocks",
+    num_tiles=16_384,
+    flips=True,
+    rot90=True,
+  )
+  config.model.update(
+    latent_channels=8,
+    num_seg_classes=6,
+  )
+  config.loss.update(
+    log_mse=0.0,
+    mse=1.0,
+    segmentation=0.05,
+    classification=0.01,
+    label="rock_type",
+  )
+  config.optimizer.update(
+    learning_rate=0.01,
+    adam_learning_rate=0.003,
+  )
+  config.stages.update(
+    resolution=(256,),
+    images=(1_000_000,),
+    batch_size=(64,),
+  )
   if variant:
     config.data.num_tiles = 4_096
-    config.model.update(base_channels=16, num_res_blocks=1)
-    config.stages.update(resolution=(64,), images=(40_000,), batch_size=(32,))
-    config.optimizer.update(warmup_images=4_000, ema_halflife=4_000)
-    config.train.update(evaluate_images=10_000, save_images=10_000)
+    config.model.update(
+      base_channels=16,
+      num_res_blocks=1,
+    )
+    config.stages.update(
+      resolution=(64,),
+      images=(40_000,),
+      batch_size=(32,),
+    )
+    config.optimizer.update(
+      warmup_images=4_000,
+      ema_halflife=4_000,
+    )
+    config.train.update(
+      evaluate_images=10_000,
+      save_images=10_000,
+    )
   return smoke(config) if variant == "smoke" else config

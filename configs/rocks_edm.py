@@ -26,7 +26,12 @@ def get_config(variant: str = ""):
   cores; `smoke`: seconds, for tests."""
   check_variant(variant, ("demo", "smoke"))
   config = denoiser(unet())
-  config.data.update(source="rocks", num_tiles=4_096, flips=True, rot90=True)
+  config.data.update(
+    source="rocks",
+    num_tiles=4_096,
+    flips=True,
+    rot90=True,
+  )
   config.diffusion.conditions = (
     "rock_type",
     "color_scheme",
@@ -34,9 +39,21 @@ def get_config(variant: str = ""):
     "zoom_level",
   )
   if not variant:
-    config.data.update(num_tiles=65_536, cache_mb=2048, workers=8)
-    config.model.update(width=128, num_res_blocks=3, dropout=0.1)
-    config.stages.update(resolution=(64,), images=(10_000_000,))
-    config.stages.update(batch_size=(256,), accumulate=(1,))
+    config.data.update(
+      num_tiles=65_536,
+      cache_mb=2048,
+      workers=8,
+    )
+    config.model.update(
+      width=128,
+      num_res_blocks=3,
+      dropout=0.1,
+    )
+    config.stages.update(
+      resolution=(64,),
+      images=(10_000_000,),
+      batch_size=(256,),
+      accumulate=(1,),
+    )
     return config
   return smoke(demo(config)) if variant == "smoke" else demo(config)

@@ -15,20 +15,37 @@ def get_config(variant: str = ""):
   """`smoke`: for tests."""
   check_variant(variant, ("smoke",))
   config = denoiser(multiscale_unet())
-  config.data.update(source="rocks", num_tiles=16_384, flips=True, rot90=True)
+  config.data.update(
+    source="rocks",
+    num_tiles=16_384,
+    flips=True,
+    rot90=True,
+  )
   config.diffusion.conditions = (
     "rock_type",
     "color_scheme",
     "texture_pattern",
     "zoom_level",
   )
-  config.model.update(width=48, multipliers=(1, 2, 3, 4))
-  config.model.attention = (False, False, True, True)
+  config.model.update(
+    width=48,
+    multipliers=(1, 2, 3, 4),
+    attention=(False, False, True, True),
+  )
   config.stages.update(
-    resolution=(128,), images=(2_000_000,), batch_size=(64,), accumulate=(2,)
+    resolution=(128,),
+    images=(2_000_000,),
+    batch_size=(64,),
+    accumulate=(2,),
   )
   if variant == "smoke":
     config = smoke(config)
-    config.model.update(scales=(8, 24, 32), scale_width=8)
-    config.stages.update(resolution=(32,), accumulate=(1,))
+    config.model.update(
+      scales=(8, 24, 32),
+      scale_width=8,
+    )
+    config.stages.update(
+      resolution=(32,),
+      accumulate=(1,),
+    )
   return config

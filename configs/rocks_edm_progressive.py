@@ -15,14 +15,23 @@ def get_config(variant: str = ""):
   """`smoke`: for tests."""
   check_variant(variant, ("smoke",))
   config = denoiser(progressive_unet())
-  config.data.update(source="rocks", num_tiles=16_384, flips=True, rot90=True)
+  config.data.update(
+    source="rocks",
+    num_tiles=16_384,
+    flips=True,
+    rot90=True,
+  )
   config.diffusion.conditions = (
     "rock_type",
     "color_scheme",
     "texture_pattern",
     "zoom_level",
   )
-  config.model.update(width=64, outer_width=48, outer_num_res_blocks=2)
+  config.model.update(
+    width=64,
+    outer_width=48,
+    outer_num_res_blocks=2,
+  )
   config.optimizer.schedule = "stage_cosine"  # each stage learns afresh
   config.stages.update(
     resolution=(32, 64, 96, 128),
@@ -34,9 +43,20 @@ def get_config(variant: str = ""):
   )
   if variant == "smoke":
     config = smoke(config)
-    config.model.update(outer_width=8, outer_num_res_blocks=1)
-    config.stages.update(resolution=(32, 64, 96), learning_rate_factor=(1.0,))
-    config.stages.update(warmup_images=(32,), fade_images=(0, 128, 64))
-    config.stages.update(images=(320, 160, 96), batch_size=(32, 16, 16))
-    config.train.update(evaluate_images=96, save_images=96)
+    config.model.update(
+      outer_width=8,
+      outer_num_res_blocks=1,
+    )
+    config.stages.update(
+      resolution=(32, 64, 96),
+      learning_rate_factor=(1.0,),
+      warmup_images=(32,),
+      fade_images=(0, 128, 64),
+      images=(320, 160, 96),
+      batch_size=(32, 16, 16),
+    )
+    config.train.update(
+      evaluate_images=96,
+      save_images=96,
+    )
   return config

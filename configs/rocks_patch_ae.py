@@ -20,7 +20,12 @@ def get_config(variant: str = ""):
   seconds, for tests."""
   check_variant(variant, ("demo", "smoke"))
   config = autoencoder()
-  config.data.update(source="rocks", num_tiles=8192, flips=True, rot90=True)
+  config.data.update(
+    source="rocks",
+    num_tiles=8192,
+    flips=True,
+    rot90=True,
+  )
   config.model.update(
     patch_size=8,
     width=256,
@@ -31,11 +36,25 @@ def get_config(variant: str = ""):
     patch_features=32,
   )
   config.stages.update(
-    resolution=(64,), images=(400_000,), batch_size=(128,), accumulate=(1,)
+    resolution=(64,),
+    images=(400_000,),
+    batch_size=(128,),
+    accumulate=(1,),
   )
   if variant == "demo":
     config.data.num_tiles = 4096
-    config.model.update(width=128, encoder_depth=2, decoder_depth=2)
-    config.stages.update(resolution=(32,), images=(128_000,), batch_size=(64,))
-    config.train.update(evaluate_images=32_000, save_images=32_000)
+    config.model.update(
+      width=128,
+      encoder_depth=2,
+      decoder_depth=2,
+    )
+    config.stages.update(
+      resolution=(32,),
+      images=(128_000,),
+      batch_size=(64,),
+    )
+    config.train.update(
+      evaluate_images=32_000,
+      save_images=32_000,
+    )
   return smoke(config) if variant == "smoke" else config

@@ -18,13 +18,25 @@ def get_config(variant: str = ""):
   """`benchmark`: batches that two CPU cores can take. `smoke`: for tests."""
   check_variant(variant, ("benchmark", "smoke"))
   config = autoencoder()
-  config.data.update(source="rocks", num_tiles=20_000, flips=True, rot90=True)
-  config.data.update(cache_mb=6144, workers=8)
+  config.data.update(
+    source="rocks",
+    num_tiles=20_000,
+    flips=True,
+    rot90=True,
+    cache_mb=6144,
+    workers=8,
+  )
   config.model.dropout = 0.1
   config.stages.update(
-    resolution=(256,), images=(1_000_000,), batch_size=(64,), accumulate=(1,)
+    resolution=(256,),
+    images=(1_000_000,),
+    batch_size=(64,),
+    accumulate=(1,),
   )
   if variant == "benchmark":
-    config.data.update(num_tiles=256, workers=0)
+    config.data.update(
+      num_tiles=256,
+      workers=0,
+    )
     config.stages.batch_size = (16,)
   return smoke(config) if variant == "smoke" else config

@@ -15,8 +15,14 @@ def get_config(variant: str = ""):
   """`smoke`: for tests, after the smoke run of 256 pixels."""
   check_variant(variant, ("smoke",))
   config = autoencoder()
-  config.data.update(source="rocks", num_tiles=20_000, flips=True, rot90=True)
-  config.data.update(cache_mb=6144, workers=8)
+  config.data.update(
+    source="rocks",
+    num_tiles=20_000,
+    flips=True,
+    rot90=True,
+    cache_mb=6144,
+    workers=8,
+  )
   config.model.dropout = 0.1
   config.stages.update(
     resolution=(512,),
@@ -30,5 +36,8 @@ def get_config(variant: str = ""):
   config.train.init_from = "runs/rocks256"
   if variant == "smoke":
     config = smoke(config)
-    config.stages.update(images=(320,), accumulate=(1,))
+    config.stages.update(
+      images=(320,),
+      accumulate=(1,),
+    )
   return config

@@ -15,9 +15,20 @@ def get_config(variant: str = ""):
   """`finer`: more patches instead of larger ones. `smoke`: for tests."""
   check_variant(variant, ("finer", "smoke"))
   config = autoencoder()
-  config.data.update(source="rocks", num_tiles=4_096, flips=True, rot90=True)
-  config.model.update(width=128, heads=4, encoder_depth=2, decoder_depth=2)
-  config.model.update(latent_dim=256, patch_features=32)
+  config.data.update(
+    source="rocks",
+    num_tiles=4_096,
+    flips=True,
+    rot90=True,
+  )
+  config.model.update(
+    width=128,
+    heads=4,
+    encoder_depth=2,
+    decoder_depth=2,
+    latent_dim=256,
+    patch_features=32,
+  )
   config.optimizer.schedule = "stage_cosine"  # each stage learns afresh
   config.stages.update(
     resolution=(32, 64, 96, 128),
@@ -29,7 +40,10 @@ def get_config(variant: str = ""):
     fade_images=(0, 5_000, 2_500, 2_500),
   )
   if variant == "finer":
-    config.model.update(patch_size=8, grids=(4, 8, 16))
+    config.model.update(
+      patch_size=8,
+      grids=(4, 8, 16),
+    )
     config.stages.update(
       resolution=(32, 64, 128),
       patch_size=(0,),
@@ -39,8 +53,14 @@ def get_config(variant: str = ""):
       warmup_images=(0, 2_000, 1_000),
       fade_images=(0, 5_000, 2_500),
     )
-  config.train.update(evaluate_images=12_500, save_images=25_000)
+  config.train.update(
+    evaluate_images=12_500,
+    save_images=25_000,
+  )
   if variant == "smoke":
     config = smoke(config)
-    config.stages.update(warmup_images=(64,), fade_images=(320,))
+    config.stages.update(
+      warmup_images=(64,),
+      fade_images=(320,),
+    )
   return config

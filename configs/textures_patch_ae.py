@@ -29,12 +29,20 @@ def get_config(variant: str = ""):
     patch_features=48,
   )
   config.stages.update(
-    resolution=(32,), images=(2_000_000,), batch_size=(64,), accumulate=(1,)
+    resolution=(32,),
+    images=(2_000_000,),
+    batch_size=(64,),
+    accumulate=(1,),
   )
   if variant == "demo":
     config.stages.images = (64_000,)
-    config.optimizer.update(warmup_images=6_000, ema_halflife=5_000)
+    config.optimizer.update(
+      warmup_images=6_000,
+      ema_halflife=5_000,
+    )
     config.train.update(
-      evaluate_images=16_000, save_images=16_000, preview_images=16_000
+      evaluate_images=16_000,
+      save_images=16_000,
+      preview_images=16_000,
     )
   return smoke(config) if variant == "smoke" else config

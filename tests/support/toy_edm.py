@@ -6,7 +6,11 @@ from jaxgen.config.defaults import demo, denoiser, dit, smoke
 def get_config():
   """Of rock tiles, under all their attributes."""
   config = smoke(demo(denoiser(dit())))
-  config.data.update(source="rocks", flips=True, rot90=True)
+  config.data.update(
+    source="rocks",
+    flips=True,
+    rot90=True,
+  )
   config.diffusion.conditions = (
     "rock_type",
     "color_scheme",
