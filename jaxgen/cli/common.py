@@ -147,7 +147,7 @@ def read_images(
   run: LoadedRun, args: argparse.Namespace, path: str | None = None
 ) -> tuple[list[str], np.ndarray]:
   """Names and uint8 images of `--input`, or of another path, at run size."""
-  from jaxgen.formats.image_files import load_images
+  from jaxgen.data.input_images import load_images
 
   side, _, channels = run.image_shape
   return load_images(

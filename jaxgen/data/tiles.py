@@ -192,7 +192,7 @@ def cut(
   boxes = _boxes(photos, options, split, size)
   random = split == "train" and options.crop == "random"
   regions = tuple(
-    _region(photo, box, resolution if whole else size, whole, random)
+    _region(photo, box, size=size, whole=whole, random=random)
     for photo, box in boxes
     if photo not in small
   )
@@ -289,7 +289,7 @@ def _report_bad(photos: Photos, options: DataConfig, size: int) -> set[int]:
 
 
 def _region(
-  photo: int, box: splits.Box, size: int, whole: bool, random: bool
+  photo: int, box: splits.Box, *, size: int, whole: bool, random: bool
 ) -> Region:
   if whole:
     square = splits.Box(0, 0, size, size)

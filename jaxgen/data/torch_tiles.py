@@ -95,7 +95,11 @@ def _check_file(path: pathlib.Path, options: DataConfig) -> _Tile | str:
     stat = path.stat()
     stamp = stat.st_size, stat.st_mtime_ns
     return _check_once(
-      str(path), options.key, options.channels, options.value_range, stamp
+      str(path),
+      key=options.key,
+      channels=options.channels,
+      value_range=options.value_range,
+      stamp=stamp,
     )
   except UserError as error:
     return str(error)
@@ -106,6 +110,7 @@ def _check_file(path: pathlib.Path, options: DataConfig) -> _Tile | str:
 @functools.cache
 def _check_once(
   path: str,
+  *,
   key: str,
   channels: int,
   value_range: tuple[float, float],

@@ -19,7 +19,6 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from PIL import Image, ImageOps
 
-from jaxgen.data import resize
 from jaxgen.errors import UserError
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff", ".bmp")
@@ -143,54 +142,6 @@ def report_bad(problems: Sequence[str], remedy: str) -> UserError:
   """One error for all unusable files: the first 10 by name, and how many."""
   shown = "; ".join(problems[:10]) + ("; ..." if len(problems) > 10 else "")
   return UserError(f"{len(problems)} unusable images: {shown}\n{remedy}")
-
-
-def load_images(
-  path: str, *, resolution: int, channels: int, upsample: bool = False
-) -> tuple[list[str], np.ndarray]:
-  """Reads a user's images at one size, for the command line.
-
-  The middle square of each is resized as `resize.resize` does it. Class labels,
-  where the images lie in subfolders: `splits.class_labels(names)`.
-
-  Args:
-    path: a folder, searched with its subfolders, or one image file.
-    resolution: pixels on a side of the result.
-    channels: 1 (grey) or 3 (RGB).
-    upsample: allow images smaller than the resolution.
-
-  Returns:
-    The names relative to the folder, sorted, and (n, resolution, resolution,
-    channels) uint8.
-
-  Raises:
-    UserError: nothing found; or files unreadable or too small, all by name.
-  """
-  root = pathlib.Path(path)
-  paths = [root] if root.is_file() else list_images(root) if path else []
-  if not paths:
-    raise UserError(
-      f"no images in {path!r}: name a folder that holds some, or a file"
-      f" ({', '.join(SUFFIXES)})"
-    )
-  names, images, problems = [], [], []
-  for file in paths:
-    name = file.name if file == root else file.relative_to(root).as_posix()
-    try:
-      square = resize.centre_square(decode(file.read_bytes(), bits=8))
-      if len(square) < resolution and not upsample:
-        raise ValueError(
-          f"smaller than {resolution} pixels (--upsample allows it)"
-        )
-      square = resize.to_channels(np.ascontiguousarray(square), channels)
-    except Exception as error:
-      problems.append(f"{name}: {reason(error)}")
-      continue
-    names.append(name)
-    images.append(resize.resize(square, resolution))
-  if problems:
-    raise report_bad(problems, "Remove them or replace them.")
-  return names, np.stack(images)
 
 
 def reason(error: Exception) -> str:

@@ -331,7 +331,10 @@ def test_each_shape_is_compiled_once(tmp_path, monkeypatch, sizes, programs):
 
   monkeypatch.setattr(Programs, "of", of)
   monkeypatch.setattr(setup, "forget_programs", count)
-  other = {"stages.learning_rate_factor": "(1.0,0.5)", "stages.warmup_images": "(0,32)"}
+  other = {
+    "stages.learning_rate_factor": "(1.0,0.5)",
+    "stages.warmup_images": "(0,32)",
+  }
   sizes = {"stages.resolution": sizes, "stages.patch_size": "(4,)"}
   flags = TWO | other | sizes
   assert main(command(tmp_path, **flags)) == 0

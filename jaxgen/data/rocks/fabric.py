@@ -37,7 +37,7 @@ class Fabric:
 
 
 def warp(
-  canvas: Canvas, stream: str, at: Point, cells: int, by: float
+  canvas: Canvas, stream: str, at: Point, *, cells: int, by: float
 ) -> Point:
   """Coordinates moved by noise of standard deviation `by` cells."""
   dy = texture.noise(canvas, stream + " y", cells, 0.4)
@@ -59,8 +59,8 @@ def _choose(draw, phases: tuple[int, ...], cuts: tuple[float, ...]):
 def granite(canvas: Canvas, at: Point, scale: float, bias) -> Fabric:
   """A coarse mosaic of interlocked pale, tinted and black crystals."""
   n = round(7 * scale)
-  at = warp(canvas, "granite", at, n, 0.2)
-  crystals = texture.grains(canvas, "crystals", (n, n), at, 0.9)
+  at = warp(canvas, "granite", at, cells=n, by=0.2)
+  crystals = texture.grains(canvas, "crystals", (n, n), at, spread=0.9)
   draw, tone, angle = uniform(canvas, "crystal", crystals.count, 3)
   owner = crystals.owner
   phase = _choose(draw[owner] + bias, (QUARTZ, FELDSPAR, MAFIC), (0.34, 0.78))
@@ -97,7 +97,7 @@ def basalt(canvas: Canvas, at: Point, scale: float, bias) -> Fabric:
 def sandstone(canvas: Canvas, at: Point, scale: float, bias) -> Fabric:
   """Round grains of one size, much alike, in a little cement."""
   n = round(13 * scale)
-  sand = texture.grains(canvas, "sand", (n, n), at, 0.15, 0.42)
+  sand = texture.grains(canvas, "sand", (n, n), at, spread=0.15, jitter=0.42)
   draw, tone, size = uniform(canvas, "sand", sand.count, 3)
   phase = _choose(
     draw[sand.owner] + bias, (QUARTZ, FELDSPAR, MAFIC), (0.6, 0.94)
@@ -114,7 +114,7 @@ def sandstone(canvas: Canvas, at: Point, scale: float, bias) -> Fabric:
 def marble(canvas: Canvas, at: Point, scale: float, bias) -> Fabric:
   """Smooth and pale, with drifting clouds and soft dark threads."""
   n = round(2 * scale)
-  y, x = warp(canvas, "flow", at, n, 0.22)
+  y, x = warp(canvas, "flow", at, cells=n, by=0.22)
   clouds = texture.noise(canvas, "clouds", n, 0.5)
   smoke = texture.noise(canvas, "smoke", 2 * n, 0.4)
   lean = int(canvas.rng("lean").choice((-1, 1)))
@@ -134,11 +134,11 @@ def gneiss(canvas: Canvas, at: Point, scale: float, bias) -> Fabric:
   rows, columns = round(15 * scale), round(3 * scale)
   rng = canvas.rng("foliation")
   lean, swap = int(rng.integers(-1, 2)), bool(rng.integers(2))
-  y, x = warp(canvas, "gneiss", at, columns, 0.07)
+  y, x = warp(canvas, "gneiss", at, cells=columns, by=0.07)
   if swap:
     y, x = x, y
   lenses = texture.grains(
-    canvas, "lenses", (rows, columns), (y + lean * x, x), 0.6
+    canvas, "lenses", (rows, columns), (y + lean * x, x), spread=0.6
   )
   draw, tone = uniform(canvas, "lens", lenses.count, 2)
   band = draw[:: canvas.period(columns)]  # lenses of a row are much alike
@@ -154,8 +154,8 @@ def gneiss(canvas: Canvas, at: Point, scale: float, bias) -> Fabric:
 
 def conglomerate(canvas: Canvas, at: Point, scale: float, bias) -> Fabric:
   """Rounded pebbles of many kinds and sizes in a sandy matrix."""
-  big = _pebbles(canvas, "pebbles", round(3.5 * scale), at, bias)
-  small = _pebbles(canvas, "gravel", round(9 * scale), at, bias)
+  big = _pebbles(canvas, "pebbles", at, n=round(3.5 * scale), bias=bias)
+  small = _pebbles(canvas, "gravel", at, n=round(9 * scale), bias=bias)
   cells = min(round(24 * scale), 64)
   sand = texture.noise(canvas, "matrix", cells, 0.7)
   matrix = Fabric(
@@ -166,9 +166,9 @@ def conglomerate(canvas: Canvas, at: Point, scale: float, bias) -> Fabric:
   return _upon(big, _upon(small, matrix))
 
 
-def _pebbles(canvas, stream: str, n: int, at: Point, bias) -> Fabric:
-  at = warp(canvas, stream, at, 2 * n, 0.1)
-  cells = texture.grains(canvas, stream, (n, n), at, 0.4, 0.3)
+def _pebbles(canvas: Canvas, stream: str, at: Point, *, n: int, bias) -> Fabric:
+  at = warp(canvas, stream, at, cells=2 * n, by=0.1)
+  cells = texture.grains(canvas, stream, (n, n), at, spread=0.4, jitter=0.3)
   draw, tone, size = uniform(canvas, stream + " each", cells.count, 3)
   owner = cells.owner
   radius = 0.2 + 0.4 * np.sqrt(size[owner])

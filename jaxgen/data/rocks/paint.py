@@ -45,8 +45,9 @@ _GRIT = {
 }
 
 
-def draw(
+def draw_rock(
   canvas: Canvas,
+  *,
   rock_type: str,
   color_scheme: str,
   texture_pattern: str,

@@ -149,8 +149,8 @@ def _draw(key: tuple[int, ...], resolution: int, seamless: bool):
     name: np.array(rng.integers(len(values)), np.int32)
     for name, values in ATTRIBUTES.items()
   }
-  names = [values[attributes[name]] for name, values in ATTRIBUTES.items()]
-  rgb, phase = paint.draw(canvas, *names)
+  named = {k: values[attributes[k]] for k, values in ATTRIBUTES.items()}
+  rgb, phase = paint.draw_rock(canvas, **named)
   if oversample > 1:
     rgb = rgb.reshape(resolution, oversample, -1).mean(1)
     rgb = rgb.reshape(resolution, resolution, oversample, 3).mean(2)

@@ -62,7 +62,7 @@ def veined(canvas: Canvas, scale: float) -> Structure:
 def porous(canvas: Canvas, scale: float) -> Structure:
   """Round holes of many sizes."""
   n = round(5 * scale)
-  at = warp(canvas, "pores", _square(canvas), 2 * n, 0.1)
+  at = warp(canvas, "pores", _square(canvas), cells=2 * n, by=0.1)
   cells = texture.grains(canvas, "pores", (n, n), at, jitter=0.35)
   (size,) = uniform(canvas, "pore", cells.count, 1)
   radius = (0.45 * size**0.7)[cells.owner]
@@ -76,8 +76,8 @@ def brecciated(canvas: Canvas, scale: float) -> Structure:
   """Angular fragments, moved out of place, in cement full of splinters."""
   n = round(3 * scale)
   y, x = _square(canvas)
-  at = warp(canvas, "fragments", (y, x), 3 * n, 0.05)
-  parts = texture.grains(canvas, "fragments", (n, n), at, 0.9)
+  at = warp(canvas, "fragments", (y, x), cells=3 * n, by=0.05)
+  parts = texture.grains(canvas, "fragments", (n, n), at, spread=0.9)
   dy, dx, bias, tone = uniform(canvas, "fragment", parts.count, 4) - 0.5
   owner = parts.owner
   gap = 0.08 + 0.03 * texture.noise(canvas, "gaps", 2 * n)

@@ -148,6 +148,7 @@ def grains(
   stream: str,
   cells: tuple[int, int],
   at: tuple[np.ndarray, np.ndarray],
+  *,
   spread: float = 0.0,
   jitter: float = 0.45,
 ) -> Grains:

@@ -65,8 +65,10 @@ def test_the_slope_of_a_seamless_field_moves_with_it():
 def test_seamless_grains_repeat_from_tile_to_tile(shift):
   canvas = _canvas(64)
   y, x = texture.coordinates(canvas)
-  here = texture.grains(canvas, "g", (6, 4), (y, x), 0.5)
-  there = texture.grains(canvas, "g", (6, 4), (y + shift[0], x + shift[1]), 0.5)
+  here = texture.grains(canvas, "g", (6, 4), (y, x), spread=0.5)
+  there = texture.grains(
+    canvas, "g", (6, 4), (y + shift[0], x + shift[1]), spread=0.5
+  )
   assert (here.owner == there.owner).mean() > 0.999
   assert np.abs(here.edge - there.edge).max() < 1e-4
 

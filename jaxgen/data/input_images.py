@@ -1,0 +1,65 @@
+"""Images of a user, for the command line."""
+
+from __future__ import annotations
+
+import pathlib
+
+import numpy as np
+
+from jaxgen.data import resize
+from jaxgen.errors import UserError
+from jaxgen.formats.image_files import (
+  SUFFIXES,
+  decode,
+  list_images,
+  reason,
+  report_bad,
+)
+
+
+def load_images(
+  path: str, *, resolution: int, channels: int, upsample: bool = False
+) -> tuple[list[str], np.ndarray]:
+  """Reads a user's images at one size, for the command line.
+
+  The middle square of each is resized as `resize.resize` does it. Class labels,
+  where the images lie in subfolders: `splits.class_labels(names)`.
+
+  Args:
+    path: a folder, searched with its subfolders, or one image file.
+    resolution: pixels on a side of the result.
+    channels: 1 (grey) or 3 (RGB).
+    upsample: allow images smaller than the resolution.
+
+  Returns:
+    The names relative to the folder, sorted, and (n, resolution, resolution,
+    channels) uint8.
+
+  Raises:
+    UserError: nothing found; or files unreadable or too small, all by name.
+  """
+  root = pathlib.Path(path)
+  paths = [root] if root.is_file() else list_images(root) if path else []
+  if not paths:
+    raise UserError(
+      f"no images in {path!r}: name a folder that holds some, or a file"
+      f" ({', '.join(SUFFIXES)})"
+    )
+  names, images, problems = [], [], []
+  for file in paths:
+    name = file.name if file == root else file.relative_to(root).as_posix()
+    try:
+      square = resize.centre_square(decode(file.read_bytes(), bits=8))
+      if len(square) < resolution and not upsample:
+        raise ValueError(
+          f"smaller than {resolution} pixels (--upsample allows it)"
+        )
+      square = resize.to_channels(np.ascontiguousarray(square), channels)
+    except Exception as error:
+      problems.append(f"{name}: {reason(error)}")
+      continue
+    names.append(name)
+    images.append(resize.resize(square, resolution))
+  if problems:
+    raise report_bad(problems, "Remove them or replace them.")
+  return names, np.stack(images)
