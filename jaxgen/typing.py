@@ -12,6 +12,7 @@ Array = jax.Array
 Params = Any  # a nested dict of arrays
 Batch = Mapping[str, Array]
 Metrics = dict[str, Array]
+ConditionNames = Mapping[str, tuple[str, ...]]  # of conditions, their values
 
 
 class DenoiseFn(Protocol):

@@ -180,12 +180,12 @@ class Autoencoder(LoadedRun):
     """Latents `(n, ...)` of training tiles, as kept in the workdir; computed
     from the training data, and kept, where the run did not end by itself."""
     kept = read_cache(self.workdir, self.step, self.task.latent_shape)
-    if kept is not None and self.length is None:
+    if kept is not None and self.sigma_rel is None:
       return kept
     bank = self.plan.bank(self.stage)
     assert bank is not None  # this is an autoencoder
     latents = bank.latents(self.params)
-    if self.length is not None:
+    if self.sigma_rel is not None:
       return latents
     try:
       write_cache(self.workdir, self.step, latents)

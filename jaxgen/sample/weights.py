@@ -1,4 +1,4 @@
-"""The averaged weights of a run: of a checkpoint, or of any length."""
+"""The averaged weights of a run: of a checkpoint, or a post-hoc EMA."""
 
 from __future__ import annotations
 
@@ -9,17 +9,16 @@ from typing import Any
 import jax
 
 from jaxgen.config.fields import check_value
-from jaxgen.config.files import read_config
 from jaxgen.errors import UserError
 from jaxgen.parallel.sharding import Devices
-from jaxgen.train.optimizer import Length
+from jaxgen.train.optimizer import SigmaRel
 from jaxgen.train.plan import Plan, make_plan
 from jaxgen.typing import Params
-from jaxgen.workdir.checkpoints import Checkpoints
-from jaxgen.workdir.claim import read_names
-from jaxgen.workdir.posthoc_ema import Averages
+from jaxgen.workdir import run_config
+from jaxgen.workdir.checkpoint_reader import CheckpointReader, choose_step
+from jaxgen.workdir.posthoc_ema import PosthocEMA
 
-AVERAGE = "ema-"  # what the names of reconstructed averages begin with
+POSTHOC_EMA = "ema-"  # what the names of post-hoc EMAs begin with
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
@@ -31,8 +30,8 @@ class Weights:
     config: as it was resolved when the run started.
     step: finished updates of the loaded checkpoint.
     stage: that it is of.
-    length: of the power-function average that was loaded; None: the ordinary
-      average of a checkpoint.
+    sigma_rel: of the post-hoc EMA that was loaded; None: the ordinary EMA of a
+      checkpoint.
     plan: the config in typed pieces.
     params: parameters, the same on every device.
   """
@@ -41,7 +40,7 @@ class Weights:
   config: Any
   step: int
   stage: int
-  length: float | None
+  sigma_rel: float | None
   plan: Plan
   params: Params
 
@@ -54,13 +53,13 @@ def read_weights(
   Raises:
     UserError: there is no run, no such checkpoint, or it is damaged.
   """
-  config = read_config(workdir / "config.json")
-  plan = make_plan(config, devices, read_names(workdir))
+  config = run_config.read_config(workdir)
+  plan = make_plan(config, devices, run_config.read_condition_names(workdir))
   if not (workdir / "checkpoints").is_dir():
     raise UserError(f"{workdir} holds no checkpoint yet.")
-  length = None
-  if str(checkpoint).startswith(AVERAGE):
-    step, stage, length, params = _average(plan, workdir, str(checkpoint))
+  sigma_rel = None
+  if str(checkpoint).startswith(POSTHOC_EMA):
+    step, stage, sigma_rel, params = _posthoc(plan, workdir, str(checkpoint))
   else:
     step, stage, params = _restore(plan, workdir, checkpoint)
   return Weights(
@@ -68,40 +67,42 @@ def read_weights(
     config=config,
     step=step,
     stage=stage,
-    length=length,
+    sigma_rel=sigma_rel,
     plan=plan,
     params=params,
   )
 
 
-def _average(
+def _posthoc(
   plan: Plan, workdir: pathlib.Path, checkpoint: str
 ) -> tuple[int, int, float, Params]:
-  """Step, stage, length and weights of `ema-LENGTH` or `ema-LENGTH@STEP`."""
-  name, _, at = checkpoint.removeprefix(AVERAGE).partition("@")
+  """The step, stage, sigma_rel and weights that `ema-SIGMA_REL` or
+  `ema-SIGMA_REL@STEP` names."""
+  name, _, at = checkpoint.removeprefix(POSTHOC_EMA).partition("@")
   try:
-    length, step = float(name), int(at) if at else None
+    sigma_rel, step = float(name), int(at) if at else None
   except ValueError as e:
     raise UserError(
-      f"checkpoint {checkpoint!r}: ema-LENGTH or ema-LENGTH@STEP is needed, "
-      "as in ema-0.1."
+      f"checkpoint: expected ema-SIGMA_REL or ema-SIGMA_REL@STEP, as in "
+      f"ema-0.1, got {checkpoint!r}."
     ) from e
-  check_value("length", Length, length)
-  kept = Averages(workdir)
-  stage = kept.stage(step)
-  made = kept.reconstruct(length, plan.shapes(stage).params, step)
-  params = jax.device_put(made.params, plan.layout.replicated)
-  return made.step, stage, length, params
+  check_value("sigma_rel", SigmaRel, sigma_rel)
+  snapshots = PosthocEMA(workdir)
+  stage = snapshots.stage(step)
+  shapes = plan.shapes(stage).params
+  ema = snapshots.reconstruct(sigma_rel, shapes, step=step)
+  params = jax.device_put(ema.params, plan.layout.replicated)
+  return ema.step, stage, sigma_rel, params
 
 
 def _restore(
   plan: Plan, workdir: pathlib.Path, checkpoint: str | int
 ) -> tuple[int, int, Params]:
-  """Step, stage and ordinary average of a checkpoint."""
-  store = Checkpoints(workdir, metric=plan.task(-1).metric, read_only=True)
+  """The step, stage and ordinary EMA of a checkpoint."""
+  reader = CheckpointReader(workdir, metric=plan.task(-1).metric)
   try:
-    step = _choose(store, workdir, checkpoint)
-    stage = min(store.metadata(step)["stage"], len(plan.stages) - 1)
+    step = choose_step(reader, checkpoint)
+    stage = min(reader.metadata(step)["stage"], len(plan.stages) - 1)
     shapes = plan.shapes(stage).ema
     shapes = jax.tree.map(
       lambda x: jax.ShapeDtypeStruct(
@@ -109,31 +110,12 @@ def _restore(
       ),
       shapes,
     )
-    return step, stage, store.restore_ema(step, shapes)
+    return step, stage, reader.read(step, {"ema": shapes})["ema"]
   except (ValueError, KeyError, OSError) as e:
     reason = str(e).strip().splitlines()[0][:200]
     raise UserError(
       f"{workdir}: the {checkpoint} checkpoint cannot be read ({reason}).\n"
-      f"There are {store.steps}; choose with --checkpoint=STEP."
+      f"There are {reader.steps}; choose with --checkpoint=STEP."
     ) from e
   finally:
-    store.close()
-
-
-def _choose(
-  store: Checkpoints, workdir: pathlib.Path, checkpoint: str | int
-) -> int:
-  steps = store.steps
-  if not steps:
-    raise UserError(f"{workdir} holds no checkpoint yet.")
-  if checkpoint == "latest":
-    return steps[-1]
-  if checkpoint == "best":
-    best = store.best()
-    return steps[-1] if best is None else best
-  if not str(checkpoint).isdigit() or int(checkpoint) not in steps:
-    raise UserError(
-      f"{workdir} has no checkpoint {checkpoint!r}; there are {steps}, "
-      "and the words best, latest and ema-LENGTH."
-    )
-  return int(checkpoint)
+    reader.close()

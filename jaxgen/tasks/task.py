@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from jaxgen.config.fields import NonNegativeInt, Options, Positive, PositiveInt
@@ -13,13 +13,14 @@ from jaxgen.typing import (
   Array,
   Batch,
   Codec,
+  ConditionNames,
   DenoiseFn,
   LossFn,
   Metrics,
   Params,
 )
 
-Names = Mapping[str, tuple[str, ...]]  # of conditions, their values
+Names = ConditionNames  # of conditions, their values
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

@@ -20,7 +20,7 @@ from jaxgen.config.fields import (
 )
 from jaxgen.typing import Params
 
-Length = Annotated[float, Range(0.001, 0.28)]  # share of a run
+SigmaRel = Annotated[float, Range(0.001, 0.28)]  # width of an EMA profile
 
 DIMENSIONS = optax.contrib.MuonDimensionNumbers
 
@@ -40,7 +40,7 @@ class OptimizerOptions(Options, section="optimizer"):
   clip_norm: NonNegative
   ema_halflife: NonNegativeInt
   ema_ramp: Positive
-  ema_lengths: tuple[Length, ...] = ()
+  ema_lengths: tuple[SigmaRel, ...] = ()
   plateau_patience: NonNegativeInt = 0
   plateau_factor: OpenUnit = 0.5
   plateau_tolerance: Positive = 0.01

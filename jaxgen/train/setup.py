@@ -28,12 +28,13 @@ from jaxgen.train import plateau
 from jaxgen.train.evaluator import Evaluator
 from jaxgen.train.plan import Plan, make_plan
 from jaxgen.train.programs import Programs, forget_programs
-from jaxgen.train.state import TrainState
+from jaxgen.train.state import TrainState, from_trees, to_trees
 from jaxgen.train.transfer import check_transfers, transfer_state, warm_start
 from jaxgen.typing import Batch, Metrics
+from jaxgen.workdir.checkpoint_recovery import restore_newest
 from jaxgen.workdir.checkpoints import Checkpoints
 from jaxgen.workdir.logging import MetricLog
-from jaxgen.workdir.posthoc_ema import Averages
+from jaxgen.workdir.posthoc_ema import PosthocEMA
 from jaxgen.workdir.progress import Progress
 from jaxgen.workdir.terminal import Terminal
 
@@ -125,7 +126,11 @@ class Run:
     rows, scores = self.plan.stages, self.progress.scores
     if advance is None:
       return False
-    due = advance.due(rows[stage], scores)
+    due = advance.due(
+      scores,
+      stage_images=rows[stage].images,
+      fade_images=rows[stage].fade_images,
+    )
     if due:
       self.terminal.say(
         f"no better in the last {advance.window:,} images: stage {stage + 1} "
@@ -136,21 +141,25 @@ class Run:
   def save(self, state: TrainState, scores: dict | None) -> None:
     """Start writing a checkpoint."""
     data = self.plan.source("train", self.stage).fingerprint
-    meta = {"stage": self.stage, "data": data, **self.progress.meta()}
-    self._write_averages(state)
+    meta = {"stage": self.stage, "data": data, **self.progress.to_metadata()}
+    self._write_ema_snapshot(state)
     scores = scores and scores | {"stage": self.stage}
-    self.checkpoints.save(state, meta, scores)
+    self.checkpoints.save(
+      int(state.step), to_trees(state), metadata=meta, scores=scores
+    )
 
-  def _write_averages(self, state: TrainState) -> None:
-    """Keep a snapshot of the traces, which no later save removes."""
-    kept, images = Averages(self.workdir), int(state.images)
-    if not state.traces:
+  def _write_ema_snapshot(self, state: TrainState) -> None:
+    """Write a snapshot of the EMA profiles, which no later save removes."""
+    snapshots, images = PosthocEMA(self.workdir), int(state.images)
+    if not state.ema_profiles:
       return
-    due = is_lead_host() and kept.due(images, self.plan.ends[-1])
+    due = is_lead_host() and snapshots.due(images, self.plan.ends[-1])
     if allgather(due)[0]:
-      traces = jax.device_get(self._gather(state.traces))
+      profiles = jax.device_get(self._gather(state.ema_profiles))
       if is_lead_host():
-        kept.write(int(state.step), images, traces, self.stage)
+        snapshots.write(
+          int(state.step), profiles, images=images, stage=self.stage
+        )
 
   @functools.cached_property
   def _gather(self) -> Callable[[Any], Any]:
@@ -192,7 +201,7 @@ def open_run(
     state, meta = _restore(plan, checkpoints, allow_data_change)
     first, seen = is_lead_host(), int(state.images)
     if first:
-      Averages(workdir).forget_after(int(state.step))
+      PosthocEMA(workdir).remove_after(int(state.step))
     log = MetricLog(workdir, step=int(state.step)) if first else None
     terminal = Terminal(
       images=seen, total=plan.ends[-1], stages=len(plan.stages), quiet=not first
@@ -206,7 +215,7 @@ def open_run(
         metrics=log,
         state=state,
         stage=meta["stage"],
-        progress=Progress.read(meta),
+        progress=Progress.from_metadata(meta),
       )
     if log is not None:
       log.close()
@@ -216,10 +225,13 @@ def _restore(
   plan: Plan, checkpoints: Checkpoints, allow_data_change: bool
 ) -> tuple[TrainState, dict]:
   last = len(plan.stages) - 1
-  restored = checkpoints.restore(lambda m: plan.shapes(min(m["stage"], last)))
+  restored = restore_newest(
+    checkpoints, lambda m: to_trees(plan.shapes(min(m["stage"], last)))
+  )
   if restored is None:
     return _begin(plan), {"stage": 0}
-  state, meta = restored
+  trees, meta = restored
+  state = from_trees(trees)
   meta["stage"] = min(meta["stage"], last)
   now = plan.source("train", meta["stage"]).fingerprint
   if meta["data"] != now and not allow_data_change:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import jax
@@ -18,7 +18,7 @@ from jaxgen.train import plateau
 from jaxgen.train.optimizer import OptimizerOptions
 from jaxgen.train.schedule import Schedule
 from jaxgen.typing import Array, Batch, LossFn, Metrics, Params
-from jaxgen.workdir import posthoc_ema
+from jaxgen.workdir import ema_profiles
 
 
 @jax.tree_util.register_dataclass
@@ -32,17 +32,17 @@ class TrainState:
   params: Params
   ema: Params
   opt_state: Any
-  traces: dict[str, Params]  # power-function averages, by their length
+  ema_profiles: dict[str, Params]  # power-function EMAs, by their sigma_rel
   control: dict[str, Any]  # of the loss's weights and of the rate's plateaus
 
 
 def create(
   params: Params,
   tx: optax.GradientTransformation,
-  lengths: tuple[float, ...] = (),
+  sigma_rels: tuple[float, ...] = (),
   control: dict[str, Any] | None = None,
 ) -> TrainState:
-  """The state at step 0; all averages start from the parameters."""
+  """The state at step 0; all EMAs start from the parameters."""
   zero = jnp.zeros((), jnp.uint32)
   copy = lambda: jax.tree.map(jnp.copy, params)  # noqa: E731
   return TrainState(
@@ -52,9 +52,27 @@ def create(
     params=params,
     ema=copy(),
     opt_state=tx.init(params),
-    traces={str(length): copy() for length in lengths},
+    ema_profiles={str(sigma_rel): copy() for sigma_rel in sigma_rels},
     control=control or {},
   )
+
+
+def to_trees(state: TrainState) -> dict[str, Any]:
+  """The state as checkpoints hold it: `ema` apart, so that samplers read
+  nothing else, and no entry for what is empty."""
+  fields = dataclasses.fields(state)
+  state_ = {field.name: getattr(state, field.name) for field in fields}
+  ema = state_.pop("ema")
+  for name in ("ema_profiles", "control"):
+    if not state_[name]:
+      del state_[name]
+  return {"state": state_, "ema": ema}
+
+
+def from_trees(trees: Mapping[str, Any]) -> TrainState:
+  """The state out of the trees of a checkpoint."""
+  empty: dict[str, Any] = {"ema_profiles": {}, "control": {}}
+  return TrainState(**(empty | trees["state"]), ema=trees["ema"])
 
 
 def finite(state: TrainState) -> Array:
@@ -163,11 +181,11 @@ def make_step(
     decay = ema_decay(options, batch_size, seen)
     towards = lambda old, share: optax.incremental_update(params, old, share)  # noqa: E731
     ema = towards(state.ema, 1.0 - decay)
-    traces = {
-      length: towards(
-        old, 1.0 - posthoc_ema.decay(float(length), batch_size, seen)
+    profiles = {
+      sigma_rel: towards(
+        old, 1.0 - ema_profiles.decay(float(sigma_rel), batch_size, seen)
       )
-      for length, old in state.traces.items()
+      for sigma_rel, old in state.ema_profiles.items()
     }
     good = jnp.isfinite(metrics["loss"]) & jnp.isfinite(norm)
     keep = lambda new, old: jnp.where(good, new, old)  # noqa: E731
@@ -178,7 +196,7 @@ def make_step(
       params=jax.tree.map(keep, params, state.params),
       ema=jax.tree.map(keep, ema, state.ema),
       opt_state=jax.tree.map(keep, opt_state, state.opt_state),
-      traces=jax.tree.map(keep, traces, state.traces),
+      ema_profiles=jax.tree.map(keep, profiles, state.ema_profiles),
       control=jax.tree.map(keep, learn(metrics), state.control),
     )
     extra = {"gradient_norm": norm, "learning_rate": speed}

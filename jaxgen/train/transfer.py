@@ -5,7 +5,7 @@ A parameter is carried
 - as it is, where name and shape are the same,
 - afresh, where it belongs to a block that is new and starts as the identity.
 If any parameter remains, on either side, all of them are named in an error.
-Averages are carried like the parameters. Moments of the optimizer are carried
+EMAs are carried like the parameters. Moments of the optimizer are carried
 where their parameter keeps its shape, else they start anew.
 """
 
@@ -101,7 +101,7 @@ def _converter(
       state,
       params=over(state.params),
       ema=over(state.ema),
-      traces={k: over(v) for k, v in state.traces.items()},
+      ema_profiles={k: over(v) for k, v in state.ema_profiles.items()},
       opt_state=_moments(state.opt_state, fresh.opt_state),
     )
 
@@ -123,7 +123,10 @@ def warm_start(plan: Plan, task: Task, params: Params) -> TrainState:
     params = transfer_params(old, fresh.params, rules)
     copy = lambda: jax.tree.map(jnp.copy, params)  # noqa: E731
     return dataclasses.replace(
-      fresh, params=params, ema=copy(), traces={k: copy() for k in fresh.traces}
+      fresh,
+      params=params,
+      ema=copy(),
+      ema_profiles={k: copy() for k in fresh.ema_profiles},
     )
 
   key = rng.stream(plan.config.seed, "parameters")

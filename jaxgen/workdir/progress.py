@@ -1,71 +1,80 @@
-"""Where each stage of a run ends: at a number of images, or when it has stopped
-getting better."""
+"""The ends of a run's stages: after a number of images, or by the held-out
+metric."""
 
 from __future__ import annotations
 
 import dataclasses
 import itertools
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping, Sequence
+from typing import Any
 
-if TYPE_CHECKING:
-  from jaxgen.tasks.task import Stage
+Scores = tuple[tuple[int, float], ...]  # (images of the stage, metric)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Advance:
-  """When an adaptive stage ends: the held-out metric has risen by less than
-  `tolerance` within the last `window` images, at the earliest after a share
-  `minimum` of the stage's images."""
+  """The rule by which an adaptive stage ends: the held-out metric has risen by
+  less than `tolerance` within the last `window` images, at the earliest after a
+  share `minimum` of the stage's images."""
 
   window: int
   tolerance: float
   minimum: float
 
-  def due(self, stage: Stage, scores: tuple[tuple[int, float], ...]) -> bool:
-    """Whether a stage ends, by its `(images of the stage, metric)` so far."""
+  def due(
+    self, scores: Scores, *, stage_images: int, fade_images: int = 0
+  ) -> bool:
+    """Whether a stage ends, by its scores so far.
+
+    Args:
+      scores: held-out metric of the stage, by its images.
+      stage_images: images of the stage, at most.
+      fade_images: images in which its new detail fades in; no end before that.
+    """
     seen = scores[-1][0] if scores else 0
     before = [score for images, score in scores if images <= seen - self.window]
     after = [score for images, score in scores if images > seen - self.window]
-    least = max(self.minimum * stage.images, stage.fade_images)
-    if not before or seen < least:
+    if not before or seen < max(self.minimum * stage_images, fade_images):
       return False
     return max(after) < max(before) + self.tolerance
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Progress:
-  """What has been decided so far; a part of every checkpoint, so that a resumed
-  run decides the same.
+  """The ends of stages decided so far; a part of every checkpoint, so that a
+  resumed run decides the same.
 
   Attributes:
-    ended: images seen at the end of each stage that ended early or in time.
-    scores: held-out metric of the stage that runs, by its images.
+    ended: images seen at the end of each stage that is over.
+    scores: held-out metric of the current stage, by its images.
   """
 
   ended: tuple[int, ...] = ()
-  scores: tuple[tuple[int, float], ...] = ()
+  scores: Scores = ()
 
   @classmethod
-  def read(cls, meta: Any) -> Progress:
-    """From the metadata of a checkpoint; those of before had none."""
-    scores = [(int(a), float(b)) for a, b in meta.get("scores", ())]
-    return cls(ended=tuple(map(int, meta.get("ended", ()))), scores=(*scores,))
+  def from_metadata(cls, metadata: Mapping[str, Any]) -> Progress:
+    """The progress in the metadata of a checkpoint; none where they lack it."""
+    scores = ((int(a), float(b)) for a, b in metadata.get("scores", ()))
+    ended = map(int, metadata.get("ended", ()))
+    return cls(ended=tuple(ended), scores=tuple(scores))
 
-  def meta(self) -> dict[str, Any]:
-    """As JSON has it."""
+  def to_metadata(self) -> dict[str, Any]:
+    """The progress as JSON has it."""
     return {"ended": list(self.ended), "scores": [list(x) for x in self.scores]}
 
   def scored(self, images: int, score: float) -> Progress:
-    """With another score, `images` into the stage."""
+    """The progress after an evaluation, `images` into the stage."""
     return dataclasses.replace(self, scores=(*self.scores, (images, score)))
 
   def end(self, images: int) -> Progress:
-    """With the stage ended."""
+    """The progress after the current stage, which ended at `images` seen."""
     return Progress(ended=(*self.ended, images))
 
-  def ends(self, lengths: list[int]) -> list[int]:
-    """Images seen at the end of each stage, of which `lengths` are planned."""
-    done = self.ended[: len(lengths)]
-    last = done[-1] if done else 0
-    rest = itertools.accumulate(lengths[len(done) :], initial=last)
-    return [*done, *list(rest)[1:]]
+  def ends(self, lengths: Sequence[int]) -> list[int]:
+    """The images seen at the end of each stage, of which `lengths` are
+    planned."""
+    ended = self.ended[: len(lengths)]
+    last = ended[-1] if ended else 0
+    rest = itertools.accumulate(lengths[len(ended) :], initial=last)
+    return [*ended, *list(rest)[1:]]

@@ -44,7 +44,6 @@ from jaxgen.train.plan import make_plan
 from jaxgen.train.programs import Programs
 from jaxgen.train.schedule import ramp
 from jaxgen.trees import named
-from jaxgen.workdir.progress import Advance, Progress
 
 STAGES = {
   "stages.resolution": "(16,24,32)",
@@ -247,26 +246,6 @@ def test_another_run_lends_its_weights(trained, whole, tmp_path, capsys):
     np.testing.assert_allclose(a, b, atol=1e-5)
   bad = command(tmp_path / "x", **{"train.init_from": tmp_path / "nowhere"})
   assert main(bad) == 2 and "nowhere" in capsys.readouterr().err
-
-
-def test_a_stage_that_gets_no_better_ends():
-  rule, stage = Advance(window=100, tolerance=0.1, minimum=0.2), several()
-  row = jax.tree.map(lambda x: x, stage.stages[0])
-  due = lambda *scores: rule.due(row, scores)  # noqa: E731
-  assert not due((50, 10.0))  # no window yet
-  assert not due((50, 10.0), (150, 10.2))
-  assert due((50, 10.0), (150, 10.05))
-  assert not due((50, 10.0), (100, 10.2), (150, 9.0))
-  late = Advance(window=10, tolerance=0.1, minimum=1.0)
-  assert not late.due(row, ((10, 1.0), (50, 1.0)))
-  assert late.due(row, ((10, 1.0), (64, 1.0)))
-
-
-def test_decisions_are_kept_and_read_again():
-  p = Progress().scored(32, 1.5).end(64).scored(32, 2.5)
-  assert Progress.read(json.loads(json.dumps(p.meta()))) == p
-  assert p.ends([100, 100, 50]) == [64, 164, 214]
-  assert Progress.read({"stage": 0}) == Progress()
 
 
 def test_an_adaptive_run_decides_the_same_when_it_is_resumed(tmp_path):
@@ -523,18 +502,18 @@ def growing(**changes):
   return make_plan(config_, jax.devices()[:1])
 
 
-def test_averages_are_handed_over_like_the_weights():
+def test_emas_are_transferred_like_the_weights():
   p = growing(**{"stages.images": (320, 160, 96)})
   state = p.fresh()
   shifted = dataclasses.replace(
     state,
-    traces={
-      k: jax.tree.map(lambda x: x + 1, v) for k, v in state.traces.items()
+    ema_profiles={
+      k: jax.tree.map(lambda x: x + 1, v) for k, v in state.ema_profiles.items()
     },
   )
   over = transfer.transfer_state(p, shifted, 0, 1)
-  for trace in over.traces.values():
-    for name, leaf in named(host(trace)).items():
+  for ema in over.ema_profiles.values():
+    for name, leaf in named(host(ema)).items():
       if name.startswith("core"):
         np.testing.assert_array_equal(leaf, named(host(state.params))[name] + 1)
 
