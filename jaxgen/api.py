@@ -60,7 +60,7 @@ def initial_weights(
   """The weights that `train.init_from` names, where a run in `workdir` starts
   from them because it has no checkpoint to resume from."""
   other = experiment.train.init_from
-  if not other or checkpoint_index.kept(workdir):
+  if not other or checkpoint_index.list_checkpoints(workdir):
     return None
   run = load(other)
   return InitialWeights(

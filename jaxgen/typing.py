@@ -12,7 +12,7 @@ Array = jax.Array
 Params = Any  # a nested dict of arrays
 Batch = Mapping[str, Array]
 Metrics = dict[str, Array]
-Names = Mapping[str, tuple[str, ...]]  # the values of each condition, by name
+ConditionNames = Mapping[str, tuple[str, ...]]  # values of each condition
 
 
 class DenoiseFn(Protocol):

@@ -8,11 +8,12 @@ mean of three in the whole stage, relative to the last three before it.
 """
 
 import argparse
-import csv
 import pathlib
 from statistics import mean
 
 import matplotlib
+
+from jaxgen.workdir import metrics_csv
 
 matplotlib.use("Agg")
 import matplotlib.pyplot as plt
@@ -27,7 +28,9 @@ def main():
   args = parser.parse_args()
   figure, axes = plt.subplots(figsize=(7, 3.2), layout="constrained")
   for workdir in map(pathlib.Path, args.workdirs.split(",")):
-    rows = read(workdir / "metrics.csv", args.column)
+    rows = read(workdir, args.column)
+    if not rows:
+      parser.error(f"--workdirs: {workdir} has no numbers of {args.column}")
     axes.plot(
       *zip(*((x, y) for x, y, _ in rows), strict=True),
       label=workdir.name,
@@ -44,14 +47,13 @@ def main():
   figure.savefig(args.out, dpi=120)
 
 
-def read(path, column):
-  """(images, value, resolution) of each line that has the value."""
-  with path.open() as file:
-    return [
-      (int(row["images"]), float(row[column]), int(row["resolution"]))
-      for row in csv.DictReader(file)
-      if row[column]
-    ]
+def read(workdir, column):
+  """(images, value, resolution) of each row that has the value."""
+  return [
+    (int(row["images"]), row[column], int(row["resolution"]))
+    for row in metrics_csv.read(workdir)
+    if column in row
+  ]
 
 
 def changes(rows, few=3):

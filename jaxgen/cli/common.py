@@ -67,7 +67,7 @@ def add_run_flags(
   parser.add_argument(
     "--checkpoint",
     default="best",
-    help="best (the default), latest, a step, or ema-LENGTH",
+    help="best (the default), latest, a step, or ema-SIGMA_REL",
   )
   if batch:
     parser.add_argument(

@@ -1,13 +1,13 @@
-"""Make averages of the weights of other lengths, after the training.
+"""Reconstruct EMAs of the weights with other profiles, after training.
 
-  jaxgen ema --workdir=runs/rocks --length=0.1
-  jaxgen ema --workdir=runs/rocks --length=0.02,0.05,0.1,0.2
+  jaxgen ema --workdir=runs/rocks --sigma_rel=0.1
+  jaxgen ema --workdir=runs/rocks --sigma_rel=0.02,0.05,0.1,0.2
 
-A length is the share of the run that an average remembers (its standard
-deviation over time divided by the training time; Karras et al. 2024). Prints
-the held-out metrics of each, beside those of the ordinary average. Every verb
-takes one as --checkpoint=ema-0.1, or ema-0.1@STEP as it was at the last
-snapshot by that step.
+sigma_rel is the share of the run that a post-hoc EMA covers: the standard
+deviation of its profile over time, divided by the training time (Karras et al.
+2024). Prints the held-out metrics of each, and those of the ordinary EMA. Every
+verb takes one as --checkpoint=ema-0.1, or ema-0.1@STEP as it was at the last
+snapshot up to that step.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
     "--workdir", required=True, type=pathlib.Path, help="the run's folder"
   )
   parser.add_argument(
-    "--length", required=True, metavar="L,...", help="0.001 to 0.28"
+    "--sigma_rel", required=True, metavar="S,...", help="0.001 to 0.28"
   )
 
 
@@ -38,33 +38,35 @@ def run(args: argparse.Namespace, rest: list[str]) -> None:
   from jaxgen.config.optimizer import SigmaRel
   from jaxgen.sample.load import load
   from jaxgen.train.stage import stage_programs
-  from jaxgen.workdir.posthoc_ema import Averages
+  from jaxgen.workdir.posthoc_ema import PosthocEMA
 
-  lengths = [_number(x) for x in args.length.split(",")]
-  for length in lengths:
-    check_value("length", SigmaRel, length)
+  sigma_rels = [_number(x) for x in args.sigma_rel.split(",")]
+  for sigma_rel in sigma_rels:
+    check_value("sigma_rel", SigmaRel, sigma_rel)
   model = load(args.workdir, "latest")
-  kept, stage = Averages(args.workdir), model.stage
+  snapshots, stage = PosthocEMA(args.workdir), model.stage
   shapes = model.params
-  made = {f"ema-{x}": kept.reconstruct(x, shapes) for x in lengths}
+  emas = {f"ema-{x}": snapshots.reconstruct(x, shapes) for x in sigma_rels}
   programs = stage_programs(model.experiment, names=model.names)
   heldout = programs[stage].evaluator
-  table = Table("checkpoint", "step", "profile off")
+  table = Table("checkpoint", "step", "profile error")
   plain = heldout(model.params)
   for metric in plain:
     table.add_column(f"held-out {metric}", justify="right")
-  for name, x in made.items():
+  for name, x in emas.items():
     _add(table, name, x.step, f"{x.distance:.1%}", heldout(x.params))
-  _add(table, "ordinary average", model.step, "", plain)
+  _add(table, "ordinary EMA", model.step, "", plain)
   Console().print(table)
-  print(f"Use one with --checkpoint={next(iter(made))}, in every verb.")
+  print(f"Use one with --checkpoint={next(iter(emas))}, in every verb.")
 
 
 def _number(text: str) -> float:
   try:
     return float(text)
   except ValueError as e:
-    raise UserError(f"--length={text}: numbers like 0.1 are needed.") from e
+    raise UserError(
+      f"--sigma_rel: expected numbers like 0.1, got {text}."
+    ) from e
 
 
 def _add(table: Any, name: str, step: int, off: str, scores: Any) -> None:

@@ -162,7 +162,7 @@ COLUMNS: Any = {
   "GB moved per image": ("traffic_per_image", _giga),
   "parameters, MiB": ("parameter_bytes", _mib),
   "optimizer, MiB": ("optimizer_bytes", _mib),
-  "averages, MiB": ("average_bytes", _mib),
+  "EMAs, MiB": ("ema_bytes", _mib),
   "activations, MiB": ("activation_bytes", _mib),
   "peak of the step, MiB": ("peak_bytes", _mib),
   "process on CPU, MiB": ("process_bytes", _mib),

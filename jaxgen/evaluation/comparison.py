@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import dataclasses
 import pathlib
 import time
@@ -21,6 +20,7 @@ from jaxgen.sample.options import PRESETS
 from jaxgen.sample.run import LoadedRun
 from jaxgen.tasks import families
 from jaxgen.train.stage import fingerprint
+from jaxgen.workdir import metrics_csv
 
 LATENT_METHODS = ("gaussian", "gmm")
 
@@ -122,18 +122,12 @@ def measure(
 
 
 def training(workdir: pathlib.Path) -> Row:
-  """Images that a run has seen, and the seconds of its steps, from its log;
-  nothing where that is missing or damaged."""
-  images, seconds = 0, 0.0
-  try:
-    with (workdir / "metrics.csv").open(newline="") as file:
-      rows = [r for r in csv.DictReader(file) if r.get("images_per_second")]
-    for row in rows:
-      now = int(float(row["images"]))
-      seconds += (now - images) / float(row["images_per_second"])
-      images = now
-  except (OSError, ValueError, KeyError, TypeError, ZeroDivisionError):
+  """The images that a run has seen and the seconds of its steps, from its log;
+  empty where that is missing or damaged."""
+  progress = metrics_csv.training_time(metrics_csv.read(workdir))
+  if progress is None:
     return {}
+  images, seconds = progress
   return {"training_images": images, "training_seconds": seconds}
 
 

@@ -20,7 +20,7 @@ from jaxgen.metrics.features import Features
 from jaxgen.metrics.spectrum import spectrum_distance
 from jaxgen.sample.run import LoadedRun
 from jaxgen.tasks import families
-from jaxgen.typing import Names
+from jaxgen.typing import ConditionNames
 
 Row = dict[str, Any]
 OVERLAP = (
@@ -53,7 +53,7 @@ class Reference:
   others: Element
   real: np.ndarray
   floor: np.ndarray
-  names: Names
+  names: ConditionNames
   overlap: bool
 
   @classmethod

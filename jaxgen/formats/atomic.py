@@ -12,8 +12,6 @@ import pathlib
 from collections.abc import Iterator
 from typing import IO, Any
 
-import numpy as np
-
 from jaxgen.errors import writing
 
 
@@ -37,6 +35,8 @@ def write_json(path: pathlib.Path, value: Any, indent: int | None = 2) -> None:
 
 def write_npz(path: pathlib.Path, **arrays: Any) -> None:
   """Write arrays by their names."""
+  import numpy as np  # here, so that JSON is written without it
+
   buffer: Any = io.BytesIO()  # np.savez stumbles over a disk that is full
   np.savez(buffer, **arrays)
   with replacing(path) as file:

@@ -82,7 +82,7 @@ def cache_path(workdir: pathlib.Path, step: int) -> pathlib.Path:
 
 def _identity(workdir: pathlib.Path, step: int) -> str:
   """Of a checkpoint: its checksums, for another may have had its number."""
-  path = workdir / "manifests" / f"{step}.json"
+  path = workdir / "checksums" / f"{step}.json"
   return path.read_text() if path.is_file() else ""
 
 

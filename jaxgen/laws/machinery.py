@@ -18,8 +18,9 @@ from jaxgen.latents import density
 from jaxgen.laws.law import law
 from jaxgen.metrics.distribution import frechet, kid
 from jaxgen.metrics.images import similarity
-from jaxgen.train.state import TrainState
-from jaxgen.workdir import posthoc_ema
+from jaxgen.train.state import TrainState, from_trees, to_trees
+from jaxgen.workdir import ema_profiles
+from jaxgen.workdir.checkpoint_recovery import restore_newest
 from jaxgen.workdir.checkpoints import Checkpoints
 
 
@@ -80,7 +81,7 @@ def _checkpoint_differs() -> float:
     params=params,
     ema=params,
     opt_state=optax.adam(1.0).init(params),
-    traces={},
+    ema_profiles={},
     control={},
   )
   place = lambda x: jax.ShapeDtypeStruct(  # noqa: E731
@@ -88,32 +89,35 @@ def _checkpoint_differs() -> float:
   )
   with tempfile.TemporaryDirectory() as folder:
     store = Checkpoints(pathlib.Path(folder), metric="psnr")
-    store.save(state, {"stage": 0}, None)
+    store.save(0, to_trees(state), metadata={"stage": 0})
     store.wait()
-    found = store.restore(lambda _: jax.tree.map(place, state))
+    shapes = to_trees(jax.tree.map(place, state))
+    restored = restore_newest(store, lambda _: shapes)
     store.close()
-  assert found is not None
-  off = jax.tree.map(lambda a, b: int((a != b).sum()), state, found[0])
+  assert restored is not None
+  trees, _ = restored
+  differ = lambda a, b: int((a != b).sum())  # noqa: E731
+  off = jax.tree.map(differ, state, from_trees(trees))
   return float(sum(jax.tree.leaves(off)))
 
 
 def _ramp_average() -> float:
-  """The power-function average of t = 1 ... 10,000, as a share of 10,000."""
-  trace, steps = 0.0, 10_000
+  """The power-function EMA of t = 1 ... 10,000, as a share of 10,000."""
+  ema, steps = 0.0, 10_000
   for i in range(1, steps + 1):
-    keep = posthoc_ema.decay(0.1, 1, i)
-    trace = keep * trace + (1 - keep) * i
-  return trace / steps
+    keep = ema_profiles.decay(0.1, 1, i)
+    ema = keep * ema + (1 - keep) * i
+  return ema / steps
 
 
 def _reconstruction() -> float:
-  """How far a kept average is from its own reconstruction."""
-  kept = [
-    posthoc_ema.Profile(length=x, images=n)
+  """The distance of a profile from its own reconstruction."""
+  profiles = [
+    ema_profiles.Profile(sigma_rel=x, images=n)
     for n in (1000, 2000, 3000)
     for x in (0.05, 0.10)
   ]
-  return posthoc_ema.combine(kept, kept[4])[1]
+  return ema_profiles.combine(profiles, profiles[4])[1]
 
 
 def _frechet() -> float:
@@ -131,21 +135,23 @@ EDM2 = "Karras et al. 2024, eq. 126"
 
 LAWS = (
   law(
-    "exponent of an average of 5%",
+    "gamma of sigma_rel 0.05",
     EDM2,
     16.9722,
     1e-4,
-    lambda: posthoc_ema.exponent(0.05),
+    lambda: ema_profiles.gamma(0.05),
   ),
   law(
-    "exponent of an average of 10%",
+    "gamma of sigma_rel 0.10",
     EDM2,
     6.9372,
     1e-4,
-    lambda: posthoc_ema.exponent(0.10),
+    lambda: ema_profiles.gamma(0.10),
   ),
-  law("average of a ramp", "closed form", 7.9372 / 8.9372, 1e-3, _ramp_average),
-  law("kept average, made again", "closed form", 0, 1e-5, _reconstruction),
+  law(
+    "EMA profile of a ramp", "closed form", 7.9372 / 8.9372, 1e-3, _ramp_average
+  ),
+  law("EMA profile, reconstructed", "closed form", 0, 1e-5, _reconstruction),
   law("Frechet distance", "closed form, Gaussians", 20, 1e-6, _frechet),
   law("KID of four points", "definition", -14.5, 1e-9, _kid),
   law("PSNR of a difference of 0.1", "definition, dB", 20, 1e-3, _psnr),

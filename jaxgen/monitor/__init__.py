@@ -1,1 +1,1 @@
-"""What a run's folder tells of it: read without JAX, and never written."""
+"""A run's folder as a view: read without JAX, and never written."""

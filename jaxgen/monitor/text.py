@@ -5,8 +5,9 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 
-from jaxgen.monitor.view import HELDOUT, PLACE, RunView
+from jaxgen.monitor.view import RunView
 from jaxgen.workdir.duration import duration
+from jaxgen.workdir.metrics_csv import HELDOUT, POSITION
 
 BLOCKS = "▁▂▃▄▅▆▇█"
 ASCII = "_.-:=+*#"  # where the output has no blocks
@@ -48,14 +49,14 @@ def bar(share: float, width: int, blocks: str = BLOCKS) -> str:
 
 
 def left(view: RunView, end: int) -> str:
-  """The time until so many images, at the rate of late; empty where the run
-  does not go on or the rate is not known."""
-  going = view.state in ("running", "silent") and view.rate > 0
-  return duration((end - view.images) / view.rate) if going and end else ""
+  """The time until `end` images at the current rate; empty where the run does
+  not train or the rate is not known."""
+  trains = view.state in ("running", "silent") and view.rate > 0
+  return duration((end - view.images) / view.rate) if trains and end else ""
 
 
 def state(view: RunView) -> str:
-  """What the process does, and since when it is quiet."""
+  """The state of the process, and the time since it last wrote."""
   ago = duration(view.age)
   return {
     "running": f"running, {ago} since it last wrote",
@@ -67,7 +68,7 @@ def state(view: RunView) -> str:
 
 
 def progress(view: RunView) -> str:
-  """The images seen, of so many where that is known."""
+  """The images seen, and the share of all where that is known."""
   if not view.total:
     return f"{view.images:,} images"
   share = view.images / view.total
@@ -78,7 +79,7 @@ def lines(
   view: RunView, width: int, blocks: str = BLOCKS
 ) -> list[tuple[str, str]]:
   """The view as `(label, text)`, curves and bar of at most `width`."""
-  found = [
+  entries = [
     ("run", f"{view.workdir}{f', {view.task}' if view.task else ''}"),
     ("state", state(view)),
     ("stage", _stage(view)),
@@ -91,7 +92,7 @@ def lines(
     ("preview", str(view.preview or "")),
     *(("note", note) for note in view.notes),
   ]
-  return [(label, text) for label, text in found if text]
+  return [(label, text) for label, text in entries if text]
 
 
 def _stage(view: RunView) -> str:
@@ -120,15 +121,16 @@ def _speed(view: RunView) -> str:
 
 def _numbers(view: RunView) -> Iterator[tuple[str, str]]:
   """The newest values, those of `GROUP/NAME` by their groups."""
-  groups: dict[str, dict[str, float]] = {"": {}, "validation": {}}
-  for name, value in view.last.items():
-    if name not in PLACE:
+  heldout = HELDOUT.removesuffix("/")
+  groups: dict[str, dict[str, float]] = {"": {}, heldout: {}}
+  for name, value in view.latest.items():
+    if name not in POSITION:
       group, _, short = name.rpartition("/")
       groups.setdefault(group, {})[short] = value
-  labels = {"": f"step {view.step}", "validation": "held-out"}
+  labels = {"": f"step {view.step}", heldout: "held-out"}
   for group, values in groups.items():
     text = "  ".join(f"{name} {x:.4g}" for name, x in values.items())
-    yield labels.get(group, group), text + _best(view) * (group == "validation")
+    yield labels.get(group, group), text + _best(view) * (group == heldout)
 
 
 def _best(view: RunView) -> str:
@@ -151,7 +153,10 @@ def _curve(values: Sequence[float], width: int, blocks: str) -> str:
 
 
 def _checkpoints(view: RunView) -> str:
-  names = (f"{x} (best)" if x == view.best_kept else str(x) for x in view.kept)
+  names = (
+    f"{x} (best)" if x == view.best_checkpoint else str(x)
+    for x in view.checkpoints
+  )
   return ", ".join(names)
 
 
@@ -168,7 +173,7 @@ def cells(view: RunView, width: int, blocks: str = BLOCKS) -> list[str]:
     progress(view).replace(" images", ""),
     f"{view.rate:.1f}" if view.rate else "",
     left(view, view.total),
-    _with(view.loss, f"{view.last.get('loss', math.nan):.4g}", width, blocks),
+    _with(view.loss, f"{view.latest.get('loss', math.nan):.4g}", width, blocks),
     _with(view.scores, best, width, blocks),
   ]
 

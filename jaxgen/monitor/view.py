@@ -1,46 +1,34 @@
 """A run as its folder shows it, whether it trains, has ended or was killed.
 
-Whatever is damaged or not there yet leaves a part of the view empty.
+A part of the view is empty where its file is damaged or not there yet.
 """
 
 from __future__ import annotations
 
 import contextlib
 import dataclasses
-import json
 import math
 import pathlib
 import time
-from collections.abc import Mapping
-from typing import Any, Literal
+from collections.abc import Sequence
+from typing import Literal
 
+from jaxgen.config.experiment import Experiment
 from jaxgen.errors import UserError
-from jaxgen.workdir import checkpoint_index, lock
-from jaxgen.workdir.metrics_csv import read_rows
-from jaxgen.workdir.progress import Progress
+from jaxgen.monitor.position import locate, stage_of
+from jaxgen.workdir import checkpoint_index, lock, metrics_csv, run_config
+from jaxgen.workdir.metrics_csv import HELDOUT, Row, column, latest
 
 State = Literal["running", "silent", "finishing", "finished", "stopped"]
-Row = Mapping[str, float]
-PATIENCE = 300.0  # seconds, beside three usual intervals, until a run is silent
-HELDOUT = "validation/"
-PLACE = ("step", "images", "images_per_second", "stage", "resolution")
-_FILES = (lock.NAME, "config.json", "metrics.csv", "samples", "checkpoints")
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class Plan:
-  """What a config says of a run: its task, and of each stage the resolution and
-  the images (whole batches; of an adaptive run at most)."""
-
-  task: str
-  resolutions: tuple[int, ...]
-  lengths: tuple[int, ...]
-  adaptive: bool
-
-  def ends(self, ended: tuple[int, ...]) -> list[int]:
-    """Images seen at the end of each stage, where `ended` are over."""
-    known = ended if self.adaptive else ()
-    return Progress(ended=known).ends(list(self.lengths))
+PATIENCE = 300.0  # seconds and three usual intervals until a run is silent
+_PREVIEWS = "samples"
+_WRITTEN = (
+  lock.NAME,
+  run_config.CONFIG,
+  metrics_csv.NAME,
+  _PREVIEWS,
+  checkpoint_index.FOLDER,
+)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -61,23 +49,24 @@ class RunView:
     state: `silent` has a process that wrote nothing for long; `finishing` only
       has its last files to write.
     age: seconds since anything was written.
-    task: of the config.
-    stage: the current one, from 1, of so many `stages`.
-    resolution: of the stage, in pixels.
-    step: of the last row.
-    images: seen by then.
+    task: the model family.
+    stage: the current stage, from 1.
+    stages: number of stages.
+    resolution: of the current stage, in pixels.
+    step: finished updates at the last row.
+    images: images seen at the last row.
     stage_end: images seen at the end of the stage.
-    total: images seen at the end of the run (adaptive: at most).
-    rate: images per second, lately.
-    last: the newest value of every column of `metrics.csv`.
-    metric: the held-out column that tells the best, higher is better.
-    best: its best in the newest stage that has any.
-    kept: steps with a checkpoint.
-    best_kept: the best of them.
+    total: images seen at the end of the run; if adaptive, at most.
+    rate: images per second at the last row.
+    latest: the newest value of every column of `metrics.csv`.
+    metric: the held-out column that selects the best, higher is better.
+    best: its best value in the newest stage that has any.
+    checkpoints: steps with a checkpoint, oldest first.
+    best_checkpoint: the step of the best of them.
     loss: the training loss of all rows, not finite where it was not.
     scores: the held-out metric of all rows that have it.
     preview: the newest picture.
-    notes: what could not be read.
+    notes: files that could not be read.
   """
 
   workdir: pathlib.Path
@@ -92,11 +81,11 @@ class RunView:
   stage_end: int = 0
   total: int = 0
   rate: float = 0.0
-  last: Row = dataclasses.field(default_factory=dict)
+  latest: Row = dataclasses.field(default_factory=dict)
   metric: str = ""
   best: Best | None = None
-  kept: tuple[int, ...] = ()
-  best_kept: int | None = None
+  checkpoints: tuple[int, ...] = ()
+  best_checkpoint: int | None = None
   loss: tuple[float, ...] = ()
   scores: tuple[float, ...] = ()
   preview: pathlib.Path | None = None
@@ -104,10 +93,10 @@ class RunView:
 
 
 def read_run(workdir: pathlib.Path, now: float | None = None) -> RunView:
-  """Look at a run's folder; writes nothing there.
+  """The view of a run's folder, in which nothing is written.
 
   Args:
-    workdir: of `jaxgen train`.
+    workdir: the run's folder.
     now: seconds since the epoch, by default of the clock.
 
   Raises:
@@ -124,188 +113,108 @@ def read_run(workdir: pathlib.Path, now: float | None = None) -> RunView:
 
 
 def _read_run(workdir: pathlib.Path, now: float) -> RunView:
-  alive = lock.held(workdir)
-  plan, notes = _read_plan(workdir / "config.json")
-  rows = [_numbers(row) for row in read_rows(workdir / "metrics.csv")]
-  kept = checkpoint_index.kept(workdir)
-  if not (plan or notes or rows or kept or alive):
+  alive = lock.is_held(workdir)
+  experiment, notes = _read_experiment(workdir)
+  rows = metrics_csv.read_rows(workdir / metrics_csv.NAME)
+  checkpoints = checkpoint_index.list_checkpoints(workdir)
+  if not (experiment or notes or rows or checkpoints or alive):
     raise UserError(
       f"--workdir={workdir} holds no run: name the --workdir of jaxgen train."
     )
-  age = max(0.0, now - _touched(workdir))
-  ended, done = _ended(plan, rows, kept)
-  patience = PATIENCE + 3 * _interval(rows)
-  metric = _metric(rows)
+  age = max(0.0, now - _last_written(workdir))
+  quiet = age > PATIENCE + 3 * _interval(rows)
+  position = locate(experiment, rows, checkpoints)
+  newest, metric = latest(rows), _metric(rows)
   return RunView(
     workdir=workdir,
-    state=_state(alive, done, quiet=age > patience),
+    state=_state(alive, finished=position.finished, quiet=quiet),
     age=age,
-    notes=notes,
+    task=experiment.task if experiment else "",
+    stage=position.stage,
+    stages=position.stages,
+    resolution=position.resolution,
+    step=int(newest.get("step", 0)),
+    images=int(newest.get("images", 0)),
+    stage_end=position.stage_end,
+    total=position.total,
+    rate=newest.get("images_per_second", 0.0),
+    latest=newest,
     metric=metric,
     best=_best(rows, metric),
-    kept=tuple(x.step for x in kept),
-    best_kept=checkpoint_index.best(kept, metric.removeprefix(HELDOUT)),
-    loss=_column(rows, "loss"),
-    scores=_column(rows, metric),
-    preview=_newest(workdir / "samples"),
-    **_place(plan, rows, ended),
+    checkpoints=tuple(x.step for x in checkpoints),
+    best_checkpoint=checkpoint_index.best_step(
+      checkpoints, metric.removeprefix(HELDOUT)
+    ),
+    loss=column(rows, "loss"),
+    scores=column(rows, metric),
+    preview=_newest_picture(workdir / _PREVIEWS),
+    notes=notes,
   )
 
 
-def _read_plan(path: pathlib.Path) -> tuple[Plan | None, tuple[str, ...]]:
-  """The plan, where there is one that can be read, and what to say of it."""
-  try:
-    config = json.loads(path.read_bytes())
-    columns = config["stages"]
-    longest = max(map(len, columns.values()))
-    images, batches, sizes = (
-      [int(x) for x in columns[name] * (longest // len(columns[name]))]
-      for name in ("images", "batch_size", "resolution")
-    )
-    lengths = [-(-n // b) * b for n, b in zip(images, batches, strict=True)]
-    return Plan(
-      task=str(config["task"]),
-      resolutions=(*sizes,),
-      lengths=(*lengths,),
-      adaptive=config["train"].get("advance") == "adaptive",
-    ), ()
-  except FileNotFoundError:
+def _read_experiment(
+  workdir: pathlib.Path,
+) -> tuple[Experiment | None, tuple[str, ...]]:
+  """The config, where it can be read, and notes."""
+  if not (workdir / run_config.CONFIG).exists():
     return None, ()
-  except Exception as e:  # whatever a file by another hand may hold
-    reason = str(e) or type(e).__name__
-    return None, (f"{path.name} is damaged: {reason}",)
+  try:
+    return run_config.read_experiment(workdir), ()
+  except UserError as e:
+    return None, (str(e),)
 
 
-def _numbers(row: Mapping[str, str]) -> dict[str, float]:
-  """The columns of a row that hold a number; where the run is, a finite one."""
-  found = {}
-  for name, text in row.items():
-    with contextlib.suppress(ValueError):
-      value = float(text)
-      if math.isfinite(value) or name not in PLACE:
-        found[name] = value
-  return found
-
-
-def _touched(workdir: pathlib.Path) -> float:
-  """When the training last wrote anything, in seconds since the epoch."""
+def _last_written(workdir: pathlib.Path) -> float:
+  """The time of the training run's last write, in seconds since the epoch."""
   times = [0.0]
-  for name in _FILES:
+  for name in _WRITTEN:
     with contextlib.suppress(FileNotFoundError):
       times.append((workdir / name).stat().st_mtime)
   return max(times)
 
 
-def _interval(rows: list[dict[str, float]]) -> float:
-  """Seconds from one row to the next, by the last two; 0 if not known."""
-  rate = _last(rows).get("images_per_second", 0.0)
-  images = _column(rows, "images")[-2:]
+def _interval(rows: Sequence[Row]) -> float:
+  """The seconds between the last two rows; 0 if not known."""
+  rate = latest(rows).get("images_per_second", 0.0)
+  images = column(rows, "images")[-2:]
   return (images[-1] - images[0]) / rate if images and rate > 0 else 0.0
 
 
-def _last(rows: list[dict[str, float]]) -> dict[str, float]:
-  """The newest value of each column."""
-  return {name: value for row in rows for name, value in row.items()}
-
-
-def _column(rows: list[dict[str, float]], name: str) -> tuple[float, ...]:
-  return tuple(row[name] for row in rows if name in row)
-
-
-def _metric(rows: list[dict[str, float]]) -> str:
-  """The held-out column that tells the best: PSNR, else the first but loss."""
-  names = [n for n in _last(rows) if n.startswith(HELDOUT)]
+def _metric(rows: Sequence[Row]) -> str:
+  """The held-out column that selects the best: PSNR, else the first but
+  loss."""
+  names = [n for n in latest(rows) if n.startswith(HELDOUT)]
   names.sort(key=lambda n: (n != f"{HELDOUT}psnr", n == f"{HELDOUT}loss"))
   return names[0] if names else ""
 
 
-def _best(rows: list[dict[str, float]], metric: str) -> Best | None:
-  """Of the newest stage: other resolutions' values cannot be compared."""
+def _best(rows: Sequence[Row], metric: str) -> Best | None:
+  """The best of the newest stage: values at other resolutions cannot be
+  compared."""
   scored = [
-    Best(value=r[metric], step=int(r.get("step", 0)), stage=_stage(r))
+    Best(value=r[metric], step=int(r.get("step", 0)), stage=stage_of(r))
     for r in rows
     if math.isfinite(r.get(metric, math.nan))
   ]
   return max(scored, key=lambda x: (x.stage, x.value), default=None)
 
 
-def _stage(row: Row) -> int:
-  """From 1; the rows of older versions do not say."""
-  return int(row.get("stage", 1))
-
-
-def _ended(
-  plan: Plan | None,
-  rows: list[dict[str, float]],
-  kept: list[checkpoint_index.Kept],
-) -> tuple[tuple[int, ...], bool]:
-  """Images at the end of the stages that are over, and whether all are.
-
-  A stage's last row is of its end. Only a checkpoint tells that the last stage
-  is over; those of older versions do not say, then the images do.
-  """
-  seen = {_stage(row): int(row.get("images", 0)) for row in rows}
-  before = tuple(seen[stage] for stage in sorted(seen)[:-1])
-  told = _told(kept)
-  if told is None:
-    images = max(seen.values(), default=0)
-    return before, bool(plan and rows and images >= plan.ends(before)[-1])
-  over = bool(plan and told and told[-1] >= plan.ends(told)[-1])
-  return max(told, before, key=len), over
-
-
-def _told(kept: list[checkpoint_index.Kept]) -> tuple[int, ...] | None:
-  """What the newest checkpoint tells; None where it does not."""
-  try:
-    return Progress.read({"ended": kept[-1].meta["ended"]}).ended
-  except (IndexError, KeyError, TypeError, ValueError):
-    return None
-
-
-def _state(alive: bool | None, done: bool, *, quiet: bool) -> State:
-  if done:
+def _state(alive: bool | None, *, finished: bool, quiet: bool) -> State:
+  if finished:
     return "finishing" if alive else "finished"
   if alive is False:
     return "stopped"
   return "silent" if quiet else "running"
 
 
-def _place(
-  plan: Plan | None, rows: list[dict[str, float]], ended: tuple[int, ...]
-) -> dict[str, Any]:
-  """The fields of a view that tell how far the run is."""
-  last = _last(rows)
-  images, stage = int(last.get("images", 0)), _stage(last)
-  place: dict[str, Any] = {
-    "last": last,
-    "step": int(last.get("step", 0)),
-    "images": images,
-    "rate": last.get("images_per_second", 0.0),
-    "resolution": int(last.get("resolution", 0)),
-    "stage": stage,
-  }
-  if plan is None:
-    return place
-  ends = plan.ends(ended)
-  begun = 1 + sum(images >= end for end in ends)
-  stage = min(max(stage, begun), len(ends))
-  return place | {
-    "task": plan.task,
-    "stage": stage,
-    "stages": len(ends),
-    "resolution": plan.resolutions[stage - 1],
-    "stage_end": ends[stage - 1],
-    "total": ends[-1],
-  }
+def _newest_picture(folder: pathlib.Path) -> pathlib.Path | None:
+  """The picture written last: after a resume those of later steps may be
+  older."""
+  pictures = [(_modified(x), x) for x in folder.glob("*.png")]
+  return max(pictures)[1] if pictures else None
 
 
-def _newest(folder: pathlib.Path) -> pathlib.Path | None:
-  """After a resume the pictures of later steps may be the older ones."""
-  found = [(_time(x), x) for x in folder.glob("*.png")]
-  return max(found)[1] if found else None
-
-
-def _time(path: pathlib.Path) -> float:
+def _modified(path: pathlib.Path) -> float:
   try:
     return path.stat().st_mtime
   except OSError:  # just removed

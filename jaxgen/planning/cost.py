@@ -293,7 +293,7 @@ def describe(program: StageProgram, speed: Speed) -> dict[str, Any]:
     "traffic_per_image": found.traffic,
     "parameter_bytes": bytes_of(state.params),
     "optimizer_bytes": bytes_of(state.opt_state),
-    "average_bytes": bytes_of((state.ema, state.traces)),
+    "ema_bytes": bytes_of((state.ema, state.ema_profiles)),
     "activation_bytes": found.activations,
     "peak_bytes": found.peak,
     "process_bytes": _process(program, found),

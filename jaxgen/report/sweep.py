@@ -12,9 +12,9 @@ from jaxgen.report import charts, diagnostics, html, pictures
 from jaxgen.report.cells import name_cell, number_cell
 from jaxgen.report.charts import Series
 from jaxgen.sweeps.choice import Choice, Row, ranked
-from jaxgen.sweeps.history import curve, held_out
-from jaxgen.sweeps.metrics import FACTS, METRICS, metric
+from jaxgen.sweeps.metrics import FACTS, METRICS, column, metric
 from jaxgen.sweeps.spec import Phase
+from jaxgen.workdir import metrics_csv
 
 Rows = Mapping[str, Row]
 
@@ -214,18 +214,19 @@ def _curves(
   folder: pathlib.Path, name: str, rows: Rows, numbers: Mapping[str, int]
 ) -> list[str]:
   """The held-out metric (or PSNR) and the training loss against images."""
-  every = dict.fromkeys((held_out(name), "loss", held_out("psnr")))
-  found = []
-  for column in every:
+  logs = {run: metrics_csv.read(folder / run) for run in rows}
+  plots = []
+  for key in dict.fromkeys((column(name), "loss", column("psnr"))):
+    curves = {run: metrics_csv.curve(log, key) for run, log in logs.items()}
     series = [
-      Series(name=x, points=curve(folder / x, column), number=numbers[x])
-      for x in rows
+      Series(name=run, points=points, number=numbers[run])
+      for run, points in curves.items()
+      if points
     ]
-    series = [s for s in series if s.points]
     if series:
-      titles = "images", column.replace("validation/", "held-out ")
-      found.append(charts.lines(series, titles))
-  return found[:2]
+      titles = "images", key.replace(metrics_csv.HELDOUT, "held-out ")
+      plots.append(charts.lines(series, titles))
+  return plots[:2]
 
 
 def _legend(rows: Rows, numbers: Mapping[str, int]) -> str:

@@ -29,8 +29,8 @@ def load(
   Args:
     workdir: of the training.
     checkpoint: `best` by the held-out metric, `latest`, or a step; or
-      `ema-0.1`, the power-function average of that length at the last step, and
-      `ema-0.1@5000`, as it was at the last snapshot by that step (see
+      `ema-0.1`, the post-hoc EMA of that sigma_rel at the last step, and
+      `ema-0.1@5000`, as it was at the last snapshot up to that step (see
       `jaxgen.workdir.posthoc_ema`).
     devices: to run on, by default all there are.
 

@@ -15,7 +15,7 @@ from jaxgen.diffusion import samplers, sigmas
 from jaxgen.diffusion.guidance import EVERYWHERE
 from jaxgen.diffusion.samplers import SAMPLERS
 from jaxgen.errors import UserError
-from jaxgen.typing import Names
+from jaxgen.typing import ConditionNames
 
 # name -> sampler, grid, steps
 PRESETS = {
@@ -68,7 +68,7 @@ class SamplingOptions:
 
 
 def resolve(
-  known: Names,
+  known: ConditionNames,
   options: Any,
   *,
   sampler: str = "heun-18",
@@ -172,7 +172,7 @@ def _options(
 
 
 def _terms(
-  known: Names,
+  known: ConditionNames,
   conditions: Mapping[str, Asked],
   guidance: float,
   weights: Mapping[str, float],
@@ -197,11 +197,11 @@ def _terms(
   return (_only(known, asked),), (float(guidance),)
 
 
-def _only(known: Names, asked: Mapping[str, Any]) -> dict[str, Any]:
+def _only(known: ConditionNames, asked: Mapping[str, Any]) -> dict[str, Any]:
   return {name: asked.get(name, -1) for name in known}
 
 
-def _index(known: Names, name: str, value: Asked) -> Any:
+def _index(known: ConditionNames, name: str, value: Asked) -> Any:
   if name not in known:
     raise UserError(
       f"{name}={value}: this run knows no such condition; it knows "

@@ -9,16 +9,15 @@ import jax
 
 from jaxgen.config.experiment import Experiment
 from jaxgen.config.fields import check_value
-from jaxgen.config.files import read_experiment
 from jaxgen.config.optimizer import SigmaRel
 from jaxgen.errors import UserError
 from jaxgen.parallel.sharding import Devices, Layout, make_mesh
 from jaxgen.tasks import families
 from jaxgen.tasks.task import Task
-from jaxgen.typing import Names, Params
-from jaxgen.workdir.checkpoints import Checkpoints
-from jaxgen.workdir.claim import read_names
-from jaxgen.workdir.posthoc_ema import Averages
+from jaxgen.typing import ConditionNames, Params
+from jaxgen.workdir import run_config
+from jaxgen.workdir.checkpoint_reader import CheckpointReader, choose_step
+from jaxgen.workdir.posthoc_ema import PosthocEMA
 
 POSTHOC = "ema-"  # prefix of a post-hoc EMA among the names of checkpoints
 
@@ -41,7 +40,7 @@ class Weights:
 
   workdir: pathlib.Path
   experiment: Experiment
-  names: Names
+  names: ConditionNames
   layout: Layout
   task: Task
   step: int
@@ -58,8 +57,8 @@ def read_weights(
   Raises:
     UserError: there is no run, no such checkpoint, or it is damaged.
   """
-  experiment = read_experiment(workdir / "config.json")
-  names = read_names(workdir)
+  experiment = run_config.read_experiment(workdir)
+  names = run_config.read_condition_names(workdir)
   layout = Layout(mesh=make_mesh(devices))
   if not (workdir / "checkpoints").is_dir():
     raise UserError(f"{workdir} holds no checkpoint yet.")
@@ -77,7 +76,7 @@ class _Reader:
 
   workdir: pathlib.Path
   experiment: Experiment
-  names: Names
+  names: ConditionNames
   layout: Layout
 
   def _weights(
@@ -121,10 +120,10 @@ class _Reader:
         "ema-SIGMA_REL@STEP, as in ema-0.1."
       ) from e
     check_value("sigma_rel", SigmaRel, sigma_rel)
-    kept = Averages(self.workdir)
-    stage = kept.stage(step)
+    snapshots = PosthocEMA(self.workdir)
+    stage = snapshots.stage(step)
     task = self._task(stage)
-    made = kept.reconstruct(sigma_rel, self._shapes(task), step)
+    made = snapshots.reconstruct(sigma_rel, self._shapes(task), step=step)
     params = jax.device_put(made.params, self.layout.replicated)
     return self._weights(
       task, params, step=made.step, stage=stage, sigma_rel=sigma_rel
@@ -133,38 +132,19 @@ class _Reader:
   def checkpoint(self, checkpoint: str | int) -> Weights:
     """The EMA of a checkpoint."""
     metric = self._task(-1).metric
-    store = Checkpoints(self.workdir, metric=metric, read_only=True)
+    reader = CheckpointReader(self.workdir, metric=metric)
     try:
-      step = _choose(store, self.workdir, checkpoint)
+      step = choose_step(reader, checkpoint)
       last = len(self.experiment.stages) - 1
-      stage = min(store.metadata(step)["stage"], last)
+      stage = min(reader.metadata(step)["stage"], last)
       task = self._task(stage)
-      params = store.restore_ema(step, self._shapes(task))
+      params = reader.read(step, {"ema": self._shapes(task)})["ema"]
       return self._weights(task, params, step=step, stage=stage)
     except (ValueError, KeyError, OSError) as e:
       reason = str(e).strip().splitlines()[0][:200]
       raise UserError(
         f"{self.workdir}: the {checkpoint} checkpoint cannot be read "
-        f"({reason}).\nThere are {store.steps}; choose with --checkpoint=STEP."
+        f"({reason}).\nThere are {reader.steps}; choose with --checkpoint=STEP."
       ) from e
     finally:
-      store.close()
-
-
-def _choose(
-  store: Checkpoints, workdir: pathlib.Path, checkpoint: str | int
-) -> int:
-  steps = store.steps
-  if not steps:
-    raise UserError(f"{workdir} holds no checkpoint yet.")
-  if checkpoint == "latest":
-    return steps[-1]
-  if checkpoint == "best":
-    best = store.best()
-    return steps[-1] if best is None else best
-  if not str(checkpoint).isdigit() or int(checkpoint) not in steps:
-    raise UserError(
-      f"{workdir} has no checkpoint {checkpoint!r}; there are {steps}, "
-      "and the words best, latest and ema-SIGMA_REL."
-    )
-  return int(checkpoint)
+      reader.close()

@@ -15,12 +15,9 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import fcntl
 import json
 import pathlib
-import time
-from collections.abc import Iterator
-from typing import IO, Any, Literal
+from typing import Any, Literal
 
 from jaxgen.config.files import read_experiment
 from jaxgen.config.overrides import differences
@@ -30,9 +27,11 @@ from jaxgen.formats.atomic import write_json
 from jaxgen.sweeps import files
 from jaxgen.sweeps.choice import Choice
 from jaxgen.sweeps.spec import Sweep
+from jaxgen.workdir import lock, run_config
 
 State = Literal["missing", "begun", "finished", "failed", "other"]
 ASIDE = "set_aside"
+LOCK = ".sweep"
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -55,8 +54,7 @@ class RunFolder:
   @property
   def state(self) -> State:
     """How far it is; `other`: it holds a run of another config."""
-    saved = self.path / "config.json"
-    if saved.is_file() and self._differs(saved):
+    if self._holds_another():
       return "other"
     if "error" in self.outcome:
       same = self.outcome.get("config") == _as_json(self.config)
@@ -65,12 +63,12 @@ class RunFolder:
       return "finished"
     return "begun" if self.path.is_dir() else "missing"
 
-  def _differs(self, saved: pathlib.Path) -> bool:
-    """Whether a recorded config is another one."""
+  def _holds_another(self) -> bool:
+    """Whether the folder holds a run of another config."""
     try:
-      return read_experiment(saved) != parse(self.config)
+      return bool(run_config.differences(self.path, parse(self.config)))
     except UserError:
-      return True
+      return (self.path / run_config.CONFIG).exists()
 
   def finish(self, measures: dict[str, Any]) -> None:
     """Note what was measured; the run is then finished."""
@@ -171,7 +169,7 @@ def record(
         f"--workdir={workdir} holds another sweep ({'; '.join(changes)}).\n"
         "Use a new workdir, or --allow_config_change to run what has changed."
       )
-  if not saved and (workdir / "config.json").exists():
+  if not saved and (workdir / run_config.CONFIG).exists():
     raise UserError(f"--workdir={workdir} holds a run: name another folder.")
   write_json(workdir / "base.json", base)
   write_json(workdir / "sweep.json", files.encode(sweep))
@@ -213,35 +211,11 @@ def read(workdir: pathlib.Path) -> tuple[Sweep, files.Config]:
     raise UserError(f"{path} is damaged ({e!r}): remove it.") from e
 
 
-@contextlib.contextmanager
 def hold(
-  folder: pathlib.Path, what: str, patience: float = 5.0
-) -> Iterator[None]:
-  """Be the only process that works in a folder, which is made if need be;
-  `patience`: seconds in which one that has been killed may still end.
+  folder: pathlib.Path, holder: str
+) -> contextlib.AbstractContextManager[None]:
+  """Hold the lock that sweeps have beside that of a training run.
 
-  Raises:
-    UserError: another one does, or it cannot be written.
+  A process that was just killed may take seconds to end.
   """
-  try:
-    folder.mkdir(parents=True, exist_ok=True)
-    lock = (folder / ".sweep").open("w")
-  except OSError as e:
-    raise UserError(
-      f"--workdir={folder} cannot be written ({e.strerror}); choose another."
-    ) from e
-  with lock:
-    end = time.monotonic() + patience
-    while not _locked(lock):
-      if time.monotonic() > end:
-        raise UserError(f"{folder} is in use by another {what}.")
-      time.sleep(0.1)
-    yield
-
-
-def _locked(file: IO[str]) -> bool:
-  try:
-    fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-  except OSError:
-    return False
-  return True
+  return lock.hold(folder, holder=holder, name=LOCK, patience=5.0)

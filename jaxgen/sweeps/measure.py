@@ -11,7 +11,6 @@ from typing import Any
 import jax
 import numpy as np
 
-from jaxgen.evaluation.comparison import training
 from jaxgen.evaluation.reconstruction import scorer
 from jaxgen.formats.atomic import write_npz
 from jaxgen.images import as_uint8, normalize, to_uint8
@@ -22,9 +21,8 @@ from jaxgen.planning import autobatch, cost
 from jaxgen.sample.autoencoder import Autoencoder
 from jaxgen.sample.load import load
 from jaxgen.sample.run import BATCH
-from jaxgen.sweeps.history import number, read_history
-from jaxgen.sweeps.metrics import OF_TASK
 from jaxgen.train.stage import stage_programs
+from jaxgen.workdir import metrics_csv
 
 SHOWN = 6  # held-out images that are kept
 STEPS = 9  # of a line between two latents
@@ -54,19 +52,20 @@ def measure(workdir: pathlib.Path) -> Measures:
 
 def _of_training(workdir: pathlib.Path, step: int) -> Measures:
   """From the run's log: its cost, and its own held-out metrics at a step."""
-  rows = read_history(workdir)
-  speeds = [number(row.get("images_per_second")) for row in rows]
-  known = [x for x in speeds if x]
-  spent = training(workdir)
-  found: Measures = {
-    "train_images": spent.get("training_images"),
-    "train_seconds": spent.get("training_seconds"),
-    "train_images_per_second": statistics.median(known) if known else None,
+  rows = metrics_csv.read(workdir)
+  speeds = [x for x in metrics_csv.column(rows, "images_per_second") if x]
+  images, seconds = metrics_csv.training_time(rows) or (None, None)
+  heldout = {
+    name: value
+    for name, value in metrics_csv.at_step(rows, step).items()
+    if name.startswith(metrics_csv.HELDOUT) and math.isfinite(value)
   }
-  for row in rows:
-    if row.get("step") == str(step):
-      found |= {k: number(v) for k, v in row.items() if k.startswith(OF_TASK)}
-  return found
+  return {
+    "train_images": images,
+    "train_seconds": seconds,
+    "train_images_per_second": statistics.median(speeds) if speeds else None,
+    **heldout,
+  }
 
 
 def _step_bytes(run: Any) -> int:

@@ -6,7 +6,7 @@ import dataclasses
 from collections.abc import Callable
 from typing import Literal
 
-OF_TASK = "validation/"  # what names of held-out metrics of a task begin with
+from jaxgen.workdir.metrics_csv import HELDOUT
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -81,7 +81,12 @@ def metric(name: str, direction: str = "") -> Metric:
   largest value is known, the error is 1 / x."""
   if name in METRICS:
     return METRICS[name]
-  title = name.removeprefix(OF_TASK)
+  title = name.removeprefix(HELDOUT)
   if direction == "min":
     return Metric(title=title)
   return Metric(title=title, direction="max", error=lambda x: 1 / max(x, 1e-12))
+
+
+def column(name: str) -> str:
+  """The column of a run's `metrics.csv` that holds a metric of a sweep."""
+  return name if name.startswith(HELDOUT) else HELDOUT + name

@@ -35,7 +35,8 @@ from jaxgen.config.fields import (
   section,
 )
 from jaxgen.errors import UserError
-from jaxgen.sweeps.metrics import METRICS, OF_TASK, Cost
+from jaxgen.sweeps.metrics import METRICS, Cost
+from jaxgen.workdir.metrics_csv import HELDOUT
 
 Overrides = Mapping[str, Any]  # "model.width" -> value
 RESERVED = ("jobs", "set_aside")  # folders in a sweep's workdir
@@ -203,10 +204,10 @@ def check_name(kind: str, name: Any) -> None:
 
 def _check_metric(phase: Phase) -> None:
   known, name = [*METRICS], phase.metric
-  if name not in known and not name.startswith(OF_TASK):
+  if name not in known and not name.startswith(HELDOUT):
     raise UserError(
       f"{phase.name}: metric={name!r}: one of {', '.join(known)}, or "
-      f"{OF_TASK}NAME is needed."
+      f"{HELDOUT}NAME is needed."
     )
   if name not in known and not phase.direction:
     raise UserError(

@@ -28,9 +28,9 @@ from jaxgen.typing import (
   Array,
   Batch,
   Codec,
+  ConditionNames,
   LossInputs,
   Metrics,
-  Names,
   Params,
 )
 
@@ -38,7 +38,7 @@ UNLABELLED = 255  # in masks
 
 
 def autoencoder(
-  experiment: Experiment, names: Names, *, stage: int, resolution: int
+  experiment: Experiment, names: ConditionNames, *, stage: int, resolution: int
 ) -> Task:
   """The task of an autoencoder at one resolution; see `families.build`."""
   config, kl = experiment.loss, experiment.kl
@@ -101,7 +101,7 @@ def _shapes(model: Any, shape: tuple[int, ...]) -> tuple[Any, tuple[int, ...]]:
   return init, jax.eval_shape(encode, params, image).shape[1:]
 
 
-def _num_classes(config: LossConfig, names: Names) -> int:
+def _num_classes(config: LossConfig, names: ConditionNames) -> int:
   """How many classes are predicted from the latent."""
   if config.classification and not config.label:
     raise UserError("loss.classification needs a loss.label.")

@@ -20,10 +20,10 @@ from jaxgen.tasks.task import Task
 from jaxgen.typing import (
   Array,
   Batch,
+  ConditionNames,
   DenoiseFn,
   LossInputs,
   Metrics,
-  Names,
   Params,
 )
 
@@ -34,7 +34,7 @@ SHOWN_SIGMA = 0.5  # of the noise on the denoised images of a preview
 
 
 def diffusion(
-  experiment: Experiment, names: Names, *, stage: int, resolution: int
+  experiment: Experiment, names: ConditionNames, *, stage: int, resolution: int
 ) -> Task:
   """The task of a denoiser at one resolution; see `families.build`."""
   config, channels = experiment.diffusion, experiment.data.channels
@@ -77,7 +77,7 @@ def diffusion(
   )
 
 
-def _check_conditions(config: DiffusionConfig, names: Names) -> None:
+def _check_conditions(config: DiffusionConfig, names: ConditionNames) -> None:
   for condition in config.conditions:
     known = ", ".join(names) or "nothing: there are no labels"
     if condition not in names:

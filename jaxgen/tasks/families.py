@@ -10,7 +10,7 @@ from jaxgen.data import sources
 from jaxgen.tasks.autoencoder import autoencoder
 from jaxgen.tasks.diffusion import diffusion
 from jaxgen.tasks.task import Task
-from jaxgen.typing import Names
+from jaxgen.typing import ConditionNames
 
 FAMILIES: dict[str, Callable[..., Task]] = {
   "autoencoder": autoencoder,
@@ -20,7 +20,7 @@ FAMILIES: dict[str, Callable[..., Task]] = {
 
 def build(
   experiment: Experiment,
-  names: Names,
+  names: ConditionNames,
   *,
   stage: int = -1,
   resolution: int | None = None,
@@ -44,7 +44,7 @@ def build(
 
 def condition_values(
   experiment: Experiment, split: Split = "train", *, used: bool = True
-) -> Names:
+) -> ConditionNames:
   """The values of conditions, by name, as the data know them.
 
   Args:

@@ -28,16 +28,17 @@ from jaxgen.train.stage import (
   fingerprint,
   free_programs,
 )
-from jaxgen.train.state import TrainState
+from jaxgen.train.state import TrainState, from_trees, to_trees
 from jaxgen.train.transfer import (
   InitialWeights,
   check_transfers,
   transfer_state,
   warm_start,
 )
+from jaxgen.workdir.checkpoint_recovery import restore_newest
 from jaxgen.workdir.checkpoints import Checkpoints
 from jaxgen.workdir.logging import MetricLog
-from jaxgen.workdir.posthoc_ema import Averages
+from jaxgen.workdir.posthoc_ema import PosthocEMA
 from jaxgen.workdir.progress import Progress
 from jaxgen.workdir.terminal import Terminal
 
@@ -172,21 +173,25 @@ class Run:
   def save(self, state: TrainState, scores: dict | None) -> None:
     """Start writing a checkpoint."""
     data = self.program.source("train").fingerprint
-    meta = {"stage": self.stage, "data": data, **self.progress.meta()}
-    self._write_averages(state)
+    meta = {"stage": self.stage, "data": data, **self.progress.to_metadata()}
+    self._write_ema_snapshot(state)
     scores = scores and scores | {"stage": self.stage}
-    self.checkpoints.save(state, meta, scores)
+    self.checkpoints.save(
+      int(state.step), to_trees(state), metadata=meta, scores=scores
+    )
 
-  def _write_averages(self, state: TrainState) -> None:
-    """Keep a snapshot of the EMA profiles, which no later save removes."""
-    kept, images = Averages(self.workdir), int(state.images)
-    if not state.traces:
+  def _write_ema_snapshot(self, state: TrainState) -> None:
+    """Write a snapshot of the EMA profiles, which no later save removes."""
+    snapshots, images = PosthocEMA(self.workdir), int(state.images)
+    if not state.ema_profiles:
       return
-    due = is_lead_host() and kept.due(images, self.experiment.ends[-1])
+    due = is_lead_host() and snapshots.due(images, self.experiment.ends[-1])
     if allgather(due)[0]:
-      traces = jax.device_get(self._gather(state.traces))
+      profiles = jax.device_get(self._gather(state.ema_profiles))
       if is_lead_host():
-        kept.write(int(state.step), images, traces, self.stage)
+        snapshots.write(
+          int(state.step), profiles, images=images, stage=self.stage
+        )
 
   @functools.cached_property
   def _gather(self) -> Callable[[Any], Any]:
@@ -234,7 +239,7 @@ def open_run(
     state, meta = restored or (_begin(programs[0], initial), {"stage": 0})
     lead, seen = is_lead_host(), int(state.images)
     if lead:
-      Averages(workdir).forget_after(int(state.step))
+      PosthocEMA(workdir).remove_after(int(state.step))
     log = MetricLog(workdir, step=int(state.step)) if lead else None
     terminal = Terminal(
       images=seen,
@@ -251,7 +256,7 @@ def open_run(
         metrics=log,
         state=state,
         stage=meta["stage"],
-        progress=Progress.read(meta),
+        progress=Progress.from_metadata(meta),
       )
     if log is not None:
       log.close()
@@ -264,10 +269,13 @@ def _restore(
 ) -> tuple[TrainState, dict] | None:
   """The newest good checkpoint and its metadata; None where there is none."""
   at = lambda meta: programs[min(meta["stage"], len(programs) - 1)]  # noqa: E731
-  restored = checkpoints.restore(lambda meta: at(meta).state_shapes)
+  restored = restore_newest(
+    checkpoints, lambda meta: to_trees(at(meta).state_shapes)
+  )
   if restored is None:
     return None
-  state, meta = restored
+  trees, meta = restored
+  state = from_trees(trees)
   program = at(meta)
   meta["stage"] = program.index
   now = program.source("train").fingerprint

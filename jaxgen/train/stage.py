@@ -29,7 +29,7 @@ from jaxgen.train.evaluator import Evaluator
 from jaxgen.train.preview import previewer
 from jaxgen.train.state import TrainState, initial_state
 from jaxgen.train.step import UpdateFn, make_update
-from jaxgen.typing import Batch, Names, Params
+from jaxgen.typing import Batch, ConditionNames, Params
 
 CHECKED = 8  # tiles of each split that are read before anything starts
 _COMPILED = ("update", "evaluator", "latent_cache", "preview")
@@ -48,7 +48,7 @@ class StageProgram:
 
   experiment: Experiment
   index: int
-  names: Names
+  names: ConditionNames
   layout: Layout
 
   @property
@@ -196,7 +196,10 @@ class StageProgram:
 
 
 def stage_programs(
-  experiment: Experiment, *, devices: Devices = None, names: Names | None = None
+  experiment: Experiment,
+  *,
+  devices: Devices = None,
+  names: ConditionNames | None = None,
 ) -> list[StageProgram]:
   """The stages of an experiment on a mesh.
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Mapping
 from typing import Any
 
 import jax
@@ -26,7 +27,7 @@ class TrainState:
     params: parameters.
     ema: their exponential moving average, which samplers use.
     opt_state: of the optimizer.
-    traces: power-function EMA profiles, by their sigma_rel.
+    ema_profiles: power-function EMAs, by their sigma_rel.
     control: of the loss's weights and of the rate's plateaus.
   """
 
@@ -36,7 +37,7 @@ class TrainState:
   params: Params
   ema: Params
   opt_state: Any
-  traces: dict[str, Params]
+  ema_profiles: dict[str, Params]
   control: dict[str, Any]
 
 
@@ -57,7 +58,7 @@ def initial_state(
     params=params,
     ema=copy(),
     opt_state=optimizer.build(config).init(params),
-    traces={str(sigma_rel): copy() for sigma_rel in config.ema_sigma_rels},
+    ema_profiles={str(x): copy() for x in config.ema_sigma_rels},
     control=control,
   )
 
@@ -66,3 +67,20 @@ def is_finite(state: TrainState) -> Array:
   """Whether every number of a state is finite, as a boolean scalar."""
   leaves = [jnp.isfinite(x).all() for x in jax.tree.leaves(state)]
   return jnp.stack(leaves).all()
+
+
+def to_trees(state: TrainState) -> dict[str, Any]:
+  """The state as checkpoints hold it: `ema` apart, so that samplers read
+  nothing else, and no entry for what is empty."""
+  tree = dict(vars(state))
+  ema = tree.pop("ema")
+  for name in ("ema_profiles", "control"):
+    if not tree[name]:
+      del tree[name]
+  return {"state": tree, "ema": ema}
+
+
+def from_trees(trees: Mapping[str, Any]) -> TrainState:
+  """The state out of the trees of a checkpoint."""
+  empty: dict[str, Any] = {"ema_profiles": {}, "control": {}}
+  return TrainState(**(empty | trees["state"]), ema=trees["ema"])

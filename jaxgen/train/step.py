@@ -18,7 +18,7 @@ from jaxgen.train import plateau
 from jaxgen.train.schedule import Schedule
 from jaxgen.train.state import TrainState
 from jaxgen.typing import Array, Batch, LossFn, LossInputs, Metrics, Params
-from jaxgen.workdir import posthoc_ema
+from jaxgen.workdir import ema_profiles
 
 
 class UpdateFn(Protocol):
@@ -173,12 +173,12 @@ def _averages(
   """The EMA and the EMA profiles after a step to `params`."""
   seen = images.astype(jnp.float32)
   towards = functools.partial(optax.incremental_update, params)
-  traces = {
-    name: towards(old, 1.0 - posthoc_ema.decay(float(name), batch, seen))
-    for name, old in state.traces.items()
+  profiles = {
+    name: towards(old, 1.0 - ema_profiles.decay(float(name), batch, seen))
+    for name, old in state.ema_profiles.items()
   }
   ema = towards(state.ema, 1.0 - ema_decay(config, batch, seen))
-  return {"ema": ema, "traces": traces}
+  return {"ema": ema, "ema_profiles": profiles}
 
 
 def _keep_unless(good: Array, new: TrainState, old: TrainState) -> TrainState:

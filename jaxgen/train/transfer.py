@@ -116,7 +116,7 @@ def _converter(
       state,
       params=over(state.params),
       ema=over(state.ema),
-      traces={k: over(v) for k, v in state.traces.items()},
+      ema_profiles={k: over(v) for k, v in state.ema_profiles.items()},
       opt_state=_transfer_moments(state.opt_state, fresh.opt_state),
     )
 
@@ -149,8 +149,10 @@ def warm_start(program: StageProgram, initial: InitialWeights) -> TrainState:
     fresh = program.initial_state(key)
     params = transfer_params(old, fresh.params, rules)
     copy = lambda: jax.tree.map(jnp.copy, params)  # noqa: E731
-    traces = {k: copy() for k in fresh.traces}
-    return dataclasses.replace(fresh, params=params, ema=copy(), traces=traces)
+    profiles = {k: copy() for k in fresh.ema_profiles}
+    return dataclasses.replace(
+      fresh, params=params, ema=copy(), ema_profiles=profiles
+    )
 
   key = rng.stream(program.experiment.seed, "parameters")
   place = jax.jit(begin, out_shardings=program.shardings)

@@ -6,65 +6,88 @@ import dataclasses
 import json
 import math
 import pathlib
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-LATER = 1e6  # more than any two metrics differ
+FOLDER = "checkpoints"
+SCORES = "metrics/metrics"  # below a checkpoint
+STAGE_WEIGHT = 1e6  # more than any two metrics differ
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Kept:
-  """A complete checkpoint: its step, held-out metrics, and what it was saved
-  with (`stage`, `ended`, ...); empty where these cannot be read."""
+class CheckpointInfo:
+  """A complete checkpoint, described; empty where a part cannot be read.
+
+  Attributes:
+    step: finished updates.
+    scores: held-out metrics at that step.
+    metadata: the run's position when it was saved (`stage`, `ended`, ...).
+  """
 
   step: int
-  scores: dict[str, float]
-  meta: dict[str, Any]
+  scores: Mapping[str, float]
+  metadata: Mapping[str, Any]
 
 
-def score(scores: dict[str, float], metric: str) -> float:
-  """What tells the best checkpoint, higher is better: later stages first, for
-  metrics of other resolutions cannot be compared."""
-  return scores.get(metric, -math.inf) + LATER * scores.get("stage", 0)
+def rank(scores: Mapping[str, float], metric: str) -> float:
+  """The number by which the best checkpoint is selected, higher is better:
+  later stages first, as metrics at other resolutions cannot be compared."""
+  stage = scores.get("stage", 0)
+  return scores.get(metric, -math.inf) + STAGE_WEIGHT * stage
 
 
 def read_scores(path: pathlib.Path) -> dict[str, float]:
   """The held-out metrics in a checkpoint's file `metrics/metrics`.
 
   Raises:
-    ValueError: it is damaged.
-    OSError: it is not there.
+    ValueError: the file is damaged.
+    OSError: there is no such file.
   """
   scores = json.loads(path.read_bytes())
   if not isinstance(scores, dict):
-    raise ValueError(f"{path} is no table of metrics")
+    raise ValueError(f"{path}: expected a table of metrics")
   if not all(isinstance(x, float | int) for x in scores.values()):
-    raise ValueError(f"{path} holds more than numbers")
+    raise ValueError(f"{path}: expected numbers only")
   return scores
 
 
-def kept(workdir: pathlib.Path) -> list[Kept]:
-  """The complete checkpoints of a run, oldest first; touches nothing."""
-  folders = (workdir / "checkpoints").glob("*")
-  steps = sorted(int(x.name) for x in folders if x.name.isdecimal())
-  return [_kept(workdir / "checkpoints" / str(x)) for x in steps]
+def list_checkpoints(workdir: pathlib.Path) -> list[CheckpointInfo]:
+  """The complete checkpoints of a run, oldest first; writes nothing."""
+  folder = workdir / FOLDER
+  steps = sorted(int(x.name) for x in folder.glob("*") if x.name.isdecimal())
+  return [_describe(folder / str(step)) for step in steps]
 
 
-def _kept(folder: pathlib.Path) -> Kept:
-  """They may be deleted while they are read."""
+def _describe(folder: pathlib.Path) -> CheckpointInfo:
+  """A checkpoint may be deleted while it is read."""
   try:
-    scores = read_scores(folder / "metrics" / "metrics")
+    scores = read_scores(folder / SCORES)
   except (OSError, ValueError):
     scores = {}
   try:
-    found = json.loads((folder / "_CHECKPOINT_METADATA").read_bytes())
-    meta = dict(found["custom_metadata"])
+    content = json.loads((folder / "_CHECKPOINT_METADATA").read_bytes())
+    metadata = dict(content["custom_metadata"])
   except (OSError, ValueError, TypeError, KeyError):
-    meta = {}
-  return Kept(step=int(folder.name), scores=scores, meta=meta)
+    metadata = {}
+  return CheckpointInfo(step=int(folder.name), scores=scores, metadata=metadata)
 
 
-def best(checkpoints: list[Kept], metric: str) -> int | None:
-  """The step of the best of them; None where none has the metric."""
-  found = [x for x in checkpoints if metric in x.scores]
-  key = lambda x: score(x.scores, metric)  # noqa: E731
-  return max(found, key=key).step if found else None
+def best_step(checkpoints: Sequence[CheckpointInfo], metric: str) -> int | None:
+  """The step of the best checkpoint; None where none has the metric."""
+  scored = [x for x in checkpoints if metric in x.scores]
+  best = max(scored, key=lambda x: rank(x.scores, metric), default=None)
+  return None if best is None else best.step
+
+
+def damaged_scores(workdir: pathlib.Path) -> list[pathlib.Path]:
+  """The damaged files of held-out metrics; Orbax opens no checkpoint of a run
+  that has one."""
+  damaged = []
+  for path in (workdir / FOLDER).glob(f"*/{SCORES}"):
+    try:
+      read_scores(path)
+    except FileNotFoundError:  # just deleted by a training run
+      continue
+    except ValueError:
+      damaged.append(path)
+  return damaged

@@ -1,10 +1,10 @@
 """Checksums of finished checkpoints.
 
 Orbax writes no checksum of array data, so a flipped byte would load silently
-as wrong numbers. After a save is complete, the sizes and CRC-32 of its files go
-to one JSON file beside it; before a restore they are compared. A checkpoint
-without a manifest (the process died in between) is complete, only not
-verified.
+as wrong numbers. After a save is complete, the sizes and CRC-32 of its files
+are written to `checksums/STEP.json`; before a restore they are compared. A
+checkpoint without such a file (the process died in between) is complete, only
+not verified.
 """
 
 from __future__ import annotations
@@ -14,8 +14,15 @@ import pathlib
 import zlib
 
 from jaxgen.formats.atomic import write_json
+from jaxgen.workdir import checkpoint_index
 
+FOLDER = "checksums"
 CHUNK = 1 << 24
+
+
+def path_of(workdir: pathlib.Path, step: int) -> pathlib.Path:
+  """The file with the checksums of a checkpoint."""
+  return workdir / FOLDER / f"{step}.json"
 
 
 def _crc(path: pathlib.Path) -> int:
@@ -26,7 +33,7 @@ def _crc(path: pathlib.Path) -> int:
   return value
 
 
-def checksums(folder: pathlib.Path) -> dict[str, list[int]]:
+def compute(folder: pathlib.Path) -> dict[str, list[int]]:
   """`{relative path: [size, crc32]}` of all files below a folder."""
   files = sorted(p for p in folder.rglob("*") if p.is_file())
   return {
@@ -34,22 +41,29 @@ def checksums(folder: pathlib.Path) -> dict[str, list[int]]:
   }
 
 
-def write(folder: pathlib.Path, manifest: pathlib.Path) -> None:
-  """Write the manifest of a finished checkpoint, in one atomic step."""
-  write_json(manifest, checksums(folder), indent=None)
+def write(folder: pathlib.Path, path: pathlib.Path) -> None:
+  """Write the checksums of a finished checkpoint atomically."""
+  write_json(path, compute(folder), indent=None)
 
 
-def damage(folder: pathlib.Path, manifest: pathlib.Path) -> str:
-  """The first file that is not as it was written, or an empty string; a
-  manifest that cannot be read is none."""
+def first_damaged(folder: pathlib.Path, path: pathlib.Path) -> str:
+  """The first file that differs from its checksum; empty where none does, or
+  the checksums cannot be read."""
   try:
-    expected = json.loads(manifest.read_text())
+    expected = json.loads(path.read_text())
   except (FileNotFoundError, ValueError):
     return ""
   if not isinstance(expected, dict):
     return ""
-  found = checksums(folder)
+  current = compute(folder)
   for name, value in expected.items():
-    if found.get(name) != value:
+    if current.get(name) != value:
       return name
   return ""
+
+
+def remove_stale(workdir: pathlib.Path) -> None:
+  """Remove the checksums of checkpoints that are no longer there."""
+  for path in (workdir / FOLDER).glob("*.json"):
+    if not (workdir / checkpoint_index.FOLDER / path.stem).exists():
+      path.unlink()

@@ -1,24 +1,19 @@
-"""A run's folder: one owner at a time, one config for its whole life."""
+"""The claim on a run's folder: one owner at a time, one config for its whole
+life."""
 
 from __future__ import annotations
 
 import contextlib
-import json
 import pathlib
 from collections.abc import Iterator
 
 import jax
 
 from jaxgen.config.experiment import Experiment
-from jaxgen.config.files import read_experiment, save_experiment
-from jaxgen.config.overrides import differences
 from jaxgen.errors import UserError
-from jaxgen.formats.atomic import write_json
 from jaxgen.parallel.multihost import all_equal, is_lead_host, run_on_all
-from jaxgen.typing import Names
-from jaxgen.workdir import lock
-
-NAMES = "conditions.json"
+from jaxgen.typing import ConditionNames
+from jaxgen.workdir import checkpoint_index, lock, run_config
 
 
 @contextlib.contextmanager
@@ -27,30 +22,31 @@ def claim(
 ) -> Iterator[None]:
   """Create the folder if need be, hold its lock, and compare its config.
 
-  Of several processes the first one does it for all.
+  Of several processes the first one does so for all.
 
   Raises:
-    UserError: it cannot be written or is not shared by all processes, another
-      run trains in it, it holds one with another config and no change is
-      allowed, or the processes were given different ones.
+    UserError: the folder cannot be written or is not shared by all processes,
+      another run trains in it, it holds one with another config and no change
+      is allowed, or the processes were given different configs.
   """
   if not all_equal(str(experiment.to_dict())):
     raise UserError("--config: the processes were not given the same config.")
-  with contextlib.ExitStack() as held:
+  with contextlib.ExitStack() as stack:
 
-    def take() -> None:
+    def acquire() -> None:
       if is_lead_host():
-        held.enter_context(lock.take(workdir))
+        stack.enter_context(lock.hold(workdir))
         if not allow_change:
-          _compare(experiment, workdir)
+          _check_config(workdir, experiment)
 
-    run_on_all(take)
+    run_on_all(acquire)
     run_on_all(lambda: _check_shared(workdir))
     yield
 
 
 def _check_shared(workdir: pathlib.Path) -> None:
-  """The first process has just created the lock: can this one see it?"""
+  """Raise a UserError unless this process sees the lock that the first one has
+  just created."""
   if not (workdir / lock.NAME).is_file():
     raise UserError(
       f"--workdir={workdir.resolve()} is another folder on process "
@@ -58,43 +54,27 @@ def _check_shared(workdir: pathlib.Path) -> None:
     )
 
 
-def _compare(experiment: Experiment, workdir: pathlib.Path) -> None:
-  path = workdir / "config.json"
-  if not path.exists() and any(workdir.glob("checkpoints/[0-9]*")):
+def _check_config(workdir: pathlib.Path, experiment: Experiment) -> None:
+  """Raise a UserError unless the folder's run, if any, has the same config."""
+  recorded = (workdir / run_config.CONFIG).exists()
+  if not recorded and any(workdir.glob(f"{checkpoint_index.FOLDER}/[0-9]*")):
     raise UserError(
       f"--workdir={workdir} holds checkpoints, but no config.json to compare "
-      "with.\nUse a new workdir, or --allow_config_change to go on with this "
+      "with.\nUse a new workdir, or --allow_config_change to resume with this "
       "config."
     )
-  if not path.exists():
-    return
-  recorded = read_experiment(path).to_dict()
-  changes = differences(recorded, experiment.to_dict())
-  if changes:
+  if changes := run_config.differences(workdir, experiment):
     raise UserError(
       f"--workdir={workdir} holds a run with another config "
       f"({'; '.join(changes)}).\n"
-      "Use a new workdir, or --allow_config_change to go on with the new one."
+      "Use a new workdir, or --allow_config_change to resume with the new one."
     )
 
 
-def record(experiment: Experiment, names: Names, workdir: pathlib.Path) -> None:
-  """Keep the config in the workdir, and the names of the conditions' values: a
-  run with them could be opened there."""
-  if not is_lead_host():
-    return
-  save_experiment(experiment, workdir / "config.json")
-  if names:
-    write_json(workdir / NAMES, dict(names))
-
-
-def read_names(workdir: pathlib.Path) -> Names:
-  """The names that `record` wrote; none where there were none."""
-  path = workdir / NAMES
-  if not path.is_file():
-    return {}
-  try:
-    found = json.loads(path.read_text())
-    return {name: tuple(map(str, values)) for name, values in found.items()}
-  except (ValueError, AttributeError, TypeError) as e:
-    raise UserError(f"{path} is damaged: {e}") from e
+def record(
+  experiment: Experiment, names: ConditionNames, workdir: pathlib.Path
+) -> None:
+  """Record the config in the folder, and the names of the conditions' values,
+  once a run with them could be opened there."""
+  if is_lead_host():
+    run_config.save(workdir, experiment, names)

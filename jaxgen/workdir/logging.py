@@ -1,4 +1,4 @@
-"""Where a run's numbers and pictures go: CSV, TensorBoard and the terminal."""
+"""Writers of a run's numbers and pictures: `metrics.csv` and TensorBoard."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ from tensorboardX.proto.event_pb2 import (
 )
 
 from jaxgen.errors import writing
-from jaxgen.workdir.metrics_csv import read_rows
+from jaxgen.workdir import metrics_csv
 
 
-class Board:
-  """TensorBoard events, written when they are given.
+class EventLog:
+  """A file of TensorBoard events, written when they are given.
 
   tensorboardX's own SummaryWriter writes in a thread behind a queue: on a full
-  disk the thread dies, and the training waits for it for ever.
+  disk the thread dies, and the training run waits for it forever.
   """
 
   def __init__(self, folder: pathlib.Path, *, step: int):
-    """Start a file; readers forget what others there say past `step`."""
+    """Start a file; readers drop what other files there hold past `step`."""
     self._folder = folder
     with writing(folder):
       folder.mkdir(exist_ok=True)
@@ -42,14 +42,14 @@ class Board:
       self._file.write_event(event)
 
   def scalars(self, step: int, values: dict[str, float]) -> None:
-    """The points of one step, on disk when this returns."""
+    """Write the scalars of one step; they are on disk when this returns."""
     for name, value in values.items():
       self._write(Event(step=step, summary=summary.scalar(name, value)))
     with writing(self._folder):
       self._file.flush()
 
   def image(self, step: int, name: str, picture: np.ndarray) -> None:
-    """A uint8 `(h, w, c)` picture."""
+    """Write a uint8 `(h, w, c)` picture."""
     content = summary.image(name, picture, dataformats="HWC")
     self._write(Event(step=step, summary=content))
 
@@ -60,18 +60,19 @@ class Board:
 
 
 class MetricLog:
-  """Scalars to `metrics.csv` (one row a step) and to TensorBoard.
+  """The log of a run: `metrics.csv`, one row a step, and TensorBoard.
 
   After a resume the rows past the restored step are dropped, so that every step
-  stands once. Columns may appear at any time; the file is then rewritten.
+  has one row. Columns may appear at any time; the file is then rewritten.
   """
 
   def __init__(self, workdir: pathlib.Path, *, step: int):
-    self._path = workdir / "metrics.csv"
-    self._rows = [r for r in read_rows(self._path) if int(r["step"]) <= step]
+    self._path = workdir / metrics_csv.NAME
+    rows = metrics_csv.read_text_rows(self._path)
+    self._rows = [row for row in rows if int(row["step"]) <= step]
     self._columns = list(self._rows[0]) if self._rows else []
     self._rewrite()
-    self._board = Board(workdir / "tensorboard", step=step)
+    self._events = EventLog(workdir / "tensorboard", step=step)
 
   def _rewrite(self) -> None:
     part = self._path.with_suffix(".part")
@@ -93,16 +94,16 @@ class MetricLog:
     else:
       self._rows.append(row)
       self._rewrite() if new else self._append(row)
-    self._board.scalars(step, values)
+    self._events.scalars(step, values)
 
   def _append(self, row: dict[str, str]) -> None:
     with writing(self._path), self._path.open("a", newline="") as file:
       csv.DictWriter(file, self._columns).writerow(row)
 
   def image(self, step: int, name: str, picture: np.ndarray) -> None:
-    """A uint8 `(h, w, c)` picture to TensorBoard."""
-    self._board.image(step, name, picture)
+    """Write a uint8 `(h, w, c)` picture to TensorBoard."""
+    self._events.image(step, name, picture)
 
   def close(self) -> None:
     """Flush and close."""
-    self._board.close()
+    self._events.close()

@@ -1,34 +1,114 @@
-"""The rows of a run's `metrics.csv`, as far as they are whole."""
+"""The one reader of a run's `metrics.csv`.
+
+A row of the file is a step. The last line may be cut: a disk was full, or it is
+being written. Where the steps start again from an earlier one, the rows before
+that are superseded. Neither is ever seen by a caller.
+"""
 
 from __future__ import annotations
 
 import contextlib
 import csv
+import math
 import pathlib
+from collections.abc import Iterable, Mapping, Sequence
+
+NAME = "metrics.csv"
+HELDOUT = "validation/"  # what the columns of held-out metrics begin with
+POSITION = ("step", "images", "images_per_second", "stage", "resolution")
+
+Row = Mapping[str, float]
+Curve = list[tuple[float, float]]  # images seen, value
 
 
-def read_rows(path: pathlib.Path) -> list[dict[str, str]]:
-  """The whole rows of the file, each with its `step`, in rising order.
+def read_text_rows(path: pathlib.Path) -> list[dict[str, str]]:
+  """The whole rows of the file as text, each with its `step`, in rising order.
 
-  The last line may be cut: a disk was full, or it is being written. Where the
-  steps start again from an earlier one, the rows before that are the old ones.
-  None where there is no file.
+  Returns:
+    No rows where there is no file.
+
+  Raises:
+    OSError: the file cannot be read.
   """
   try:
     text = path.read_text(errors="replace").replace("\0", "")
   except FileNotFoundError:
     return []
   lines = text[: text.rfind("\n") + 1].splitlines()
-  whole: list[dict[str, str]] = []
+  rows: list[dict[str, str]] = []
   with contextlib.suppress(csv.Error):  # rubbish from there on
     for row in csv.DictReader(lines):
-      complete = None not in row and None not in row.values()
-      if complete and row.get("step", "").isdecimal():
-        _forget_from(int(row["step"]), whole)
-        whole.append(row)
-  return whole
+      whole = None not in row and None not in row.values()
+      if whole and row.get("step", "").isdecimal():
+        _drop_superseded(int(row["step"]), rows)
+        rows.append(row)
+  return rows
 
 
-def _forget_from(step: int, rows: list[dict[str, str]]) -> None:
+def _drop_superseded(step: int, rows: list[dict[str, str]]) -> None:
   while rows and int(rows[-1]["step"]) >= step:
     rows.pop()
+
+
+def read_rows(path: pathlib.Path) -> list[Row]:
+  """The rows of the file as numbers; cells without one are left out.
+
+  A metric may be infinite or NaN, the columns of `POSITION` may not.
+
+  Raises:
+    OSError: the file cannot be read.
+  """
+  return [_numbers(row) for row in read_text_rows(path)]
+
+
+def read(workdir: pathlib.Path) -> list[Row]:
+  """The rows of a run; none where its file is missing or cannot be read."""
+  with contextlib.suppress(OSError):
+    return read_rows(workdir / NAME)
+  return []
+
+
+def _numbers(row: Mapping[str, str]) -> Row:
+  numbers = {}
+  for name, text in row.items():
+    with contextlib.suppress(ValueError):
+      value = float(text)
+      if math.isfinite(value) or name not in POSITION:
+        numbers[name] = value
+  return numbers
+
+
+def column(rows: Iterable[Row], name: str) -> tuple[float, ...]:
+  """The values of a column, in the order of the rows that have one."""
+  return tuple(row[name] for row in rows if name in row)
+
+
+def curve(rows: Iterable[Row], name: str) -> Curve:
+  """The finite values of a column against the images seen."""
+  return [
+    (row["images"], row[name])
+    for row in rows
+    if "images" in row and math.isfinite(row.get(name, math.nan))
+  ]
+
+
+def latest(rows: Iterable[Row]) -> dict[str, float]:
+  """The newest value of each column."""
+  return {name: value for row in rows for name, value in row.items()}
+
+
+def at_step(rows: Iterable[Row], step: int) -> Row:
+  """The row of a step; empty where there is none."""
+  return next((row for row in rows if row.get("step") == step), {})
+
+
+def training_time(rows: Sequence[Row]) -> tuple[int, float] | None:
+  """The images seen, and the seconds that their steps took; None where the
+  rows do not hold a speed."""
+  images, seconds = 0, 0.0
+  for row in rows:
+    speed = row.get("images_per_second", 0.0)
+    if speed > 0 and "images" in row:
+      seconds += (row["images"] - images) / speed
+      images = int(row["images"])
+  return (images, seconds) if images else None

@@ -1,22 +1,17 @@
-"""Power-function averages of the weights, any length of them afterwards.
+"""Post-hoc EMA: snapshots of a few EMA profiles, and any other out of them.
 
-While a run trains it keeps a few averages whose memory is a share of the whole
-run (traces), and about 32 snapshots of them, written with checkpoints. An
-average of any other length is then the combination of snapshots whose profile
-over time is nearest to its own (Karras et al. 2024, arXiv:2312.02696, section 3
-and appendix C).
-
-The profile of an average at time t is (gamma + 1) tau^gamma / t^(gamma + 1) on
-[0, t]; its length is the profile's standard deviation divided by t.
+While a run trains it keeps EMAs of the weights with a few power-function
+profiles, and writes about 32 snapshots of them along with its checkpoints. The
+EMA of any other sigma_rel is then the combination of snapshots whose profile is
+nearest to its own (Karras et al. 2024, arXiv:2312.02696, section 3).
 """
 
 from __future__ import annotations
 
 import contextlib
 import dataclasses
-import functools
 import pathlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import jax
@@ -26,199 +21,196 @@ from jaxgen.errors import UserError
 from jaxgen.formats.atomic import write_npz
 from jaxgen.trees import named
 from jaxgen.typing import Params
+from jaxgen.workdir.ema_profiles import Profile, combine
 
-MOST = 32  # snapshots of a run: each is as large as the traces
-
-
-@functools.cache
-def exponent(length: float) -> float:
-  """gamma of a length: the largest root of gamma^3 + 7 gamma^2 +
-  (16 - length^-2) gamma + 12 - length^-2 (their eq. 126)."""
-  inverse = length**-2
-  return float(np.roots([1, 7, 16 - inverse, 12 - inverse]).real.max())
-
-
-def decay(length: float, batch: Any, images: Any) -> Any:
-  """Share of an average that one step keeps: (1 - batch / images)^(gamma + 1),
-  with `images` seen after the step (their eq. 127)."""
-  return (1 - batch / images) ** (exponent(length) + 1)
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class Profile:
-  """An average over time: its length, and the images seen at its end."""
-
-  length: float
-  images: int
-
-
-def products(one: list[Profile], other: list[Profile]) -> np.ndarray:
-  """The integral of the product of each of `one` with each of `other`, `(n, m)`
-  (their eq. 138)."""
-  a, b = (np.array([exponent(x.length) for x in y]) for y in (one, other))
-  s, t = (np.array([float(x.images) for x in y]) for y in (one, other))
-  a, s = a[:, None], s[:, None]
-  near, far = np.minimum(s, t), np.maximum(s, t)
-  ratio = (near / far) ** np.where(t >= s, b, a)
-  return (a + 1) * (b + 1) / (a + b + 1) * ratio / far
-
-
-def combine(known: list[Profile], wanted: Profile) -> tuple[np.ndarray, float]:
-  """Weights of known profiles whose sum is nearest to a wanted one.
-
-  Returns:
-    The weights, and the distance to the wanted profile relative to its norm.
-  """
-  every, right = products(known, known), products(known, [wanted])[:, 0]
-  weights = np.linalg.lstsq(every, right, rcond=1e-12)[0]
-  norm = products([wanted], [wanted]).item()
-  rest = norm - 2 * weights @ right + weights @ every @ weights
-  return weights, float(np.sqrt(max(rest, 0.0) / norm))
+FOLDER = "posthoc_ema"
+MAX_SNAPSHOTS = 32  # of a run: each is as large as all its EMA profiles
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Reconstruction:
-  """Weights whose profile is `distance` from the wanted one, relative to its
-  norm."""
+  """An EMA of the weights, combined from snapshots.
+
+  Attributes:
+    params: the weights.
+    step: finished updates at the end of its profile.
+    distance: from the wanted profile to this one, relative to its norm.
+  """
 
   params: Params
   step: int
   distance: float
 
 
-class Averages:
-  """The snapshots below one workdir, `averages/STEP.npz`."""
+class PosthocEMA:
+  """The snapshots of a run, `posthoc_ema/STEP.npz`."""
 
   def __init__(self, workdir: pathlib.Path):
-    self.folder = workdir / "averages"
+    self.folder = workdir / FOLDER
 
   @property
   def steps(self) -> list[int]:
-    """Steps with a snapshot, oldest first."""
-    found = [p.stem for p in self.folder.glob("*.npz")]
-    return sorted(int(x) for x in found if x.isdecimal())
+    """The steps with a snapshot, oldest first."""
+    names = [p.stem for p in self.folder.glob("*.npz")]
+    return sorted(int(x) for x in names if x.isdecimal())
 
   def due(self, images: int, total: int) -> bool:
-    """Whether a snapshot is wanted: of a whole run at most about `MOST`."""
-    every = max(total // MOST, 1)
-    since = self._last_images() // every
-    return images // every > since or images >= total
-
-  def _last_images(self) -> int:
-    return self._profiles(self.steps[-1])[0].images if self.steps else 0
+    """Whether a snapshot is due: over a whole run about `MAX_SNAPSHOTS` are."""
+    every = max(total // MAX_SNAPSHOTS, 1)
+    last = _read_header(self._path(self.steps[-1])).images if self.steps else 0
+    return images // every > last // every or images >= total
 
   def write(
-    self, step: int, images: int, traces: dict[str, Params], stage: int = 0
+    self,
+    step: int,
+    profiles: Mapping[str, Params],
+    *,
+    images: int,
+    stage: int = 0,
   ) -> None:
-    """Keep the traces of a step, in one atomic step."""
+    """Write a snapshot of EMAs, by their sigma_rel, atomically."""
     arrays = {
-      f"{length}/{name}": np.asarray(leaf)
-      for length, params in traces.items()
+      f"{sigma_rel}/{name}": np.asarray(leaf)
+      for sigma_rel, params in profiles.items()
       for name, leaf in named(params).items()
     }
-    facts = {"images": np.array(images), "lengths": np.array(list(traces))}
-    facts["stage"] = np.array(stage)
-    write_npz(self.folder / f"{step}.npz", **facts, **arrays)
+    write_npz(
+      self._path(step),
+      images=np.array(images),
+      sigma_rels=np.array(list(profiles)),
+      stage=np.array(stage),
+      **arrays,
+    )
 
-  def forget_after(self, step: int) -> None:
-    """Remove snapshots past a step that a run goes on from."""
+  def remove_after(self, step: int) -> None:
+    """Remove the snapshots of later steps than that a run resumes from."""
     for later in self.steps:
       if later > step:
-        (self.folder / f"{later}.npz").unlink()
+        self._path(later).unlink()
+
+  def stage(self, step: int | None = None) -> int:
+    """The stage of the last snapshot up to a step."""
+    return _read_header(self._path(self._steps_until(step)[-1])).stage
 
   def reconstruct(
-    self, length: float, shapes: Params, step: int | None = None
+    self, sigma_rel: float, shapes: Params, *, step: int | None = None
   ) -> Reconstruction:
-    """The average of a length, out of all snapshots up to a step that are of
-    its stage.
+    """The EMA of a sigma_rel, combined from all snapshots up to a step that are
+    of its stage.
 
     Args:
-      length: of the average, 0.001 to 0.28.
-      shapes: of the parameters, as a tree.
-      step: by which it ends: that of the last snapshot before or at it, by
-        default the last one.
+      sigma_rel: width of its profile, 0.001 to 0.28.
+      shapes: tree of the parameters' shapes.
+      step: the step that its profile ends at: that of the last snapshot up to
+        it, by default the last one.
 
     Raises:
-      UserError: there are no snapshots, none of that step, or one is damaged
-        or of another model.
+      UserError: there are no snapshots, or none up to that step, or one is
+        damaged or of another model.
     """
-    stage, steps = self.stage(step), self._until(step)
-    steps = [s for s in steps if self._stage(s) == stage]
-    profiles = [self._profiles(s) for s in steps]
-    wanted = Profile(length=length, images=profiles[-1][0].images)
-    weights, rest = combine([x for row in profiles for x in row], wanted)
+    headers = {s: _read_header(self._path(s)) for s in self._steps_until(step)}
+    last = max(headers)
+    steps = [s for s, h in headers.items() if h.stage == headers[last].stage]
+    target = Profile(sigma_rel=sigma_rel, images=headers[last].images)
+    known = [profile for s in steps for profile in headers[s].profiles]
+    weights, distance = combine(known, target)
+    params = self._weighted_sum(steps, weights, shapes)
+    return Reconstruction(params=params, step=last, distance=distance)
+
+  def _weighted_sum(
+    self, steps: list[int], weights: np.ndarray, shapes: Params
+  ) -> Params:
+    """The sum of all EMAs in some snapshots, in float64, as float32."""
     total = [np.zeros(x.shape) for x in jax.tree.leaves(shapes)]
-    for s, row in zip(steps, profiles, strict=True):
-      now, weights = np.split(weights, [len(row)])
-      for weight, trace in zip(now, self._traces(s, shapes), strict=True):
-        for sum_, leaf in zip(total, trace, strict=True):
+    remaining = iter(weights)
+    for step in steps:
+      for ema in _read_leaves(self._path(step), shapes):
+        weight = next(remaining)
+        for sum_, leaf in zip(total, ema, strict=True):
           sum_ += weight * leaf
     leaves = [x.astype(np.float32) for x in total]
     if not all(np.isfinite(x).all() for x in leaves):
       raise UserError(self._not_finite(steps, shapes))
-    params = jax.tree.unflatten(jax.tree.structure(shapes), leaves)
-    return Reconstruction(params=params, step=steps[-1], distance=rest)
+    return jax.tree.unflatten(jax.tree.structure(shapes), leaves)
 
   def _not_finite(self, steps: list[int], shapes: Params) -> str:
-    """Which of some snapshots are damaged."""
-    whole = lambda s: all(  # noqa: E731
-      np.isfinite(x).all() for trace in self._traces(s, shapes) for x in trace
-    )
-    bad = ", ".join(f"{s}.npz" for s in steps if not whole(s))
+    """The error that names the damaged ones of some snapshots."""
+
+    def finite(step: int) -> bool:
+      emas = _read_leaves(self._path(step), shapes)
+      return all(np.isfinite(leaf).all() for ema in emas for leaf in ema)
+
+    damaged = ", ".join(f"{s}.npz" for s in steps if not finite(s))
     return (
-      f"{self.folder}: not all numbers of {bad} are finite; remove it, and "
-      "averages are made of the other snapshots."
+      f"{self.folder}: not all numbers of {damaged} are finite; remove it, and "
+      "the other snapshots are combined."
     )
 
-  def stage(self, step: int | None = None) -> int:
-    """Of the last snapshot by a step."""
-    return self._stage(self._until(step)[-1])
+  def _path(self, step: int) -> pathlib.Path:
+    return self.folder / f"{step}.npz"
 
-  def _stage(self, step: int) -> int:
-    with self._opened(step) as file:
-      return int(file["stage"]) if "stage" in file else 0
-
-  def _until(self, step: int | None) -> list[int]:
-    steps = [s for s in self.steps if step is None or s <= step]
-    if steps:
-      return steps
+  def _steps_until(self, step: int | None) -> list[int]:
+    steps = self.steps
+    until = [s for s in steps if step is None or s <= step]
+    if until:
+      return until
     raise UserError(
-      f"{self.folder.parent} has no averages by step {step}; there are "
-      f"{self.steps}."
-      if self.steps
-      else f"{self.folder.parent} keeps no averages: train with "
+      f"{self.folder.parent} has no post-hoc EMA up to step {step}; there are "
+      f"{steps}."
+      if steps
+      else f"{self.folder.parent} has no post-hoc EMA: train with "
       "--config.optimizer.ema_sigma_rels=0.05,0.1."
     )
 
-  def _profiles(self, step: int) -> list[Profile]:
-    with self._opened(step) as file:
-      images = int(file["images"])
-      lengths = [float(x) for x in file["lengths"]]
-      if images < 1 or not all(0 < x < 0.3 for x in lengths):
-        raise ValueError("its numbers make no sense")
-    return [Profile(length=x, images=images) for x in lengths]
 
-  def _traces(self, step: int, shapes: Params) -> list[list[np.ndarray]]:
-    """The leaves of each trace of a snapshot."""
-    wanted = [x.shape for x in jax.tree.leaves(shapes)]
-    with self._opened(step) as file:
-      found = [
-        [file[f"{length}/{name}"] for name in named(shapes)]
-        for length in file["lengths"]
-      ]
-      if any([x.shape for x in trace] != wanted for trace in found):
-        raise ValueError("it is of another model")
-    return found
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class _Header:
+  """The contents of a snapshot, but for its arrays."""
 
-  @contextlib.contextmanager
-  def _opened(self, step: int) -> Iterator[Any]:
-    path = self.folder / f"{step}.npz"
-    try:
-      with np.load(path, allow_pickle=False) as file:
-        yield file
-    except Exception as e:  # numpy and zipfile raise many kinds
-      reason = str(e).strip().splitlines() or [type(e).__name__]
-      raise UserError(
-        f"{path} cannot be read ({reason[0][:120]}): remove it, and averages "
-        "are made of the other snapshots."
-      ) from e
+  images: int
+  sigma_rels: tuple[float, ...]
+  stage: int
+
+  @property
+  def profiles(self) -> list[Profile]:
+    """The profiles of its EMAs, in their order."""
+    return [Profile(sigma_rel=x, images=self.images) for x in self.sigma_rels]
+
+
+def _read_header(path: pathlib.Path) -> _Header:
+  with _open(path) as file:
+    header = _Header(
+      images=int(file["images"]),
+      sigma_rels=tuple(float(x) for x in file["sigma_rels"]),
+      stage=int(file["stage"]),
+    )
+    if header.images < 1 or not all(0 < x < 0.3 for x in header.sigma_rels):
+      raise ValueError(f"out of range: {header.images}, {header.sigma_rels}")
+  return header
+
+
+def _read_leaves(path: pathlib.Path, shapes: Params) -> list[list[np.ndarray]]:
+  """The leaves of each EMA in a snapshot."""
+  expected = [x.shape for x in jax.tree.leaves(shapes)]
+  with _open(path) as file:
+    emas = [
+      [file[f"{sigma_rel}/{name}"] for name in named(shapes)]
+      for sigma_rel in file["sigma_rels"]
+    ]
+    if any([x.shape for x in ema] != expected for ema in emas):
+      raise ValueError("it is of another model")
+  return emas
+
+
+@contextlib.contextmanager
+def _open(path: pathlib.Path) -> Iterator[Any]:
+  """An open snapshot; whatever goes wrong in the block is its damage."""
+  try:
+    with np.load(path, allow_pickle=False) as file:
+      yield file
+  except Exception as e:  # numpy and zipfile raise many kinds
+    reason = str(e).strip().splitlines() or [type(e).__name__]
+    raise UserError(
+      f"{path} cannot be read ({reason[0][:120]}): remove it, and the other "
+      "snapshots are combined."
+    ) from e

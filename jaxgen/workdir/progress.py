@@ -1,50 +1,52 @@
-"""Where each stage of a run ends: at a number of images, or when it has stopped
-getting better."""
+"""The ends of a run's stages: after a number of images, or by the held-out
+metric."""
 
 from __future__ import annotations
 
 import dataclasses
 import itertools
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping, Sequence
+from typing import Any
 
-if TYPE_CHECKING:
-  pass
+Scores = tuple[tuple[int, float], ...]  # (images of the stage, metric)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Progress:
-  """What has been decided so far; a part of every checkpoint, so that a resumed
-  run decides the same.
+  """The ends of stages decided so far; a part of every checkpoint, so that a
+  resumed run decides the same.
 
   Attributes:
-    ended: images seen at the end of each stage that ended early or in time.
-    scores: held-out metric of the stage that runs, by its images.
+    ended: images seen at the end of each stage that is over.
+    scores: held-out metric of the current stage, by its images.
   """
 
   ended: tuple[int, ...] = ()
-  scores: tuple[tuple[int, float], ...] = ()
+  scores: Scores = ()
 
   @classmethod
-  def read(cls, meta: Any) -> Progress:
-    """From the metadata of a checkpoint; those of before had none."""
-    scores = [(int(a), float(b)) for a, b in meta.get("scores", ())]
-    return cls(ended=tuple(map(int, meta.get("ended", ()))), scores=(*scores,))
+  def from_metadata(cls, metadata: Mapping[str, Any]) -> Progress:
+    """The progress in the metadata of a checkpoint; none where they lack it."""
+    scores = ((int(a), float(b)) for a, b in metadata.get("scores", ()))
+    ended = map(int, metadata.get("ended", ()))
+    return cls(ended=tuple(ended), scores=tuple(scores))
 
-  def meta(self) -> dict[str, Any]:
-    """As JSON has it."""
+  def to_metadata(self) -> dict[str, Any]:
+    """The progress as JSON has it."""
     return {"ended": list(self.ended), "scores": [list(x) for x in self.scores]}
 
   def scored(self, images: int, score: float) -> Progress:
-    """With another score, `images` into the stage."""
+    """The progress after an evaluation, `images` into the stage."""
     return dataclasses.replace(self, scores=(*self.scores, (images, score)))
 
   def end(self, images: int) -> Progress:
-    """With the stage ended."""
+    """The progress after the current stage, which ended at `images` seen."""
     return Progress(ended=(*self.ended, images))
 
-  def ends(self, lengths: list[int]) -> list[int]:
-    """Images seen at the end of each stage, of which `lengths` are planned."""
-    done = self.ended[: len(lengths)]
-    last = done[-1] if done else 0
-    rest = itertools.accumulate(lengths[len(done) :], initial=last)
-    return [*done, *list(rest)[1:]]
+  def ends(self, lengths: Sequence[int]) -> list[int]:
+    """The images seen at the end of each stage, of which `lengths` are
+    planned."""
+    ended = self.ended[: len(lengths)]
+    last = ended[-1] if ended else 0
+    rest = itertools.accumulate(lengths[len(ended) :], initial=last)
+    return [*ended, *list(rest)[1:]]

@@ -1,4 +1,4 @@
-"""The progress of a run, on its terminal."""
+"""Display of a run's progress in its terminal."""
 
 from __future__ import annotations
 
@@ -27,33 +27,33 @@ class Terminal:
       disable=not self._console.is_terminal,
     )
     self._task = self._live.add_task("compiling", total=total, completed=images)
-    self._mark = (time.monotonic(), images)
+    self._last = (time.monotonic(), images)
     self._speed = 0.0
     self._live.start()
 
   def say(self, text: str) -> None:
-    """A line that stays."""
+    """Print a line that stays."""
     self._console.print(text, markup=False)
 
   def speed(self, images: int) -> float:
-    """Images per second since the last call."""
+    """The images per second since the last call."""
     now = time.monotonic()
-    then, before = self._mark
+    then, before = self._last
     if images > before:
       self._speed = (images - before) / max(now - then, 1e-9)
-    self._mark = (now, images)
+    self._last = (now, images)
     return self._speed
 
   @contextlib.contextmanager
   def paused(self) -> Iterator[None]:
-    """Do not count the time in this block as training time."""
+    """Leave the time in this block out of the speed."""
     start = time.monotonic()
     yield
-    then, images = self._mark
-    self._mark = (then + time.monotonic() - start, images)
+    then, images = self._last
+    self._last = (then + time.monotonic() - start, images)
 
   def progress(self, images: int, step: int, stage: int, values: dict) -> None:
-    """Show where the run is."""
+    """Show the position and the newest metrics of the run."""
     speed = values.get("images_per_second", 0.0)
     left = duration((self._total - images) / speed) if speed else "?"
     numbers = "  ".join(
@@ -71,7 +71,7 @@ class Terminal:
       self.say(line)
 
   def close(self) -> None:
-    """Leave the terminal as it was."""
+    """End the live line."""
     self._live.stop()
 
 

@@ -19,8 +19,8 @@ from jaxgen.errors import UserError
 from jaxgen.monitor import text
 from jaxgen.monitor.view import PATIENCE, read_run
 from jaxgen.workdir import lock
-from jaxgen.workdir.checkpoints import Checkpoints
-from jaxgen.workdir.metrics_csv import read_rows
+from jaxgen.workdir.checkpoint_reader import CheckpointReader
+from jaxgen.workdir.metrics_csv import read_text_rows
 
 CONFIG = pathlib.Path(__file__).parents[2] / "configs/textures_patch_ae.py"
 STAGES = {  # the first of them ends early: the metric never rises by so much
@@ -83,7 +83,7 @@ def start(*arguments, **options):
 
 
 def test_a_finished_run_is_shown_as_it_ended(trained):
-  rows = read_rows(trained / "metrics.csv")
+  rows = read_text_rows(trained / "metrics.csv")
   view = read_run(trained)
   assert view.state == "finished" and view.notes == ()
   assert (view.task, view.stage, view.stages) == ("autoencoder", 1, 1)
@@ -100,10 +100,10 @@ def test_a_finished_run_is_shown_as_it_ended(trained):
 
 def test_the_best_checkpoint_is_the_one_that_samplers_take(trained, staged):
   for workdir in (trained, staged):
-    checkpoints = Checkpoints(workdir, metric="psnr", read_only=True)
+    checkpoints = CheckpointReader(workdir, metric="psnr")
     view = read_run(workdir)
-    assert list(view.kept) == checkpoints.steps
-    assert view.best_kept == checkpoints.best()
+    assert list(view.checkpoints) == checkpoints.steps
+    assert view.best_checkpoint == checkpoints.best()
     checkpoints.close()
 
 
@@ -118,7 +118,7 @@ def test_a_stage_that_ended_early_is_over(staged):
 def test_the_best_is_of_the_newest_stage(staged, tmp_path):
   """Small tiles are easier: their values do not count any more."""
   shutil.copy(staged / "config.json", tmp_path)
-  rows = read_rows(staged / "metrics.csv")
+  rows = read_text_rows(staged / "metrics.csv")
   for row in rows:
     row["validation/psnr"] = "99" if row["stage"] == "1" else row["step"]
   lines = [",".join(rows[0]), *(",".join(row.values()) for row in rows), ""]
@@ -156,7 +156,7 @@ def test_looking_writes_nothing(trained, capsys):
 def test_whether_the_process_is_alive(unfinished):
   now = time.time()
   assert read_run(unfinished).state == "stopped"
-  with lock.take(unfinished):
+  with lock.hold(unfinished):
     assert read_run(unfinished).state == "running"
     late = read_run(unfinished, now + 10 * PATIENCE)
     assert late.state == "silent"
@@ -170,11 +170,13 @@ def test_the_last_row_without_its_checkpoint_is_not_the_end(unfinished):
   with (unfinished / "metrics.csv").open("a") as file:
     file.write((unfinished / "last line").read_text())
   view = read_run(unfinished)
-  assert view.kept and view.images == view.total and view.state == "stopped"
+  assert (
+    view.checkpoints and view.images == view.total and view.state == "stopped"
+  )
 
 
 def test_a_run_that_has_just_begun(tmp_path):
-  with lock.take(tmp_path):  # config.json comes after the first compilation
+  with lock.hold(tmp_path):  # config.json comes after the first compilation
     view = read_run(tmp_path)
     assert view.state == "running" and view.step == 0
     assert ("progress", "no numbers yet") in text.lines(view, 40)
@@ -213,8 +215,8 @@ def test_stages_without_sense_are_damage(copy, stages):
 def test_a_damaged_checkpoint_is_still_listed(copy, name, bad):
   (copy / "checkpoints/30" / name).write_bytes(bad)
   view = read_run(copy)
-  assert 30 in view.kept and view.state == "finished"
-  assert (view.best_kept == 30) == (name[0] == "_")
+  assert 30 in view.checkpoints and view.state == "finished"
+  assert (view.best_checkpoint == 30) == (name[0] == "_")
 
 
 @pytest.mark.parametrize("ended", [None, 3, "x", ["x"], [None]])
@@ -315,7 +317,7 @@ def test_a_bar_is_as_full_as_the_share():
 
 
 def test_the_time_left_is_that_at_the_last_rate(unfinished):
-  with lock.take(unfinished):
+  with lock.hold(unfinished):
     view = read_run(unfinished)
   missing = (view.total - view.images) / view.rate
   assert missing > 0

@@ -12,6 +12,7 @@ import time
 import jax
 import numpy as np
 import pytest
+from support.checkpoints import restore_state, save_state
 from support.programs import (
   CONFIG,
   ROUNDING,
@@ -32,7 +33,6 @@ from jaxgen.cli import train as train_cli
 from jaxgen.train.loop import train
 from jaxgen.train.plan import make_plan
 from jaxgen.train.transfer import transfer_state
-from jaxgen.workdir.checkpoints import Checkpoints
 
 ROOT = pathlib.Path(__file__).parents[2]
 
@@ -78,16 +78,11 @@ def two(tmp_path_factory):
 
 def save(p, workdir):
   state = jax.device_put(integers(p), shardings(p.shapes()))
-  store = Checkpoints(workdir, metric="psnr")
-  store.save(state, {"stage": 0, "data": "x"}, {"psnr": 1.0})
-  store.close()
+  save_state(workdir, state)
 
 
 def restore(p, workdir, stage=0):
-  store = Checkpoints(workdir, metric="psnr")
-  state, _ = store.restore(lambda _: p.shapes(stage))
-  store.close()
-  return state
+  return restore_state(workdir, p.shapes(stage))
 
 
 def flat(tree):

@@ -5,6 +5,7 @@ import functools
 import jax
 import numpy as np
 import pytest
+from support.checkpoints import restore_state, save_state
 from support.programs import (
   ROUNDING,
   VISIBLE,
@@ -20,7 +21,6 @@ from support.programs import (
 
 import jaxgen
 from jaxgen.train import state as training
-from jaxgen.workdir.checkpoints import Checkpoints
 
 FSDP = pytest.mark.parametrize("fsdp", [False, True])
 
@@ -105,14 +105,8 @@ def test_a_checkpoint_fits_any_number_of_devices(tmp_path, there, back):
   """Bit by bit; on 8 the parameters are spread (FSDP)."""
   source, target = (plan(n, **{"train.fsdp": n > 1}) for n in (there, back))
   want = integers(source)
-  store = Checkpoints(tmp_path, metric="psnr")
-  state = jax.device_put(want, shardings(source.shapes()))
-  store.save(state, {"stage": 0, "data": "x"}, {"psnr": 1.0})
-  store.close()
-  store = Checkpoints(tmp_path, metric="psnr")
-  got, meta = store.restore(lambda _: target.shapes())
-  store.close()
-  assert meta == {"stage": 0, "data": "x"}
+  save_state(tmp_path, jax.device_put(want, shardings(source.shapes())))
+  got = restore_state(tmp_path, target.shapes())
   jax.tree.map(np.testing.assert_array_equal, got, want)
   placed = jax.tree.leaves(shardings(got))
   assert placed == jax.tree.leaves(shardings(target.shapes()))

@@ -10,7 +10,7 @@ import jaxgen
 from jaxgen.cli.main import main
 from jaxgen.diffusion.samplers import SAMPLERS
 from jaxgen.errors import UserError
-from jaxgen.workdir.posthoc_ema import Averages
+from jaxgen.workdir.posthoc_ema import PosthocEMA
 
 GRANITE = {"rock_type": "granite", "zoom_level": "macro"}
 FAST = {"sampler": "euler", "steps": 3}
@@ -58,7 +58,7 @@ def test_conditions_and_guidance_change_the_images(run):
 
 
 def test_a_weaker_checkpoint_guides(run):
-  weak = jaxgen.load(run.workdir, f"ema-0.1@{Averages(run.workdir).steps[0]}")
+  weak = jaxgen.load(run.workdir, f"ema-0.1@{PosthocEMA(run.workdir).steps[0]}")
   alone, guided = (
     run.sample(8, conditions=GRANITE, **FAST, **more)
     for more in ({}, {"weak": weak, "guidance": 2.0})

@@ -88,15 +88,15 @@ def steps(workdir: pathlib.Path) -> list[int]:
 
 
 def assert_same_run(a: pathlib.Path, b: pathlib.Path) -> None:
-  """Bit for bit: parameters, averages, moments, latents or snapshots; and each
+  """Bit for bit: parameters, EMAs, moments, latents or snapshots; and each
   step once."""
   assert numbers(a) == numbers(b)
   assert rows(a) == rows(b)
   logged = [row["step"] for row in rows(b)]
   assert len(set(logged)) == len(logged) == LAST
   folder, ignored = ("latents", {"checkpoint"})
-  if (a / "averages").exists():
-    folder, ignored = "averages", set()
+  if (a / "posthoc_ema").exists():
+    folder, ignored = "posthoc_ema", set()
   left, right = (np.load(w / f"{folder}/{LAST}.npz") for w in (a, b))
   for name in {*left.files, *right.files} - ignored:
     np.testing.assert_array_equal(left[name], right[name])

@@ -11,6 +11,7 @@ import sys
 
 import jax
 import numpy as np
+from support.checkpoints import restore_state, save_state
 from support.programs import (
   first_batch,
   gradient,
@@ -24,7 +25,6 @@ from support.programs import (
 from jaxgen.cli import train
 from jaxgen.errors import UserError
 from jaxgen.parallel.multihost import all_equal, allgather, failure, run_on_all
-from jaxgen.workdir.checkpoints import Checkpoints
 
 
 def main(port: int, number: int, folder: pathlib.Path) -> None:
@@ -90,15 +90,11 @@ def how_it_ends(action) -> str:
 def exchange_checkpoints(p, folder: pathlib.Path) -> None:
   """Restore what one process saved, and save the same for it."""
   want = integers(p)
-  store = Checkpoints(folder / "from_one", metric="psnr")
-  state, _ = store.restore(lambda _: p.shapes())
-  store.close()
+  state = restore_state(folder / "from_one", p.shapes())
   whole = jax.jit(lambda x: x, out_shardings=p.layout.replicated)(state)
   jax.tree.map(np.testing.assert_array_equal, whole, want)
   assert shardings(state) == shardings(p.shapes())
-  store = Checkpoints(folder / "from_two", metric="psnr")
-  store.save(state, {"stage": 0, "data": "x"}, {"psnr": 1.0})
-  store.close()
+  save_state(folder / "from_two", state)
 
 
 def end_alone(number: int) -> None:

@@ -32,13 +32,13 @@ def whole(tmp_path_factory):
 
 def test_kill_9_changes_nothing(whole, tmp_path):
   kill_in_a_save(tmp_path, command(tmp_path, DENOISER))
-  stale = tmp_path / "averages" / f"{LAST - 1}.npz"
+  stale = tmp_path / "posthoc_ema" / f"{LAST - 1}.npz"
   stale.write_bytes(b"of a step that is yet to come")
   go_on(command(tmp_path, DENOISER))
   assert_same_run(whole, tmp_path)
   every = {f"{i + 1}.npz" for i in range(LAST)}
   for workdir in (whole, tmp_path):
-    assert {p.name for p in workdir.glob("averages/*")} == every
+    assert {p.name for p in workdir.glob("posthoc_ema/*")} == every
 
 
 def test_another_learning_rate_ends_elsewhere(whole, tmp_path):

@@ -72,7 +72,7 @@ def test_what_is_due_is_due_at_the_first_step_that_reaches_it(every, batch):
 
 
 def test_a_finished_run_says_so_and_is_left_as_it_is(copy_of_whole, capsys):
-  kept = ("checkpoints", "manifests", "latents", "samples")
+  kept = ("checkpoints", "checksums", "latents", "samples")
   files = lambda: {  # noqa: E731
     p: (p.stat().st_mtime_ns, p.read_bytes())
     for p in copy_of_whole.rglob("*")
@@ -187,11 +187,11 @@ def test_a_disk_that_fills_up_ends_the_run_and_room_lets_it_go_on(
   full = contextlib.ExitStack()
   save = checkpoints.Checkpoints.save
 
-  def fill(self, state, *args):
-    if int(state.step) == 5:
+  def fill(self, step, *args, **options):
+    if step == 5:
       self.wait()
       full.enter_context(full_disk(20_000))
-    save(self, state, *args)
+    save(self, step, *args, **options)
 
   with monkeypatch.context() as filling, full:
     filling.setattr(checkpoints.Checkpoints, "save", fill)

@@ -11,8 +11,10 @@ import pytest
 from support.faults import full_disk, steps
 
 from jaxgen.errors import RunError, UserError
-from jaxgen.train.state import TrainState, create
+from jaxgen.train.state import TrainState, create, from_trees, to_trees
 from jaxgen.workdir import checksums
+from jaxgen.workdir.checkpoint_reader import CheckpointReader
+from jaxgen.workdir.checkpoint_recovery import restore_newest
 from jaxgen.workdir.checkpoints import Checkpoints
 
 # What TensorStore's threads say of the damage done here.
@@ -30,10 +32,19 @@ def state(step: int, size: int = 3000) -> TrainState:
   return dataclasses.replace(new, step=count, images=8 * count)
 
 
-def abstract(like: TrainState) -> TrainState:
-  return jax.tree.map(
+def shapes(like: TrainState) -> dict:
+  abstract = jax.tree.map(
     lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=x.sharding), like
   )
+  return to_trees(abstract)
+
+
+def restore(store: Checkpoints, like: TrainState | None = None):
+  return restore_newest(store, lambda _: shapes(like or state(0)))
+
+
+def ema_shapes() -> dict:
+  return {"ema": shapes(state(0))["ema"]}
 
 
 @pytest.fixture
@@ -41,8 +52,8 @@ def opened(tmp_path):
   """A function that opens a workdir; all are closed at the end."""
   stores = []
 
-  def open_(workdir=tmp_path, **options) -> Checkpoints:
-    stores.append(Checkpoints(workdir, metric="psnr", **options))
+  def open_(workdir=tmp_path, kind=Checkpoints, **options) -> Checkpoints:
+    stores.append(kind(workdir, metric="psnr", **options))
     return stores[-1]
 
   yield open_
@@ -52,14 +63,16 @@ def opened(tmp_path):
 
 def save(store: Checkpoints, step: int, psnr: float | None = None) -> None:
   scores = None if psnr is None else {"psnr": psnr, "ssim": 0.5}
-  store.save(state(step), {"stage": 0, "data": "x"}, scores)
+  meta = {"stage": 0, "data": "x"}
+  store.save(step, to_trees(state(step)), metadata=meta, scores=scores)
   store.wait()
 
 
 def restored(store: Checkpoints) -> int:
   """The step that is restored, after a look at its bits."""
-  found, meta = store.restore(lambda _: abstract(state(0)))
+  trees, meta = restore(store)
   assert meta == {"stage": 0, "data": "x"}
+  found = from_trees(trees)
   step = int(found.step)
   jax.tree.map(np.testing.assert_array_equal, found, state(step))
   return step
@@ -86,7 +99,7 @@ def test_what_is_restored_is_what_was_saved(copy, opened):
 
 
 def test_an_empty_workdir_has_nothing_to_restore(opened):
-  assert opened().restore(lambda _: abstract(state(0))) is None
+  assert restore(opened()) is None
 
 
 @pytest.mark.parametrize("keep", [1, 2])
@@ -104,7 +117,7 @@ def test_the_newest_few_and_the_best_are_kept(opened, tmp_path, keep):
       assert steps(tmp_path) == store.steps == sorted({best, *newest})
       assert store.best() == best
     store.close()
-  kept = {int(p.stem) for p in (tmp_path / "manifests").glob("*.json")}
+  kept = {int(p.stem) for p in (tmp_path / "checksums").glob("*.json")}
   assert kept == set(steps(tmp_path))
 
 
@@ -125,10 +138,10 @@ def test_a_save_that_fails_loses_nothing_and_can_be_repeated(opened, tmp_path):
   assert restored(again) == 2 and steps(tmp_path) == [2]
 
 
-def test_a_failure_in_the_background_is_told_by_the_next_call(opened):
+def test_a_failure_in_the_background_is_raised_by_the_next_call(opened):
   store = opened()
   with full_disk(5_000):
-    store.save(state(1), {"stage": 0}, None)
+    store.save(1, to_trees(state(1)), metadata={"stage": 0})
     while not store._pending.done():
       pass
   with pytest.raises(RunError, match="checkpoint 1 could not be written"):
@@ -171,7 +184,7 @@ def unverified(damage):
 
   def both(folder: pathlib.Path) -> None:
     damage(folder)
-    (folder.parents[1] / f"manifests/{folder.name}.json").unlink()
+    (folder.parents[1] / f"checksums/{folder.name}.json").unlink()
 
   return both
 
@@ -204,7 +217,7 @@ def test_a_damaged_newest_checkpoint_gives_way_to_the_one_before(
   store = opened(copy, max_to_keep=3)
   assert restored(store) == good
   said = capsys.readouterr().out
-  assert f"checkpoint {bad} is damaged" in said and said.count("\n") == 1
+  assert f"damaged-{bad}" in said and said.count("\n") == 1
   assert (copy / f"damaged-{bad}").is_dir()  # nothing is thrown away
   save(store, 10, psnr=1.0)  # and the run goes on
   assert restored(store) == 10 and store.best() == good
@@ -225,7 +238,7 @@ def test_where_all_are_damaged_no_run_starts_over(copy, opened):
     flip(copy / f"checkpoints/{step}")
   for _ in range(2):
     with pytest.raises(UserError, match="(?s)3: .*2: .*1: ema") as refused:
-      opened(copy).restore(lambda _: abstract(state(0)))
+      restore(opened(copy))
     assert str(refused.value).count("\n") == 1
   assert steps(copy) == [1, 2, 3]
 
@@ -239,7 +252,7 @@ def test_another_model_is_no_damage(copy, opened, kind):
   if kind == "optimizer":
     new = create(new.params, optax.sgd(1.0, momentum=0.9))
   with pytest.raises(UserError, match="checkpoint 3 .*does not fit the config"):
-    opened(copy).restore(lambda _: abstract(new))
+    restore(opened(copy), new)
   assert steps(copy) == [1, 2, 3]
 
 
@@ -254,7 +267,7 @@ def test_a_good_checkpoint_that_cannot_be_loaded_stays(
 
   monkeypatch.setattr(store._orbax, "load_checkpointables", exhausted)
   with pytest.raises(RunError, match="3 is intact.*out of memory"):
-    store.restore(lambda _: abstract(state(0)))
+    restore(store)
   assert steps(copy) == [1, 2, 3]
 
 
@@ -274,10 +287,9 @@ def test_only_a_writer_clears_away_what_a_killed_save_left(copy, opened):
   left = copy / "checkpoints/4.orbax-checkpoint-tmp"
   left.mkdir()
   before = sorted(copy.rglob("*"))
-  reader = opened(copy, read_only=True)
-  ema = abstract(state(0)).ema
+  reader = opened(copy, CheckpointReader)
   for step in (1, 2, 3):
-    found = reader.restore_ema(step, ema)
+    found = reader.read(step, ema_shapes())["ema"]
     np.testing.assert_array_equal(found["w"], state(step).ema["w"])
   assert sorted(copy.rglob("*")) == before
   writer = opened(copy)
@@ -288,12 +300,12 @@ def test_only_a_writer_clears_away_what_a_killed_save_left(copy, opened):
 
 def test_a_reader_names_a_damaged_checkpoint(copy, opened):
   flip(copy / "checkpoints/3")
-  reader = opened(copy, read_only=True)
+  reader = opened(copy, CheckpointReader)
   with pytest.raises(ValueError, match="ema/ocdbt"):
-    reader.restore_ema(3, abstract(state(0)).ema)
+    reader.read(3, ema_shapes())
   empty("metrics/metrics")(copy / "checkpoints/2")
   with pytest.raises(UserError, match="2/metrics/metrics is damaged"):
-    opened(copy, read_only=True)
+    opened(copy, CheckpointReader)
   assert steps(copy) == [1, 2, 3]
 
 

@@ -1,0 +1,68 @@
+"""The config of a run as its folder records it, read without JAX.
+
+`config.json` is the resolved config; `conditions.json` holds the names of the
+conditions' values, so that a run can be opened without its data.
+"""
+
+from __future__ import annotations
+
+import json
+import pathlib
+from typing import TYPE_CHECKING
+
+from jaxgen.config import files, overrides
+from jaxgen.config.experiment import Experiment
+from jaxgen.errors import UserError
+from jaxgen.formats.atomic import write_json
+
+if TYPE_CHECKING:
+  from jaxgen.typing import ConditionNames
+
+CONFIG, CONDITIONS = "config.json", "conditions.json"
+
+
+def read_experiment(workdir: pathlib.Path) -> Experiment:
+  """The config of a run, parsed.
+
+  Raises:
+    UserError: the folder holds no run, or its config is damaged.
+  """
+  return files.read_experiment(workdir / CONFIG)
+
+
+def differences(workdir: pathlib.Path, experiment: Experiment) -> list[str]:
+  """`field: old -> new` for each field in which an experiment differs from that
+  of the run in a folder; none where the folder records no config.
+
+  Raises:
+    UserError: the recorded config is damaged.
+  """
+  if not (workdir / CONFIG).exists():
+    return []
+  recorded = read_experiment(workdir).to_dict()
+  return overrides.differences(recorded, experiment.to_dict())
+
+
+def save(
+  workdir: pathlib.Path, experiment: Experiment, names: ConditionNames
+) -> None:
+  """Record a config, and the names of its conditions' values if it has any."""
+  files.save_experiment(experiment, workdir / CONFIG)
+  if names:
+    write_json(workdir / CONDITIONS, dict(names))
+
+
+def read_condition_names(workdir: pathlib.Path) -> ConditionNames:
+  """The names of the conditions' values; empty where a run has none.
+
+  Raises:
+    UserError: the file is damaged.
+  """
+  path = workdir / CONDITIONS
+  if not path.is_file():
+    return {}
+  try:
+    names = json.loads(path.read_text())
+    return {name: tuple(map(str, values)) for name, values in names.items()}
+  except (ValueError, AttributeError, TypeError) as e:
+    raise UserError(f"{path} is damaged: {e}") from e
