@@ -17,6 +17,11 @@ import numpy as np
 
 from jaxgen.errors import RunError
 from jaxgen.parallel.preemption import Stop
+from jaxgen.train.outputs import (
+  save_checkpoint,
+  write_latents,
+  write_preview,
+)
 from jaxgen.train.run import Run, open_run
 from jaxgen.train.schedule import Schedule, stage_schedule
 from jaxgen.train.stage import StageProgram
@@ -126,13 +131,13 @@ def _run_stage(
       _log(run, step, images, metrics)
     if _due(options.preview_images, images, batch):
       with run.terminal.paused():
-        run.preview(state, step)
+        write_preview(run, state)
     late = metrics
   _check(run, late, step)
   scores = scores or _evaluate(run, state, step, images)
   run.progress = run.progress.end(images)
   _save(run, state, scores)
-  run.preview(state, step)
+  write_preview(run, state)
   return state, True
 
 
@@ -187,7 +192,8 @@ def _save(run: Run, state: TrainState, scores: dict | None) -> None:
       f"{_kept(run)}.\nLower optimizer.learning_rate and start from there with "
       "--allow_config_change."
     )
-  run.save(state, scores if run.counts(int(state.images)) else None)
+  counts = run.counts(int(state.images))
+  save_checkpoint(run, state, scores if counts else None)
 
 
 def _kept(run: Run) -> str:
@@ -235,7 +241,7 @@ def _finish(run: Run, state: TrainState) -> None:
   if skipped:
     run.terminal.say(f"{skipped} updates were skipped: not finite.")
   run.checkpoints.wait()
-  run.write_latents(state)
+  write_latents(run, state)
   psnr, best = run.seen.get("validation/psnr"), run.checkpoints.best()
   score = f", held-out PSNR {psnr:.2f} dB" if psnr else ""
   better = best not in (None, int(state.step))

@@ -7,17 +7,11 @@ import dataclasses
 import functools
 import pathlib
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any
-
-import jax
 
 from jaxgen.config.experiment import Experiment
 from jaxgen.errors import UserError
-from jaxgen.formats.png import write_png
-from jaxgen.latents.cache import read_cache, write_cache
 from jaxgen.parallel.multihost import (
   all_equal,
-  allgather,
   is_lead_host,
   run_on_all,
 )
@@ -99,15 +93,6 @@ class Run:
       where = {"stage": self.stage + 1, "resolution": resolution}
       self.metrics.scalars(step, values | where)
 
-  def preview(self, state: TrainState, step: int) -> None:
-    """Write a picture of held-out and new images."""
-    picture = self.program.preview(state.ema)
-    if self.metrics is not None:
-      suffix = f"_stage{self.stage + 1}" if len(self.programs) > 1 else ""
-      path = self.workdir / "samples" / f"{step:08}{suffix}.png"
-      write_png(path, picture)
-      self.metrics.image(step, "preview", picture)
-
   def enter(self, state: TrainState, stage: int) -> TrainState:
     """The state at the start of a stage.
 
@@ -169,47 +154,6 @@ class Run:
         f"{self.stage + 1} of {len(self.programs)} ends."
       )
     return due
-
-  def save(self, state: TrainState, scores: dict | None) -> None:
-    """Start writing a checkpoint."""
-    data = self.program.source("train").fingerprint
-    meta = {"stage": self.stage, "data": data, **self.progress.to_metadata()}
-    self._write_ema_snapshot(state)
-    scores = scores and scores | {"stage": self.stage}
-    self.checkpoints.save(
-      int(state.step), to_trees(state), metadata=meta, scores=scores
-    )
-
-  def _write_ema_snapshot(self, state: TrainState) -> None:
-    """Write a snapshot of the EMA profiles, which no later save removes."""
-    snapshots, images = PosthocEMA(self.workdir), int(state.images)
-    if not state.ema_profiles:
-      return
-    due = is_lead_host() and snapshots.due(images, self.experiment.ends[-1])
-    if allgather(due)[0]:
-      profiles = jax.device_get(self._gather(state.ema_profiles))
-      if is_lead_host():
-        snapshots.write(
-          int(state.step), profiles, images=images, stage=self.stage
-        )
-
-  @functools.cached_property
-  def _gather(self) -> Callable[[Any], Any]:
-    replicated = self.program.layout.replicated
-    return jax.jit(lambda x: x, out_shardings=replicated)
-
-  def write_latents(self, state: TrainState) -> None:
-    """Encode training tiles with the EMA weights and keep the latents."""
-    program, step = self.programs[-1], int(state.step)
-    cache = program.latent_cache
-    if cache is None:
-      return
-    shape = program.task.latent_shape
-    known = read_cache(self.workdir, step, shape) is not None
-    if not allgather(known)[0]:
-      latents = cache.latents(state.ema)
-      if self.metrics is not None:
-        write_cache(self.workdir, step, latents)
 
 
 @contextlib.contextmanager

@@ -21,7 +21,7 @@ from support.faults import (
 
 import jaxgen
 from jaxgen.cli.main import main
-from jaxgen.train.setup import Run
+from jaxgen.train import loop
 
 
 def interrupt(when, number: signal.Signals) -> threading.Thread:
@@ -86,14 +86,14 @@ def test_a_reader_removes_nothing_while_a_training_writes(
 ):
   """The run ends up as it does without a reader."""
   found = []
-  save = Run.save
+  save = loop.save_checkpoint
 
   def read_too(run, state, *args):
     save(run, state, *args)
     if int(state.step) == 7:
       found.append(jaxgen.load(tmp_path, "latest").step)
 
-  monkeypatch.setattr(Run, "save", read_too)
+  monkeypatch.setattr(loop, "save_checkpoint", read_too)
   assert main(command(tmp_path)) == 0
   assert found in ([6], [7])
   assert_same_run(whole, tmp_path)
