@@ -43,20 +43,20 @@ TASK_SECTIONS = {
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Experiment:
-  """What is trained, on what, with what.
+  """The parsed config of a training run.
 
   Attributes:
     task: the model family.
-    seed: of parameters and noise.
-    data: where images come from.
+    seed: seeds parameters and noise.
+    data: the source of images, and how tiles are cut.
     model: the network.
-    optimizer: the update rule.
-    stages: in their order.
-    batch: how batches are made to fit.
-    train: how often what is done.
-    loss: of autoencoders.
-    kl: of autoencoders.
-    diffusion: of denoisers.
+    optimizer: the update rule and its learning rate.
+    stages: the stages of training, in order.
+    batch: how batches are made to fit into memory.
+    train: intervals and policies of the training loop.
+    loss: terms of the loss; read by autoencoders only.
+    kl: weight of the KL divergence; read by autoencoders only.
+    diffusion: noise levels and conditions; read by denoisers only.
   """
 
   task: Task
@@ -109,7 +109,7 @@ class Experiment:
     return (self.loss.label,) if self.loss.label else ()
 
   def to_dict(self) -> dict[str, Any]:
-    """Nested plain data, as a config file sets it and a run records it."""
+    """Nested plain data, as config files set it and runs record it."""
     found: dict[str, Any] = {"task": self.task, "seed": self.seed}
     for name in TASK_SECTIONS[self.task]:
       section: Any = getattr(self, name)

@@ -19,7 +19,7 @@ from jaxgen.errors import UserError
 
 @section("batch")
 class BatchConfig:
-  """How batches are made to fit into memory."""
+  """The fit of batches into memory."""
 
   fit: Literal["off", "auto"] = "off"
   """auto: split batches so that each stage fits into memory."""

@@ -77,7 +77,7 @@ class Stage:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class AdvancePolicy:
-  """When an adaptive stage ends.
+  """The rule by which an adaptive stage ends.
 
   It ends when the held-out metric has risen by less than `tolerance` within the
   last `window` images, at the earliest after a fraction `minimum` of the
