@@ -17,7 +17,7 @@ from jaxgen.config.optimizer import OptimizerConfig
 from jaxgen.config.run import BatchConfig, TrainConfig
 from jaxgen.config.stages import AdvancePolicy, Stage, to_columns
 
-Task = Literal["autoencoder", "diffusion"]
+TaskName = Literal["autoencoder", "diffusion"]
 TASK_SECTIONS = {
   "autoencoder": (
     "data",
@@ -59,7 +59,7 @@ class Experiment:
     diffusion: noise levels and conditions; read by denoisers only.
   """
 
-  task: Task
+  task: TaskName
   seed: int
   data: DataConfig
   model: ModelConfig
@@ -95,28 +95,18 @@ class Experiment:
   def model_at(self, stage: int) -> ModelConfig:
     """The network of a stage, with the stage's patch size."""
     patch_size = self.stages[stage].patch_size
-    return (
-      with_known(self.model, patch_size=patch_size)
-      if patch_size
-      else (self.model)
-    )
-
-  @property
-  def condition_names(self) -> tuple[str, ...]:
-    """Labels and attributes of the data that the model is given or predicts."""
-    if self.task == "diffusion":
-      return self.diffusion.conditions
-    return (self.loss.label,) if self.loss.label else ()
+    changes = {"patch_size": patch_size} if patch_size else {}
+    return with_known(self.model, **changes)
 
   def to_dict(self) -> dict[str, Any]:
     """Nested plain data, as config files set it and runs record it."""
-    found: dict[str, Any] = {"task": self.task, "seed": self.seed}
-    for name in TASK_SECTIONS[self.task]:
-      section: Any = getattr(self, name)
-      found[name] = (
-        to_columns(section) if name == "stages" else vars_of(section)
-      )
-    return found
+    sections = {
+      name: vars_of(getattr(self, name))
+      for name in TASK_SECTIONS[self.task]
+      if name != "stages"
+    }
+    columns = {"stages": to_columns(self.stages)}
+    return {"task": self.task, "seed": self.seed, **sections, **columns}
 
 
 def vars_of(section: Any) -> dict[str, Any]:

@@ -85,7 +85,7 @@ def check(runs: Sequence[LoadedRun]) -> list[str]:
       )
     names, known = (
       getattr(run, "conditions", {}),
-      families.condition_values(first.experiment, used=False),
+      families.all_condition_values(first.experiment),
     )
     if any(known.get(k) != v for k, v in names.items()):
       notes.append(f"{run.workdir} knows other conditions: it is drawn freely.")

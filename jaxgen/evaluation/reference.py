@@ -70,7 +70,7 @@ class Reference:
       others=others,
       real=network.extract(tiles["image"]),
       floor=network.extract(others["image"]),
-      names=families.condition_values(run.experiment, used=False),
+      names=families.all_condition_values(run.experiment),
       overlap=2 * num > len(run.source("train")),
     )
 

@@ -21,7 +21,7 @@ from jaxgen.losses.kl import divergence
 from jaxgen.metrics.images import similarity
 from jaxgen.metrics.segmentation import confusion
 from jaxgen.metrics.vae import summary, traits
-from jaxgen.models.build import build
+from jaxgen.models.build import build as build_model
 from jaxgen.tasks.reconstruction import Reconstruction, controller, draw
 from jaxgen.tasks.task import Task
 from jaxgen.typing import (
@@ -37,7 +37,13 @@ from jaxgen.typing import (
 UNLABELLED = 255  # in masks
 
 
-def autoencoder(
+def conditions(experiment: Experiment) -> tuple[str, ...]:
+  """The label that the latent predicts."""
+  label = experiment.loss.label
+  return (label,) if label else ()
+
+
+def build(
   experiment: Experiment, names: ConditionNames, *, stage: int, resolution: int
 ) -> Task:
   """The task of an autoencoder at one resolution; see `families.build`."""
@@ -45,7 +51,7 @@ def autoencoder(
   channels = experiment.data.channels
   classes = _num_classes(config, names)
   heads = _heads(experiment)
-  model: Any = build(
+  model: Any = build_model(
     experiment.model_at(stage),
     resolution=resolution,
     channels=channels,

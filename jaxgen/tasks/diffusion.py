@@ -14,7 +14,7 @@ from jaxgen.config.experiment import Experiment
 from jaxgen.diffusion import edm, guidance, samplers, sigmas
 from jaxgen.errors import UserError
 from jaxgen.images import normalize
-from jaxgen.models.build import build
+from jaxgen.models.build import build as build_model
 from jaxgen.models.conditioning import fourier_features
 from jaxgen.tasks.task import Task
 from jaxgen.typing import (
@@ -33,13 +33,18 @@ FEATURES = 32  # of a noise level, for its uncertainty
 SHOWN_SIGMA = 0.5  # of the noise on the denoised images of a preview
 
 
-def diffusion(
+def conditions(experiment: Experiment) -> tuple[str, ...]:
+  """The conditions of the denoiser."""
+  return experiment.diffusion.conditions
+
+
+def build(
   experiment: Experiment, names: ConditionNames, *, stage: int, resolution: int
 ) -> Task:
   """The task of a denoiser at one resolution; see `families.build`."""
   config, channels = experiment.diffusion, experiment.data.channels
   _check_conditions(config, names)
-  model: Any = build(
+  model: Any = build_model(
     experiment.model_at(stage),
     resolution=resolution,
     channels=channels,

@@ -1,20 +1,40 @@
-"""Model families, one row each."""
+"""Model families: one row each.
+
+A family is a builder of its `Task`, and the conditions of the data that its
+model is given or predicts. The sections of its config stand in
+`config.experiment.TASK_SECTIONS`.
+"""
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable
 
-from jaxgen.config.data import Split
 from jaxgen.config.experiment import Experiment
 from jaxgen.data import sources
-from jaxgen.tasks.autoencoder import autoencoder
-from jaxgen.tasks.diffusion import diffusion
+from jaxgen.tasks import autoencoder, diffusion
 from jaxgen.tasks.task import Task
 from jaxgen.typing import ConditionNames
 
-FAMILIES: dict[str, Callable[..., Task]] = {
-  "autoencoder": autoencoder,
-  "diffusion": diffusion,
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Family:
+  """One model family.
+
+  Attributes:
+    build: (experiment, names, stage=, resolution=) -> Task.
+    conditions: the labels and attributes of the data that its model uses.
+  """
+
+  build: Callable[..., Task]
+  conditions: Callable[[Experiment], tuple[str, ...]]
+
+
+FAMILIES = {
+  "autoencoder": Family(
+    build=autoencoder.build, conditions=autoencoder.conditions
+  ),
+  "diffusion": Family(build=diffusion.build, conditions=diffusion.conditions),
 }
 
 
@@ -28,33 +48,31 @@ def build(
   """The task of an experiment.
 
   Args:
-    experiment: what is trained.
+    experiment: the parsed config.
     names: the values of its conditions.
-    stage: whose model it has.
+    stage: the stage whose model the task has.
     resolution: of the images, by default the stage's.
 
   Raises:
-    UserError: numbers, or data and loss, that do not fit together.
+    UserError: sections, or data and loss, do not fit together.
   """
   side = resolution or experiment.stages[stage].resolution
   experiment.model_at(stage).check(side)
   family = FAMILIES[experiment.task]
-  return family(experiment, names, stage=stage, resolution=side)
+  return family.build(experiment, names, stage=stage, resolution=side)
 
 
-def condition_values(
-  experiment: Experiment, split: Split = "train", *, used: bool = True
-) -> ConditionNames:
-  """The values of conditions, by name, as the data know them.
-
-  Args:
-    experiment: what is trained.
-    split: of the data.
-    used: only where the model uses conditions; else of all that the data have.
-  """
-  if used and not experiment.condition_names:
+def condition_values(experiment: Experiment) -> ConditionNames:
+  """The values of the conditions that the model uses, by name; empty where it
+  uses none, and no data are read then."""
+  if not FAMILIES[experiment.task].conditions(experiment):
     return {}
+  return all_condition_values(experiment)
+
+
+def all_condition_values(experiment: Experiment) -> ConditionNames:
+  """The values of all conditions of the data, by name."""
   resolution = experiment.stages[0].resolution
-  source = sources.build(experiment.data, split, resolution)
+  source = sources.build(experiment.data, "train", resolution)
   names = source.attribute_names | {"label": source.label_names}
   return {k: v for k, v in names.items() if v}
