@@ -1,4 +1,3 @@
-import dataclasses
 import os
 import pathlib
 import shutil
@@ -11,7 +10,6 @@ import pytest
 from support.faults import full_disk, steps
 
 from jaxgen.errors import RunError, UserError
-from jaxgen.train.state import TrainState, create, from_trees, to_trees
 from jaxgen.workdir import checksums
 from jaxgen.workdir.checkpoint_reader import CheckpointReader
 from jaxgen.workdir.checkpoint_recovery import restore_newest
@@ -24,27 +22,27 @@ pytestmark = pytest.mark.filterwarnings(
 TX = optax.chain(optax.clip_by_global_norm(1.0), optax.adam(1e-3))
 
 
-def state(step: int, size: int = 3000) -> TrainState:
-  """Another number in every place for another step."""
+def trees(step: int, size: int = 3000, tx=TX, **more: jax.Array) -> dict:
+  """What a run saves; another number in every place for another step."""
   noise = jax.random.normal(jax.random.key(step), (size,))
-  new = create({"w": noise, "b": {"c": noise[:16].reshape(4, 4)}}, TX)
+  params = {"w": noise, "b": {"c": noise[:16].reshape(4, 4)}, **more}
   count = jnp.uint32(step)
-  return dataclasses.replace(new, step=count, images=8 * count)
+  state = {"step": count, "params": params, "opt_state": tx.init(params)}
+  return {"state": state, "ema": params}
 
 
-def shapes(like: TrainState) -> dict:
-  abstract = jax.tree.map(
+def shapes(like: dict) -> dict:
+  return jax.tree.map(
     lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=x.sharding), like
   )
-  return to_trees(abstract)
 
 
-def restore(store: Checkpoints, like: TrainState | None = None):
-  return restore_newest(store, lambda _: shapes(like or state(0)))
+def restore(store: Checkpoints, like: dict | None = None):
+  return restore_newest(store, lambda _: shapes(like or trees(0)))
 
 
 def ema_shapes() -> dict:
-  return {"ema": shapes(state(0))["ema"]}
+  return {"ema": shapes(trees(0)["ema"])}
 
 
 @pytest.fixture
@@ -64,17 +62,16 @@ def opened(tmp_path):
 def save(store: Checkpoints, step: int, psnr: float | None = None) -> None:
   scores = None if psnr is None else {"psnr": psnr, "ssim": 0.5}
   meta = {"stage": 0, "data": "x"}
-  store.save(step, to_trees(state(step)), metadata=meta, scores=scores)
+  store.save(step, trees(step), metadata=meta, scores=scores)
   store.wait()
 
 
 def restored(store: Checkpoints) -> int:
   """The step that is restored, after a look at its bits."""
-  trees, meta = restore(store)
+  found, meta = restore(store)
   assert meta == {"stage": 0, "data": "x"}
-  found = from_trees(trees)
-  step = int(found.step)
-  jax.tree.map(np.testing.assert_array_equal, found, state(step))
+  step = int(found["state"]["step"])
+  jax.tree.map(np.testing.assert_array_equal, found, trees(step))
   return step
 
 
@@ -141,7 +138,7 @@ def test_a_save_that_fails_loses_nothing_and_can_be_repeated(opened, tmp_path):
 def test_a_failure_in_the_background_is_raised_by_the_next_call(opened):
   store = opened()
   with full_disk(5_000):
-    store.save(1, to_trees(state(1)), metadata={"stage": 0})
+    store.save(1, trees(1), metadata={"stage": 0})
     while not store._pending.done():
       pass
   with pytest.raises(RunError, match="checkpoint 1 could not be written"):
@@ -246,11 +243,11 @@ def test_where_all_are_damaged_no_run_starts_over(copy, opened):
 @pytest.mark.parametrize("kind", ["shape", "missing", "optimizer"])
 def test_another_model_is_no_damage(copy, opened, kind):
   """As after --allow_config_change: refused, and nothing is set aside."""
-  new = state(0, size=2000 if kind == "shape" else 3000)
-  if kind == "missing":
-    new = create({**new.params, "d": jnp.ones(3)}, TX)
-  if kind == "optimizer":
-    new = create(new.params, optax.sgd(1.0, momentum=0.9))
+  new = {
+    "shape": trees(0, size=2000),
+    "missing": trees(0, d=jnp.ones(3)),
+    "optimizer": trees(0, tx=optax.sgd(1.0, momentum=0.9)),
+  }[kind]
   with pytest.raises(UserError, match="checkpoint 3 .*does not fit the config"):
     restore(opened(copy), new)
   assert steps(copy) == [1, 2, 3]
@@ -290,7 +287,7 @@ def test_only_a_writer_clears_away_what_a_killed_save_left(copy, opened):
   reader = opened(copy, CheckpointReader)
   for step in (1, 2, 3):
     found = reader.read(step, ema_shapes())["ema"]
-    np.testing.assert_array_equal(found["w"], state(step).ema["w"])
+    np.testing.assert_array_equal(found["w"], trees(step)["ema"]["w"])
   assert sorted(copy.rglob("*")) == before
   writer = opened(copy)
   assert writer.steps == [1, 2, 3]
