@@ -31,6 +31,7 @@ def get_config(variant: str = ""):
     width=48,
     multipliers=(1, 2, 3, 4),
     attention=(False, False, True, True),
+    head_dim=48,
   )
   config.stages.update(
     resolution=(128,),

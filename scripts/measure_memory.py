@@ -34,10 +34,26 @@ COMBINATIONS = [
   (AE, {"batch_size": 8, "remat": "full"}, {"scan_layers": True}),
   (AE, {"batch_size": 16, "accumulate": 4}, {}),
   (AE, {"batch_size": 4, "resolution": 512, "patch_size": 32}, {}),
-  (EDM, {"batch_size": 16, "resolution": 32}, {"width": 64, "num_res_blocks": 2}),
-  (EDM, {"batch_size": 8, "resolution": 64}, {"width": 64, "num_res_blocks": 1}),
-  (EDM, {"batch_size": 32, "resolution": 64}, {"width": 32, "num_res_blocks": 1}),
-  (GROWN, {"batch_size": 16, "resolution": 128}, {"width": 32, "num_res_blocks": 1}),
+  (
+    EDM,
+    {"batch_size": 16, "resolution": 32},
+    {"width": 64, "num_res_blocks": 2},
+  ),
+  (
+    EDM,
+    {"batch_size": 8, "resolution": 64},
+    {"width": 64, "num_res_blocks": 1},
+  ),
+  (
+    EDM,
+    {"batch_size": 32, "resolution": 64},
+    {"width": 32, "num_res_blocks": 1},
+  ),
+  (
+    GROWN,
+    {"batch_size": 16, "resolution": 128},
+    {"width": 32, "num_res_blocks": 1},
+  ),
   (CONV, {"batch_size": 16, "resolution": 128}, {"base_channels": 32}),
 ]
 

@@ -6,7 +6,13 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from jaxgen.config.fields import Positive, PositiveInt, UnitInterval, section
+from jaxgen.config.fields import (
+  Float,
+  Positive,
+  PositiveInt,
+  UnitInterval,
+  section,
+)
 from jaxgen.errors import UserError
 
 
@@ -18,7 +24,7 @@ class DiffusionConfig:
   """Standard deviation of the images."""
   noise_distribution: Literal["log_normal", "log_uniform"] = "log_normal"
   """Distribution of sigma in training; log_uniform: from sigma_min to max."""
-  P_mean: Annotated[float, Field(ge=-10, le=10)] = -1.2
+  P_mean: Annotated[Float, Field(ge=-10, le=10)] = -1.2
   """log_normal: mean of log sigma."""
   P_std: Positive = 1.2
   """log_normal: standard deviation of log sigma."""

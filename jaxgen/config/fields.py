@@ -17,6 +17,7 @@ from __future__ import annotations
 import dataclasses
 import difflib
 import functools
+import numbers
 import types
 import typing
 from collections.abc import Callable, Mapping
@@ -25,21 +26,36 @@ from typing import Annotated, Any, Literal, TypeVar, dataclass_transform
 import annotated_types
 import pydantic
 import pydantic.dataclasses
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 
 from jaxgen.errors import UserError
 
 LIMIT = 2**32  # images and seeds are counted in 32 bits
 
-PositiveInt = Annotated[int, Field(ge=1, lt=LIMIT)]
-NonNegativeInt = Annotated[int, Field(ge=0, lt=LIMIT)]
+
+def _python_int(value: Any) -> Any:
+  """NumPy's integers as Python's; anything else as it is."""
+  integral = isinstance(value, numbers.Integral)
+  return int(value) if integral and not isinstance(value, bool) else value
+
+
+def _python_float(value: Any) -> Any:
+  """Real numbers of any library as Python's; anything else as it is."""
+  real = isinstance(value, numbers.Real) and not isinstance(value, int)
+  return float(value) if real else value
+
+
+Int = Annotated[int, BeforeValidator(_python_int)]
+Float = Annotated[float, BeforeValidator(_python_float)]
+PositiveInt = Annotated[Int, Field(ge=1, lt=LIMIT)]
+NonNegativeInt = Annotated[Int, Field(ge=0, lt=LIMIT)]
 Seed = NonNegativeInt
-Finite = Annotated[float, Field(allow_inf_nan=False)]
-Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
-NonNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
-ClosedUnit = Annotated[float, Field(ge=0, le=1)]  # [0, 1]
-UnitInterval = Annotated[float, Field(ge=0, lt=1)]  # [0, 1)
-OpenUnit = Annotated[float, Field(gt=0, lt=1)]  # (0, 1)
+Finite = Annotated[Float, Field(allow_inf_nan=False)]
+Positive = Annotated[Float, Field(gt=0, allow_inf_nan=False)]
+NonNegative = Annotated[Float, Field(ge=0, allow_inf_nan=False)]
+ClosedUnit = Annotated[Float, Field(ge=0, le=1)]  # [0, 1]
+UnitInterval = Annotated[Float, Field(ge=0, lt=1)]  # [0, 1)
+OpenUnit = Annotated[Float, Field(gt=0, lt=1)]  # (0, 1)
 
 T = TypeVar("T")
 _STRICT = pydantic.ConfigDict(
@@ -85,6 +101,8 @@ def _explain(
   known = field_types(cls)
   if name not in known:
     return f"{cls.section}.{name}: no such field.{near_miss(name, known)}"
+  if name not in values:
+    return f"{cls.section}.{name}: missing; expected {describe(known[name])}."
   given = f"{cls.section}.{name}={values[name]!r}"
   return f"{given}: expected {describe(known[name])}."
 
@@ -149,7 +167,7 @@ def describe(expected: Any) -> str:
     return f"a tuple, each {describe(parts[0])}"
   if origin is tuple:
     return f"a tuple of {len(parts)}, each {describe(parts[0])}"
-  if origin is types.UnionType:  # X | None
+  if origin in (types.UnionType, typing.Union):  # X | None
     return describe(parts[0])
   return _NAMES.get(expected, getattr(expected, "__name__", str(expected)))
 

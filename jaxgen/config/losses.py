@@ -8,6 +8,7 @@ from pydantic import Field
 
 from jaxgen.config.fields import (
   ClosedUnit,
+  Float,
   NonNegative,
   NonNegativeInt,
   OpenUnit,
@@ -90,7 +91,7 @@ class KLConfig:
   """cyclical: fraction by which the weight is then reduced."""
   floor: NonNegative = 5e-5
   """cyclical: the least weight."""
-  growth: Annotated[float, Field(ge=1, allow_inf_nan=False)] = 1.02
+  growth: Annotated[Float, Field(ge=1, allow_inf_nan=False)] = 1.02
   """cyclical: factor of the floor with each period."""
   adaptive: bool = False
   """Hold the share of KL in the loss between share_min and share_max."""

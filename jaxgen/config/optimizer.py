@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from jaxgen.config.fields import (
+  Float,
   NonNegative,
   NonNegativeInt,
   OpenUnit,
@@ -15,7 +16,7 @@ from jaxgen.config.fields import (
   section,
 )
 
-SigmaRel = Annotated[float, Field(ge=0.001, le=0.28)]  # arXiv:2312.02696
+SigmaRel = Annotated[Float, Field(ge=0.001, le=0.28)]  # arXiv:2312.02696
 
 
 @section("optimizer")

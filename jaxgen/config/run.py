@@ -9,6 +9,7 @@ from pydantic import Field
 from jaxgen.config.fields import (
   LIMIT,
   ClosedUnit,
+  Int,
   NonNegative,
   NonNegativeInt,
   PositiveInt,
@@ -47,7 +48,7 @@ class TrainConfig:
   """stop, or skip: leave non-finite updates out and count them."""
   fsdp: bool = False
   """Shard parameters and optimizer over the devices."""
-  latent_cache_tiles: Annotated[int, Field(ge=2, lt=LIMIT)] = 4_096
+  latent_cache_tiles: Annotated[Int, Field(ge=2, lt=LIMIT)] = 4_096
   """Training latents that densities are fitted to for sampling."""
   init_from: str = ""
   """Workdir of a finished run to start from its weights."""

@@ -23,15 +23,16 @@ from support.programs import (
   first_batch,
   gradient,
   held_out,
-  integers,
+  integer_state,
   latents,
-  plan,
+  of_config,
+  program,
   shardings,
 )
 
 from jaxgen.cli import train as train_cli
-from jaxgen.train.loop import train
-from jaxgen.train.plan import make_plan
+from jaxgen.config.parse import parse
+from jaxgen.planning.autobatch import train
 from jaxgen.train.transfer import transfer_state
 
 ROOT = pathlib.Path(__file__).parents[2]
@@ -42,7 +43,7 @@ def environment(devices):
   every time, as JAX lets only the first write to the cache."""
   return os.environ | {
     "JAX_NUM_CPU_DEVICES": str(devices),
-    "PYTHONPATH": str(ROOT / "tests"),
+    "PYTHONPATH": f"{ROOT}:{ROOT / 'tests'}",
     "XLA_FLAGS": "--xla_backend_optimization_level=0",
   }
 
@@ -51,7 +52,7 @@ def environment(devices):
 def two(tmp_path_factory):
   """What two processes with two devices each found, and how they ended."""
   folder = tmp_path_factory.mktemp("two")
-  save(plan(8, **{"train.fsdp": True}), folder / "from_one")
+  save(program(8, **{"train.fsdp": True}), folder / "from_one")
   with socket.socket() as free:
     free.bind(("127.0.0.1", 0))
     port = free.getsockname()[1]
@@ -77,12 +78,12 @@ def two(tmp_path_factory):
 
 
 def save(p, workdir):
-  state = jax.device_put(integers(p), shardings(p.shapes()))
+  state = jax.device_put(integer_state(p), shardings(p.state_shapes))
   save_state(workdir, state)
 
 
-def restore(p, workdir, stage=0):
-  return restore_state(workdir, p.shapes(stage))
+def restore(p, workdir):
+  return restore_state(workdir, p.state_shapes)
 
 
 def flat(tree):
@@ -93,7 +94,7 @@ def test_the_gradient_is_that_of_one_process(two):
   """Dropout included: the processes' shares make up the same batch, in the same
   order. With the wrong share on one of them the check would fail."""
   _, found, _ = two
-  one = plan(1, **{"model.dropout": 0.3})
+  one = program(1, **{"model.dropout": 0.3})
   want = flat(gradient(one)(first_batch(one)))
   for process in found:
     assert distance(process["gradient"], want) < ROUNDING
@@ -102,7 +103,7 @@ def test_the_gradient_is_that_of_one_process(two):
 
 
 def test_held_out_metrics_and_the_bank_are_those_of_one_process(two):
-  one = plan(1)
+  one = program(1)
   for process in two[1]:
     assert process["held_out"] == pytest.approx(held_out(one)["psnr"], rel=1e-5)
     np.testing.assert_allclose(process["latents"], latents(one), 1e-4, 1e-5)
@@ -111,9 +112,9 @@ def test_held_out_metrics_and_the_bank_are_those_of_one_process(two):
 def test_checkpoints_pass_between_one_and_two_processes(two):
   """Bit by bit; the way there, from 8 devices, is checked by the processes."""
   folder = two[0]
-  for p in (plan(1), plan(8, **{"train.fsdp": True})):
+  for p in (program(1), program(8, **{"train.fsdp": True})):
     got = restore(p, folder / "from_two")
-    want = integers(p)
+    want = integer_state(p)
     assert jax.tree.structure(got) == jax.tree.structure(want)
     equal = jax.tree.map(lambda a, b: bool((a == b).all()), got, want)
     assert all(jax.tree.leaves(equal))
@@ -192,13 +193,14 @@ def test_two_processes_stop_together_and_go_on(tmp_path):
   assert "[0] finished: 960 images, 30 steps" in said
   assert not re.search(r"(?m)^\[1\] (resum|step|finished)", said)
 
-  train(config(**FLAGS), tmp_path / "one", devices=jax.devices()[:1])
-  p = make_plan(config(**FLAGS), jax.devices()[:1])
-  start = transfer_state(p, p.fresh(), 0, 1).params
+  experiment = parse(config(**FLAGS))
+  assert train(experiment, tmp_path / "one", devices=jax.devices()[:1])
+  first, second = of_config(config(**FLAGS), 1)
+  start = transfer_state(first.fresh_state(), first, second).params
   moved = [
     jax.tree.map(
       lambda a, b: np.asarray(a - b),
-      restore(p, tmp_path / name, 1).params,
+      restore(second, tmp_path / name).params,
       start,
     )
     for name in ("one", "two")

@@ -13,14 +13,15 @@ from support.programs import (
   first_batch,
   gradient,
   held_out,
-  integers,
+  integer_state,
   latents,
-  plan,
+  program,
   shardings,
 )
 
 import jaxgen
-from jaxgen.train import state as training
+from jaxgen.train import step as training
+from jaxgen.train.schedule import stage_schedule
 
 FSDP = pytest.mark.parametrize("fsdp", [False, True])
 
@@ -28,9 +29,9 @@ FSDP = pytest.mark.parametrize("fsdp", [False, True])
 @FSDP
 def test_the_gradient_is_the_same_on_1_and_8_devices(fsdp):
   """Dropout included: its noise belongs to the image, not to the device."""
-  one = plan(1, **{"model.dropout": 0.3})
-  eight = plan(8, **{"model.dropout": 0.3, "train.fsdp": fsdp})
-  placed = jax.tree.leaves(shardings(eight.shapes().params))
+  one = program(1, **{"model.dropout": 0.3})
+  eight = program(8, **{"model.dropout": 0.3, "train.fsdp": fsdp})
+  placed = jax.tree.leaves(shardings(eight.state_shapes.params))
   assert any(not s.is_fully_replicated for s in placed) == fsdp
   images = first_batch(one)
   assert distance(gradient(eight)(images), gradient(one)(images)) < ROUNDING
@@ -38,7 +39,7 @@ def test_the_gradient_is_the_same_on_1_and_8_devices(fsdp):
 
 def test_one_wrong_image_shows_in_the_gradient():
   """What the tolerance of the other tests is worth."""
-  p = plan(8)
+  p = program(8)
   images, compute = first_batch(p), gradient(p)
   wrong = {"image": images["image"].copy()}
   wrong["image"][5] = wrong["image"][6]
@@ -46,11 +47,11 @@ def test_one_wrong_image_shows_in_the_gradient():
 
 
 def test_accumulation_gives_the_gradient_of_the_whole_batch():
-  p = plan(8)
+  p = program(8)
   images = first_batch(p)
   want = gradient(p)(images)
   assert distance(gradient(p, parts=4)(images), want) < ROUNDING
-  assert distance(gradient(plan(1), parts=8)(images), want) < ROUNDING
+  assert distance(gradient(program(1), parts=8)(images), want) < ROUNDING
 
 
 def microbatches_differ(p):
@@ -65,9 +66,9 @@ def microbatches_differ(p):
 
 
 def test_each_microbatch_has_noise_of_its_own(monkeypatch):
-  noisy = plan(1, **{"model.dropout": 0.5})
+  noisy = program(1, **{"model.dropout": 0.5})
   assert microbatches_differ(noisy)
-  assert not microbatches_differ(plan(1))  # nothing else tells them apart
+  assert not microbatches_differ(program(1))  # nothing else tells them apart
   monkeypatch.setattr(training.jax.random, "fold_in", lambda key, index: key)
   assert not microbatches_differ(noisy)  # the mistake would be seen
 
@@ -77,12 +78,13 @@ def test_a_few_updates_are_the_same_on_1_and_8_devices(fsdp):
   """Parameters, relative to the way they went: so loosely for the optimizer's
   sake, see `laws`."""
   ends = []
-  for p in (plan(1), plan(8, **{"train.fsdp": fsdp})):
-    state, images = p.fresh(), p.layout.put(first_batch(p))
+  for p in (program(1), program(8, **{"train.fsdp": fsdp})):
+    state, images = p.fresh_state(), p.layout.put(first_batch(p))
     start = jax.tree.map(np.asarray, state.params)
-    placed = shardings(p.shapes()), p.layout.replicated
+    placed = shardings(p.state_shapes), p.layout.replicated
+    schedule = stage_schedule(p.experiment, 0)
     step = jax.jit(
-      functools.partial(p.step(0), pace=p.pace(0)), out_shardings=placed
+      functools.partial(p.plain_update, schedule=schedule), out_shardings=placed
     )
     for _ in range(3):
       state, metrics = step(state, images)
@@ -95,7 +97,7 @@ def test_a_few_updates_are_the_same_on_1_and_8_devices(fsdp):
 
 
 def test_held_out_metrics_and_the_bank_are_the_same_on_1_and_8_devices():
-  one, eight = plan(1), plan(8)
+  one, eight = program(1), program(8)
   assert held_out(eight) == pytest.approx(held_out(one), rel=1e-5)
   np.testing.assert_allclose(latents(eight), latents(one), 1e-4, 1e-5)
 
@@ -103,13 +105,13 @@ def test_held_out_metrics_and_the_bank_are_the_same_on_1_and_8_devices():
 @pytest.mark.parametrize("there, back", [(8, 1), (1, 8)])
 def test_a_checkpoint_fits_any_number_of_devices(tmp_path, there, back):
   """Bit by bit; on 8 the parameters are spread (FSDP)."""
-  source, target = (plan(n, **{"train.fsdp": n > 1}) for n in (there, back))
-  want = integers(source)
-  save_state(tmp_path, jax.device_put(want, shardings(source.shapes())))
-  got = restore_state(tmp_path, target.shapes())
+  source, target = (program(n, **{"train.fsdp": n > 1}) for n in (there, back))
+  want = integer_state(source)
+  save_state(tmp_path, jax.device_put(want, shardings(source.state_shapes)))
+  got = restore_state(tmp_path, target.state_shapes)
   jax.tree.map(np.testing.assert_array_equal, got, want)
   placed = jax.tree.leaves(shardings(got))
-  assert placed == jax.tree.leaves(shardings(target.shapes()))
+  assert placed == jax.tree.leaves(shardings(target.state_shapes))
   assert {len(s.device_set) for s in placed} == {back}
 
 

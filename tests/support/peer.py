@@ -1,4 +1,4 @@
-"""One of the two processes, with two devices each, of `test_distributed.py`.
+"""One of two processes, with two devices each, of `parallel/test_multihost.py`.
 
 peer.py PORT NUMBER FOLDER: computes the laws' quantities, writes them to
 FOLDER/NUMBER.npz, exchanges checkpoints, and at last shows how processes end.
@@ -16,9 +16,9 @@ from support.programs import (
   first_batch,
   gradient,
   held_out,
-  integers,
+  integer_state,
   latents,
-  plan,
+  program,
   shardings,
 )
 
@@ -29,7 +29,7 @@ from jaxgen.parallel.multihost import all_equal, allgather, failure, run_on_all
 
 def main(port: int, number: int, folder: pathlib.Path) -> None:
   join(port, number)
-  p = plan(None, **{"model.dropout": 0.3, "train.fsdp": True})
+  p = program(None, **{"model.dropout": 0.3, "train.fsdp": True})
   compute = gradient(p)
   found = {
     "loopback_only": loopback_only(port),
@@ -89,11 +89,11 @@ def how_it_ends(action) -> str:
 
 def exchange_checkpoints(p, folder: pathlib.Path) -> None:
   """Restore what one process saved, and save the same for it."""
-  want = integers(p)
-  state = restore_state(folder / "from_one", p.shapes())
+  want = integer_state(p)
+  state = restore_state(folder / "from_one", p.state_shapes)
   whole = jax.jit(lambda x: x, out_shardings=p.layout.replicated)(state)
   jax.tree.map(np.testing.assert_array_equal, whole, want)
-  assert shardings(state) == shardings(p.shapes())
+  assert shardings(state) == shardings(p.state_shapes)
   save_state(folder / "from_two", state)
 
 

@@ -1,0 +1,319 @@
+"""What a config may hold: every field of every section refuses nonsense."""
+
+import dataclasses
+
+import pytest
+from support.configs import check, toy, toy_denoiser, toy_vae
+
+from jaxgen.config import defaults
+from jaxgen.config.fields import field_types
+from jaxgen.config.models import MODELS
+from jaxgen.config.parse import SECTIONS, parse
+from jaxgen.config.stages import Stage
+from jaxgen.config.variants import smoke
+from jaxgen.errors import UserError
+
+NAN, INF = float("nan"), float("inf")
+NOT_POSITIVE = (0, -1)
+COMMON = {
+  "seed": (-1, 2**32, None, 0.0),
+  "task": ("autoencodr", None, 3),
+  "data.source": ("rock",),
+  "data.path": (3,),
+  "data.masks": (3,),
+  "data.channels": (0, -1, 2, 4),
+  "data.crop": ("randm",),
+  "data.crop_size": (-1,),
+  "data.upsample": (1,),
+  "data.split_by": ("file",),
+  "data.validation_fraction": (0.0, 1.0, 1.5, -0.1, NAN),
+  "data.on_bad": ("ignore",),
+  "data.value_range": ((0.0,), (1.0, 0.0), (0.0, INF)),
+  "data.key": (3,),
+  "data.seamless": ("yes",),
+  "data.num_tiles": (0,),
+  "data.hflip": (1,),
+  "data.flips": (1,),
+  "data.rot90": (1,),
+  "data.cache_mb": (-1, 10**400),
+  "data.seed": (-1,),
+  "data.threads": (-1,),
+  "data.workers": (-1,),
+  "optimizer.name": ("sgd",),
+  "optimizer.learning_rate": (0.0, -1.0, NAN),
+  "optimizer.adam_learning_rate": (0.0,),
+  "optimizer.schedule": ("linear",),
+  "optimizer.warmup_images": (-1, 10**22),
+  "optimizer.weight_decay": (-0.1, NAN),
+  "optimizer.b1": (1.0, -0.1),
+  "optimizer.b2": (1.0, 2.0),
+  "optimizer.clip_norm": (-1.0, INF),
+  "optimizer.ema_halflife": (-1,),
+  "optimizer.ema_ramp": (0.0, -1.0),
+  "optimizer.ema_sigma_rels": ((0.0,), (0.3,), (0.1, "x"), 0.1),
+  "optimizer.plateau_patience": (-1,),
+  "optimizer.plateau_factor": (0.0, 1.0),
+  "optimizer.plateau_tolerance": (0.0,),
+  "stages.resolution": ((0,), (32.5,), (), (32, 30), 32),
+  "stages.images": ((0,), (1.5,), (2**32,), (5 * 10**12,)),
+  "stages.batch_size": ((0,), (-32,)),
+  "stages.accumulate": ((0,), (3,)),
+  "stages.patch_size": ((-1,), (7,)),
+  "stages.learning_rate_factor": ((0.0,), (NAN,)),
+  "stages.warmup_images": ((-1,),),
+  "stages.fade_images": ((-1,), (10**6,)),
+  "stages.remat": (("some",),),
+  "batch.fit": ("yes",),
+  "batch.memory_gib": (-1.0, NAN),
+  "train.log_images": (-1,),
+  "train.evaluate_images": (-1,),
+  "train.preview_images": (-1,),
+  "train.save_images": (-1,),
+  "train.max_to_keep": (0,),
+  "train.validation_tiles": (0,),
+  "train.on_nan": ("ignore",),
+  "train.fsdp": (1,),
+  "train.latent_cache_tiles": (0, 1),
+  "train.init_from": (3,),
+  "train.advance": ("soon",),
+  "train.advance_window": (0,),
+  "train.advance_tolerance": (-0.1,),
+  "train.advance_minimum": (-0.1, 1.1),
+}
+AUTOENCODER = {
+  "loss.mse": (-1.0, NAN),
+  "loss.l1": (-1.0,),
+  "loss.charbonnier": (-1.0,),
+  "loss.log_mse": (0.0, -1.0),
+  "loss.ssim": (-1.0,),
+  "loss.vgg": (-1.0,),
+  "loss.lpips_alex": (-1.0,),
+  "loss.lpips_vgg": (-1.0, INF),
+  "loss.segmentation": (0.1, -1.0),
+  "loss.classification": (0.1, -1.0),
+  "loss.label": ("hue", 3),
+  "loss.perceptual_weights": (3,),
+  "kl.beta": (-1.0, 2.0),
+  "kl.schedule": ("cosine",),
+  "kl.start_images": (-1,),
+  "kl.warmup_images": (-1,),
+  "kl.period_images": (0,),
+  "kl.cooldown_images": (-1, 8_000),
+  "kl.reduction": (-0.1, 1.1),
+  "kl.floor": (-1.0,),
+  "kl.growth": (0.9, INF),
+  "kl.adaptive": ("yes",),
+  "kl.share_min": (0.0, 0.5),
+  "kl.share_max": (1.0, 0.01),
+  "kl.rate": (0.0, 1.0),
+  "kl.interval_images": (0,),
+  "kl.smoothing_images": (0,),
+  "kl.cap": (0.0, 1e-6),
+  "kl.free_bits": (-0.1,),
+}
+DIFFUSION = {
+  "diffusion.sigma_data": (0.0, NAN),
+  "diffusion.noise_distribution": ("normal",),
+  "diffusion.P_mean": (11.0, NAN),
+  "diffusion.P_std": (0.0,),
+  "diffusion.sigma_min": (0.0, 90.0),
+  "diffusion.sigma_max": (0.0, 0.001, INF),
+  "diffusion.conditions": (("hue",), "label", (3,)),
+  "diffusion.cond_drop_prob": (1.0, -0.1),
+  "diffusion.uncertainty": (1,),
+  "diffusion.preview_steps": (0,),
+}
+NETWORK = {
+  "model.name": ("vae", None),
+  "model.dropout": (1.0, -0.1, NAN),
+  "model.dtype": ("float", "int8", "float16"),
+}
+PATCHES = {
+  "model.patch_size": (*NOT_POSITIVE, 7),
+  "model.width": NOT_POSITIVE,
+  "model.heads": (*NOT_POSITIVE, 3),
+  "model.mlp_ratio": (0,),
+  "model.scan_layers": (1,),
+}
+UNET = {
+  "model.width": (*NOT_POSITIVE, 6),
+  "model.multipliers": ((), (0, 1), (1,), (1.5, 2)),
+  "model.num_res_blocks": NOT_POSITIVE,
+  "model.attention": ((True,), (1, 0)),
+  "model.head_dim": (*NOT_POSITIVE, 3),
+  "model.padding": ("mirror",),
+}
+NETWORKS = {
+  "patch_autoencoder": PATCHES
+  | {
+    "model.grids": ((0,), (2, 3), (4.0,), 4),
+    "model.encoder_depth": (-1,),
+    "model.decoder_depth": (-1,),
+    "model.latent": ("token",),
+    "model.latent_dim": NOT_POSITIVE,
+    "model.patch_features": (0,),
+  },
+  "conv_autoencoder": {
+    "model.base_channels": (*NOT_POSITIVE, 6),
+    "model.multipliers": ((), (0, 1)),
+    "model.downsampling_steps": (0, 9),
+    "model.num_res_blocks": NOT_POSITIVE,
+    "model.attention": (1,),
+    "model.head_dim": (0,),
+    "model.latent_channels": (0,),
+    "model.latent_dim": (-1,),
+    "model.variational": (1,),
+    "model.num_seg_classes": (-1, 3),
+    "model.padding": ("mirror",),
+  },
+  "unet": UNET,
+  "progressive_unet": UNET
+  | {
+    "model.resolutions": ((), (64, 32), (64, 128)),
+    "model.outer_width": (0,),
+    "model.outer_num_res_blocks": (0,),
+  },
+  "multiscale_unet": UNET
+  | {"model.scales": ((0,), 32, (1.5,)), "model.scale_width": (0,)},
+  "dit": PATCHES | {"model.depth": (0,)},
+}
+
+
+def base(model: str):
+  """A toy's config that has nothing wrong."""
+  if model == "patch_autoencoder":
+    return toy()
+  if model == "conv_autoencoder":
+    return toy_vae()
+  if model == "dit":
+    return toy_denoiser()
+  config = smoke(defaults.denoiser(getattr(defaults, model)()))
+  config.data.channels = 1
+  config.stages.resolution = (32,)
+  return config
+
+
+def tables():
+  """(model, field, bad values) of every table, shared sections once."""
+  for field, values in (COMMON | AUTOENCODER).items():
+    yield "patch_autoencoder", field, values
+  for field, values in DIFFUSION.items():
+    yield "dit", field, values
+  for model, table in NETWORKS.items():
+    for field, values in (NETWORK | table).items():
+      yield model, field, values
+
+
+@pytest.mark.parametrize("model", NETWORKS)
+def test_the_toys_have_nothing_wrong(model):
+  check(base(model))
+
+
+@pytest.mark.parametrize(
+  ("model", "field", "values"), [pytest.param(*x, id=x[1]) for x in tables()]
+)
+def test_no_field_of_a_config_takes_nonsense(model, field, values):
+  section, _, name = field.rpartition(".")
+  for value in values:
+    config = base(model)
+    place = config[section] if section else config
+    with place.ignore_type():
+      place[name] = value
+    with pytest.raises(UserError) as error:
+      check(config)
+    assert name in str(error.value) and "\n" not in str(error.value)
+
+
+def test_every_field_is_tried():
+  found = {(model, field) for model, field, _ in tables()}
+  every = {
+    ("dit" if name == "diffusion" else "patch_autoencoder", f"{name}.{field}")
+    for name, cls in (SECTIONS | {"stages": Stage}).items()
+    for field in field_types(cls)
+  }
+  every |= {
+    (model, f"model.{field}")
+    for model, cls in MODELS.items()
+    for field in field_types(cls)
+  }
+  assert every - found == set()
+
+
+@pytest.mark.parametrize("field", ["resolution", "channels", "parent", "none"])
+def test_a_model_takes_its_own_options_only(field):
+  config = toy()
+  config.model[field] = 32
+  with pytest.raises(UserError, match=f"model.{field}"):
+    parse(config)
+
+
+@pytest.mark.parametrize(
+  ("section", "field", "meant"),
+  [
+    ("optimizer", "learning_rat", "learning_rate"),
+    ("stages", "resolutions", "resolution"),
+    ("model", "widht", "width"),
+    ("train", "save_image", "save_images"),
+  ],
+)
+def test_a_near_miss_is_named(section, field, meant):
+  config = toy().to_dict()
+  config[section][field] = 1
+  with pytest.raises(UserError) as error:
+    parse(config)
+  before, _, after = str(error.value).partition(":")
+  assert before == f"{section}.{field}" and meant in after
+
+
+def test_a_section_of_another_task_is_refused():
+  config = toy().to_dict()
+  with pytest.raises(UserError, match="diffusion"):
+    parse(config | {"diffusion": {}})
+
+
+@pytest.mark.parametrize("value", [None, 3, "x", [1]])
+@pytest.mark.parametrize("name", ["data", "model", "loss", "kl", "stages"])
+def test_a_section_that_is_none_is_refused_by_its_name(name, value):
+  with pytest.raises(UserError, match=name):
+    parse(toy().to_dict() | {name: value})
+
+
+@pytest.mark.parametrize("value", [None, 3, "x", [], {}])
+def test_what_is_no_config_is_refused(value):
+  with pytest.raises(UserError, match="config"):
+    parse(value)
+
+
+def test_sections_that_are_missing_have_their_defaults():
+  stages = {"resolution": (32,)}
+  model = {"name": "patch_autoencoder"}
+  short = {"task": "autoencoder", "seed": 0, "stages": stages, "model": model}
+  config = defaults.autoencoder()
+  config.stages.resolution = (32,)
+  assert parse(short) == parse(config)
+
+
+@pytest.mark.parametrize(
+  ("stages", "named"),
+  [
+    ({"images": (1, 2), "resolution": (32, 32, 32)}, "stages: .*images: 2"),
+    ({"batch_size": (0,)}, "stages.batch_size"),
+    ({"accumulate": (5,)}, "stages.accumulate=5"),
+    ({"images": (2**31, 2**31), "batch_size": (32, 32)}, "stages.images"),
+  ],
+)
+def test_stages_that_make_no_sense_are_refused(stages, named):
+  with pytest.raises(UserError, match=named):
+    parse(toy(stages=stages))
+
+
+def test_of_several_stages_the_wrong_one_is_named():
+  with pytest.raises(UserError, match=r"stage 2 \(stages.resolution=36"):
+    parse(toy(stages={"resolution": (32, 36), "images": (64, 64)}))
+
+
+def test_what_is_parsed_is_frozen_and_hashable_by_value():
+  experiment = parse(toy())
+  with pytest.raises(dataclasses.FrozenInstanceError):
+    experiment.seed = 3
+  assert hash(experiment) == hash(parse(toy()))
