@@ -12,12 +12,13 @@ Array = jax.Array
 Params = Any  # a nested dict of arrays
 Batch = Mapping[str, Array]
 Metrics = dict[str, Array]
+Conditions = Any  # of images: a tree of arrays (b, ...), or None
 
 
 class DenoiseFn(Protocol):
   """A denoiser: the posterior mean of clean images given noisy ones."""
 
-  def __call__(self, x: Array, sigma: Array, cond: Any = None) -> Array:
+  def __call__(self, x: Array, sigma: Array, cond: Conditions = None) -> Array:
     """`x` float32 `(b, h, w, c)`, `sigma` `(b,)` > 0; returns like `x`."""
     ...
 

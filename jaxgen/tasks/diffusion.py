@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 from typing import Annotated, Any, Literal
 
 import jax
@@ -16,7 +17,7 @@ from jaxgen.config.fields import (
   Range,
   UnitInterval,
 )
-from jaxgen.diffusion import edm, guidance, samplers, sigmas
+from jaxgen.diffusion import edm, guidance, samplers, sampling, sigmas
 from jaxgen.errors import UserError
 from jaxgen.images import normalize
 from jaxgen.models.build import build
@@ -57,8 +58,12 @@ class DiffusionOptions(Options, section="diffusion"):
   def draw(self, key: Array, num: int) -> Array:
     """Noise levels of training, `(num,)`."""
     if self.levels == "log_uniform":
-      return sigmas.draw_log_uniform(key, num, self.sigma_min, self.sigma_max)
-    return sigmas.draw_log_normal(key, num, self.level_mean, self.level_std)
+      return sigmas.draw_log_uniform(
+        key, num, sigma_min=self.sigma_min, sigma_max=self.sigma_max
+      )
+    return sigmas.draw_log_normal(
+      key, num, mean=self.level_mean, std=self.level_std
+    )
 
   def held_out(self) -> Array:
     """Noise levels of evaluation: in the middles of equal shares of a normal
@@ -149,7 +154,8 @@ def _draw(
     of_level, of_noise, of_hiding = jax.random.split(key, 3)
     unit = jax.random.normal(of_noise, y.shape[1:])
     level = options.draw(of_level, 1)[0]
-    return level, unit, guidance.hide(of_hiding, cond, options.hide)
+    left = guidance.drop_conditions(of_hiding, cond, drop_prob=options.hide)
+    return level, unit, left
 
   return jax.vmap(one)(keys, cond)
 
@@ -212,8 +218,11 @@ def _preview(
   sigma = jnp.full(len(y), SHOWN_SIGMA)
   denoised = denoise(y + SHOWN_SIGMA * _noise_of(y, jnp.zeros(())), sigma, cond)
   grid = sigmas.karras(
-    options.preview_steps, options.sigma_min, options.sigma_max
+    options.preview_steps,
+    sigma_min=options.sigma_min,
+    sigma_max=options.sigma_max,
   )
-  start = samplers.start(keys, y.shape[1:], grid[0])
-  new = samplers.heun(lambda x, s: denoise(x, s, cond), start, grid)
+  start = sampling.initial_noise(keys, y.shape[1:], sigma=grid[0])
+  bound = functools.partial(denoise, cond=cond)
+  new = sampling.sample(samplers.heun, bound, start, grid)
   return jnp.stack([y, denoised, new])
