@@ -13,6 +13,7 @@ Params = Any  # a nested dict of arrays
 Batch = Mapping[str, Array]
 Metrics = dict[str, Array]
 ConditionNames = Mapping[str, tuple[str, ...]]  # values of each condition
+Conditions = Any  # of images: a tree of arrays (b, ...), or None
 
 
 class DenoiseFn(Protocol):

@@ -17,11 +17,11 @@ import sys
 import tempfile
 
 import jax
+from jaxgen.train.plan import make_plan
 
 from jaxgen.config.files import load_config
 from jaxgen.planning import cost
 from jaxgen.train.loop import train
-from jaxgen.train.plan import make_plan
 
 CONFIGS = pathlib.Path(__file__).parents[1] / "configs"
 AE, EDM = "rocks_patch_ae_256.py:benchmark", "rocks_edm.py"

@@ -7,24 +7,23 @@ guidance and editing can be checked to rounding.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
 from jaxgen.diffusion.edm import per_image
-from jaxgen.typing import Array, DenoiseFn
+from jaxgen.typing import Array, Conditions, DenoiseFn
 
 
 def gaussian(mean: float = 0.0, std: float = 0.5) -> DenoiseFn:
-  """Of pixels N(mean, std^2), all independent:
+  """The denoiser of independent pixels N(mean, std^2):
   D = mean + std^2 / (std^2 + sigma^2) (x - mean).
 
   The flow is linear: x - mean shrinks as sqrt(std^2 + sigma^2).
   """
 
-  def denoise(x: Array, sigma: Array, cond: Any = None) -> Array:
+  def denoise(x: Array, sigma: Array, cond: Conditions = None) -> Array:
     share = std**2 / (std**2 + per_image(sigma) ** 2)
     return mean + share * (x - mean)
 
@@ -32,12 +31,12 @@ def gaussian(mean: float = 0.0, std: float = 0.5) -> DenoiseFn:
 
 
 def correlated(covariance: np.ndarray) -> DenoiseFn:
-  """Of rows of w pixels N(0, S), S `covariance` `(w, w)`: D = S (S + sigma^2
-  I)^-1 x. Rows are drawn independently."""
+  """The denoiser of independent rows of w pixels N(0, S), S `covariance`
+  `(w, w)`: D = S (S + sigma^2 I)^-1 x."""
   values, vectors = np.linalg.eigh(np.asarray(covariance, np.float64))
   axes = jnp.asarray(vectors, jnp.float32)
 
-  def denoise(x: Array, sigma: Array, cond: Any = None) -> Array:
+  def denoise(x: Array, sigma: Array, cond: Conditions = None) -> Array:
     level = per_image(sigma) ** 2
     spread = jnp.asarray(values, jnp.float32)[:, None]
     inside = jnp.einsum("ji,bhjc->bhic", axes, x)
@@ -49,12 +48,12 @@ def correlated(covariance: np.ndarray) -> DenoiseFn:
 def mixture(
   means: Sequence[float], std: float, weights: Sequence[float] | None = None
 ) -> DenoiseFn:
-  """Of pixels from a mixture of Gaussians N(means[k], std^2), all independent:
+  """The denoiser of independent pixels from a mixture of N(means[k], std^2):
   the components' denoisers, weighted by their posterior probabilities."""
   centres = jnp.asarray(means)
   prior = jnp.log(jnp.asarray(weights or [1 / len(means)] * len(means)))
 
-  def denoise(x: Array, sigma: Array, cond: Any = None) -> Array:
+  def denoise(x: Array, sigma: Array, cond: Conditions = None) -> Array:
     total = (std**2 + per_image(sigma) ** 2)[..., None]
     off = x[..., None] - centres
     belief = jax.nn.softmax(prior - off**2 / (2 * total), axis=-1)
@@ -64,9 +63,9 @@ def mixture(
 
 
 def mixture_flow(
-  x: np.ndarray, sigma: float, means: Sequence[float], std: float
+  x: np.ndarray, sigma: float, *, means: Sequence[float], std: float
 ) -> np.ndarray:
-  """Where the probability flow takes x from `sigma` to 0, for an even mixture.
+  """Ends of the probability flow of an even mixture, from x at `sigma` to 0.
 
   A flow in one dimension keeps the order of points, so that F_0(end) =
   F_sigma(x) with F the distribution functions; solved by bisection, float64.

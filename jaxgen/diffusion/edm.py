@@ -14,15 +14,15 @@ sigma, and weight * c_out^2 = 1 (table 1, column "Ours").
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import jax.numpy as jnp
 
-from jaxgen.typing import Array, DenoiseFn
+from jaxgen.typing import Array, Conditions, DenoiseFn
 
 SIGMA_DATA = 0.5  # standard deviation of the clean images
 
-Network = Callable[[Array, Array, Any], Array]  # (x, c_noise (b,), cond)
+Network = Callable[[Array, Array, Conditions], Array]  # (x, c_noise (b,), cond)
 
 
 class Scalings(NamedTuple):
@@ -57,7 +57,7 @@ def precondition(network: Network, sigma_data: float = SIGMA_DATA) -> DenoiseFn:
   The network may compute in any precision; everything here is float32.
   """
 
-  def denoise(x: Array, sigma: Array, cond: Any = None) -> Array:
+  def denoise(x: Array, sigma: Array, cond: Conditions = None) -> Array:
     c_skip, c_out, c_in, c_noise = scalings(sigma, sigma_data)
     f = network(per_image(c_in) * x, c_noise, cond)
     return per_image(c_skip) * x + per_image(c_out) * f.astype(jnp.float32)

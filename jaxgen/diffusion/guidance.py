@@ -13,61 +13,64 @@ give are asked for in one batch.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import jax
 import jax.numpy as jnp
 
 from jaxgen.diffusion.edm import per_image
-from jaxgen.typing import Array, DenoiseFn
+from jaxgen.typing import Array, Conditions, DenoiseFn
 
 EVERYWHERE = (0.0, float("inf"))
 
 
-def hide(key: Array, cond: dict[str, Array], share: float) -> dict[str, Array]:
-  """Conditions as training shows them: of a share of the images some are
-  missing (-1), each of them with a probability drawn for the image, so that
-  every subset occurs, none and all included. `cond` holds `(b,)`, or scalars.
+def drop_conditions(
+  key: Array, cond: dict[str, Array], *, drop_prob: float
+) -> dict[str, Array]:
+  """Conditions as training shows them: of a share `drop_prob` of the images
+  some are missing (-1), each of them with a probability drawn for the image, so
+  that every subset occurs, none and all included. `cond` holds `(b,)`, or
+  scalars.
 
-  With one condition it is missing with probability `share / 2`.
+  With one condition it is missing with probability `drop_prob / 2`.
   """
   if not cond:
     return cond
   shape = next(iter(cond.values())).shape
   of_images, of_rates, of_each = jax.random.split(key, 3)
-  chosen = jax.random.uniform(of_images, shape) < share
+  chosen = jax.random.uniform(of_images, shape) < drop_prob
   rate = jnp.where(chosen, jax.random.uniform(of_rates, shape), 0.0)
-  lost = jax.random.uniform(of_each, (len(cond), *shape)) < rate
+  dropped = jax.random.uniform(of_each, (len(cond), *shape)) < rate
   return {
     name: jnp.where(gone, -1, value)
-    for gone, (name, value) in zip(lost, cond.items(), strict=True)
+    for gone, (name, value) in zip(dropped, cond.items(), strict=True)
   }
 
 
 def compose(
   denoise: DenoiseFn,
-  nothing: Any,
-  conditions: Sequence[Any],
+  *,
   weights: Sequence[float | Array],
   interval: tuple[float, float] = EVERYWHERE,
 ) -> DenoiseFn:
-  """D_0 + sum_k w_k (D_k - D_0), where sigma lies in `interval`.
+  """The denoiser D_0 + sum_k w_k (D_k - D_0) where sigma lies in `interval`.
 
-  With one condition it is classifier-free guidance. Outside of the interval
-  (low, high] all weights are 1 (arXiv:2404.07724).
+  Its condition is a sequence of conditions of `denoise`: first the one that
+  says nothing, then one for each weight. With one weight it is classifier-free
+  guidance. Outside of the interval (low, high] all weights are 1
+  (arXiv:2404.07724).
 
   Args:
-    denoise: takes conditions; its own `cond` is replaced.
-    nothing: the condition that says nothing, a tree of arrays `(b, ...)`.
-    conditions: trees like it, one for each weight.
-    weights: of each, a number or one for each image `(b,)`.
+    denoise: takes conditions.
+    weights: w_k, a number or one for each image `(b,)`.
     interval: of sigma.
   """
-  every = [nothing, *conditions]
-  stacked = jax.tree.map(lambda *x: jnp.concatenate(x), *every)
+  n = 1 + len(weights)
 
-  def guided(x: Array, sigma: Array, cond: Any = None) -> Array:
-    n = len(every)
+  def guided(x: Array, sigma: Array, cond: Conditions = None) -> Array:
+    every = cond or ()
+    if len(every) != n:
+      raise ValueError(f"cond: expected {n} conditions, got {len(every)}")
+    stacked = jax.tree.map(lambda *values: jnp.concatenate(values), *every)
     answers = denoise(_times(x, n), _times(sigma, n), stacked)
     base, *others = jnp.split(answers, n)
     inside = (sigma > interval[0]) & (sigma <= interval[1])
@@ -87,13 +90,14 @@ def _times(x: Array, n: int) -> Array:
 def autoguidance(
   denoise: DenoiseFn,
   weak: DenoiseFn,
-  weight: float,
+  *,
+  weight: float | Array,
   interval: tuple[float, float] = EVERYWHERE,
 ) -> DenoiseFn:
-  """D_weak + w (D - D_weak): away from the mistakes of a weaker denoiser, such
-  as an earlier checkpoint or a smaller model."""
+  """The denoiser D_weak + w (D - D_weak): away from the mistakes of a weaker
+  one, such as an earlier checkpoint or a smaller model."""
 
-  def guided(x: Array, sigma: Array, cond: Any = None) -> Array:
+  def guided(x: Array, sigma: Array, cond: Conditions = None) -> Array:
     good, bad = denoise(x, sigma, cond), weak(x, sigma, cond)
     inside = (sigma > interval[0]) & (sigma <= interval[1])
     w = jnp.where(inside, weight, 1.0)

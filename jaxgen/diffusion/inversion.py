@@ -7,14 +7,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import numpy as np
 
-from jaxgen.diffusion.samplers import heun
-from jaxgen.typing import Array
-
-Denoise = Callable[[Array, Array], Array]
+from jaxgen.diffusion import samplers, sampling
+from jaxgen.typing import Array, DenoiseFn
 
 
 def truncate(sigmas: np.ndarray, strength: float) -> np.ndarray:
@@ -24,10 +20,10 @@ def truncate(sigmas: np.ndarray, strength: float) -> np.ndarray:
   return sigmas[steps - max(1, round(strength * steps)) :]
 
 
-def invert(denoise: Denoise, images: Array, sigmas: np.ndarray) -> Array:
-  """Noise from which a deterministic sampler makes `images` again.
+def invert(denoise: DenoiseFn, images: Array, sigmas: np.ndarray) -> Array:
+  """The noise from which a deterministic sampler makes `images` again.
 
   Heun's method up the grid (without its 0); the better, the more steps.
   """
   rising = np.asarray(sigmas)[:-1][::-1]
-  return heun(denoise, images, rising)
+  return sampling.sample(samplers.heun, denoise, images, rising)

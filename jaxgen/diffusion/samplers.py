@@ -1,13 +1,4 @@
-r"""Samplers: from noise to images along a falling grid of noise levels.
-
-    sampler(denoise, x, sigmas, keys=None, trajectory=False) -> x
-
-`x` is float32 `(b, h, w, c)`, drawn as sigmas[0] times standard normal noise;
-`sigmas` `(steps + 1,)` falls and ends in 0 (`diffusion.sigmas`); `keys` `(b,)`
-are one random key for each image, so that an image does not depend on its
-batch; samplers that add noise need them. With `trajectory` the result is
-`(x, seen)`: `seen` `(steps, b, h, w, c)` is the denoiser's clean image at each
-step, for animations. Each sampler is one `lax.scan`; jit belongs to the caller.
+r"""The samplers, one `Sampler` each; `sampling.sample` runs them.
 
 Deterministic ones follow the probability flow dx/dsigma = (x - D) / sigma
 (Karras et al. 2022, eq. 3). For the stochastic ones it is useful that with
@@ -17,65 +8,36 @@ tau = 1 / sigma^2 and y = tau x the reverse process is
 
 whatever the data: noise of the interval [s, t] of sigma has, in x, the variance
 t^4 (1/t^2 - 1/s^2). DDPM's posterior step is this with D held fixed.
+
+Steps have the types of `sampling.StepFn`. Samplers with options are functions
+of them, cached: equal options give the same object, which jit compiles once.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
+import functools
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 
-from jaxgen.typing import Array
-
-Denoise = Callable[[Array, Array], Array]  # (x, sigma (b,)) -> clean images
-Grid = Array | np.ndarray
-Result = Any  # x, or (x, seen)
+from jaxgen.diffusion.sampling import Sampler
+from jaxgen.typing import Array, DenoiseFn
 
 
-def start(keys: Array, shape: tuple[int, ...], sigma: float | Array) -> Array:
-  """Noise at the top of a grid, `(b, *shape)`: a function of each key."""
-  draw = lambda key: jax.random.normal(jax.random.fold_in(key, 2**31), shape)  # noqa: E731
-  return sigma * jax.vmap(draw)(keys)
+def _at(denoise: DenoiseFn, x: Array, sigma: Array) -> Array:
+  return denoise(x, jnp.full(x.shape[:1], sigma, x.dtype))
 
 
-def euler(
-  denoise: Denoise,
-  x: Array,
-  sigmas: Grid,
-  *,
-  keys: Array | None = None,
-  trajectory: bool = False,
-) -> Result:
-  """First order, one denoiser call a step; DDIM with eta = 0 is the same."""
-
-  def step(x, carry, s, t, i):
-    d = _at(denoise, x, s)
-    return x + (t - s) * (x - d) / s, carry, d
-
-  return _walk(step, x, sigmas, trajectory)
+def _euler(denoise, x, s, t, *, noise, memory):
+  d = _at(denoise, x, s)
+  return x + (t - s) * (x - d) / s, memory, d
 
 
-def heun(
-  denoise: Denoise,
-  x: Array,
-  sigmas: Grid,
-  *,
-  keys: Array | None = None,
-  trajectory: bool = False,
-) -> Result:
-  """Second order, two calls a step but for the last, an Euler step: 2N - 1 in
-  all (Karras et al. 2022, algorithm 1)."""
-
-  def step(x, carry, s, t, i):
-    return _heun_step(denoise, x, s, t, carry)
-
-  return _walk(step, x, sigmas, trajectory)
+euler = Sampler(step=_euler)
+"""First order; DDIM with eta = 0 is the same."""
 
 
-def _heun_step(denoise: Denoise, x: Array, s: Array, t: Array, carry: Any):
+def _heun(denoise, x, s, t, *, noise, memory):
   d = _at(denoise, x, s)
   slope = (x - d) / s
   end = x + (t - s) * slope
@@ -84,182 +46,121 @@ def _heun_step(denoise: Denoise, x: Array, s: Array, t: Array, carry: Any):
     other = (end - _at(denoise, end, t)) / t
     return x + (t - s) * (slope + other) / 2
 
-  return jax.lax.cond(t > 0, correct, lambda end: end, end), carry, d
+  return jax.lax.cond(t > 0, correct, lambda end: end, end), memory, d
 
 
+heun = Sampler(step=_heun, calls=2)
+"""Second order; the last step is Euler's (Karras et al. 2022, algorithm 1)."""
+
+
+@functools.cache
 def edm_stochastic(
-  denoise: Denoise,
-  x: Array,
-  sigmas: Grid,
   *,
-  keys: Array,
-  trajectory: bool = False,
-  churn: float = 40.0,
-  low: float = 0.05,
-  high: float = 50.0,
-  inflate: float = 1.003,
-) -> Result:
+  s_churn: float = 40.0,
+  s_tmin: float = 0.05,
+  s_tmax: float = 50.0,
+  s_noise: float = 1.003,
+) -> Sampler:
   """Heun steps after a little fresh noise (Karras et al. 2022, algorithm 2).
 
   Args:
-    denoise, x, sigmas, keys, trajectory: as for all samplers.
-    churn: S_churn; noise rises by min(churn / steps, sqrt(2) - 1) a step.
-    low: S_min, from which
-    high: S_max, to which sigma it is added.
-    inflate: S_noise, the standard deviation of the fresh noise.
+    s_churn: sigma rises by min(s_churn / steps, sqrt(2) - 1) a step.
+    s_tmin: lowest sigma at which noise is added.
+    s_tmax: highest sigma at which noise is added.
+    s_noise: standard deviation of the fresh noise.
   """
-  rise = jnp.minimum(churn / (len(sigmas) - 1), 2**0.5 - 1)
 
-  def step(x, carry, s, t, i):
-    gain = jnp.where((s >= low) & (s <= high), rise, 0.0)
+  def init(x, sigmas):
+    return jnp.minimum(s_churn / (len(sigmas) - 1), 2**0.5 - 1)
+
+  def step(denoise, x, s, t, *, noise, memory):
+    gain = jnp.where((s >= s_tmin) & (s <= s_tmax), memory, 0.0)
     spread = s * jnp.sqrt(gain * (2 + gain))  # to s (1 + gain)
-    x = x + spread * inflate * _noise(keys, i, x)
-    return _heun_step(denoise, x, s * (1 + gain), t, carry)
+    x = x + spread * s_noise * noise(0)
+    return _heun(denoise, x, s * (1 + gain), t, noise=noise, memory=memory)
 
-  return _walk(step, x, sigmas, trajectory)
-
-
-def dpmpp_2m(
-  denoise: Denoise,
-  x: Array,
-  sigmas: Grid,
-  *,
-  keys: Array | None = None,
-  trajectory: bool = False,
-) -> Result:
-  """DPM-Solver++(2M): second order from one call a step and the call before
-  (Lu et al. 2022, arXiv:2211.01095, algorithm 2); the first and the last step
-  are of first order."""
-
-  def step(x, carry, s, t, i):
-    before, d_before = carry
-    d = _at(denoise, x, s)
-    h_before, h = jnp.log(before / s), jnp.log(s / t)  # of log(1 / sigma)
-    second = d + (d - d_before) * h / (2 * h_before)
-    plain = (i == 0) | (t == 0)
-    estimate = jnp.where(plain, d, second)
-    return t / s * x + (1 - t / s) * estimate, (s, d), d
-
-  start = (2 * sigmas[0], jnp.zeros_like(x))
-  return _walk(step, x, sigmas, trajectory, start)
+  return Sampler(step=step, calls=2, draws=1, init=init)
 
 
-def dpmpp_sde(
-  denoise: Denoise,
-  x: Array,
-  sigmas: Grid,
-  *,
-  keys: Array,
-  trajectory: bool = False,
-) -> Result:
-  """DPM-Solver++ for the reverse SDE, with two calls a step but for the last.
-
-  The midpoint rule in log sigma (Lu et al. 2022, section 5) on the exact
-  process of this module's docstring; both halves of a step share one Brownian
-  path, as they must for the order of the rule to show.
-  """
-
-  def step(x, carry, s, t, i):
-    middle = jnp.sqrt(s * t)
-    one, two = (_noise(keys, 2 * i + k, x) for k in range(2))
-    d = _at(denoise, x, s)
-
-    def second(x):
-      half = _jump(x, d, s, middle, one)
-      rough = _at(denoise, half, middle)
-      return _jump(_jump(x, rough, s, middle, one), rough, middle, t, two)
-
-    return jax.lax.cond(t > 0, second, lambda x: d, x), carry, d
-
-  return _walk(step, x, sigmas, trajectory)
+def _dpmpp_2m(denoise, x, s, t, *, noise, memory):
+  before, d_before = memory
+  d = _at(denoise, x, s)
+  h_before, h = jnp.log(before / s), jnp.log(s / t)  # of log(1 / sigma)
+  second = d + (d - d_before) * h / (2 * h_before)
+  estimate = jnp.where(t == 0, d, second)
+  return t / s * x + (1 - t / s) * estimate, (s, d), d
 
 
-def ddim(
-  denoise: Denoise,
-  x: Array,
-  sigmas: Grid,
-  *,
-  keys: Array | None = None,
-  trajectory: bool = False,
-  eta: float = 0.0,
-) -> Result:
+def _dpmpp_2m_init(x, sigmas):
+  """As if an infinitely long step went before: the first is of first order."""
+  return jnp.full((), jnp.inf, x.dtype), jnp.zeros_like(x)
+
+
+dpmpp_2m = Sampler(step=_dpmpp_2m, init=_dpmpp_2m_init)
+"""DPM-Solver++(2M): second order from the denoised images of two steps (Lu et
+al. 2022, arXiv:2211.01095, algorithm 2); first and last step of first order."""
+
+
+def _posterior(x: Array, d: Array, *, s: Array, t: Array, noise: Array):
+  """A draw of x at t given x at s, had the clean image been d."""
+  ratio = (t / s) ** 2
+  return ratio * x + (1 - ratio) * d + t * jnp.sqrt(1 - ratio) * noise
+
+
+def _dpmpp_sde(denoise, x, s, t, *, noise, memory):
+  middle = jnp.sqrt(s * t)
+  one, two = noise(0), noise(1)
+  d = _at(denoise, x, s)
+
+  def second(x):
+    half = _posterior(x, d, s=s, t=middle, noise=one)
+    rough = _at(denoise, half, middle)
+    half = _posterior(x, rough, s=s, t=middle, noise=one)
+    return _posterior(half, rough, s=middle, t=t, noise=two)
+
+  return jax.lax.cond(t > 0, second, lambda x: d, x), memory, d
+
+
+dpmpp_sde = Sampler(step=_dpmpp_sde, calls=2, draws=2)
+"""DPM-Solver++ for the reverse SDE: the midpoint rule in log sigma (Lu et al.
+2022, section 5) on the exact process above. Both halves of a step share one
+Brownian path, as they must for the order of the rule to show."""
+
+
+@functools.cache
+def ddim(*, eta: float = 0.0) -> Sampler:
   """DDIM (Song et al. 2021, arXiv:2010.02502, eq. 12 and 16) for any grid.
 
   Divided by sqrt(abar) the update is a step of the flow to a lower sigma, then
   noise up to the next one; with eta = 1 that is DDPM's posterior step.
   """
-  if eta and keys is None:
-    raise ValueError("ddim with eta > 0 adds noise: it needs keys.")
 
-  def step(x, carry, s, t, i):
+  def step(denoise, x, s, t, *, noise, memory):
     d = _at(denoise, x, s)
     fresh = eta * t * jnp.sqrt(jnp.maximum(s**2 - t**2, 0)) / s
     down = jnp.sqrt(jnp.maximum(t**2 - fresh**2, 0))
     x = d + down / s * (x - d)
-    if keys is not None and eta:
-      x = x + fresh * _noise(keys, i, x)
-    return x, carry, d
+    return x + fresh * noise(0) if eta else x, memory, d
 
-  return _walk(step, x, sigmas, trajectory)
+  return Sampler(step=step, draws=1 if eta else 0)
 
 
-def ddpm(
-  denoise: Denoise,
-  x: Array,
-  sigmas: Grid,
-  *,
-  keys: Array,
-  trajectory: bool = False,
-) -> Result:
-  """DDPM's ancestral sampling with the posterior variance (Ho et al. 2020, eq.
-  6 and 7), on any grid; the original is `sigmas.ddpm(1000)`."""
-
-  def step(x, carry, s, t, i):
-    d = _at(denoise, x, s)
-    return _jump(x, d, s, t, _noise(keys, i, x)), carry, d
-
-  return _walk(step, x, sigmas, trajectory)
+def _ddpm(denoise, x, s, t, *, noise, memory):
+  d = _at(denoise, x, s)
+  return _posterior(x, d, s=s, t=t, noise=noise(0)), memory, d
 
 
-def _jump(x: Array, d: Array, s: Array, t: Array, noise: Array) -> Array:
-  """The exact law of x at t given x at s, had the clean image been d."""
-  ratio = (t / s) ** 2
-  return ratio * x + (1 - ratio) * d + t * jnp.sqrt(1 - ratio) * noise
-
-
-def _at(denoise: Denoise, x: Array, sigma: Array) -> Array:
-  return denoise(x, jnp.full(x.shape[:1], sigma, x.dtype))
-
-
-def _noise(keys: Array, i: Array, x: Array) -> Array:
-  """Standard normal, a function of each image's key and of the step."""
-  shape, fold = x.shape[1:], jax.random.fold_in
-  return jax.vmap(lambda k: jax.random.normal(fold(k, i), shape, x.dtype))(keys)
-
-
-def _walk(
-  step: Callable, x: Array, sigmas: Grid, trajectory: bool, carry: Any = ()
-) -> Result:
-  """`step(x, carry, s, t, i) -> (x, carry, clean image)` down the grid."""
-  x = jnp.asarray(x)
-  sigmas = jnp.asarray(sigmas, x.dtype)
-
-  def body(state, xs):
-    x, carry, clean = step(*state, *xs)
-    return (x, carry), clean if trajectory else None
-
-  steps = (sigmas[:-1], sigmas[1:], jnp.arange(len(sigmas) - 1))
-  (x, _), seen = jax.lax.scan(body, (x, carry), steps)
-  return (x, seen) if trajectory else x
+ddpm = Sampler(step=_ddpm, draws=1)
+"""DDPM's ancestral sampling with the posterior variance (Ho et al. 2020, eq. 6
+and 7) on any grid; the original is `sigmas.ddpm(1000)`."""
 
 
 SAMPLERS = {
-  f.__name__: f
-  for f in (euler, heun, edm_stochastic, dpmpp_2m, dpmpp_sde, ddim, ddpm)
+  "euler": euler,
+  "heun": heun,
+  "edm_stochastic": edm_stochastic(),
+  "dpmpp_2m": dpmpp_2m,
+  "dpmpp_sde": dpmpp_sde,
+  "ddim": ddim(),
+  "ddpm": ddpm,
 }
-
-
-def calls(sampler: str, steps: int) -> int:
-  """Calls of the denoiser that a sampler makes on a grid that ends in 0."""
-  twice = sampler in ("heun", "edm_stochastic", "dpmpp_sde")
-  return 2 * steps - 1 if twice else steps

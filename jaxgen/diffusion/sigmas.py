@@ -11,7 +11,6 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxgen.diffusion import vp
-from jaxgen.errors import UserError
 from jaxgen.typing import Array
 
 SIGMA_MIN, SIGMA_MAX, RHO = 0.002, 80.0, 7.0
@@ -19,6 +18,7 @@ SIGMA_MIN, SIGMA_MAX, RHO = 0.002, 80.0, 7.0
 
 def karras(
   steps: int,
+  *,
   sigma_min: float = SIGMA_MIN,
   sigma_max: float = SIGMA_MAX,
   rho: float = RHO,
@@ -29,7 +29,7 @@ def karras(
 
 
 def log_uniform(
-  steps: int, sigma_min: float = SIGMA_MIN, sigma_max: float = SIGMA_MAX
+  steps: int, *, sigma_min: float = SIGMA_MIN, sigma_max: float = SIGMA_MAX
 ) -> np.ndarray:
   """Equal steps of log sigma, then 0: karras as rho goes to infinity."""
   return _ending_in_zero(np.geomspace(sigma_max, sigma_min, steps))
@@ -42,7 +42,7 @@ def ddpm(steps: int = vp.STEPS) -> np.ndarray:
   The highest is about 157 for the linear schedule of 1000 steps.
   """
   if not 1 <= steps <= vp.STEPS:
-    raise UserError(f"{steps} steps: DDPM's schedule has 1 to {vp.STEPS}.")
+    raise ValueError(f"steps: expected 1 to {vp.STEPS}, got {steps}")
   times = np.linspace(vp.STEPS - 1, 0, steps).round().astype(int)
   return _ending_in_zero(vp.SIGMAS[times])
 
@@ -52,7 +52,7 @@ def _ending_in_zero(sigmas: np.ndarray) -> np.ndarray:
 
 
 def draw_log_normal(
-  key: Array, num: int, mean: float = -1.2, std: float = 1.2
+  key: Array, num: int, *, mean: float = -1.2, std: float = 1.2
 ) -> Array:
   """Training levels `(num,)`: log sigma is normal (Karras et al., table 1)."""
   return jnp.exp(mean + std * jax.random.normal(key, (num,)))
@@ -61,6 +61,7 @@ def draw_log_normal(
 def draw_log_uniform(
   key: Array,
   num: int,
+  *,
   sigma_min: float = SIGMA_MIN,
   sigma_max: float = SIGMA_MAX,
 ) -> Array:

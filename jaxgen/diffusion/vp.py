@@ -13,20 +13,19 @@ every sampler takes it.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 import jax.numpy as jnp
 import numpy as np
 
 from jaxgen.diffusion.edm import per_image
-from jaxgen.typing import Array, DenoiseFn
+from jaxgen.typing import Array, Conditions, DenoiseFn
 
 STEPS = 1000
 BETAS = np.linspace(1e-4, 0.02, STEPS)  # linear
 ABAR = np.cumprod(1 - BETAS)
 SIGMAS = np.sqrt((1 - ABAR) / ABAR)  # rising: SIGMAS[t], t = 0 ... 999
 
-Network = Callable[[Array, Array, Any], Array]  # (z, t (b,) float, cond)
+Network = Callable[[Array, Array, Conditions], Array]  # (z, t (b,) float, cond)
 
 
 def time(sigma: Array) -> Array:
@@ -41,7 +40,7 @@ def time(sigma: Array) -> Array:
 def from_epsilon(network: Network) -> DenoiseFn:
   """A denoiser from a network that predicts the noise n: y = x - sigma n."""
 
-  def denoise(x: Array, sigma: Array, cond: Any = None) -> Array:
+  def denoise(x: Array, sigma: Array, cond: Conditions = None) -> Array:
     z = x / per_image(jnp.sqrt(1 + sigma**2))
     return x - per_image(sigma) * network(z, time(sigma), cond)
 
@@ -52,7 +51,7 @@ def from_v(network: Network) -> DenoiseFn:
   """A denoiser from a network that predicts v = sqrt(abar) n - sqrt(1-abar) y:
   y = sqrt(abar) z - sqrt(1 - abar) v."""
 
-  def denoise(x: Array, sigma: Array, cond: Any = None) -> Array:
+  def denoise(x: Array, sigma: Array, cond: Conditions = None) -> Array:
     root = jnp.sqrt(1 + sigma**2)  # 1 / sqrt(abar)
     z = x / per_image(root)
     v = network(z, time(sigma), cond)

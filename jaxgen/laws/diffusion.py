@@ -2,27 +2,28 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
-from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
 from jaxgen import rng
-from jaxgen.diffusion import analytic, edm, guidance, sigmas, vp
-from jaxgen.diffusion.edm import per_image
-from jaxgen.diffusion.samplers import (
-  ddim,
-  ddpm,
-  dpmpp_2m,
-  edm_stochastic,
-  euler,
-  heun,
+from jaxgen.diffusion import (
+  analytic,
+  edm,
+  guidance,
+  samplers,
+  sampling,
+  sigmas,
+  vp,
 )
+from jaxgen.diffusion.edm import per_image
+from jaxgen.diffusion.samplers import SAMPLERS
 from jaxgen.laws.law import law
 from jaxgen.restoration import posterior
-from jaxgen.typing import Array
+from jaxgen.typing import Array, Conditions
 
 EDM = "Karras et al. 2022"
 # Of rows of 16 pixels whose correlation falls off by a quarter a pixel.
@@ -39,16 +40,19 @@ def _weights_off() -> float:
   return float(jnp.abs(product - 1).max())
 
 
-def _order(sampler: Callable) -> Callable[[], float]:
+def _order(name: str) -> Callable[[], float]:
   """log2 of the ratio of errors at 16 and 32 steps, on Gaussian pixels."""
 
   def measure() -> float:
     x = jnp.linspace(-2, 2, 64).reshape(1, 8, 8, 1) * 20.0
     exact, errors = x * 0.5 / np.hypot(0.5, 20.0), []
+    walk = functools.partial(
+      sampling.sample, SAMPLERS[name], analytic.gaussian()
+    )
     for steps in (16, 32):
-      grid = sigmas.karras(steps, 1e-3, 20.0)
-      run = jax.jit(lambda x, g=grid: sampler(analytic.gaussian(), x, g))
-      errors.append(float(jnp.sqrt(jnp.mean((run(x) - exact) ** 2))))
+      grid = sigmas.karras(steps, sigma_min=1e-3, sigma_max=20.0)
+      end = jax.jit(lambda x, g=grid: walk(x, g))(x)
+      errors.append(float(jnp.sqrt(jnp.mean((end - exact) ** 2))))
     return float(np.log2(errors[0] / errors[1]))
 
   return measure
@@ -58,15 +62,21 @@ def _posterior_variance() -> float:
   """Of one step of DDPM from sigma 2 to 1 with D = 0: (1 - 1/4) 1^2."""
   keys = jax.random.split(jax.random.key(0), 256)
   x, grid = jnp.zeros((256, 16, 16, 1)), np.array([2.0, 1.0])
-  return float(jnp.var(ddpm(lambda x, s: 0 * x, x, grid, keys=keys)))
+  end = sampling.sample(
+    samplers.ddpm, lambda x, sigma, cond=None: 0 * x, x, grid, keys=keys
+  )
+  return float(jnp.var(end))
 
 
 def _ddim_is_ddpm() -> float:
   denoise, grid = analytic.mixture((-0.6, 0.6), 0.2), sigmas.ddpm(50)
   keys = jax.random.split(jax.random.key(0), 4)
   x = grid[0] * jax.random.normal(jax.random.key(1), (4, 8, 8, 1))
-  one = ddim(denoise, x, grid, keys=keys, eta=1.0)
-  return float(jnp.abs(one - ddpm(denoise, x, grid, keys=keys)).max())
+  one, two = (
+    sampling.sample(sampler, denoise, x, grid, keys=keys)
+    for sampler in (samplers.ddim(eta=1.0), samplers.ddpm)
+  )
+  return float(jnp.abs(one - two).max())
 
 
 def _epsilon_is_edm() -> float:
@@ -84,12 +94,12 @@ def _epsilon_is_edm() -> float:
 
 
 def _guidance_of_one() -> float:
-  def denoise(x: Array, sigma: Array, cond: Any = None) -> Array:
+  def denoise(x: Array, sigma: Array, cond: Conditions = None) -> Array:
     return x * 0.5 + per_image(cond["a"].astype(jnp.float32))
 
   x, sigma = jnp.ones((3, 4, 4, 1)), jnp.ones(3)
   asked, nothing = {"a": jnp.arange(3)}, {"a": jnp.full(3, -1)}
-  guided = guidance.compose(denoise, nothing, [asked], [1.0])(x, sigma)
+  guided = guidance.compose(denoise, weights=[1.0])(x, sigma, (nothing, asked))
   return float(jnp.abs(guided - denoise(x, sigma, asked)).max())
 
 
@@ -97,13 +107,13 @@ def _sample_depends_on_batch() -> float:
   denoise, grid = analytic.mixture((-0.6, 0.6), 0.2), sigmas.karras(8)
   keys = rng.per_sample(rng.stream(0, "law"), jnp.arange(6))
   x = 80 * jax.random.normal(jax.random.key(0), (6, 8, 8, 1))
-  run = edm_stochastic
-  part = run(denoise, x[2:4], grid, keys=keys[2:4])
-  return float(jnp.abs(run(denoise, x, grid, keys=keys)[2:4] - part).max())
+  walk = functools.partial(sampling.sample, SAMPLERS["edm_stochastic"], denoise)
+  part = walk(x[2:4], grid, keys=keys[2:4])
+  return float(jnp.abs(walk(x, grid, keys=keys)[2:4] - part).max())
 
 
 def posterior_off(sigma: float = 0.7) -> float:
-  """How far what is filled in, with pixels 3 to 10 of 16 known, is from
+  """Largest distance of what is filled in, with pixels 3 to 10 of 16 known, to
   D + C M' (M C M')^-1 (y - M D), of correlated Gaussian pixels."""
   s = COVARIANCE
   x, known = jax.random.normal(jax.random.key(0), (2, 3, 1, 16, 1))
@@ -150,9 +160,11 @@ LAWS = (
     0.01,
     lambda: float(sigmas.ddpm()[0]),
   ),
-  law("order of Euler's method", f"{EDM}, section 3", 1, 0.1, _order(euler)),
-  law("order of Heun's method", f"{EDM}, section 3", 2, 0.25, _order(heun)),
-  law("order of DPM-Solver++(2M)", "Lu et al. 2022", 2, 0.35, _order(dpmpp_2m)),
+  law("order of Euler's method", f"{EDM}, section 3", 1, 0.1, _order("euler")),
+  law("order of Heun's method", f"{EDM}, section 3", 2, 0.25, _order("heun")),
+  law(
+    "order of DPM-Solver++(2M)", "Lu et al. 2022", 2, 0.35, _order("dpmpp_2m")
+  ),
   law(
     "variance of a DDPM step",
     "Ho et al. 2020, eq. 7",

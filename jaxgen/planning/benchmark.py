@@ -8,6 +8,7 @@ and in the same number format.
 from __future__ import annotations
 
 import contextlib
+import functools
 import resource
 import sys
 import time
@@ -22,7 +23,7 @@ from jax.experimental.compilation_cache import compilation_cache
 from jaxgen import rng
 from jaxgen.config.experiment import Experiment
 from jaxgen.data import pipeline
-from jaxgen.diffusion import samplers, sigmas
+from jaxgen.diffusion import samplers, sampling, sigmas
 from jaxgen.images import normalize, to_uint8
 from jaxgen.latents import density
 from jaxgen.models.build import compute_dtype
@@ -184,7 +185,6 @@ def _denoiser(program: StageProgram, batch: Batch, repeats: int) -> Report:
   assert denoiser is not None
   x = normalize(batch["image"])
   n = len(x)
-  keys = rng.per_sample(rng.stream(0, "benchmark"), jnp.arange(n))
   call = jax.jit(lambda p, x: denoiser(p)(x, jnp.ones(n)))
   one = seconds(lambda: call(params, x), repeats)
   report: Report = {
@@ -192,10 +192,14 @@ def _denoiser(program: StageProgram, batch: Batch, repeats: int) -> Report:
     "denoiser_images_per_second": n / one,
   }
   grid = sigmas.karras(STEPS)
-  for name, calls in (("euler", STEPS), ("heun", 2 * STEPS - 1)):
-    sampler = samplers.SAMPLERS[name]
-    run = jax.jit(lambda p, x, s=sampler: s(denoiser(p), x, grid, keys=keys))
-    taken = seconds(lambda f=run: f(params, 80 * x), max(repeats // 3, 1))
+
+  @functools.partial(jax.jit, static_argnums=0)
+  def sample(sampler, p, x):
+    return sampling.sample(sampler, denoiser(p), x, grid)
+
+  for name, sampler in (("euler", samplers.euler), ("heun", samplers.heun)):
+    run = functools.partial(sample, sampler, params, 80 * x)
+    taken, calls = seconds(run, max(repeats // 3, 1)), sampler.nfe(STEPS)
     report[f"{name}_{STEPS}_images_per_second"] = n / taken
     report[f"{name}_{STEPS}_beyond_the_calls"] = taken / (calls * one) - 1
   return report

@@ -1,71 +1,113 @@
-"""Denoisers of images of which a part is known, so that the flow carries the
-known pixels along at the right noise level, and what is new fits."""
+"""Posterior guidance: denoisers of images of which something was measured, so
+that what is sampled agrees with it at every noise level.
+
+Given x, clean images are about Gaussian with mean D and covariance
+C = sigma^2 dD/dx (Tweedie's formulas); given y = A x_0 + n, n ~ N(0, S), as
+well, their mean is
+
+    D + C A' (A C A' + S)^-1 (y - A D).
+
+The inverse is by conjugate gradients (moment matching posterior sampling,
+arXiv:2405.13712), exact for Gaussian data after enough of them. C is symmetric,
+so that forward derivatives do: XLA on CPU is five times slower at backward ones
+within a loop, and they need no memory.
+"""
 
 from __future__ import annotations
-
-from collections.abc import Callable
 
 import jax
 import jax.numpy as jnp
 
 from jaxgen.diffusion.edm import per_image
-from jaxgen.typing import Array
+from jaxgen.restoration import operators
+from jaxgen.restoration.operators import Measurement
+from jaxgen.typing import Array, Conditions, DenoiseFn
 
-Denoise = Callable[[Array, Array], Array]
 CORRECTIONS = 2  # by default
+DAMPING = 0.02  # by default
+
+
+def guide(
+  denoise: DenoiseFn,
+  measurement: Measurement,
+  *,
+  corrections: int = CORRECTIONS,
+  damping: float = DAMPING,
+) -> DenoiseFn:
+  """The denoiser of images of which a linear measurement is known.
+
+  Args:
+    denoise: of images.
+    measurement: of the same images.
+    corrections: steps of conjugate gradients, a forward derivative (two calls)
+      each; 0: the denoiser's answer stays as it is.
+    damping: share of sigma^2 added to A C A', without which some images diverge
+      under networks, whose dD/dx is not quite symmetric.
+  """
+  operator = measurement.operator
+
+  def guided(x: Array, sigma: Array, cond: Conditions = None) -> Array:
+    clean = lambda x: denoise(x, sigma, cond)  # noqa: E731
+    answer, scale = clean(x), per_image(sigma) ** 2
+    residual = measurement.values - operator.apply(answer)
+    ridge = damping * _fit(scale, residual) + measurement.variance
+
+    def correct(carry, _):
+      answer, residual, direction, squares = carry
+      _, slope = jax.jvp(clean, (x,), (operator.adjoint(direction),))
+      moved = scale * slope  # C A' direction
+      curved = operator.apply(moved) + ridge * direction
+      floor = _dot(direction, ridge * direction)  # as if C were 0
+      curvature = jnp.maximum(_dot(direction, curved), floor)
+      length = squares / jnp.maximum(curvature, 1e-20)
+      answer = answer + _fit(length, answer) * moved
+      residual = residual - length * curved
+      new = _dot(residual, residual)
+      direction = residual + new / jnp.maximum(squares, 1e-20) * direction
+      return (answer, residual, direction, new), None
+
+    start = answer, residual, residual, _dot(residual, residual)
+    (answer, *_), _ = jax.lax.scan(correct, start, length=corrections)
+    return answer
+
+  return guided
 
 
 def inpaint(
-  denoise: Denoise,
+  denoise: DenoiseFn,
   known: Array,
   mask: Array,
+  *,
   corrections: int = CORRECTIONS,
-  damping: float = 0.02,
-) -> Denoise:
-  """The denoiser of images of which a part is known: it is `known`
-  `(b, h, w, c)` where `mask` `(b, h, w, 1)` is True.
-
-  Given x, clean images are about Gaussian with mean D and covariance
-  C = sigma^2 dD/dx (Tweedie's formulas); given y = M x_0 as well, their mean is
-  D + C M' (M C M')^-1 (y - M D). The inverse is by conjugate gradients (moment
-  matching posterior sampling, arXiv:2405.13712), exact for Gaussian data after
-  enough of them. C is symmetric, so that forward derivatives do: XLA on CPU is
-  five times slower at backward ones within a loop, and they need no memory.
+  damping: float = DAMPING,
+) -> DenoiseFn:
+  """The denoiser of images that are `known` `(b, h, w, c)` where `mask`
+  `(b, h, w, 1)` is True: measured without noise, and returned as they are.
 
   Args:
     denoise: of images.
     known: the images.
     mask: what is known of them.
-    corrections: steps of conjugate gradients, a forward derivative (two calls)
-      each; 0: the denoiser's answer is replaced where the images are known.
-    damping: share of sigma^2 added to M C M', without which some images diverge
-      under networks, whose dD/dx is not quite symmetric.
+    corrections: as for `guide`; 0: the denoiser's answer is only replaced where
+      the images are known.
+    damping: as for `guide`.
   """
+  measurement = Measurement(
+    operator=operators.mask(mask), values=jnp.where(mask, known, 0.0)
+  )
+  guided = guide(denoise, measurement, corrections=corrections, damping=damping)
 
-  def filled(x: Array, sigma: Array) -> Array:
-    ask = lambda x: denoise(x, sigma)  # noqa: E731
-    answer = ask(x)
-    scale = per_image(sigma) ** 2
-
-    def correct(carry, _):
-      answer, rest, way, squares = carry
-      moved = scale * jax.jvp(ask, (x,), (way,))[1]
-      seen = jnp.where(mask, moved, 0.0) + damping * scale * way
-      curve = jnp.maximum(_dot(way, seen), damping * scale * _dot(way, way))
-      length = squares / jnp.maximum(curve, 1e-20)
-      answer, rest = answer + length * moved, rest - length * seen
-      new = _dot(rest, rest)
-      way = rest + new / jnp.maximum(squares, 1e-20) * way
-      return (answer, rest, way, new), None
-
-    rest = jnp.where(mask, known - answer, 0.0)
-    start = answer, rest, rest, _dot(rest, rest)
-    (answer, *_), _ = jax.lax.scan(correct, start, length=corrections)
-    return jnp.where(mask, known, answer)
+  def filled(x: Array, sigma: Array, cond: Conditions = None) -> Array:
+    return jnp.where(mask, known, guided(x, sigma, cond))
 
   return filled
 
 
 def _dot(a: Array, b: Array) -> Array:
-  """Of each image, `(b, 1, 1, 1)`."""
-  return jnp.sum(a * b, (1, 2, 3), keepdims=True)
+  """The inner products of each image, `(b, 1, ...)`."""
+  return jnp.sum(a * b, tuple(range(1, a.ndim)), keepdims=True)
+
+
+def _fit(values: Array, like: Array) -> Array:
+  """One number for each image, `(b, 1, ...)`, with as many axes as `like`."""
+  return values.reshape(-1, *(1,) * (like.ndim - 1))

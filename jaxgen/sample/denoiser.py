@@ -13,9 +13,8 @@ import numpy as np
 
 from jaxgen import rng
 from jaxgen.config.fields import PositiveInt, check_value
-from jaxgen.diffusion import tiling
-from jaxgen.diffusion.guidance import autoguidance, compose
-from jaxgen.diffusion.samplers import SAMPLERS, start
+from jaxgen.diffusion import guidance, sampling, tiling
+from jaxgen.diffusion.sampling import Sampler
 from jaxgen.errors import UserError
 from jaxgen.images import to_uint8
 from jaxgen.models.layers import traced
@@ -23,7 +22,7 @@ from jaxgen.parallel.memory import program_bytes
 from jaxgen.restoration import posterior
 from jaxgen.sample.options import SamplingOptions, resolve
 from jaxgen.sample.run import BATCH, LoadedRun
-from jaxgen.typing import Array, DenoiseFn, Params
+from jaxgen.typing import Conditions, DenoiseFn, Params
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -39,8 +38,7 @@ class Program:
     weak: the denoiser to be guided away from, a function of its parameters.
   """
 
-  sampler: str
-  options: tuple[tuple[str, float], ...]
+  sampler: Sampler
   plain: bool
   shape: tuple[int, ...]
   trajectory: bool
@@ -60,7 +58,6 @@ class Program:
     """The program that answers a request."""
     return cls(
       sampler=request.sampler,
-      options=request.options,
       plain=request.plain,
       shape=shape,
       trajectory=trajectory,
@@ -229,20 +226,27 @@ class Denoiser(LoadedRun):
     def run(params, keys, part, grid, terms, weights, interval, what):
       denoise = self.denoise(params[0])
       if what.weak:
-        bad = what.weak(params[1])
-        denoise = autoguidance(denoise, bad, weights[0], interval)
-      denoise = _bind(denoise, terms, weights, interval, what.plain)
-      if what.window:
-        denoise = tiling.windowed(denoise, what.window, what.window // 2)
-      if "known" in part:
-        denoise = posterior.inpaint(
-          denoise, part["known"], part["mask"], what.corrections
+        weak, weight = what.weak(params[1]), weights[0]
+        denoise = guidance.autoguidance(
+          denoise, weak, weight=weight, interval=interval
         )
-      noise = start(keys, what.shape, grid[0]) + part.get("image", 0.0)
-      sampler = functools.partial(SAMPLERS[what.sampler], **dict(what.options))
+      if not what.plain:
+        denoise = guidance.compose(denoise, weights=weights, interval=interval)
+      if what.window:
+        denoise = tiling.windowed(
+          denoise, side=what.window, overlap=what.window // 2
+        )
+      if "known" in part:
+        known, mask = part["known"], part["mask"]
+        denoise = posterior.inpaint(
+          denoise, known, mask, corrections=what.corrections
+        )
+      denoise = functools.partial(denoise, cond=_cond(terms, what.plain))
+      noise = sampling.initial_noise(keys, what.shape, sigma=grid[0])
+      noise = part.get("noise", noise + part.get("image", 0.0))
       with traced("forward" if what.corrections else ""):
-        x, seen = sampler(
-          denoise, part.get("noise", noise), grid, keys=keys, trajectory=True
+        x, seen = sampling.sample(
+          what.sampler, denoise, noise, grid, keys=keys, trajectory=True
         )
       shown = to_uint8(seen) if what.trajectory else None
       return to_uint8(x), shown, jnp.isfinite(x).all()
@@ -272,16 +276,9 @@ def _rows(terms: Any, index: np.ndarray, num: int) -> Any:
   return jax.tree.map(rows, terms)
 
 
-def _bind(denoise: DenoiseFn, terms, weights, interval, plain: bool):
-  """A denoiser of `(x, sigma)` under a request's terms, at any batch size:
-  windows of a batch repeat it as a whole."""
-
-  def bound(x: Array, sigma: Array) -> Array:
-    fill = lambda value: jnp.resize(value, (len(x),))  # noqa: E731
-    filled = [jax.tree.map(fill, term) for term in terms]
-    if plain:
-      return denoise(x, sigma, filled[0])
-    nothing = jax.tree.map(lambda v: jnp.full_like(v, -1), filled[0])
-    return compose(denoise, nothing, filled, weights, interval)(x, sigma)
-
-  return bound
+def _cond(terms: tuple[Conditions, ...], plain: bool) -> Conditions:
+  """What the guided denoiser is conditioned on: see `guidance.compose`."""
+  if plain:
+    return terms[0]
+  nothing = jax.tree.map(lambda value: jnp.full_like(value, -1), terms[0])
+  return nothing, *terms

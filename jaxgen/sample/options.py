@@ -10,10 +10,11 @@ from typing import Annotated, Any, Literal
 import numpy as np
 from pydantic import Field
 
-from jaxgen.config.fields import NonNegative, PositiveInt, check_value
-from jaxgen.diffusion import samplers, sigmas
+from jaxgen.config.fields import NonNegative, check_value
+from jaxgen.diffusion import samplers, sigmas, vp
 from jaxgen.diffusion.guidance import EVERYWHERE
 from jaxgen.diffusion.samplers import SAMPLERS
+from jaxgen.diffusion.sampling import Sampler
 from jaxgen.errors import UserError
 from jaxgen.typing import ConditionNames
 
@@ -36,30 +37,28 @@ class SamplingOptions:
   """What is asked of a sampler.
 
   Attributes:
-    sampler: of `samplers.SAMPLERS`.
+    sampler: with its options.
     grid: the noise levels.
     terms: for each term of the guidance the value of each condition by its
       index, or an index for each image `(n,)`; -1 where it is missing.
     weights: of the terms.
     interval: of sigma, in which the weights count.
     weak: a loaded run of a denoiser to be guided away from, or None.
-    options: further keywords of the sampler, as pairs.
   """
 
-  sampler: str
+  sampler: Sampler
   grid: np.ndarray
   terms: tuple[dict[str, Any], ...]
   weights: tuple[float, ...]
   interval: tuple[float, float]
   weak: Any = None
-  options: tuple[tuple[str, float], ...] = ()
 
   @property
   def calls(self) -> int:
     """Answers of a denoiser that one image takes."""
     others = [self.weak] if self.plain else self.terms
     each = 1 + sum(x is not None for x in others)
-    return each * samplers.calls(self.sampler, len(self.grid) - 1)
+    return each * self.sampler.nfe(len(self.grid) - 1)
 
   @property
   def plain(self) -> bool:
@@ -108,23 +107,25 @@ def resolve(
   usual = "ddpm" if sampler in ("ddpm", "ddim") else "karras"
   name, kind, length = PRESETS.get(sampler, (sampler, usual, STEPS))
   length = length if steps is None else steps
-  check_value("steps", PositiveInt, length)
+  most = vp.STEPS if kind == "ddpm" else 2**32 - 1
+  check_value("steps", Annotated[int, Field(ge=1, le=most)], length)
   weights, conditions = weights or {}, conditions or {}
   grid = (
     sigmas.ddpm(length)
     if kind == "ddpm"
-    else sigmas.karras(length, options.sigma_min, options.sigma_max)
+    else sigmas.karras(
+      length, sigma_min=options.sigma_min, sigma_max=options.sigma_max
+    )
   )
   _check(conditions, weights, guidance, interval, weak)
   terms, every = _terms(known, conditions, guidance, weights, weak)
   return SamplingOptions(
-    sampler=name,
+    sampler=_sampler(name, eta, churn),
     grid=grid,
     terms=terms,
     weights=every,
     interval=(float(interval[0]), float(interval[1])),
     weak=weak,
-    options=_options(name, eta, churn),
   )
 
 
@@ -155,20 +156,21 @@ def _check(
     )
 
 
-def _options(
-  sampler: str, eta: float | None, churn: float | None
-) -> tuple[tuple[str, float], ...]:
-  found = []
-  for name, value, of in (
-    ("eta", eta, "ddim"),
-    ("churn", churn, "edm_stochastic"),
+def _sampler(name: str, eta: float | None, churn: float | None) -> Sampler:
+  """The sampler of a name, with the options that are its own."""
+  for option, value, of, allowed in (
+    ("eta", eta, "ddim", ETA),
+    ("churn", churn, "edm_stochastic", NonNegative),
   ):
     if value is not None:
-      if sampler != of:
-        raise UserError(f"{name}={value}: that is for {of}, not {sampler}.")
-      check_value(name, ETA if name == "eta" else NonNegative, value)
-      found.append((name, float(value)))
-  return tuple(found)
+      if name != of:
+        raise UserError(f"{option}={value}: that is for {of}, not {name}.")
+      check_value(option, allowed, value)
+  if eta is not None:
+    return samplers.ddim(eta=float(eta))
+  if churn is not None:
+    return samplers.edm_stochastic(s_churn=float(churn))
+  return SAMPLERS[name]
 
 
 def _terms(

@@ -11,7 +11,7 @@ from jax.scipy.stats import norm
 
 from jaxgen.config.diffusion import DiffusionConfig
 from jaxgen.config.experiment import Experiment
-from jaxgen.diffusion import edm, guidance, samplers, sigmas
+from jaxgen.diffusion import edm, guidance, samplers, sampling, sigmas
 from jaxgen.errors import UserError
 from jaxgen.images import normalize
 from jaxgen.models.build import build as build_model
@@ -137,8 +137,10 @@ def _loss(
 def draw_sigmas(config: DiffusionConfig, key: Array, num: int) -> Array:
   """Noise levels of training, `(num,)`."""
   if config.noise_distribution == "log_uniform":
-    return sigmas.draw_log_uniform(key, num, config.sigma_min, config.sigma_max)
-  return sigmas.draw_log_normal(key, num, config.P_mean, config.P_std)
+    return sigmas.draw_log_uniform(
+      key, num, sigma_min=config.sigma_min, sigma_max=config.sigma_max
+    )
+  return sigmas.draw_log_normal(key, num, mean=config.P_mean, std=config.P_std)
 
 
 def held_out_sigmas(config: DiffusionConfig) -> Array:
@@ -158,7 +160,10 @@ def _draw(
     of_level, of_noise, of_hiding = jax.random.split(key, 3)
     unit = jax.random.normal(of_noise, y.shape[1:])
     level = draw_sigmas(config, of_level, 1)[0]
-    return level, unit, guidance.hide(of_hiding, cond, config.cond_drop_prob)
+    left = guidance.drop_conditions(
+      of_hiding, cond, drop_prob=config.cond_drop_prob
+    )
+    return level, unit, left
 
   return jax.vmap(one)(keys, cond)
 
@@ -220,7 +225,12 @@ def _preview(
   y, cond = normalize(batch["image"]), _conditions(config, batch)
   sigma = jnp.full(len(y), SHOWN_SIGMA)
   denoised = denoise(y + SHOWN_SIGMA * _noise_of(y, jnp.zeros(())), sigma, cond)
-  grid = sigmas.karras(config.preview_steps, config.sigma_min, config.sigma_max)
-  start = samplers.start(keys, y.shape[1:], grid[0])
-  new = samplers.heun(lambda x, s: denoise(x, s, cond), start, grid)
+  grid = sigmas.karras(
+    config.preview_steps,
+    sigma_min=config.sigma_min,
+    sigma_max=config.sigma_max,
+  )
+  start = sampling.initial_noise(keys, y.shape[1:], sigma=grid[0])
+  bound = functools.partial(denoise, cond=cond)
+  new = sampling.sample(samplers.heun, bound, start, grid)
   return jnp.stack([y, denoised, new])

@@ -3,8 +3,8 @@ import pickle
 import numpy as np
 import pytest
 
-from jaxgen.data.arrays import arrays
 from jaxgen.config.data import DataConfig
+from jaxgen.data.arrays import arrays
 from jaxgen.errors import UserError
 
 SPLITS = ("train", "validation")

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from jaxgen.data.folder import folder
 from jaxgen.config.data import DataConfig
+from jaxgen.data.folder import folder
 from jaxgen.data.sources import build
 from jaxgen.errors import UserError
 

@@ -4,8 +4,8 @@ import itertools
 import numpy as np
 import pytest
 
-from jaxgen.data import pipeline
 from jaxgen.config.data import DataConfig
+from jaxgen.data import pipeline
 from jaxgen.data.sources import build
 from jaxgen.errors import UserError
 

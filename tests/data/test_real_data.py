@@ -6,9 +6,9 @@ import zipfile
 import numpy as np
 import pytest
 
+from jaxgen.config.data import DataConfig
 from jaxgen.data.arrays import arrays
 from jaxgen.data.folder import folder
-from jaxgen.config.data import DataConfig
 
 DATA = pathlib.Path(__file__).parents[2] / "../shared/data"
 pytestmark = pytest.mark.skipif(not DATA.is_dir(), reason="no shared data")

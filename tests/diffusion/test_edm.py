@@ -1,9 +1,8 @@
 import jax
 import jax.numpy as jnp
 import numpy as np
-import pytest
 
-from jaxgen.diffusion import analytic, edm, sigmas, vp
+from jaxgen.diffusion import analytic, edm
 from jaxgen.diffusion.edm import per_image
 
 LEVELS = jnp.asarray(np.geomspace(0.002, 80, 50), jnp.float32)
@@ -60,73 +59,3 @@ def test_the_network_sees_what_the_formula_says():
   exact = analytic.gaussian(0.0, 0.3)(x, LEVELS)
   scale = per_image(edm.scalings(LEVELS).c_out)
   assert jnp.abs((d - exact) / scale).max() < 0.03  # bfloat16 of the network
-
-
-def test_the_18_step_grid_is_the_published_one():
-  want = """80 57.586 40.7856 28.3746 19.3525 12.9101 8.40094 5.31519 3.25682
-    1.92334 1.08817 0.585348 0.296442 0.139516 0.0599473 0.0229345 0.00752802
-    0.002 0"""
-  np.testing.assert_allclose(
-    sigmas.karras(18), [float(x) for x in want.split()], rtol=5e-6
-  )
-
-
-@pytest.mark.parametrize(
-  "grid", [sigmas.karras, sigmas.log_uniform, sigmas.ddpm]
-)
-@pytest.mark.parametrize("steps", [1, 2, 18, 1000])
-def test_every_grid_falls_to_zero(grid, steps):
-  found = grid(steps)
-  assert found.shape == (steps + 1,) and found[-1] == 0
-  assert (np.diff(found) < 0).all()
-
-
-def test_karras_with_a_high_rho_is_log_uniform():
-  np.testing.assert_allclose(
-    sigmas.karras(20, rho=1e4)[:-1], sigmas.log_uniform(20)[:-1], rtol=2e-3
-  )
-
-
-def test_training_levels_have_their_distribution():
-  log = np.log(sigmas.draw_log_normal(jax.random.key(0), 100_000))
-  assert abs(log.mean() + 1.2) < 0.02 and abs(log.std() - 1.2) < 0.02
-  log = np.log(sigmas.draw_log_uniform(jax.random.key(0), 100_000))
-  low, high = np.log(0.002), np.log(80)
-  assert low <= log.min() and log.max() <= high
-  assert abs(log.mean() - (low + high) / 2) < 0.05
-  assert abs(log.std() - (high - low) / 12**0.5) < 0.05
-
-
-def test_the_discrete_process_ends_where_ddpm_s_does():
-  assert vp.ABAR[0] == pytest.approx(1 - 1e-4)
-  assert vp.ABAR[-1] == pytest.approx(4.036e-5, rel=1e-3)
-  assert sigmas.ddpm(1000)[0] == pytest.approx(157.4, rel=1e-3)
-  times = vp.time(jnp.asarray(vp.SIGMAS, jnp.float32))
-  np.testing.assert_allclose(times, np.arange(1000), atol=0.01)
-
-
-@pytest.mark.parametrize("kind", ["epsilon", "v"])
-def test_epsilon_and_v_networks_become_the_same_denoiser(kind):
-  """The best network of each kind, for Gaussian pixels, in DDPM's variables."""
-
-  def clean(z, t):
-    abar = per_image(jnp.asarray(vp.ABAR)[jnp.round(t).astype(int)])
-    share = 0.3**2 * abar / (0.3**2 * abar + 1 - abar)
-    return abar, share * z / jnp.sqrt(abar)
-
-  def epsilon(z, t, cond):
-    abar, y = clean(z, t)
-    return (z - jnp.sqrt(abar) * y) / jnp.sqrt(1 - abar)
-
-  def v(z, t, cond):
-    abar, y = clean(z, t)
-    noise = (z - jnp.sqrt(abar) * y) / jnp.sqrt(1 - abar)
-    return jnp.sqrt(abar) * noise - jnp.sqrt(1 - abar) * y
-
-  adapt = {"epsilon": vp.from_epsilon, "v": vp.from_v}[kind]
-  denoise = adapt({"epsilon": epsilon, "v": v}[kind])
-  levels = jnp.asarray(vp.SIGMAS[[0, 10, 300, 700, 999]], jnp.float32)
-  x = jax.random.normal(jax.random.key(0), (5, 4, 4, 1))
-  x = x * per_image(jnp.sqrt(levels**2 + 0.09))
-  want = analytic.gaussian(0.0, 0.3)(x, levels)
-  np.testing.assert_allclose(denoise(x, levels), want, atol=2e-3)

@@ -1,3 +1,5 @@
+import functools
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -5,7 +7,7 @@ import pytest
 
 from jaxgen.diffusion import analytic
 from jaxgen.diffusion.edm import per_image
-from jaxgen.diffusion.guidance import autoguidance, compose
+from jaxgen.diffusion.guidance import autoguidance, compose, drop_conditions
 
 SIGMA = jnp.array([0.1, 0.5, 2.0, 10.0])
 X = jax.random.normal(jax.random.key(0), (4, 8, 8, 1))
@@ -27,30 +29,30 @@ NOTHING, BOTH = cond(-1, -1), cond(2, 1)
 
 def test_weight_1_is_conditional_and_0_is_not():
   for weight, want in ((1.0, BOTH), (0.0, NOTHING)):
-    guided = compose(toy, NOTHING, [BOTH], [weight])
-    np.testing.assert_allclose(guided(X, SIGMA), toy(X, SIGMA, want), atol=1e-6)
-  same = compose(toy, NOTHING, [NOTHING], [7.0])
-  np.testing.assert_array_equal(same(X, SIGMA), toy(X, SIGMA, NOTHING))
+    guided = compose(toy, weights=[weight])(X, SIGMA, [NOTHING, BOTH])
+    np.testing.assert_allclose(guided, toy(X, SIGMA, want), atol=1e-6)
+  same = compose(toy, weights=[7.0])(X, SIGMA, [NOTHING, NOTHING])
+  np.testing.assert_array_equal(same, toy(X, SIGMA, NOTHING))
 
 
 def test_the_convention_is_u_plus_w_times_the_difference():
-  guided = compose(toy, NOTHING, [BOTH], [3.0])(X, SIGMA)
+  guided = compose(toy, weights=[3.0])(X, SIGMA, [NOTHING, BOTH])
   u, c = toy(X, SIGMA, NOTHING), toy(X, SIGMA, BOTH)
   np.testing.assert_allclose(guided, u + 3 * (c - u), rtol=1e-6)
 
 
 def test_each_attribute_has_its_weight_and_may_be_missing():
-  guided = compose(toy, NOTHING, [cond(2, -1), cond(-1, 1)], [2.0, 0.5])
-  np.testing.assert_allclose(guided(X, SIGMA), 0.5 * X + 2 * 3 + 0.5 * 20, 1e-6)
+  apart = [NOTHING, cond(2, -1), cond(-1, 1)]
+  guided = compose(toy, weights=[2.0, 0.5])(X, SIGMA, apart)
+  np.testing.assert_allclose(guided, 0.5 * X + 2 * 3 + 0.5 * 20, 1e-6)
   each = jnp.arange(4.0)
-  guided = compose(toy, NOTHING, [cond(2, -1)], [each])
-  np.testing.assert_allclose(
-    guided(X, SIGMA), 0.5 * X + per_image(each * 3), 1e-6
-  )
+  guided = compose(toy, weights=[each])(X, SIGMA, apart[:2])
+  np.testing.assert_allclose(guided, 0.5 * X + per_image(each * 3), 1e-6)
 
 
 def test_outside_of_the_interval_nothing_is_guided():
-  guided = compose(toy, NOTHING, [BOTH], [3.0], interval=(0.1, 2.0))(X, SIGMA)
+  inside = compose(toy, weights=[3.0], interval=(0.1, 2.0))
+  guided = inside(X, SIGMA, [NOTHING, BOTH])
   plain = toy(X, SIGMA, BOTH)
   changed = jnp.abs(guided - plain).max(axis=(1, 2, 3)) > 1e-4
   assert changed.tolist() == [False, True, True, False]
@@ -63,7 +65,8 @@ def test_one_call_of_the_denoiser_for_all_answers():
     calls.append(x.shape[0])
     return toy(x, sigma, cond)
 
-  compose(counting, NOTHING, [BOTH, BOTH], [2.0, 2.0])(X, SIGMA)
+  guided = compose(counting, weights=[2.0, 2.0])
+  guided(X, SIGMA, [NOTHING, BOTH, BOTH])
   assert calls == [12]
 
 
@@ -94,24 +97,44 @@ def test_composed_attributes_give_the_composed_score():
     )
 
   x = jax.random.normal(jax.random.key(0), (4, 1, 1, 2))
-  composed = compose(denoise, NOTHING, [cond(1, -1), cond(-1, 0)], [1.0, 1.0])
+  apart = [NOTHING, cond(1, -1), cond(-1, 0)]
+  composed = compose(denoise, weights=[1.0, 1.0])(x, SIGMA, apart)
   want = denoise(x, SIGMA, cond(1, 0))
-  np.testing.assert_allclose(composed(x, SIGMA), want, atol=1e-5)
+  np.testing.assert_allclose(composed, want, atol=1e-5)
 
 
 def test_autoguidance_goes_away_from_the_weak_denoiser():
   good = analytic.gaussian(0.0, 0.5)
   weak = analytic.gaussian(0.3, 0.7)
-  one = autoguidance(good, weak, 1.0)(X, SIGMA)
+  one = autoguidance(good, weak, weight=1.0)(X, SIGMA)
   np.testing.assert_array_equal(one, good(X, SIGMA))
-  two = autoguidance(good, weak, 2.0)(X, SIGMA)
+  two = autoguidance(good, weak, weight=2.0)(X, SIGMA)
   want = weak(X, SIGMA) + 2 * (good(X, SIGMA) - weak(X, SIGMA))
   np.testing.assert_allclose(two, want, atol=1e-6)
-  outside = autoguidance(good, weak, 2.0, interval=(50, 60))(X, SIGMA)
+  nowhere = autoguidance(good, weak, weight=2.0, interval=(50, 60))
+  outside = nowhere(X, SIGMA)
   np.testing.assert_array_equal(outside, good(X, SIGMA))
   assert jnp.abs(two - outside).max() > 0.01
 
 
 def test_weights_and_conditions_go_together():
-  with pytest.raises(ValueError):
-    compose(toy, NOTHING, [BOTH], [1.0, 2.0])(X, SIGMA)
+  guided = compose(toy, weights=[1.0, 2.0])
+  for cond in (None, [NOTHING, BOTH]):
+    with pytest.raises(ValueError, match="cond"):
+      guided(X, SIGMA, cond)
+
+
+def test_conditions_are_dropped_in_every_combination():
+  cond = {k: jnp.ones(20_000, int) for k in ("a", "b", "c")}
+  drop = functools.partial(drop_conditions, jax.random.key(0))
+  found = np.stack([*drop(cond, drop_prob=0.4).values()])
+  assert set(np.unique(found)) == {-1, 1}
+  gone = found == -1
+  patterns, counts = np.unique(gone.T, axis=0, return_counts=True)
+  assert len(patterns) == 8 and counts.min() > 100
+  # untouched: 1 - 0.4, and of the rest the integral of (1 - r)^3: a quarter
+  shares = (~gone).all(0).mean(), gone.all(0).mean(), gone[0].mean()
+  np.testing.assert_allclose(shares, (0.7, 0.1, 0.2), atol=0.01)
+  assert drop({}, drop_prob=0.4) == {}
+  same = drop(cond, drop_prob=0.0)
+  assert all((v == 1).all() for v in same.values())

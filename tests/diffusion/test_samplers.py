@@ -1,16 +1,14 @@
-import functools
-
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaxgen.diffusion import analytic, sigmas, vp
-from jaxgen.diffusion.samplers import SAMPLERS, calls, ddim, ddpm, euler, heun
+from jaxgen.diffusion import analytic, samplers, sigmas, vp
+from jaxgen.diffusion.samplers import SAMPLERS
+from jaxgen.diffusion.sampling import sample
 
 STD, TOP = 0.5, 20.0
 MEANS, WIDTH = (-0.6, 0.6), 0.15
-STOCHASTIC = ("edm_stochastic", "dpmpp_sde", "ddpm")
 ORDERS = {"euler": 1, "ddim": 1, "heun": 2, "dpmpp_2m": 2}
 
 
@@ -28,6 +26,9 @@ def noise(shape, seed=0):
   return np.random.default_rng(seed).normal(size=shape)
 
 
+run = jax.jit(sample, static_argnums=(0, 1))
+
+
 def order(errors):
   return np.log2(np.array(errors[:-1]) / errors[1:])
 
@@ -41,11 +42,11 @@ def test_order_of_convergence_to_the_exact_flow(x64, name, data):
     exact = 0.1 + (start - 0.1) * STD / np.hypot(STD, TOP)
   else:
     denoise = analytic.mixture(MEANS, WIDTH)
-    exact = analytic.mixture_flow(start, TOP, MEANS, WIDTH)
+    exact = analytic.mixture_flow(start, TOP, means=MEANS, std=WIDTH)
   errors = []
   for steps in (64, 128, 256):
-    grid = sigmas.karras(steps, 1e-4, TOP)
-    end = jax.jit(functools.partial(SAMPLERS[name], denoise))(start, grid)
+    grid = sigmas.karras(steps, sigma_min=1e-4, sigma_max=TOP)
+    end = run(SAMPLERS[name], denoise, start, grid)
     errors.append(np.sqrt(np.mean((end - exact) ** 2)))
   assert abs(order(errors) - ORDERS[name]).max() < 0.15
 
@@ -81,10 +82,9 @@ def test_variance_of_the_stochastic_samplers(name):
   """Every step's gain and noise, by way of the variance of 400,000 pixels."""
   denoise = analytic.gaussian(0.0, STD)
   for steps in (4, 8):
-    grid = sigmas.karras(steps, 0.05, 5.0)
-    x = np.hypot(STD, grid[0]) * noise((100, 64, 64, 1))
-    run = jax.jit(functools.partial(SAMPLERS[name], denoise))
-    end = run(x.astype(np.float32), grid, keys=keys(100))
+    grid = sigmas.karras(steps, sigma_min=0.05, sigma_max=5.0)
+    x = np.float32(np.hypot(STD, grid[0]) * noise((100, 64, 64, 1)))
+    end = run(SAMPLERS[name], denoise, x, grid, keys=keys(100))
     want = gaussian_variance(name, grid)
     assert np.var(end) == pytest.approx(want, rel=0.01)  # 4 standard errors
 
@@ -92,19 +92,25 @@ def test_variance_of_the_stochastic_samplers(name):
 def test_order_of_the_stochastic_samplers():
   """Of the variance, which is closed-form; the test above ties it to them."""
   for name, want in (("ddpm", 1), ("dpmpp_sde", 2)):
-    grids = [sigmas.karras(n, 1e-4, TOP) for n in (64, 128, 256)]
+    grids = [
+      sigmas.karras(n, sigma_min=1e-4, sigma_max=TOP) for n in (64, 128, 256)
+    ]
     errors = [abs(gaussian_variance(name, g) - STD**2) for g in grids]
     assert abs(order(errors) - want).max() < 0.15
 
 
 def test_churn_keeps_the_variance_of_a_converged_run():
   """And with the noise inflated by a factor too much it would not."""
-  denoise, grid = analytic.gaussian(0.0, STD), sigmas.karras(64, 0.002, 5.0)
+  denoise = analytic.gaussian(0.0, STD)
+  grid = sigmas.karras(64, sigma_min=0.002, sigma_max=5.0)
   x = np.hypot(STD, grid[0]) * noise((100, 32, 32, 1))
-  run = functools.partial(SAMPLERS["edm_stochastic"], denoise, x, grid)
-  options = {"keys": keys(100), "churn": 40.0, "low": 0.0}
-  end = np.var(jax.jit(functools.partial(run, inflate=1.0, **options))())
-  more = np.var(jax.jit(functools.partial(run, inflate=1.1, **options))())
+  end, more = (
+    np.var(run(sampler, denoise, x, grid, keys=keys(100)))
+    for sampler in (
+      samplers.edm_stochastic(s_churn=40.0, s_tmin=0.0, s_noise=s_noise)
+      for s_noise in (1.0, 1.1)
+    )
+  )
   assert end == pytest.approx(STD**2, rel=0.02)
   assert more > 1.05 * STD**2
 
@@ -112,15 +118,28 @@ def test_churn_keeps_the_variance_of_a_converged_run():
 def test_no_churn_is_heun():
   denoise, grid = analytic.mixture(MEANS, WIDTH), sigmas.karras(12)
   x = jnp.asarray(80 * noise((3, 8, 8, 1)), jnp.float32)
-  stochastic = SAMPLERS["edm_stochastic"]
-  plain = stochastic(denoise, x, grid, keys=keys(3), churn=0.0)
-  np.testing.assert_allclose(plain, heun(denoise, x, grid), atol=1e-5)
+  none = samplers.edm_stochastic(s_churn=0.0)
+  plain = sample(none, denoise, x, grid, keys=keys(3))
+  want = sample(samplers.heun, denoise, x, grid)
+  np.testing.assert_allclose(plain, want, atol=1e-5)
+
+
+def test_the_first_step_of_dpmpp_2m_is_of_first_order():
+  denoise, x = analytic.mixture(MEANS, WIDTH), 80 * noise((3, 8, 8, 1))
+  one, two = (
+    sample(sampler, denoise, jnp.float32(x), np.array([80.0, 3.0]))
+    for sampler in (samplers.dpmpp_2m, samplers.euler)
+  )
+  np.testing.assert_allclose(one, two, rtol=1e-5, atol=1e-5)
 
 
 def test_ddim_without_noise_is_euler():
   denoise, grid = analytic.mixture(MEANS, WIDTH), sigmas.ddpm(25)
   x = jnp.asarray(grid[0] * noise((3, 8, 8, 1)), jnp.float32)
-  one, two = ddim(denoise, x, grid), euler(denoise, x, grid)
+  one, two = (
+    sample(sampler, denoise, x, grid)
+    for sampler in (samplers.ddim(), samplers.euler)
+  )
   np.testing.assert_allclose(one, two, atol=1e-4)
 
 
@@ -128,8 +147,10 @@ def test_ddim_with_eta_1_and_all_steps_is_the_ddpm_posterior_step(x64):
   """Against the posterior of Ho et al. 2020, eq. 6 and 7, written in z_t."""
   denoise, grid = analytic.mixture(MEANS, WIDTH), sigmas.ddpm(1000)
   x = np.asarray(grid[0] * noise((2, 4, 4, 1)))
-  out, seen = ddim(denoise, x, grid, keys=keys(2), trajectory=True, eta=1.0)
-  again, clean = ddpm(denoise, x, grid, keys=keys(2), trajectory=True)
+  (out, seen), (again, clean) = (
+    sample(sampler, denoise, x, grid, keys=keys(2), trajectory=True)
+    for sampler in (samplers.ddim(eta=1.0), samplers.ddpm)
+  )
   np.testing.assert_allclose(seen, clean, atol=1e-9)
   np.testing.assert_allclose(out, again, atol=1e-9)
   z = x * np.sqrt(vp.ABAR[-1])
@@ -151,56 +172,5 @@ def test_ddim_with_eta_1_and_all_steps_is_the_ddpm_posterior_step(x64):
 def test_ddim_takes_normal_noise_to_the_data(x64):
   denoise, grid = analytic.gaussian(0.0, STD), sigmas.ddpm(1000)
   start = grid[0] * noise((1, 8, 8, 1))
-  end = ddim(denoise, start, grid)
+  end = sample(samplers.ddim(), denoise, start, grid)
   np.testing.assert_allclose(end, start / grid[0] * STD, rtol=0.02)
-
-
-@pytest.mark.parametrize("name", SAMPLERS)
-def test_an_image_is_a_function_of_its_key_and_start_alone(name):
-  denoise, grid = analytic.mixture(MEANS, WIDTH), sigmas.karras(6)
-  x = jnp.asarray(80 * noise((5, 8, 8, 3)), jnp.float32)
-  run = jax.jit(functools.partial(SAMPLERS[name], denoise))
-  whole = run(x, grid, keys=keys(5))
-  assert jnp.isfinite(whole).all()
-  for part in (slice(1, 2), slice(2, 5)):
-    alone = run(x[part], grid, keys=keys(5)[part])
-    np.testing.assert_allclose(alone, whole[part], atol=3e-6)
-  if name in STOCHASTIC:
-    other = run(x, grid, keys=keys(5, seed=1))
-    assert (jnp.abs(other - whole) > 0.01).mean() > 0.1
-
-
-@pytest.mark.parametrize("name", SAMPLERS)
-def test_the_trajectory_ends_in_the_image(name):
-  """And its denoised images are those that the sampler has worked with."""
-  denoise, grid = analytic.gaussian(0.2, STD), sigmas.karras(7)
-  x = jnp.asarray(80 * noise((2, 8, 8, 1)), jnp.float32)
-  plain = SAMPLERS[name](denoise, x, grid, keys=keys(2))
-  same, seen = SAMPLERS[name](denoise, x, grid, keys=keys(2), trajectory=True)
-  assert seen.shape == (7, *x.shape)
-  np.testing.assert_allclose(same, plain, atol=1e-6)
-  np.testing.assert_allclose(seen[-1], same, atol=1e-4)
-
-
-CALLS = {"euler": 9, "heun": 17, "edm_stochastic": 17, "dpmpp_2m": 9}
-CALLS |= {"dpmpp_sde": 17, "ddim": 9, "ddpm": 9}
-
-
-@pytest.mark.parametrize("name", SAMPLERS)
-def test_calls_of_the_denoiser(name):
-  count = []
-
-  def denoise(x, sigma):
-    jax.debug.callback(lambda: count.append(1))
-    return 0.5 * x
-
-  x = jnp.ones((1, 4, 4, 1))
-  run = jax.jit(functools.partial(SAMPLERS[name], denoise))
-  jax.block_until_ready(run(x, sigmas.karras(9), keys=keys(1)))
-  jax.effects_barrier()
-  assert len(count) == CALLS[name] == calls(name, 9)
-
-
-def test_noise_without_keys_is_refused():
-  with pytest.raises(ValueError, match="needs keys"):
-    ddim(lambda x, s: x, jnp.ones((1, 2, 2, 1)), sigmas.ddpm(3), eta=0.5)

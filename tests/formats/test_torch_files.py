@@ -12,8 +12,8 @@ import zipfile
 import numpy as np
 import pytest
 
-from jaxgen.data.arrays import arrays
 from jaxgen.config.data import DataConfig
+from jaxgen.data.arrays import arrays
 from jaxgen.errors import UserError
 from jaxgen.formats.torch_files import read_torch
 

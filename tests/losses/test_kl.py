@@ -5,9 +5,9 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaxgen.errors import UserError
 from jaxgen.config.losses import KLConfig
-from jaxgen.losses.kl import divergence, cost
+from jaxgen.errors import UserError
+from jaxgen.losses.kl import cost, divergence
 
 BATCH = 100
 FACES = {  # the reference's settings, an epoch being 1,000 images

@@ -1,24 +1,114 @@
+import functools
+
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from support.arrays import noise
+from support.operators import dense
 
-from jaxgen.diffusion import analytic, sigmas
-from jaxgen.diffusion.inversion import invert, truncate
-from jaxgen.diffusion.samplers import euler, heun
-from jaxgen.diffusion.tiling import _places, windowed
+from jaxgen.diffusion import analytic, guidance, samplers, sigmas
+from jaxgen.diffusion.sampling import sample
+from jaxgen.diffusion.tiling import windowed
 from jaxgen.laws import diffusion as laws
 from jaxgen.laws.diffusion import COVARIANCE
-from jaxgen.restoration.posterior import inpaint
+from jaxgen.restoration import operators
+from jaxgen.restoration.operators import Measurement, Operator
+from jaxgen.restoration.posterior import guide, inpaint
 
 MIXTURE = analytic.mixture((-0.6, 0.6), 0.15)
 GAUSSIAN = analytic.gaussian(0.0, 0.5)
+heun = functools.partial(sample, samplers.heun)
+correlated = analytic.correlated(COVARIANCE)
+SIGMA = jnp.array([0.2, 0.7, 3.0])
+ROW = (3, 1, 16, 1)
+SEEN = jnp.zeros(ROW, bool).at[:, :, 3:11].set(True)
+VARIANCE = 0.3 * jnp.linspace(0.1, 1.0, 16).reshape(1, 1, 16, 1)
+BLUR = np.exp(-(np.subtract.outer(2 * np.arange(8) + 0.5, np.arange(16)) ** 2))
 
 
-def noise(shape, seed=0):
-  return jnp.asarray(
-    np.random.default_rng(seed).normal(size=shape), jnp.float32
-  )
+def posterior_mean(x, y, matrix, variance):
+  """D + C A' (A C A' + S)^-1 (y - A D) of rows of correlated pixels."""
+  means, rows = [], zip(np.float64(x), np.float64(y), SIGMA, strict=True)
+  for noisy, seen, sigma in rows:
+    share = COVARIANCE @ np.linalg.inv(COVARIANCE + sigma**2 * np.eye(16))
+    d, c = share @ noisy[0, :, 0], sigma**2 * share
+    inverse = np.linalg.inv(matrix @ c @ matrix.T + np.diag(variance))
+    means.append(d + c @ matrix.T @ inverse @ (seen[0, :, 0] - matrix @ d))
+  return np.stack(means)[:, None, :, None]
+
+
+CASES = ["mask", "noisy mask", "noisy", "dense", "total"]
+TOTAL = Operator(  # one number an image
+  apply=lambda x: x.sum((1, 2, 3)),
+  adjoint=lambda y: jnp.broadcast_to(y[:, None, None, None], ROW),
+)
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_the_answer_is_the_posterior_mean_of_a_measurement(case):
+  """Of correlated Gaussian pixels, for each image and its own noise level."""
+  every, some = np.eye(16), np.eye(16)[3:11]
+  spread = np.asarray(VARIANCE).ravel()
+  mask = operators.mask(SEEN)
+  operator, variance, matrix, diagonal = {
+    "mask": (mask, 0.0, some, np.zeros(8)),
+    "noisy mask": (mask, VARIANCE, some, spread[3:11]),
+    "noisy": (operators.identity, VARIANCE, every, spread),
+    "dense": (dense(BLUR), 0.05, BLUR, np.full(8, 0.05)),
+    "total": (TOTAL, 0.3, np.ones((1, 16)), np.full(1, 0.3)),
+  }[case]
+  x, y = noise(ROW), operator.apply(noise(ROW, 1))
+  measured = Measurement(operator=operator, values=y, variance=variance)
+  found = guide(correlated, measured, corrections=20, damping=1e-6)(x, SIGMA)
+  seen = y[:, :, 3:11] if "mask" in case else y.reshape(3, 1, -1, 1)
+  want = posterior_mean(x, seen, matrix, diagonal)
+  np.testing.assert_allclose(found, want, atol=2e-3)
+
+
+def measured(variance):
+  values = jnp.where(SEEN, noise(ROW, 1), 0.0)
+  mask = operators.mask(SEEN)
+  return Measurement(operator=mask, values=values, variance=variance)
+
+
+def test_without_noise_the_guided_denoiser_inpaints():
+  x, known = noise(ROW), noise(ROW, 1)
+  options = {"corrections": 16, "damping": 1e-6}
+  want = inpaint(correlated, known, SEEN, **options)(x, SIGMA)
+  for variance in (0.0, 1e-7):
+    found = guide(correlated, measured(variance), **options)(x, SIGMA)
+    np.testing.assert_allclose(found, want, atol=2e-3)
+
+
+def test_a_measurement_without_precision_changes_nothing():
+  x = noise(ROW)
+  plain, errors = correlated(x, SIGMA), []
+  for variance in (1.0, 1e3, 1e9):
+    found = guide(correlated, measured(variance), corrections=8)(x, SIGMA)
+    errors.append(float(jnp.abs(found - plain).max()))
+  assert errors[0] > 0.1 > errors[1] > 1e-5 > errors[2]
+  found = guide(correlated, measured(0.0), corrections=0)(x, SIGMA)
+  np.testing.assert_array_equal(found, plain)
+
+
+def test_conditions_reach_the_denoiser():
+  """Through guidance, windows and the measurement, in this order."""
+  seen = []
+
+  def denoise(x, sigma, cond=None):
+    seen.append(cond["label"].shape)
+    return GAUSSIAN(x, sigma) + 0.0 * cond["hint"]
+
+  x, sigma = noise((2, 16, 24, 1)), jnp.ones(2)
+  mask = jnp.arange(24)[None, None, :, None] < 8
+  cond = {"label": jnp.arange(2), "hint": noise(x.shape, 2)}
+  guided = guidance.compose(denoise, weights=[2.0])
+  wide = windowed(guided, side=16, overlap=8)
+  out = inpaint(wide, noise(x.shape, 1), mask)(x, sigma, (cond, cond))
+  want = inpaint(GAUSSIAN, noise(x.shape, 1), mask)(x, sigma)
+  np.testing.assert_allclose(out, want, atol=1e-5)
+  assert set(seen) == {(2 * 2 * 2,)}  # images, windows, terms
 
 
 def test_known_pixels_stay_and_the_rest_is_sampled():
@@ -36,7 +126,7 @@ def test_the_known_part_is_at_the_right_noise_level_all_the_way():
   """What the denoiser sees there has the variance sigma^2 around it."""
   seen = []
 
-  def spy(x, sigma):
+  def spy(x, sigma, cond=None):
     jax.debug.callback(
       lambda s, v: seen.append((s, v)), sigma[0], x[:, :16].var()
     )
@@ -45,14 +135,12 @@ def test_the_known_part_is_at_the_right_noise_level_all_the_way():
   grid = sigmas.karras(10)
   x = grid[0] * noise((4, 32, 32, 1))
   mask = jnp.zeros((4, 32, 32, 1), bool).at[:, :16].set(True)
-  jax.block_until_ready(euler(inpaint(spy, 0 * x, mask), x, grid))
+  filled = inpaint(spy, 0 * x, mask)
+  jax.block_until_ready(sample(samplers.euler, filled, x, grid))
   jax.effects_barrier()
   assert len({float(sigma) for sigma, _ in seen}) == 10
   for sigma, variance in seen:
     assert float(variance) == pytest.approx(float(sigma) ** 2, rel=0.1)
-
-
-correlated = analytic.correlated(COVARIANCE)
 
 
 def filled(**options):
@@ -92,7 +180,7 @@ def test_corrections_come_closer_than_replacement():
 
 
 @pytest.mark.parametrize("sigma", [0.1, 0.7, 3.0])
-def test_the_answer_is_the_posterior_mean(sigma):
+def test_what_is_filled_in_is_the_posterior_mean(sigma):
   """Also of several images and noise levels at a time."""
   assert laws.posterior_off(sigma) < 2e-3
 
@@ -115,84 +203,22 @@ def test_corrections_close_the_seam_of_a_known_image():
   mask = jnp.arange(32)[None, None, :, None] < 16
   grid = sigmas.karras(18)
   start = grid[0] * noise(canvas.shape)
-  windows, ratios = windowed(correlated, 16, 8), []
+  windows, ratios = windowed(correlated, side=16, overlap=8), []
   for corrections in range(3):
-    out = heun(inpaint(windows, canvas, mask, corrections), start, grid)
+    denoise = inpaint(windows, canvas, mask, corrections=corrections)
+    out = heun(denoise, start, grid)
     steps = jnp.abs(jnp.diff(out[..., 0], axis=2)).mean((0, 1))
     ratios.append(float(steps[15] / steps[16:].mean()))
   none, one, two = ratios
   assert none > 1.45 and one < 1.28 and two < 1.18
 
 
-@pytest.mark.parametrize("shape", [(16, 16), (24, 40), (17, 16)])
-def test_windows_agree_where_the_denoiser_is_local(shape):
-  """Pixelwise denoisers need no neighbours: any canvas gives their answer."""
-  x = noise((2, *shape, 3))
-  sigma = jnp.array([0.3, 2.0])
-  wide = windowed(MIXTURE, 16, 8)(x, sigma)
-  np.testing.assert_allclose(wide, MIXTURE(x, sigma), atol=1e-5)
-
-
-def test_windows_leave_no_seam():
-  """A denoiser whose answer depends on the place within its window: averaged,
-  neighbours differ no more at the windows' edges than elsewhere."""
-
-  def tilted(x, sigma):
-    ramp = jnp.linspace(-1, 1, x.shape[2])[None, None, :, None]
-    return jnp.broadcast_to(ramp, x.shape)
-
-  out = windowed(tilted, 16, 8)(jnp.zeros((1, 16, 64, 1)), jnp.ones(1))
-  steps = np.abs(np.diff(out[0, 0, :, 0]))
-  assert steps.max() < 2.5 * 2 / 15  # a window's own step is 2 / 15
-  seams = windowed(tilted, 16, 0)(jnp.zeros((1, 16, 64, 1)), jnp.ones(1))
-  assert np.abs(np.diff(seams[0, 0, :, 0])).max() > 1.9  # without overlap
-
-
-def test_a_canvas_is_covered_with_the_fewest_windows():
-  for width, want in ((16, 1), (17, 2), (24, 2), (25, 3), (64, 7)):
-    assert len(_places(width, 16, 8)) == want
-
-
-def test_a_large_canvas_takes_some_windows_at_a_time():
-  """Their number is bounded, and so is memory; 17 are two times 9."""
-  seen = []
-
-  def count(x, sigma):
-    assert len(x) == len(sigma)
-    seen.append(len(x))
-    return MIXTURE(x, sigma)
-
-  x, sigma = noise((2, 16, 144, 1)), jnp.array([0.3, 2.0])
-  wide = windowed(count, 16, 8)(x, sigma)
-  assert seen == [2 * 9]
-  np.testing.assert_allclose(wide, MIXTURE(x, sigma), atol=1e-5)
-
-
 def test_programs_do_not_grow_with_the_canvas_or_the_corrections():
   def size(width, corrections):
     x = jnp.zeros((1, 16, width, 1))
-    run = inpaint(windowed(MIXTURE, 16, 8), x, x > 0, corrections)
+    wide = windowed(MIXTURE, side=16, overlap=8)
+    run = inpaint(wide, x, x > 0, corrections=corrections)
     text = str(jax.make_jaxpr(run)(x, jnp.ones(1)))
     return sum(line.count(" = ") for line in text.splitlines())
 
   assert size(1024, 9) == size(512, 2)
-
-
-def test_inversion_finds_the_noise_that_gives_the_image():
-  images = 0.6 * jnp.sign(noise((2, 8, 8, 1))) + 0.1 * noise((2, 8, 8, 1), 1)
-  errors = []
-  for steps in (20, 40, 80):
-    grid = sigmas.karras(steps)
-    back = heun(MIXTURE, invert(MIXTURE, images, grid), grid)
-    errors.append(float(jnp.abs(back - images).max()))
-  assert errors[2] < 0.01 and errors[2] < errors[1] < errors[0]
-  grid = sigmas.karras(80)
-  start = invert(GAUSSIAN, images, grid)
-  np.testing.assert_allclose(start, images * np.hypot(0.5, 80) / 0.5, rtol=0.02)
-
-
-def test_strength_is_the_share_of_steps():
-  grid = sigmas.karras(20)
-  np.testing.assert_array_equal(truncate(grid, 1.0), grid)
-  assert len(truncate(grid, 0.5)) == 11 and truncate(grid, 0.5)[-1] == 0
-  assert len(truncate(grid, 0.001)) == 2

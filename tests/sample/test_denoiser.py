@@ -107,7 +107,7 @@ def test_another_resolution(run):
   [
     ({"sampler": "magic"}, "sampler='magic'"),
     ({"steps": 0}, "steps=0"),
-    ({"sampler": "ddpm", "steps": 2000}, "1 to 1000"),
+    ({"sampler": "ddpm", "steps": 2000}, "steps=2000"),
     ({"conditions": {"colour": "red"}}, "no such condition"),
     ({"conditions": {"rock_type": "lava"}}, "one of granite, basalt"),
     ({"guidance": 2.0}, "guidance needs a condition"),

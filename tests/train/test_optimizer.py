@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from jaxgen.config.defaults import autoencoder
+from jaxgen.config.optimizer import OptimizerConfig
 from jaxgen.errors import UserError
 from jaxgen.train import optimizer
-from jaxgen.config.optimizer import OptimizerConfig
 from jaxgen.train.schedule import Schedule
 
 OPTIONS = OptimizerConfig(**autoencoder().optimizer)

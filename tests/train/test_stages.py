@@ -8,6 +8,8 @@ import shutil
 import jax
 import numpy as np
 import pytest
+from jaxgen.train.plan import make_plan
+from jaxgen.train.programs import Programs
 from support.faults import (
   AUTOENCODER,
   SLOW,
@@ -31,6 +33,7 @@ from support.programs import (
 import jaxgen
 from jaxgen.cli.main import main
 from jaxgen.config.files import load_config
+from jaxgen.config.stages import AdvancePolicy, Stage
 from jaxgen.data import pipeline
 from jaxgen.errors import UserError
 from jaxgen.images import normalize, resize
@@ -38,13 +41,9 @@ from jaxgen.metrics.images import similarity
 from jaxgen.models import layers
 from jaxgen.planning import cost, roofline
 from jaxgen.planning.roofline import Speed
-from jaxgen.config.stages import Stage
 from jaxgen.train import loop, setup, transfer
-from jaxgen.train.plan import make_plan
-from jaxgen.train.programs import Programs
 from jaxgen.train.schedule import ramp
 from jaxgen.trees import named
-from jaxgen.config.stages import AdvancePolicy
 from jaxgen.workdir.progress import Progress
 
 STAGES = {

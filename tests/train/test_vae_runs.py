@@ -4,6 +4,7 @@ weight of the divergence, and the rate, is a part of the checkpoint."""
 import jax
 import numpy as np
 import pytest
+from jaxgen.train.plan import make_plan
 from support.faults import (
   SMALL,
   VAE,
@@ -21,7 +22,6 @@ from jaxgen.cli.main import main
 from jaxgen.config.files import load_config
 from jaxgen.tasks import families
 from jaxgen.train import plateau
-from jaxgen.train.plan import make_plan
 from jaxgen.train.state import gradients
 
 

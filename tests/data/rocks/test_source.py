@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 from sklearn.ensemble import ExtraTreesClassifier
 
-from jaxgen.data.rocks.source import ATTRIBUTES, PHASES, ROCK_TYPES, rocks
 from jaxgen.config.data import DataConfig
+from jaxgen.data.rocks.source import ATTRIBUTES, PHASES, ROCK_TYPES, rocks
 from jaxgen.errors import UserError
 
 OPTIONS = DataConfig(source="rocks", num_tiles=600, seed=3)

@@ -1,0 +1,151 @@
+"""One function that runs any sampler: from noise to images along a falling
+grid of noise levels.
+
+    x = sampling.initial_noise(keys, (h, w, c), sigma=sigmas[0])
+    x = sampling.sample(samplers.heun, denoise, x, sigmas)
+
+A `Sampler` is data: its step from one noise level to the next, and what that
+step costs. `samplers` has one row for each.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+from typing import Any, Literal, Protocol, overload
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from jaxgen.typing import Array, DenoiseFn
+
+Grid = Array | np.ndarray
+Noise = Callable[[int], Array]  # k -> the k-th draw of a step, shaped like x
+Memory = Any  # a tree of arrays, the sampler's own
+
+
+class StepFn(Protocol):
+  """One step of a sampler, from noise level s to a lower level t."""
+
+  def __call__(
+    self,
+    denoise: DenoiseFn,
+    x: Array,
+    s: Array,
+    t: Array,
+    *,
+    noise: Noise,
+    memory: Memory,
+  ) -> tuple[Array, Memory, Array]:
+    """Returns x at t, the memory for the next step, the images denoised at
+    s; `s` and `t` are scalars."""
+    ...
+
+
+def _no_memory(x: Array, sigmas: Array) -> Memory:
+  return ()
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Sampler:
+  """A solver of the flow from noise to images, or of its stochastic twin.
+
+  Attributes:
+    step: from one noise level to the next.
+    calls: of the denoiser in a step; the last step, to 0, takes one.
+    draws: of standard normal noise in a step; 0: deterministic.
+    init: the memory before the first step, from the images and the grid.
+  """
+
+  step: StepFn
+  calls: int = 1
+  draws: int = 0
+  init: Callable[[Array, Array], Memory] = _no_memory
+
+  @property
+  def stochastic(self) -> bool:
+    """Whether images depend on more than their first noise."""
+    return self.draws > 0
+
+  def nfe(self, steps: int) -> int:
+    """Calls of the denoiser on a grid of `steps` steps that ends in 0."""
+    return self.calls * (steps - 1) + 1
+
+
+@overload
+def sample(
+  sampler: Sampler,
+  denoise: DenoiseFn,
+  x: Grid,
+  sigmas: Grid,
+  *,
+  keys: Array | None = None,
+  trajectory: Literal[False] = False,
+) -> Array: ...
+@overload
+def sample(
+  sampler: Sampler,
+  denoise: DenoiseFn,
+  x: Grid,
+  sigmas: Grid,
+  *,
+  keys: Array | None = None,
+  trajectory: Literal[True],
+) -> tuple[Array, Array]: ...
+def sample(
+  sampler: Sampler,
+  denoise: DenoiseFn,
+  x: Grid,
+  sigmas: Grid,
+  *,
+  keys: Array | None = None,
+  trajectory: bool = False,
+) -> Array | tuple[Array, Array]:
+  """Walk a sampler down a grid of noise levels.
+
+  Args:
+    sampler: what a step does.
+    denoise: the denoiser, conditions bound to it.
+    x: `(b, h, w, c)`, sigmas[0] times standard normal noise.
+    sigmas: falling levels `(steps + 1,)` that end in 0 (`diffusion.sigmas`).
+    keys: one random key for each image `(b,)`, so that an image does not depend
+      on its batch; only stochastic samplers need them.
+    trajectory: also return the images denoised at each step.
+
+  Returns:
+    The images; with `trajectory` a pair of them and of `(steps, b, h, w, c)`.
+  """
+  if sampler.stochastic and keys is None:
+    raise ValueError("keys: expected one for each image, got None")
+  start = jnp.asarray(x)
+  levels = jnp.asarray(sigmas, start.dtype)
+
+  def body(carry: Any, interval: Any) -> tuple[Any, Any]:
+    (x, memory), (s, t, i) = carry, interval
+
+    def noise(k: int) -> Array:
+      assert keys is not None
+      return _noise(keys, sampler.draws * i + k, x)
+
+    x, memory, d = sampler.step(denoise, x, s, t, noise=noise, memory=memory)
+    return (x, memory), d if trajectory else None
+
+  intervals = levels[:-1], levels[1:], jnp.arange(len(levels) - 1)
+  before = start, sampler.init(start, levels)
+  (end, _), seen = jax.lax.scan(body, before, intervals)
+  return (end, seen) if trajectory else end
+
+
+def initial_noise(
+  keys: Array, shape: tuple[int, ...], *, sigma: float | Array
+) -> Array:
+  """Noise at the top of a grid, `(b, *shape)`: a function of each key."""
+  draw = lambda key: jax.random.normal(jax.random.fold_in(key, 2**31), shape)  # noqa: E731
+  return sigma * jax.vmap(draw)(keys)
+
+
+def _noise(keys: Array, i: Array, x: Array) -> Array:
+  """Standard normal, a function of each image's key and of the index."""
+  shape, fold = x.shape[1:], jax.random.fold_in
+  return jax.vmap(lambda k: jax.random.normal(fold(k, i), shape, x.dtype))(keys)

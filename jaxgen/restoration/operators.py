@@ -1,0 +1,60 @@
+"""Linear measurements of images: what was seen, and how exactly.
+
+    y = A x + n,    n ~ N(0, diag(variance))
+
+An `Operator` is A with its adjoint, as functions: nothing is known of it but
+how it maps, so that a mask, a blur or a mosaic are written in a few lines.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+
+import jax.numpy as jnp
+
+from jaxgen.typing import Array
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Operator:
+  """A linear map of images, with its adjoint: <A x, y> = <x, A' y>.
+
+  Each image of a batch is mapped by itself.
+
+  Attributes:
+    apply: A, images `(b, h, w, c)` to measurements `(b, ...)`.
+    adjoint: A', measurements to images.
+  """
+
+  apply: Callable[[Array], Array]
+  adjoint: Callable[[Array], Array]
+
+
+identity = Operator(apply=lambda x: x, adjoint=lambda y: y)
+
+
+def mask(seen: Array) -> Operator:
+  """The operator that keeps pixels where `seen`, booleans `(b, h, w, 1)`, is
+  True and makes the others 0: its own adjoint."""
+
+  def keep(x: Array) -> Array:
+    return jnp.where(seen, x, 0.0)
+
+  return Operator(apply=keep, adjoint=keep)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Measurement:
+  """What was measured of a batch of images, with Gaussian noise.
+
+  Attributes:
+    operator: A.
+    values: y `(b, ...)`, shaped as A returns them.
+    variance: of the noise of each value, finite: a number or an array that
+      broadcasts to `values`; 0: exact.
+  """
+
+  operator: Operator
+  values: Array
+  variance: float | Array = 0.0

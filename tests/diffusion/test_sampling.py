@@ -1,0 +1,118 @@
+"""What holds of every sampler, and of the function that runs them."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from support.arrays import noise
+
+from jaxgen.diffusion import analytic, samplers, sigmas
+from jaxgen.diffusion.edm import per_image
+from jaxgen.diffusion.samplers import SAMPLERS
+from jaxgen.diffusion.sampling import Sampler, initial_noise, sample
+
+MIXTURE = analytic.mixture((-0.6, 0.6), 0.15)
+STOCHASTIC = ("edm_stochastic", "dpmpp_sde", "ddpm")
+run = jax.jit(sample, static_argnums=(0, 1))
+
+
+def keys(n, seed=0):
+  return jax.random.split(jax.random.key(seed), n)
+
+
+@pytest.mark.parametrize("name", SAMPLERS)
+def test_an_image_is_a_function_of_its_key_and_start_alone(name):
+  x, grid, sampler = 80 * noise((5, 8, 8, 3)), sigmas.karras(6), SAMPLERS[name]
+  whole = run(sampler, MIXTURE, x, grid, keys=keys(5))
+  assert jnp.isfinite(whole).all()
+  for part in (slice(1, 2), slice(2, 5)):
+    alone = run(sampler, MIXTURE, x[part], grid, keys=keys(5)[part])
+    np.testing.assert_allclose(alone, whole[part], atol=3e-6)
+  assert sampler.stochastic == (name in STOCHASTIC)
+  if sampler.stochastic:
+    other = run(sampler, MIXTURE, x, grid, keys=keys(5, seed=1))
+    assert (jnp.abs(other - whole) > 0.01).mean() > 0.1
+
+
+@pytest.mark.parametrize("name", SAMPLERS)
+def test_the_trajectory_ends_in_the_image(name):
+  """And its denoised images are those that the sampler has worked with."""
+  denoise, grid = analytic.gaussian(0.2, 0.5), sigmas.karras(7)
+  x = 80 * noise((2, 8, 8, 1))
+  plain, (same, seen) = (
+    sample(SAMPLERS[name], denoise, x, grid, keys=keys(2), trajectory=both)
+    for both in (False, True)
+  )
+  assert seen.shape == (7, *x.shape)
+  np.testing.assert_allclose(same, plain, atol=1e-6)
+  np.testing.assert_allclose(seen[-1], same, atol=1e-4)
+
+
+CALLS = {"euler": 9, "heun": 17, "edm_stochastic": 17, "dpmpp_2m": 9}
+CALLS |= {"dpmpp_sde": 17, "ddim": 9, "ddpm": 9}
+
+
+@pytest.mark.parametrize("name", SAMPLERS)
+def test_calls_of_the_denoiser(name):
+  count = []
+
+  def denoise(x, sigma, cond=None):
+    jax.debug.callback(lambda: count.append(1))
+    return 0.5 * x
+
+  x, sampler = jnp.ones((1, 4, 4, 1)), SAMPLERS[name]
+  end = run(sampler, denoise, x, sigmas.karras(9), keys=keys(1))
+  jax.block_until_ready(end)
+  jax.effects_barrier()
+  assert len(count) == CALLS[name] == sampler.nfe(9)
+
+
+@pytest.mark.parametrize("name", STOCHASTIC)
+def test_noise_without_keys_is_refused(name):
+  sampler = {**SAMPLERS, "ddim": samplers.ddim(eta=0.5)}[name]
+  with pytest.raises(ValueError, match="keys"):
+    sample(sampler, MIXTURE, jnp.ones((1, 2, 2, 1)), sigmas.ddpm(3))
+
+
+def test_equal_options_are_one_program():
+  x, grid = 80 * noise((1, 4, 4, 1)), sigmas.karras(3)
+  fresh = jax.jit(
+    lambda *args, **kwargs: sample(*args, **kwargs), static_argnums=(0, 1)
+  )
+  for eta in (0.5, 0.5, 1.0):
+    fresh(samplers.ddim(eta=eta), MIXTURE, x, grid, keys=keys(1))
+  for s_churn in (40.0, 40.0, 10.0):
+    sampler = samplers.edm_stochastic(s_churn=s_churn)
+    fresh(sampler, MIXTURE, x, grid, keys=keys(1))
+  assert fresh._cache_size() == 4
+
+
+def test_the_first_noise_is_a_function_of_each_key():
+  whole = initial_noise(keys(4), (64, 64, 3), sigma=80.0)
+  assert whole.shape == (4, 64, 64, 3)
+  assert np.std(whole) == pytest.approx(80.0, rel=0.01)
+  alone = initial_noise(keys(4)[1:2], (64, 64, 3), sigma=80.0)
+  np.testing.assert_allclose(alone, whole[1:2], rtol=1e-6)
+
+
+def test_a_sampler_is_a_row():
+  """A new one in a few lines: multistep consistency (Song et al. 2023,
+  algorithm 1) with the exact map of Gaussian pixels to the flow's end keeps
+  their variance from any grid; its memory counts the steps."""
+  std = 0.5
+
+  def to_the_end(x, sigma, cond=None):
+    return x * std / jnp.hypot(std, per_image(sigma))
+
+  def step(denoise, x, s, t, *, noise, memory):
+    clean = denoise(x, jnp.full(x.shape[:1], s))
+    return clean + t * noise(0), memory + 1, clean
+
+  consistency = Sampler(step=step, draws=1, init=lambda x, sigmas: jnp.array(0))
+  x = np.hypot(std, 80.0) * noise((20, 64, 64, 1))
+  for grid in ([80.0, 0.0], [80.0, 0.8, 0.0], [80.0, 9.0, 0.8, 0.0]):
+    assert consistency.stochastic and consistency.nfe(len(grid) - 1) + 1 == len(
+      grid
+    )
+    end = run(consistency, to_the_end, x, np.array(grid), keys=keys(20))
+    assert np.std(end) == pytest.approx(std, rel=0.02)
