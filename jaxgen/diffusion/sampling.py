@@ -82,7 +82,11 @@ def sample(
   *,
   keys: Array | None = None,
   trajectory: Literal[False] = False,
-) -> Array: ...
+) -> Array:
+  """The images alone."""
+  ...
+
+
 @overload
 def sample(
   sampler: Sampler,
@@ -92,7 +96,11 @@ def sample(
   *,
   keys: Array | None = None,
   trajectory: Literal[True],
-) -> tuple[Array, Array]: ...
+) -> tuple[Array, Array]:
+  """The images, and those denoised at each step."""
+  ...
+
+
 def sample(
   sampler: Sampler,
   denoise: DenoiseFn,
