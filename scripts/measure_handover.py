@@ -36,7 +36,7 @@ def main():
   parser.add_argument("--num", type=int, default=128)
   args = parser.parse_args()
   run = jaxgen.load(args.workdir)
-  if not hasattr(run.task.model, "patch_size"):
+  if not hasattr(run.task.model, "grid"):
     parser.error(f"{args.workdir} is no run of a patch autoencoder")
   before, task, rules = carried(run, args.factor, args.grid)
   params, fresh = before
@@ -56,7 +56,7 @@ def main():
 def carried(run, factor, grid):
   """Parameters at another resolution, fresh ones, their task, and the rules."""
   stage = run.plan.stages[run.stage]
-  patch = run.task.model.patch_size
+  patch = run.task.model.options.patch_size
   row = dataclasses.replace(
     stage,
     resolution=round(stage.resolution * factor),

@@ -1,4 +1,4 @@
-"""From a config section to a flax module: the one place that knows them all."""
+"""Flax modules from config sections."""
 
 from __future__ import annotations
 
@@ -8,17 +8,19 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from jaxgen.config.experiment import vars_of
 from jaxgen.config.models import ModelConfig
 from jaxgen.config.stages import Remat
+from jaxgen.diffusion.edm import SIGMA_DATA
+from jaxgen.models.conditioning import ConditionSizes
 from jaxgen.models.conv_autoencoder import ConvAutoencoder
 from jaxgen.models.dit import DiT
 from jaxgen.models.multiscale_unet import MultiScaleUNet
+from jaxgen.models.network import Network
 from jaxgen.models.patch_autoencoder import PatchAutoencoder
 from jaxgen.models.progressive_unet import ProgressiveUNet
 from jaxgen.models.unet import UNet
 
-MODULES: dict[str, Any] = {
+NETWORKS: dict[str, type[Network]] = {
   "patch_autoencoder": PatchAutoencoder,
   "conv_autoencoder": ConvAutoencoder,
   "unet": UNet,
@@ -29,40 +31,47 @@ MODULES: dict[str, Any] = {
 
 
 def compute_dtype(name: str) -> jnp.dtype:
-  """`auto` is bfloat16 where the device has it in hardware (GPU, TPU)."""
+  """The type of a computation; `auto` is bfloat16 on devices that have it in
+  hardware (GPU, TPU), else float32."""
   if name == "auto":
     name = "float32" if jax.default_backend() == "cpu" else "bfloat16"
   return jnp.dtype(name)
 
 
 def build(
-  config: ModelConfig,
+  options: ModelConfig,
   *,
   resolution: int,
   channels: int,
+  condition_sizes: ConditionSizes = (),
+  cond_channels: int = 0,
+  num_classes: int = 0,
+  sigma_data: float = SIGMA_DATA,
   remat: Remat = "none",
-  **given: Any,
-) -> Any:
-  """The flax module of a section `model`.
+) -> Network:
+  """The network of a section `model`.
 
   Args:
-    config: the section.
-    resolution: of the images.
-    channels: of the images.
-    remat: what the gradient computes again.
-    **given: sizes that come from elsewhere (conditions, classes), for the
-      modules that have them.
+    options: the section.
+    resolution: side of the images in pixels.
+    channels: channels of the images.
+    condition_sizes: name and number of values of each condition (denoisers).
+    cond_channels: channels of an image as a condition (denoisers).
+    num_classes: classes predicted from the latent (`conv_autoencoder`).
+    sigma_data: standard deviation of the images (`progressive_unet`).
+    remat: activations that the gradient computes again.
   """
-  module = MODULES[config.name]
-  fields = (
-    vars_of(config)
-    | given
-    | {
-      "resolution": resolution,
-      "channels": channels,
-      "remat": remat,
-      "dtype": compute_dtype(config.dtype),
-    }
-  )
-  known = {x.name for x in dataclasses.fields(module)} - {"parent", "name"}
-  return module(**{k: v for k, v in fields.items() if k in known})
+  inputs: dict[str, Any] = {
+    "resolution": resolution,
+    "channels": channels,
+    "condition_sizes": condition_sizes,
+    "cond_channels": cond_channels,
+    "num_classes": num_classes,
+    "sigma_data": sigma_data,
+    "remat": remat,
+    "dtype": compute_dtype(options.dtype),
+  }
+  network: Any = NETWORKS[options.name]
+  known = {x.name for x in dataclasses.fields(network)}
+  known_inputs = {k: v for k, v in inputs.items() if k in known}
+  return network(options=options, **known_inputs)

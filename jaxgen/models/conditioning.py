@@ -1,27 +1,36 @@
-"""What a denoiser is told besides the noisy image, as one vector."""
+"""Inputs of a denoiser besides the noisy image, embedded as one vector."""
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Mapping
 
 import flax.linen as nn
 import jax.numpy as jnp
+from jax.typing import DTypeLike
+from jaxtyping import Float
 
 from jaxgen.models.layers import ZEROS, Dense
 from jaxgen.typing import Array
 
+ConditionSizes = tuple[tuple[str, int], ...]  # (name, number of values)
+Cond = Mapping[str, Array] | None  # conditions of a batch by name
 
-def fourier_features(x: Array, num: int, highest: float = 1000.0) -> Array:
-  """Cosines and sines of `x` `(b,)` at `num / 2` frequencies from 1 to
-  `highest`, evenly spaced in their logarithm: `(b, num)`."""
+
+def fourier_features(
+  x: Float[Array, " b"], num: int, *, highest: float = 1000.0
+) -> Float[Array, "b {num}"]:
+  """Cosines and sines of `x` at `num / 2` frequencies from 1 to `highest`,
+  evenly spaced in their logarithm."""
   frequencies = jnp.geomspace(1.0, highest, num // 2)
   angles = x[:, None] * frequencies
   return jnp.concatenate([jnp.cos(angles), jnp.sin(angles)], axis=-1)
 
 
-def concat_condition(x: Array, cond: Any, channels: int) -> Array:
-  """`x` `(b, h, w, c)` with the dense condition `cond["dense"]`, float
-  `(b, h, w, channels)`, as further channels; zeros where it is missing."""
+def concat_condition(
+  x: Float[Array, "b h w c"], cond: Cond, *, channels: int
+) -> Float[Array, "b h w {x.shape[-1]+channels}"]:
+  """`x` with the image condition `cond["dense"]`, float `(b, h, w, channels)`,
+  as further channels; zeros where it is missing."""
   if not channels:
     return x
   shape = (*x.shape[:-1], channels)
@@ -29,28 +38,36 @@ def concat_condition(x: Array, cond: Any, channels: int) -> Array:
   return jnp.concatenate([x, jnp.broadcast_to(dense, shape)], axis=-1)
 
 
-class Conditioning(nn.Module):
-  """Noise level, resolution and named conditions to a vector `(b, width)`.
+class Conditioning(nn.Module, kw_only=True):
+  """An embedding of noise level, resolution and named conditions.
 
-  Each condition has a table of its own with one row more than it has values:
-  row 0 says that it is missing. Rows add up, so any may be left out.
+  Each condition has an embedding table with one row more than it has values:
+  row 0 stands for a missing value. The rows are summed, so any condition may
+  be left out.
   """
 
   width: int
-  sizes: tuple[tuple[str, int], ...] = ()  # of each condition: values
-  dtype: Any = jnp.float32
+  condition_sizes: ConditionSizes
+  dtype: DTypeLike = jnp.float32
 
   @nn.compact
-  def __call__(self, c_noise: Array, cond: Any, pixels: int) -> Array:
-    """`c_noise` `(b,)`; `cond` maps names to int32 `(b,)`, -1 is missing, and
-    so is a name that is not there; `pixels` is the side of the image."""
+  def __call__(
+    self, c_noise: Float[Array, " b"], cond: Cond, side: int
+  ) -> Float[Array, "b d"]:
+    """A vector `(b, width)`.
+
+    Args:
+      c_noise: the noise level.
+      cond: int32 `(b,)` by name; -1 is missing, and so is an absent name.
+      side: side of the image in pixels.
+    """
     x = Dense(self.width, name="noise")(fourier_features(c_noise, self.width))
-    size = jnp.log2(jnp.full(c_noise.shape, pixels / 32.0))
+    size = jnp.log2(jnp.full(c_noise.shape, side / 32.0))
     x = x + Dense(self.width, kernel_init=ZEROS, name="resolution")(
       fourier_features(size, 32)
     )
     missing = jnp.full(c_noise.shape, -1)
-    for name, values in self.sizes:
+    for name, values in self.condition_sizes:
       table = nn.Embed(values + 1, self.width, name=f"of_{name}")
       x = x + table((cond or {}).get(name, missing) + 1)
     x = Dense(self.width, name="hidden")(nn.silu(x))

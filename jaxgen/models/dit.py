@@ -1,43 +1,42 @@
 """A transformer on patches as the inner network of a denoiser (DiT,
-arXiv:2212.09748): nearly all of its work are matrix products.
+arXiv:2212.09748): nearly all of its work is matrix products.
 """
 
 from __future__ import annotations
 
 import functools
-from typing import Any
 
 import flax.linen as nn
 import jax.numpy as jnp
+from jax.typing import DTypeLike
+from jaxtyping import Float
 
-from jaxgen.config.fields import NonNegativeInt, PositiveInt, UnitInterval
-from jaxgen.config.stages import Remat
+from jaxgen.config.models import DiTConfig
 from jaxgen.models import layers
-from jaxgen.models.conditioning import Conditioning, concat_condition
-from jaxgen.models.layers import (
-  MLP,
-  ZEROS,
-  Dense,
-  RMSNorm,
-  SelfAttention,
-  patchify,
-  stack,
-  unpatchify,
+from jaxgen.models.conditioning import (
+  Cond,
+  Conditioning,
+  concat_condition,
 )
+from jaxgen.models.layers import MLP, ZEROS, Dense, RMSNorm, SelfAttention
+from jaxgen.models.network import DenoisingNetwork
 from jaxgen.models.resampling import (
-  Rules,
+  TransferRules,
   resize_input_kernel,
   resize_output_kernel,
 )
 from jaxgen.typing import Array
 
 
-def positions(rows: int, columns: int, width: int, base: int) -> Array:
-  """Sines and cosines of each patch's place, `(rows * columns, width)`.
+def sincos_positions(
+  grid: tuple[int, int], *, width: int, base: int
+) -> Float[Array, "{grid[0]*grid[1]} {width}"]:
+  """Sines and cosines of the position of each patch of a grid (rows, columns).
 
-  Places are relative to the image's side and scaled to `base` patches, so that
-  an image at another resolution has the positions in between.
+  Positions are relative to the image's side and scaled to `base` patches, so
+  that an image at another resolution has the positions in between.
   """
+  rows, columns = grid
   frequencies = 1 / 100 ** (jnp.arange(width // 4) / (width // 4))
   y = (jnp.arange(rows) + 0.5) * base / rows
   x = (jnp.arange(columns) + 0.5) * base / columns
@@ -46,54 +45,42 @@ def positions(rows: int, columns: int, width: int, base: int) -> Array:
   return jnp.concatenate([jnp.sin(angles), jnp.cos(angles)], axis=-1)
 
 
-class DiTBlock(nn.Module):
+class DiTBlock(nn.Module, kw_only=True):
   """A transformer block whose norms and residuals the condition scales.
 
-  It starts as the identity, for attention and MLP end in zeros; the gates
-  start at 1, or nothing would ever leave that start.
+  It starts as the identity, since attention and MLP end in zeros; the gates
+  start at 1, since gates of 0 would block every gradient.
   """
 
-  heads: int
-  mlp_ratio: int
-  dropout: float
-  dtype: Any
+  options: DiTConfig
+  dtype: DTypeLike
 
   @nn.compact
-  def __call__(self, x: Array, embedding: Array, train: bool) -> Array:
-    """`x` `(b, n, d)`, `embedding` `(b, e)`."""
-    drop = nn.Dropout(self.dropout, deterministic=not train)
+  def __call__(
+    self, x: Float[Array, "b n d"], embedding: Float[Array, "b e"], train: bool
+  ) -> Float[Array, "b n d"]:
+    """`x` after attention and MLP, scaled, shifted and gated by `embedding`."""
+    options = self.options
+    drop = nn.Dropout(options.dropout, deterministic=not train)
     film = Dense(6 * x.shape[-1], kernel_init=ZEROS, dtype=self.dtype)
     film = jnp.split(film(embedding)[:, None], 6, axis=-1)
-    attention = SelfAttention(self.heads, self.dtype, name="attention")
-    mlp = MLP(self.mlp_ratio, self.dtype, name="mlp")
+    attention = SelfAttention(options.heads, self.dtype, name="attention")
+    mlp = MLP(options.mlp_ratio, self.dtype, name="mlp")
     for layer, (scale, shift, gate) in ((attention, film[:3]), (mlp, film[3:])):
       y = RMSNorm(name=f"norm_{layer.name}")(x) * (1 + scale) + shift
       x = x + (1 + gate) * drop(layer(y))
     return x
 
 
-class DiT(nn.Module):
+class DiT(DenoisingNetwork, kw_only=True):
   """`(x (b, h, w, channels), c_noise (b,), cond)` to the shape of `x`."""
 
-  resolution: int  # of the training; others work too
-  channels: int = 3
-  sizes: tuple[tuple[str, int], ...] = ()  # of the conditions
-  cond_channels: NonNegativeInt = (
-    0  # channels of an image as a condition, cond["dense"]
-  )
-  patch_size: PositiveInt = 4
-  width: PositiveInt = 256
-  depth: PositiveInt = 6
-  heads: PositiveInt = 4
-  mlp_ratio: PositiveInt = 4
-  dropout: UnitInterval = 0.0
-  scan_layers: bool = False
-  remat: Remat = "none"
-  dtype: Any = jnp.float32
+  options: DiTConfig
 
-  def rules(self, old: DiT) -> Rules:
-    """From the parameters of a model of another resolution or patch size."""
-    patch = {"old": old.patch_size, "new": self.patch_size}
+  def rules(self, old: DiT) -> TransferRules:
+    """Rules for the parameters of a model of another resolution or patch
+    size."""
+    patch = {"old": old.options.patch_size, "new": self.options.patch_size}
     return {
       "patch_in/kernel": functools.partial(resize_input_kernel, **patch),
       "patch_out/kernel": functools.partial(resize_output_kernel, **patch),
@@ -102,19 +89,32 @@ class DiT(nn.Module):
 
   @nn.compact
   def __call__(
-    self, x: Array, c_noise: Array, cond: Any = None, train: bool = False
-  ) -> Array:
-    patch = self.patch_size
+    self,
+    x: Float[Array, "b h w c"],
+    c_noise: Float[Array, " b"],
+    cond: Cond = None,
+    train: bool = False,
+  ) -> Float[Array, "b h w c"]:
+    """The output of the network, float32."""
+    width, patch = self.options.width, self.options.patch_size
     grid = x.shape[1] // patch, x.shape[2] // patch
-    vector = Conditioning(self.width, self.sizes, name="conditioning")
-    embedding = vector(c_noise, cond, x.shape[1])
-    x = patchify(concat_condition(x, cond, self.cond_channels), patch)
-    x = Dense(self.width, dtype=self.dtype, name="patch_in")(x)
+    embedding = Conditioning(
+      width=width, condition_sizes=self.condition_sizes, name="conditioning"
+    )(c_noise, cond, x.shape[1])
+    x = concat_condition(x, cond, channels=self.cond_channels)
+    x = layers.patchify(x, patch)
+    x = Dense(width, dtype=self.dtype, name="patch_in")(x)
     base = self.resolution // patch
-    x = x + positions(*grid, self.width, base).astype(x.dtype)
-    block = (self.heads, self.mlp_ratio, self.dropout, self.dtype)
-    make = functools.partial(layers.remat(DiTBlock, self.remat, 3), *block)
-    x = stack(make, self.depth, self.scan_layers, x, embedding, train)
+    x = x + sincos_positions(grid, width=width, base=base).astype(x.dtype)
+    x = self._blocks(x, embedding, train)
     last = Dense(patch**2 * self.channels, kernel_init=ZEROS, name="patch_out")
     x = last(RMSNorm(name="norm_out")(x).astype(jnp.float32))
-    return unpatchify(x, patch, grid)
+    return layers.unpatchify(x, patch, grid=grid)
+
+  def _blocks(
+    self, x: Float[Array, "b n d"], embedding: Float[Array, "b e"], train: bool
+  ) -> Float[Array, "b n d"]:
+    block = layers.remat(DiTBlock, self.remat, static=3)
+    make = functools.partial(block, options=self.options, dtype=self.dtype)
+    run = layers.stack(make, self.options.depth, scan=self.options.scan_layers)
+    return run(x, embedding, train)

@@ -1,7 +1,7 @@
 """Building blocks of the transformers: patches, norms, attention, MLP.
 
 Blocks are pre-norm residual and start as the identity (their last layers are
-zero-initialised), so that a network of any depth starts as its linear skeleton
+zero-initialized), so that a network of any depth starts as its linear skeleton
 and a block added to a trained network changes nothing until it is trained.
 """
 
@@ -11,33 +11,45 @@ import contextlib
 import contextvars
 import functools
 from collections.abc import Callable, Iterator
-from typing import Any, Literal
+from typing import Literal, TypeVar
 
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
+from jax.extend.core import Primitive
+from jax.typing import DTypeLike
+from jaxtyping import Float
 
 from jaxgen.config.stages import Remat
 from jaxgen.typing import Array
 
 ZEROS = nn.initializers.zeros
-ATTENDED = 1024  # tokens past which attention goes through its queries in
-CHUNK = 256  # so many at a time
-FUSED = range(8, 129, 8)  # numbers of a head that cuDNN takes
+UNCHUNKED_TOKENS = 1024  # tokens up to which attention is computed in one piece
+QUERY_CHUNK = 256  # queries in each of its chunks past that
+CUDNN_HEAD_DIMS = range(8, 129, 8)  # dimensions of a head that cuDNN supports
+
+Tokens = Float[Array, "b n d"]
+Heads = Float[Array, "b n heads head_dim"]
+AttentionTracing = Literal["", "unchunked", "forward_mode"]
+BlockType = TypeVar("BlockType", bound=nn.Module)
 
 
-def patchify(images: Array, patch: int) -> Array:
-  """`(b, h, w, c)` -> `(b, h/p * w/p, p * p * c)`, patches in row order."""
+def patchify(images: Float[Array, "b h w c"], patch_size: int) -> Tokens:
+  """Patches in row order, `(b, h/p * w/p, p * p * c)`."""
   b, h, w, c = images.shape
-  x = images.reshape(b, h // patch, patch, w // patch, patch, c)
-  return x.swapaxes(2, 3).reshape(b, -1, patch * patch * c)
+  p = patch_size
+  x = images.reshape(b, h // p, p, w // p, p, c)
+  return x.swapaxes(2, 3).reshape(b, -1, p * p * c)
 
 
-def unpatchify(patches: Array, patch: int, grid: tuple[int, int]) -> Array:
+def unpatchify(
+  patches: Tokens, patch_size: int, *, grid: tuple[int, int]
+) -> Float[Array, "b h w c"]:
   """The inverse of `patchify` for a `grid` of (rows, columns) patches."""
   b, rows, cols = patches.shape[0], *grid
-  x = patches.reshape(b, rows, cols, patch, patch, -1)
-  return x.swapaxes(2, 3).reshape(b, rows * patch, cols * patch, -1)
+  x = patches.reshape(b, rows, cols, patch_size, patch_size, -1)
+  shape = (b, rows * patch_size, cols * patch_size, -1)
+  return x.swapaxes(2, 3).reshape(shape)
 
 
 class Dense(nn.Dense):
@@ -47,20 +59,20 @@ class Dense(nn.Dense):
   this way (98 ms against 197 ms on two cores, JAX 0.10.2).
   """
 
-  def __call__(self, inputs: Array) -> Array:
-    """`(..., d)` to `(..., features)`."""
+  def __call__(self, inputs: Float[Array, "*b d"]) -> Float[Array, "*b e"]:
+    """A linear map of the last axis."""
     y = super().__call__(inputs.reshape(-1, inputs.shape[-1]))
     return y.reshape(*inputs.shape[:-1], -1)
 
 
 class RMSNorm(nn.Module):
-  """Divide by the root mean square over the last axis, times a learned gain.
+  """Division by the root mean square over the last axis, times a learned gain.
 
   Computed in float32 whatever the input's type (arXiv:1910.07467, eq. 4).
   """
 
   @nn.compact
-  def __call__(self, x: Array) -> Array:
+  def __call__(self, x: Float[Array, "*b d"]) -> Float[Array, "*b d"]:
     gain = self.param("scale", nn.initializers.ones, (x.shape[-1],))
     y = x.astype(jnp.float32)
     y = y * jax.lax.rsqrt(jnp.mean(y * y, axis=-1, keepdims=True) + 1e-6)
@@ -68,52 +80,65 @@ class RMSNorm(nn.Module):
 
 
 @contextlib.contextmanager
-def traced(how: Literal["", "whole", "forward"]) -> Iterator[None]:
-  """Trace attention in one piece (`whole`), for its operations to be counted:
-  the body of a loop is counted only once; or so that it has derivatives
-  forwards (`forward`), which cuDNN's lacks."""
-  token = _TRACED.set(how)
+def attention_tracing(mode: AttentionTracing) -> Iterator[None]:
+  """A context in which attention is traced in another way.
+
+  Args:
+    mode: `unchunked` for one piece whatever the number of tokens, so that all
+      operations are counted (the body of a loop is counted only once);
+      `forward_mode` for attention with forward-mode derivatives, which cuDNN's
+      lacks; empty for no change.
+  """
+  token = _TRACING.set(mode)
   try:
     yield
   finally:
-    _TRACED.reset(token)
+    _TRACING.reset(token)
 
 
-_TRACED = contextvars.ContextVar("traced", default="")
+_TRACING: contextvars.ContextVar[AttentionTracing] = contextvars.ContextVar(
+  "attention_tracing", default=""
+)
 
 
-def _fused(q: Array) -> bool:
-  """Whether cuDNN's attention takes these, whose memory grows linearly."""
-  fits = q.dtype in (jnp.bfloat16, jnp.float16) and q.shape[-1] in FUSED
-  return fits and jax.default_backend() == "gpu" and _TRACED.get() != "forward"
+def _use_cudnn(q: Heads) -> bool:
+  """Whether cuDNN's attention supports these, whose memory grows linearly."""
+  fits = q.dtype in (jnp.bfloat16, jnp.float16) and (
+    q.shape[-1] in CUDNN_HEAD_DIMS
+  )
+  gpu = jax.default_backend() == "gpu"
+  return fits and gpu and _TRACING.get() != "forward_mode"
 
 
-def attend(q: Array, k: Array, v: Array) -> Array:
-  """Attention of `(b, n, heads, d)`. Past `ATTENDED` tokens fused, where the
-  device can, or in chunks of queries, each computed again for its gradient:
-  memory then grows linearly with n, not with its square (arXiv:2112.05682)."""
+def attend(q: Heads, k: Heads, v: Heads) -> Heads:
+  """Attention whose memory grows linearly with the tokens past
+  `UNCHUNKED_TOKENS` (arXiv:2112.05682).
+
+  It is then fused, where the device supports that, or computed in chunks of
+  queries, each again for its gradient.
+  """
   n = q.shape[1]
-  if n <= ATTENDED or _TRACED.get() == "whole":
+  if n <= UNCHUNKED_TOKENS or _TRACING.get() == "unchunked":
     return jax.nn.dot_product_attention(q, k, v)
-  if _fused(q):
+  if _use_cudnn(q):
     return jax.nn.dot_product_attention(q, k, v, implementation="cudnn")
-  chunks = -(-n // CHUNK)
-  q = jnp.pad(q, ((0, 0), (0, chunks * CHUNK - n), (0, 0), (0, 0)))
-  q = q.reshape(len(q), chunks, CHUNK, *q.shape[2:]).swapaxes(0, 1)
+  chunks = -(-n // QUERY_CHUNK)
+  q = jnp.pad(q, ((0, 0), (0, chunks * QUERY_CHUNK - n), (0, 0), (0, 0)))
+  q = q.reshape(len(q), chunks, QUERY_CHUNK, *q.shape[2:]).swapaxes(0, 1)
   part = jax.checkpoint(lambda x: jax.nn.dot_product_attention(x, k, v))
   y = jax.lax.map(part, q).swapaxes(0, 1)
   return y.reshape(len(k), -1, *k.shape[2:])[:, :n]
 
 
 class SelfAttention(nn.Module):
-  """Multi-head self-attention over `(b, n, d)`, queries and keys RMS-normed
+  """Multi-head self-attention with RMS-normed queries and keys
   (arXiv:2302.05442, section 2)."""
 
   heads: int
-  dtype: Any = jnp.float32
+  dtype: DTypeLike = jnp.float32
 
   @nn.compact
-  def __call__(self, x: Array) -> Array:
+  def __call__(self, x: Tokens) -> Tokens:
     b, n, d = x.shape
     qkv = Dense(3 * d, use_bias=False, dtype=self.dtype, name="qkv")(x)
     q, k, v = jnp.split(qkv.reshape(b, n, 3 * self.heads, -1), 3, axis=2)
@@ -123,30 +148,28 @@ class SelfAttention(nn.Module):
 
 
 class MLP(nn.Module):
-  """`(..., d) -> (..., d)` through one hidden layer of `ratio * d` GELUs."""
+  """Two dense layers with `ratio * d` GELUs between them."""
 
   ratio: int
-  dtype: Any = jnp.float32
+  dtype: DTypeLike = jnp.float32
 
   @nn.compact
-  def __call__(self, x: Array) -> Array:
-    y = Dense(self.ratio * x.shape[-1], dtype=self.dtype, name="up")(x)
-    y = nn.gelu(y)
-    return Dense(x.shape[-1], kernel_init=ZEROS, dtype=self.dtype, name="down")(
-      y
-    )
+  def __call__(self, x: Float[Array, "*b d"]) -> Float[Array, "*b d"]:
+    d = x.shape[-1]
+    y = nn.gelu(Dense(self.ratio * d, dtype=self.dtype, name="up")(x))
+    return Dense(d, kernel_init=ZEROS, dtype=self.dtype, name="down")(y)
 
 
-class Block(nn.Module):
-  """One pre-norm transformer block: attention, then MLP, each residual."""
+class Block(nn.Module, kw_only=True):
+  """A pre-norm transformer block: attention, then MLP, each residual."""
 
   heads: int
-  mlp_ratio: int = 4
+  mlp_ratio: int
   dropout: float = 0.0
-  dtype: Any = jnp.float32
+  dtype: DTypeLike = jnp.float32
 
   @nn.compact
-  def __call__(self, x: Array, train: bool) -> Array:
+  def __call__(self, x: Tokens, train: bool) -> Tokens:
     drop = nn.Dropout(self.dropout, deterministic=not train)
     attention = SelfAttention(self.heads, self.dtype, name="attention")
     x = x + drop(attention(RMSNorm(name="norm_attention")(x)))
@@ -154,52 +177,81 @@ class Block(nn.Module):
     return x + drop(mlp(RMSNorm(name="norm_mlp")(x)))
 
 
-class Blocks(nn.Module):
-  """`depth` equal blocks, unrolled or as one scan (one compilation of one
-  block; parameters then carry a leading axis of length `depth`)."""
+class Blocks(nn.Module, kw_only=True):
+  """A stack of `depth` equal blocks, unrolled or as one scan."""
 
   depth: int
   heads: int
-  mlp_ratio: int = 4
+  mlp_ratio: int
   dropout: float = 0.0
   scan: bool = False
   remat: Remat = "none"
-  dtype: Any = jnp.float32
+  dtype: DTypeLike = jnp.float32
 
   @nn.compact
-  def __call__(self, x: Array, train: bool) -> Array:
-    args = (self.heads, self.mlp_ratio, self.dropout, self.dtype)
-    make = functools.partial(remat(Block, self.remat, 2), *args)
-    return stack(make, self.depth, self.scan, x, train)
+  def __call__(self, x: Tokens, train: bool) -> Tokens:
+    make = functools.partial(
+      remat(Block, self.remat, static=2),
+      heads=self.heads,
+      mlp_ratio=self.mlp_ratio,
+      dropout=self.dropout,
+      dtype=self.dtype,
+    )
+    return stack(make, self.depth, scan=self.scan)(x, train)
 
 
-def remat(block: Any, extent: Remat, static: int) -> Any:
-  """A block whose gradient computes the activations again: with `blocks` all
-  but products with weights and convolutions, with `full` all but the block's
-  input (arXiv:1604.06174). Argument `static` of its call is no array."""
+def remat(
+  block: type[BlockType], extent: Remat, *, static: int
+) -> type[BlockType]:
+  """A block whose gradient computes activations again (arXiv:1604.06174).
+
+  Args:
+    block: the class of the block.
+    extent: what is computed again: with `blocks` all but products with weights
+      and convolutions, with `full` all but the block's input.
+    static: the argument of its call that is not an array, counted from 0 with
+      `self`.
+  """
   if extent == "none":
     return block
-  policy = _products if extent == "blocks" else None
+  policy = _keep_products if extent == "blocks" else None
   return nn.remat(block, static_argnums=(static,), policy=policy)
 
 
-def _products(primitive: Any, *args: Any, **params: Any) -> Any:
+def _keep_products(
+  primitive: Primitive, *args: object, **params: object
+) -> bool:
   if primitive is jax.lax.conv_general_dilated_p:
     return True
-  known = jax.checkpoint_policies.dots_with_no_batch_dims_saveable
-  return known(primitive, *args, **params)
+  dots = jax.checkpoint_policies.dots_with_no_batch_dims_saveable
+  return dots(primitive, *args, **params)
 
 
 def stack(
-  make: Callable[..., nn.Module], depth: int, scan: bool, x: Array, *args: Any
-) -> Array:
-  """`x` through `depth` blocks, called as `block(x, *args)`; within a compact
-  method. As a scan one block is compiled for all, and parameters carry a
-  leading axis."""
-  if not scan or not depth:
-    for i in range(depth):
-      x = make(name=f"block_{i}")(x, *args)
-    return x
+  make: Callable[..., nn.Module], depth: int, *, scan: bool
+) -> Callable[..., Tokens]:
+  """A function `(x, *args)` that passes `x` through `depth` blocks, each called
+  as `block(x, *args)`; for compact methods.
+
+  As a scan one block is compiled for all, and parameters have a leading axis of
+  length `depth`.
+  """
+  if scan and depth:
+    return functools.partial(_scanned, make, depth)
+  return functools.partial(_unrolled, make, depth)
+
+
+def _unrolled(
+  make: Callable[..., nn.Module], depth: int, x: Tokens, *args: Array | bool
+) -> Tokens:
+  for i in range(depth):
+    x = make(name=f"block_{i}")(x, *args)
+  return x
+
+
+def _scanned(
+  make: Callable[..., nn.Module], depth: int, x: Tokens, *args: Array | bool
+) -> Tokens:
   body = nn.scan(
     lambda block, x, _: (block(x, *args), None),
     variable_axes={"params": 0},

@@ -1,44 +1,63 @@
 """A U-Net that sees the image at several sizes at once.
 
-Each size has a convolution and a residual block of its own; what they find is
-brought back to the image's size, joined, and added to the features that the
-U-Net begins with. One preconditioned denoiser, whatever the sizes.
+Each size has its own convolution and residual block; their features are resized
+to the image, concatenated, and added to the first features of the U-Net. One
+preconditioned denoiser, whatever the sizes.
 """
 
 from __future__ import annotations
 
-from typing import Any
-
 import flax.linen as nn
 import jax.numpy as jnp
+from jaxtyping import Float
 
-from jaxgen.config.fields import PositiveInt
+from jaxgen.config.models import MultiScaleUNetConfig
 from jaxgen.images import resize
-from jaxgen.models.conditioning import Conditioning
+from jaxgen.models.conditioning import Cond, Conditioning
 from jaxgen.models.layers import Dense
-from jaxgen.models.unet import UNet, UNetFields
+from jaxgen.models.unet import UNetBase, core
 from jaxgen.typing import Array
 
 
-class MultiScaleUNet(UNetFields):
+class MultiScaleUNet(UNetBase, kw_only=True):
   """`(x (b, h, h, channels), c_noise (b,), cond)` to the shape of `x`."""
 
-  scales: tuple[PositiveInt, ...] = (32, 64, 96, 128)  # sides in pixels
-  scale_width: PositiveInt = 32  # channels of each
+  options: MultiScaleUNetConfig
 
   @nn.compact
   def __call__(
-    self, x: Array, c_noise: Array, cond: Any = None, train: bool = False
-  ) -> Array:
-    vector = Conditioning(4 * self.scale_width, self.sizes, name="scales")
-    embedding = vector(c_noise, cond, x.shape[1])
-    circular, found = self.padding == "circular", []
-    for i, side in enumerate(self.scales):
-      y = resize(x, side, circular)
-      y = self.conv(self.scale_width, f"scale_{i}_conv")(y)
-      block = self.res_block(self.scale_width, f"scale_{i}_block")
-      found.append(resize(block(y, embedding, train), x.shape[1], circular))
-    fuse = Dense(self.width, dtype=self.dtype, name="fuse")
-    extra = fuse(jnp.concatenate(found, axis=-1))
-    core = UNet.within(self, self.resolution, name="core")
-    return core.inside(x, c_noise, cond, train, extra)[0]
+    self,
+    x: Float[Array, "b h h c"],
+    c_noise: Float[Array, " b"],
+    cond: Cond = None,
+    train: bool = False,
+  ) -> Float[Array, "b h h c"]:
+    """The output of the network."""
+    embedding = Conditioning(
+      width=4 * self.options.scale_width,
+      condition_sizes=self.condition_sizes,
+      name="scales",
+    )(c_noise, cond, x.shape[1])
+    features = [
+      self._scale(i, x, embedding, train)
+      for i in range(len(self.options.scales))
+    ]
+    fuse = Dense(self.options.width, dtype=self.dtype, name="fuse")
+    extra = fuse(jnp.concatenate(features, axis=-1))
+    network = core(self, self.resolution)
+    return network.with_features(x, c_noise, cond, train, extra=extra)[0]
+
+  def _scale(
+    self,
+    i: int,
+    x: Float[Array, "b h h c"],
+    embedding: Float[Array, "b e"],
+    train: bool,
+  ) -> Float[Array, "b h h d"]:
+    """Features of the image at one size, resized to the image."""
+    options = self.options
+    circular = options.padding == "circular"
+    y = resize(x, options.scales[i], circular=circular)
+    y = self.conv(options.scale_width, f"scale_{i}_conv")(y)
+    block = self.res_block(options.scale_width, f"scale_{i}_block")
+    return resize(block(y, embedding, train), x.shape[1], circular=circular)

@@ -2,117 +2,137 @@
 
     conv -> down the levels -> bottom -> up the levels -> norm, conv
 
-Levels are counted from the bottom (0, the smallest images), so that a network
-that grows outwards keeps its parameters' names; no resolution stands in them.
-Fully convolutional but for the attention, which takes any number of pixels: one
-set of weights runs at every resolution that halves often enough.
+Levels are counted from the bottom (0, the smallest images), and parameter names
+contain no resolution, so that a network that grows outwards keeps them. Fully
+convolutional except for the attention, which takes any number of pixels: one
+set of weights runs at every resolution that is divisible often enough by 2.
 """
 
 from __future__ import annotations
 
-import dataclasses
-from typing import Any
+from collections.abc import Callable
 
 import flax.linen as nn
 import jax.numpy as jnp
+from jaxtyping import Float
 
-from jaxgen.config.fields import NonNegativeInt, PositiveInt
-from jaxgen.models.conditioning import Conditioning, concat_condition
-from jaxgen.models.conv import Convolutional, GroupNorm
-from jaxgen.models.layers import ZEROS
-from jaxgen.models.resampling import Rules
+from jaxgen.config.models import UNetConfig
+from jaxgen.models.conditioning import (
+  Cond,
+  Conditioning,
+  concat_condition,
+)
+from jaxgen.models.conv import Convolutional, GroupNorm, Resample
+from jaxgen.models.network import DenoisingNetwork
 from jaxgen.typing import Array
 
-
-class UNetFields(Convolutional):
-  """The fields of a U-Net, for networks that have one inside."""
-
-  resolution: int = 32  # of the training; others work too
-  channels: int = 3
-  sizes: tuple[tuple[str, int], ...] = ()  # of the conditions
-  cond_channels: NonNegativeInt = (
-    0  # channels of an image as a condition, cond["dense"]
-  )
-  width: PositiveInt = 64
-  multipliers: tuple[PositiveInt, ...] = (
-    1,
-    2,
-    2,
-  )  # of the width, outermost first
-  num_res_blocks: PositiveInt = (
-    2  # on the way down at each level; one more on the way up
-  )
-  attention: tuple[bool, ...] = (False, True, False)  # for each of these
-  head_dim: PositiveInt = 64
-
-  def rules(self, old: UNetFields) -> Rules:
-    """From the parameters of a model of another resolution: as they are."""
-    return {}
+Images = Float[Array, "b h w c"]
+Features = Float[Array, "b h w d"]
 
 
-class UNet(UNetFields):
+class UNetBase(Convolutional, DenoisingNetwork, kw_only=True):
+  """A denoising network with the options of a U-Net; all parameters keep their
+  shapes at another resolution."""
+
+  options: UNetConfig
+
+
+class UNet(UNetBase, kw_only=True):
   """`(x (b, h, w, channels), c_noise (b,), cond)` to the shape of `x`."""
 
-  @classmethod
-  def within(cls, outer: UNetFields, resolution: int, **module: Any) -> UNet:
-    """The U-Net that another network has inside."""
-    names = {x.name for x in dataclasses.fields(UNetFields)}  # pyright: ignore
-    names -= {"parent", "name"}
-    fields: Any = {k: getattr(outer, k) for k in names}
-    return cls(**fields | {"resolution": resolution} | module)
-
   def __call__(
-    self, x: Array, c_noise: Array, cond: Any = None, train: bool = False
-  ) -> Array:
-    return self.inside(x, c_noise, cond, train)[0]
+    self,
+    x: Images,
+    c_noise: Float[Array, " b"],
+    cond: Cond = None,
+    train: bool = False,
+  ) -> Images:
+    """The output of the network."""
+    return self.with_features(x, c_noise, cond, train)[0]
 
   @nn.compact
-  def inside(
+  def with_features(
     self,
-    x: Array,
-    c_noise: Array,
-    cond: Any = None,
-    train: bool = False,
-    extra: Array | float = 0.0,
-  ) -> tuple[Array, Array]:
-    """The answer, and the features `(b, h, w, d)` that it is read from; `extra`
-    `(b, h, w, width)` is added to those that the network begins with."""
-    vector = Conditioning(4 * self.width, self.sizes, name="conditioning")
-    embedding = vector(c_noise, cond, x.shape[1])
+    x: Images,
+    c_noise: Float[Array, " b"],
+    cond: Cond,
+    train: bool,
+    *,
+    extra: Float[Array, "b h w width"] | float = 0.0,
+  ) -> tuple[Images, Features]:
+    """The output, and the features that it is projected from; `extra` is added
+    to the features after the first convolution."""
+    options = self.options
+    embedding = Conditioning(
+      width=4 * options.width,
+      condition_sizes=self.condition_sizes,
+      name="conditioning",
+    )(c_noise, cond, x.shape[1])
 
-    def block(level: int, name: str, x: Array, **options: Any) -> Array:
-      outer = len(self.multipliers) - 1 - level
-      options.setdefault("head_dim", self.head_dim * self.attention[outer])
-      features = self.width * self.multipliers[outer]
-      made = self.res_block(features, f"level_{level}_{name}", **options)
+    def block(
+      x: Features,
+      name: str,
+      *,
+      level: int,
+      resample: Resample = "",
+      attention: bool = False,
+    ) -> Features:
+      features = options.width * options.multipliers[-1 - level]
+      made = self.res_block(
+        features,
+        f"level_{level}_{name}",
+        resample=resample,
+        head_dim=options.head_dim * attention,
+      )
       return made(x, embedding, train)
 
-    x = concat_condition(x, cond, self.cond_channels)
-    x = self.conv(self.width, "conv_in")(x) + extra
+    x = concat_condition(x, cond, channels=self.cond_channels)
+    x = self.conv(options.width, "conv_in")(x) + extra
     x = self._up(block, *self._down(block, x))
     y = nn.silu(GroupNorm(name="norm_out")(x))
-    return self.conv(self.channels, "conv_out", kernel_init=ZEROS)(y), x
+    return self.conv(self.channels, "conv_out", zero_init=True)(y), x
 
-  def _down(self, block, x: Array) -> tuple[Array, list[Array]]:
-    """The bottom's input, and what the way up is reminded of."""
-    kept = [x]
-    for level in reversed(range(len(self.multipliers))):
-      if level < len(self.multipliers) - 1:
-        x = block(level + 1, "halve", x, resample="halve", head_dim=0)
-        kept.append(x)
-      for i in range(self.num_res_blocks):
-        x = block(level, f"down_{i}", x)
-        kept.append(x)
-    return x, kept
+  def _down(
+    self, block: Callable[..., Features], x: Features
+  ) -> tuple[Features, list[Features]]:
+    """The bottom's input, and the skip connections of the way up."""
+    options, skips = self.options, [x]
+    for level in reversed(range(len(options.multipliers))):
+      if level < len(options.multipliers) - 1:
+        x = block(x, "halve", level=level + 1, resample="downsample")
+        skips.append(x)
+      for i in range(options.num_res_blocks):
+        attention = options.attention[-1 - level]
+        x = block(x, f"down_{i}", level=level, attention=attention)
+        skips.append(x)
+    return x, skips
 
-  def _up(self, block, x: Array, kept: list[Array]) -> Array:
-    x = block(0, "bottom_0", x, head_dim=self.head_dim)
-    x = block(0, "bottom_1", x, head_dim=0)
-    for level in range(len(self.multipliers)):
+  def _up(
+    self, block: Callable[..., Features], x: Features, skips: list[Features]
+  ) -> Features:
+    options = self.options
+    x = block(x, "bottom_0", level=0, attention=True)
+    x = block(x, "bottom_1", level=0)
+    for level in range(len(options.multipliers)):
       if level:
-        x = block(level - 1, "double", x, resample="double", head_dim=0)
-      for i in range(self.num_res_blocks + 1):
-        x = jnp.concatenate([x, kept.pop()], axis=-1)
-        last: Any = {} if i == self.num_res_blocks else {"head_dim": 0}
-        x = block(level, f"up_{i}", x, **last)
+        x = block(x, "double", level=level - 1, resample="upsample")
+      for i in range(options.num_res_blocks + 1):
+        x = jnp.concatenate([x, skips.pop()], axis=-1)
+        last = i == options.num_res_blocks
+        attention = last and options.attention[-1 - level]
+        x = block(x, f"up_{i}", level=level, attention=attention)
     return x
+
+
+def core(outer: UNetBase, resolution: int) -> UNet:
+  """The U-Net inside another network, with that network's options."""
+  return UNet(
+    options=outer.options,
+    resolution=resolution,
+    channels=outer.channels,
+    condition_sizes=outer.condition_sizes,
+    cond_channels=outer.cond_channels,
+    remat=outer.remat,
+    dtype=outer.dtype,
+    name="core",
+  )

@@ -23,7 +23,7 @@ from jaxgen.config.experiment import Experiment, with_known
 from jaxgen.config.stages import Remat
 from jaxgen.data import pipeline
 from jaxgen.errors import UserError
-from jaxgen.models.layers import traced
+from jaxgen.models.layers import attention_tracing
 from jaxgen.parallel.memory import group_limit, program_bytes
 from jaxgen.planning.roofline import Speed, measure
 from jaxgen.train.schedule import Schedule, stage_schedule
@@ -138,7 +138,7 @@ def flops(program: StageProgram) -> float:
   """Operations of one step; nothing is compiled."""
   flat = unrolled(program)
   shapes = jax.eval_shape(flat.initial_state, jax.random.key(0))
-  with traced("whole"):
+  with attention_tracing("unchunked"):
     step = jax.jit(flat.plain_update)
     lowered = step.lower(shapes, batch_shapes(program), _schedule(program))
   return float((lowered.cost_analysis() or {}).get("flops", float("nan")))
@@ -281,7 +281,7 @@ def describe(program: StageProgram, speed: Speed) -> dict[str, Any]:
   stage, state, found = program.stage, program.state_shapes, need(program)
   devices = program.layout.mesh.size
   each = speed.seconds(found.flops / devices, found.traffic)
-  patch = getattr(program.task.model, "patch_size", 0)
+  patch = getattr(program.task.model.options, "patch_size", 0)
   return {
     "resolution": stage.resolution,
     "patches": (stage.resolution // patch) ** 2 if patch else None,

@@ -17,7 +17,7 @@ from jaxgen.diffusion import guidance, sampling, tiling
 from jaxgen.diffusion.sampling import Sampler
 from jaxgen.errors import UserError
 from jaxgen.images import to_uint8
-from jaxgen.models.layers import traced
+from jaxgen.models.layers import attention_tracing
 from jaxgen.parallel.memory import program_bytes
 from jaxgen.restoration import posterior
 from jaxgen.sample.options import SamplingOptions, resolve
@@ -244,7 +244,7 @@ class Denoiser(LoadedRun):
       denoise = functools.partial(denoise, cond=_cond(terms, what.plain))
       noise = sampling.initial_noise(keys, what.shape, sigma=grid[0])
       noise = part.get("noise", noise + part.get("image", 0.0))
-      with traced("forward" if what.corrections else ""):
+      with attention_tracing("forward_mode" if what.corrections else ""):
         x, seen = sampling.sample(
           what.sampler, denoise, noise, grid, keys=keys, trajectory=True
         )

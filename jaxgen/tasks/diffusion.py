@@ -49,7 +49,7 @@ def build(
     resolution=resolution,
     channels=channels,
     remat=experiment.stages[stage].remat,
-    sizes=tuple((x, len(names[x])) for x in config.conditions),
+    condition_sizes=tuple((x, len(names[x])) for x in config.conditions),
     sigma_data=config.sigma_data,
   )
   shape = (resolution, resolution, channels)

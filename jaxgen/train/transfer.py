@@ -21,8 +21,9 @@ import jax
 import jax.numpy as jnp
 
 from jaxgen import rng
+from jaxgen.config.experiment import vars_of
 from jaxgen.errors import UserError
-from jaxgen.models.resampling import Rules
+from jaxgen.models.resampling import TransferRules
 from jaxgen.train.stage import StageProgram
 from jaxgen.train.state import TrainState
 from jaxgen.trees import named
@@ -47,7 +48,7 @@ class InitialWeights:
   origin: str
 
 
-def transfer_params(old: Params, fresh: Params, rules: Rules) -> Params:
+def transfer_params(old: Params, fresh: Params, rules: TransferRules) -> Params:
   """Parameters of the shapes of `fresh`, out of `old` ones.
 
   Raises:
@@ -123,7 +124,7 @@ def _converter(
   return convert
 
 
-def transfer_rules(old: Any, new: Any) -> Rules:
+def transfer_rules(old: Any, new: Any) -> TransferRules:
   """The rules from one model to another of its kind.
 
   Raises:
@@ -159,9 +160,22 @@ def warm_start(program: StageProgram, initial: InitialWeights) -> TrainState:
   return place(jax.device_get(initial.params), key)
 
 
-FREE = {"resolution", "resolutions", "patch_size", "remat", "dtype", "dropout"}
-FREE |= {"encoder_depth", "decoder_depth", "depth", "grids"}
-FREE |= {"parent", "name", "sizes"}
+FREE = {  # fields that may differ between two networks of the same weights
+  "resolution",
+  "resolutions",
+  "patch_size",
+  "grids",
+  "encoder_depth",
+  "decoder_depth",
+  "depth",
+  "dropout",
+  "condition_sizes",
+  "remat",
+  "dtype",
+  "name",
+  "parent",
+  "options",  # compared field by field
+}
 
 
 def _check_kinds(before: Any, after: Any) -> None:
@@ -171,14 +185,20 @@ def _check_kinds(before: Any, after: Any) -> None:
       f"train.init_from: weights of a {type(before).__name__} do not fit a "
       f"{type(after).__name__}; name a run of the same model.name."
     )
-  fields = {x.name for x in dataclasses.fields(after)} - FREE
+  there, here = _fixed_fields(before), _fixed_fields(after)
   apart = [
-    f"{k} is {getattr(before, k)!r} there and {getattr(after, k)!r} here"
-    for k in sorted(fields)
-    if getattr(before, k) != getattr(after, k)
+    f"{name} is {there[name]!r} there and {here[name]!r} here"
+    for name in sorted(here)
+    if there[name] != here[name]
   ]
   if apart:
     raise UserError(
       f"train.init_from: another network: {'; '.join(apart)}. Set model (or "
       "data.channels) as it is there."
     )
+
+
+def _fixed_fields(model: Any) -> dict[str, Any]:
+  """Fields of a network and of its options that its weights depend on."""
+  fields = vars_of(model) | vars_of(model.options)
+  return {name: value for name, value in fields.items() if name not in FREE}

@@ -6,15 +6,14 @@ import numpy as np
 import optax
 import pytest
 
-from jaxgen.errors import UserError
+from jaxgen.config.models import ConvAutoencoderConfig
 from jaxgen.models.build import build
-from jaxgen.models.conv_autoencoder import LOG_VARIANCE, ConvAutoencoder
+from jaxgen.models.conv_autoencoder import LOG_VARIANCE
 from jaxgen.tasks.reconstruction import draw
 from jaxgen.train.transfer import transfer_params
 from jaxgen.trees import named
 
 SMALL = dict(
-  resolution=16,
   base_channels=8,
   multipliers=(1, 2),
   downsampling_steps=2,
@@ -23,8 +22,17 @@ SMALL = dict(
 )
 
 
-def begin(model, size=None):
-  side = size or model.resolution
+def make(*, resolution=16, num_classes=0, **fields):
+  return build(
+    ConvAutoencoderConfig(**SMALL | fields),
+    resolution=resolution,
+    channels=3,
+    num_classes=num_classes,
+  )
+
+
+def begin(model):
+  side = model.resolution
   images = jnp.zeros((1, side, side, model.channels))
   return model.init(jax.random.key(0), images)["params"]
 
@@ -44,7 +52,8 @@ def shaken(params):
 
 @pytest.mark.parametrize(("steps", "side"), [(3, 64), (4, 32), (5, 16)])
 def test_latents_of_512_pixels(steps, side):
-  model = ConvAutoencoder(resolution=512, downsampling_steps=steps)
+  options = ConvAutoencoderConfig(downsampling_steps=steps)
+  model = build(options, resolution=512, channels=3)
   params = jax.eval_shape(lambda: begin(model))
   image = jax.ShapeDtypeStruct((1, 512, 512, 3), jnp.float32)
   run = lambda x, method: jax.eval_shape(  # noqa: E731
@@ -56,14 +65,14 @@ def test_latents_of_512_pixels(steps, side):
 
 
 def test_the_face_model_has_at_least_50_million_parameters():
-  model = ConvAutoencoder(
-    resolution=256,
+  options = ConvAutoencoderConfig(
     base_channels=256,
     multipliers=(1, 1, 2, 2),
     downsampling_steps=5,
     latent_dim=1024,
     variational=True,
   )
+  model = build(options, resolution=256, channels=3)
   params = jax.eval_shape(lambda: begin(model))
   assert sum(x.size for x in jax.tree.leaves(params)) >= 50e6
 
@@ -76,7 +85,7 @@ def test_one_batch_is_overfitted(latent):
   range of 2, from their variance 1.4 dB below it."""
   images = jax.image.resize(noise(4, 4, 4, 3), (4, 16, 16, 3), "linear")
   images = jnp.clip(2 * images, -1, 1)
-  model = ConvAutoencoder(**SMALL | latent)
+  model = make(**latent)
   params, tx = begin(model), optax.contrib.muon(0.02)
 
   @jax.jit
@@ -97,7 +106,7 @@ def test_one_batch_is_overfitted(latent):
 
 
 def test_with_circular_padding_a_rolled_image_has_a_rolled_latent():
-  model = ConvAutoencoder(**SMALL, padding="circular", attention=True)
+  model = make(padding="circular", attention=True)
   params, x = shaken(begin(model)), noise(2, 16, 16, 3)
   run = lambda x: model.apply({"params": params}, x, method="encode")  # noqa: E731
   rolled = run(jnp.roll(x, (4, 8), (1, 2)))
@@ -107,8 +116,8 @@ def test_with_circular_padding_a_rolled_image_has_a_rolled_latent():
 
 
 def test_one_set_of_weights_runs_at_other_sizes():
-  model = ConvAutoencoder(**SMALL)
-  params, larger = begin(model), ConvAutoencoder(**SMALL | {"resolution": 32})
+  model, larger = make(), make(resolution=32)
+  params = begin(model)
   assert larger.rules(model) == {}
   y = larger.apply({"params": params}, noise(1, 32, 32, 3))
   assert y["image"].shape == (1, 32, 32, 3)
@@ -117,8 +126,8 @@ def test_one_set_of_weights_runs_at_other_sizes():
 def test_a_vector_keeps_what_it_says_on_a_larger_grid():
   """Where latents are tied to a grid, a grid of twice the side whose cells show
   the same gives the same vector, and paints the same."""
-  small = ConvAutoencoder(**SMALL, latent_dim=6)
-  large = ConvAutoencoder(**SMALL | {"resolution": 32}, latent_dim=6)
+  small = make(latent_dim=6)
+  large = make(resolution=32, latent_dim=6)
   old = shaken(begin(small))
   new = transfer_params(old, begin(large), large.rules(small))
   before, after = named(old), named(new)
@@ -150,7 +159,7 @@ def test_draws_have_the_moments_of_the_posterior_and_an_image_its_own_noise():
 
 
 def test_the_log_variance_is_clamped_and_the_code_is_the_mean():
-  model = ConvAutoencoder(**SMALL, variational=True)
+  model = make(variational=True)
   params = jax.tree.map(lambda x: 100.0 * x, begin(model))
   x = 10 * noise(2, 16, 16, 3)
   run = lambda method: model.apply({"params": params}, x, method=method)  # noqa: E731
@@ -162,7 +171,7 @@ def test_the_log_variance_is_clamped_and_the_code_is_the_mean():
 
 
 def test_heads():
-  model = ConvAutoencoder(**SMALL, num_seg_classes=5, classes=3)
+  model = make(num_seg_classes=5, num_classes=3)
   found = model.apply({"params": begin(model)}, noise(2, 16, 16, 3))
   shapes = {k: v.shape for k, v in found.items()}
   assert shapes == {
@@ -170,21 +179,3 @@ def test_heads():
     "segments": (2, 16, 16, 5),
     "classes": (2, 3),
   }
-
-
-@pytest.mark.parametrize(
-  ("wrong", "named_"),
-  [
-    ({"downsampling_steps": 5}, "model.downsampling_steps"),
-    ({"base_channels": 6}, "model.base_channels"),
-    ({"attention": True, "head_dim": 7}, "model.head_dim"),
-    ({"multipliers": ()}, "model.multipliers"),
-    ({"latent_channels": 0}, "model.latent_channels"),
-    ({"patch_size": 4}, "model.patch_size"),
-  ],
-)
-def test_what_does_not_go_together_is_named(wrong, named_):
-  section = {"name": "conv_autoencoder"} | SMALL | wrong
-  del section["resolution"]
-  with pytest.raises(UserError, match=named_):
-    build(section, resolution=16, channels=3)

@@ -17,7 +17,7 @@ def test_patches_keep_their_pixels_and_their_order():
       np.testing.assert_array_equal(
         patches[:, 3 * row + col], block.reshape(2, 48)
       )
-  np.testing.assert_array_equal(unpatchify(patches, 4, (2, 3)), images)
+  np.testing.assert_array_equal(unpatchify(patches, 4, grid=(2, 3)), images)
 
 
 def test_rms_norm_gives_unit_mean_square_at_any_scale():
@@ -29,7 +29,7 @@ def test_rms_norm_gives_unit_mean_square_at_any_scale():
 
 @pytest.mark.parametrize("scan", [False, True])
 def test_blocks_start_as_the_identity_and_then_are_not(scan):
-  blocks = Blocks(depth=3, heads=2, scan=scan)
+  blocks = Blocks(depth=3, heads=2, mlp_ratio=4, scan=scan)
   x = jax.random.normal(jax.random.key(0), (2, 5, 16))
   params = blocks.init(jax.random.key(1), x, False)
   np.testing.assert_array_equal(blocks.apply(params, x, False), x)
@@ -39,7 +39,7 @@ def test_blocks_start_as_the_identity_and_then_are_not(scan):
 
 def test_scanned_blocks_are_the_unrolled_ones():
   x = jax.random.normal(jax.random.key(0), (2, 5, 16))
-  unrolled = Blocks(depth=3, heads=2)
+  unrolled = Blocks(depth=3, heads=2, mlp_ratio=4)
   params = unrolled.init(jax.random.key(1), x, False)["params"]
   keys = iter(jax.random.split(jax.random.key(2), 100))
   noise = lambda p: p + 0.1 * jax.random.normal(next(keys), p.shape)  # noqa: E731
@@ -47,13 +47,15 @@ def test_scanned_blocks_are_the_unrolled_ones():
   layers = [params[f"block_{i}"] for i in range(3)]
   stacked = {"blocks": jax.tree.map(lambda *p: jnp.stack(p), *layers)}
   a = unrolled.apply({"params": params}, x, False)
-  b = Blocks(depth=3, heads=2, scan=True).apply({"params": stacked}, x, False)
+  b = Blocks(depth=3, heads=2, mlp_ratio=4, scan=True).apply(
+    {"params": stacked}, x, False
+  )
   np.testing.assert_allclose(a, b, atol=1e-5)
 
 
 def test_attention_sees_every_token():
   x = jax.random.normal(jax.random.key(0), (1, 6, 16))
-  blocks = Blocks(depth=1, heads=2)
+  blocks = Blocks(depth=1, heads=2, mlp_ratio=4)
   params = jax.tree.map(
     lambda p: p + 0.05, blocks.init(jax.random.key(1), x, False)
   )
@@ -65,7 +67,7 @@ def test_attention_sees_every_token():
 def test_no_layers_are_no_layers_scanned_or_not():
   x = jnp.ones((1, 4, 8))
   for scan in (False, True):
-    blocks = Blocks(depth=0, heads=2, scan=scan)
+    blocks = Blocks(depth=0, heads=2, mlp_ratio=4, scan=scan)
     params = blocks.init(jax.random.key(0), x, False)
     np.testing.assert_array_equal(blocks.apply(params, x, False), x)
 
@@ -76,8 +78,8 @@ def test_attention_in_chunks_is_attention(n, monkeypatch):
   q, k, v = jax.random.normal(jax.random.key(0), (3, 2, n, 2, 4))
   total = lambda x: jnp.sum(jnp.sin(layers.attend(*x)))  # noqa: E731
   want = layers.attend(q, k, v), jax.grad(total)((q, k, v))
-  monkeypatch.setattr(layers, "ATTENDED", 8)
-  monkeypatch.setattr(layers, "CHUNK", 4)
+  monkeypatch.setattr(layers, "UNCHUNKED_TOKENS", 8)
+  monkeypatch.setattr(layers, "QUERY_CHUNK", 4)
   got = layers.attend(q, k, v), jax.grad(total)((q, k, v))
   close = lambda a, b: np.testing.assert_allclose(a, b, atol=1e-5)  # noqa: E731
   jax.tree.map(close, got, want)
@@ -87,7 +89,9 @@ def test_what_is_computed_again_changes_no_gradient():
   """And takes less memory, in layers that are scanned."""
   x, gradients, sizes = jnp.ones((4, 64, 32)), [], []
   for remat in ("none", "blocks", "full"):
-    net = layers.Blocks(6, 2, 4, 0.1, True, remat)
+    net = layers.Blocks(
+      depth=6, heads=2, mlp_ratio=4, dropout=0.1, scan=True, remat=remat
+    )
     params = jax.jit(net.init, static_argnums=2)(jax.random.key(0), x, False)
     params = jax.tree.map(lambda p: p + 0.05 * jnp.cos(p + 1), params)
     loss = lambda p, n=net: jnp.sum(  # noqa: E731
@@ -104,11 +108,11 @@ def test_what_is_computed_again_changes_no_gradient():
 
 def test_fused_attention_is_left_where_derivatives_go_forwards(monkeypatch):
   """As cuDNN's has none: here the call of it fails, for there is no GPU."""
-  monkeypatch.setattr(layers, "ATTENDED", 4)
+  monkeypatch.setattr(layers, "UNCHUNKED_TOKENS", 4)
   monkeypatch.setattr(layers.jax, "default_backend", lambda: "gpu")
   q = jax.random.normal(jax.random.key(0), (1, 8, 2, 64), jnp.bfloat16)
   ask = lambda x: layers.attend(x, x, x)  # noqa: E731
-  with layers.traced("forward"):
+  with layers.attention_tracing("forward_mode"):
     value, moved = jax.jvp(ask, (q,), (q,))
   assert jnp.isfinite(value).all() and jnp.isfinite(moved).all()
   with pytest.raises(Exception, match="(?i)cudnn|cuda|gpu"):

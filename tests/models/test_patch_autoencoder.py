@@ -4,13 +4,10 @@ import numpy as np
 import optax
 import pytest
 
-from jaxgen.errors import UserError
+from jaxgen.config.models import PatchAutoencoderConfig
 from jaxgen.models.build import build
-from jaxgen.models.patch_autoencoder import PatchAutoencoder
 
 SMALL = dict(
-  resolution=16,
-  channels=1,
   patch_size=4,
   width=32,
   encoder_depth=1,
@@ -18,7 +15,13 @@ SMALL = dict(
   heads=2,
   latent_dim=24,
   patch_features=8,
+  dtype="float32",
 )
+
+
+def make(*, resolution=16, **fields):
+  options = PatchAutoencoderConfig(**SMALL | fields)
+  return build(options, resolution=resolution, channels=1)
 
 
 def fit(model, images, steps, rate=0.02):
@@ -46,7 +49,7 @@ def test_one_batch_is_overfitted_past_40_db_and_reaches_both_ends():
   could not paint them."""
   rng = np.random.default_rng(0)
   images = np.sign(rng.normal(size=(8, 16, 16, 1))).astype(np.float32)
-  model = PatchAutoencoder(**SMALL)
+  model = make()
   params, mse = fit(model, images, 300)
   assert 10 * np.log10(4 / mse) > 40
   output = model.apply({"params": params}, images)
@@ -55,7 +58,7 @@ def test_one_batch_is_overfitted_past_40_db_and_reaches_both_ends():
 
 def test_the_fresh_network_is_one_linear_map_each_way():
   """Blocks start as the identity, so that superposition holds exactly."""
-  model = PatchAutoencoder(**SMALL)
+  model = make()
   x, y = jax.random.normal(jax.random.key(1), (2, 3, 16, 16, 1))
   params = model.init(jax.random.key(0), x)
   f = lambda x: model.apply(params, x)  # noqa: E731
@@ -67,7 +70,7 @@ def test_the_fresh_network_is_one_linear_map_each_way():
 
 @pytest.mark.parametrize("latent", ["vector", "tokens"])
 def test_the_latent_is_the_only_way_from_image_to_image(latent):
-  model = PatchAutoencoder(**SMALL | {"latent": latent})
+  model = make(latent=latent)
   x = jax.random.normal(jax.random.key(1), (3, 16, 16, 1))
   params = model.init(jax.random.key(0), x)
   z = model.apply(params, x, method="encode")
@@ -78,7 +81,7 @@ def test_the_latent_is_the_only_way_from_image_to_image(latent):
 
 
 def test_images_of_a_batch_do_not_touch_each_other():
-  model = PatchAutoencoder(**SMALL)
+  model = make()
   x = jax.random.normal(jax.random.key(1), (3, 16, 16, 1))
   params = jax.tree.map(lambda p: p + 0.03, model.init(jax.random.key(0), x))
   one = lambda x: model.apply(params, x)[0].sum()  # noqa: E731
@@ -88,8 +91,8 @@ def test_images_of_a_batch_do_not_touch_each_other():
 
 
 def test_bfloat16_computes_low_and_keeps_parameters_high():
-  model = PatchAutoencoder(**SMALL | {"dtype": jnp.bfloat16})
-  exact = PatchAutoencoder(**SMALL)
+  model = make(dtype="bfloat16")
+  exact = make()
   x = jax.random.normal(jax.random.key(1), (3, 16, 16, 1))
   params = model.init(jax.random.key(0), x)
   assert {p.dtype.name for p in jax.tree.leaves(params)} == {"float32"}
@@ -102,7 +105,7 @@ def test_bfloat16_computes_low_and_keeps_parameters_high():
 def test_parameter_names_and_most_shapes_do_not_know_the_resolution():
   trees = []
   for resolution in (16, 32):
-    model = PatchAutoencoder(**SMALL | {"resolution": resolution})
+    model = make(resolution=resolution)
     x = jnp.zeros((1, resolution, resolution, 1))
     trees.append(jax.eval_shape(model.init, jax.random.key(0), x)["params"])
   a, b = (
@@ -118,20 +121,3 @@ def test_parameter_names_and_most_shapes_do_not_know_the_resolution():
     "['latent_in']['kernel']",
     "['latent_in']['bias']",
   }
-
-
-def test_build_names_what_does_not_fit():
-  ours = ("resolution", "channels")
-  options = {k: v for k, v in SMALL.items() if k not in ours}
-  make = lambda **kw: build(  # noqa: E731
-    {"name": "patch_autoencoder", "dtype": "auto"} | options | kw,
-    resolution=16,
-    channels=1,
-  )
-  assert make().resolution == 16
-  with pytest.raises(UserError, match="patch_size=5 does not divide"):
-    make(patch_size=5)
-  with pytest.raises(UserError, match="heads=3"):
-    make(heads=3)
-  with pytest.raises(UserError, match="nothing"):
-    make(name="nothing")

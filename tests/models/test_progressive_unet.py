@@ -7,32 +7,31 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from jaxgen.config.models import ProgressiveUNetConfig
 from jaxgen.diffusion import edm
-from jaxgen.errors import UserError
 from jaxgen.images import resize
 from jaxgen.models.build import build
 from jaxgen.models.resampling import remaining_noise
 from jaxgen.train.transfer import transfer_params
 from jaxgen.trees import named
 
-TOY = {
-  "width": 8,
-  "multipliers": (1,),
-  "attention": (False,),
-  "num_res_blocks": 1,
-  "head_dim": 8,
-  "dtype": "float32",
-}
-GROWING = TOY | {
-  "name": "progressive_unet",
-  "resolutions": (4, 6, 8),
-  "outer_width": 8,
-}
+OPTIONS = ProgressiveUNetConfig(
+  width=8,
+  multipliers=(1,),
+  attention=(False,),
+  num_res_blocks=1,
+  head_dim=8,
+  resolutions=(4, 6, 8),
+  outer_width=8,
+  dtype="float32",
+)
 
 
 @functools.cache
 def model(side):
-  return build(GROWING, resolution=side, channels=1, sizes=(("rock", 3),))
+  return build(
+    OPTIONS, resolution=side, channels=1, condition_sizes=(("rock", 3),)
+  )
 
 
 def fresh(net):
@@ -82,7 +81,7 @@ def test_before_it_fades_in_a_level_is_the_enlarged_denoiser(
 ):
   """D(x, s) = Up D'(Down x, r s) + c_skip (x - Up Down x), to rounding, though
   all the weights of the new level have values."""
-  small, large = GROWING["resolutions"][level - 1 : level + 1]
+  small, large = OPTIONS.resolutions[level - 1 : level + 1]
   x = sigma * jax.random.normal(jax.random.key(1), (2, large, large, 1)) + 0.3
   s, cond = jnp.full(2, sigma), {"rock": jnp.array([1, -1])}
   low = resize(x, small)
@@ -126,37 +125,3 @@ def test_how_far_a_level_has_faded_in_is_never_trained():
   loss = lambda p: jnp.sum(net.apply({"params": p}, x, s) ** 2)  # noqa: E731
   grads = jax.grad(loss)(params)
   assert float(grads["outer_1_fade"]) == 0
-
-
-@pytest.mark.parametrize(
-  ("change", "says"),
-  [
-    ({"resolutions": (8, 4)}, "have to rise"),
-    ({"resolutions": (4, 8)}, "this model knows 4, 8"),
-    ({"multipliers": (1, 1)}, "one entry for each level"),
-  ],
-)
-def test_what_does_not_go_together_is_named(change, says):
-  with pytest.raises(UserError, match=says):
-    build(GROWING | change, resolution=6, channels=1)
-
-
-def test_several_sizes_of_the_image_reach_the_network():
-  section = TOY | {"name": "multiscale_unet", "scales": (4, 8, 12)}
-  net = build(section | {"scale_width": 8}, resolution=8, channels=1)
-  params = learnt(fresh(net))
-  x = jax.random.normal(jax.random.key(0), (2, 8, 8, 1))
-  answer = net.apply({"params": params}, x, jnp.ones(2))
-  assert answer.shape == x.shape
-  for i in range(3):
-    name = f"scale_{i}_conv"
-    without = params | {name: jax.tree.map(jnp.zeros_like, params[name])}
-    other = net.apply({"params": without}, x, jnp.ones(2))
-    assert float(jnp.abs(other - answer).max()) > 1e-4
-  one = build(
-    section | {"scales": (4,) * 3, "scale_width": 8}, resolution=8, channels=1
-  )
-  assert (
-    float(jnp.abs(one.apply({"params": params}, x, jnp.ones(2)) - answer).max())
-    > 1e-4
-  )

@@ -8,10 +8,10 @@ import pytest
 from jaxgen.images import enlarging, resize, shrinking
 from jaxgen.models.layers import patchify, unpatchify
 from jaxgen.models.resampling import (
-  positions,
   remaining_noise,
   resize_input_kernel,
   resize_output_kernel,
+  resize_positions,
 )
 
 RNG = np.random.default_rng(0)
@@ -36,27 +36,33 @@ def test_enlarged_patches_are_read_and_painted_as_the_small_ones(old, new):
   large = jax.image.resize(patches, (8, new, new, 3), "linear").reshape(8, -1)
   tokens = patchify(small, old).reshape(8, -1) @ w
   np.testing.assert_allclose(
-    large @ resize_input_kernel(w, old, new), tokens, atol=1e-3
+    large @ resize_input_kernel(w, old=old, new=new), tokens, atol=1e-3
   )
   v = draw(5, old**2 * 3)
-  painted = unpatchify((b @ v)[None, None], old, (1, 1))
+  painted = unpatchify((b @ v)[None, None], old, grid=(1, 1))
   want = jax.image.resize(painted, (1, new, new, 3), "linear")
   got = unpatchify(
-    (b @ resize_output_kernel(v, old, new))[None, None], new, (1, 1)
+    (b @ resize_output_kernel(v, old=old, new=new))[None, None],
+    new,
+    grid=(1, 1),
   )
   np.testing.assert_allclose(got, want, atol=1e-4)
 
 
 def test_at_the_same_size_nothing_changes():
   w = draw(16 * 3, 5)
-  np.testing.assert_allclose(resize_input_kernel(w, 4, 4), w, atol=1e-5)
-  np.testing.assert_allclose(resize_output_kernel(w.T, 4, 4), w.T, atol=1e-6)
-  np.testing.assert_allclose(positions(w[:16], 4, 4), w[:16], atol=1e-6)
+  np.testing.assert_allclose(resize_input_kernel(w, old=4, new=4), w, atol=1e-5)
+  np.testing.assert_allclose(
+    resize_output_kernel(w.T, old=4, new=4), w.T, atol=1e-6
+  )
+  np.testing.assert_allclose(
+    resize_positions(w[:16], old=4, new=4), w[:16], atol=1e-6
+  )
 
 
 def test_positions_lie_between_those_of_before():
   ramp = jnp.stack(jnp.meshgrid(jnp.arange(4.0), jnp.arange(4.0)), -1)
-  found = positions(ramp.reshape(16, 2), 4, 8).reshape(8, 8, 2)
+  found = resize_positions(ramp.reshape(16, 2), old=4, new=8).reshape(8, 8, 2)
   inner = (np.arange(8) + 0.5) / 2 - 0.5
   want = np.clip(inner, 0, 3)
   np.testing.assert_allclose(found[0, :, 0], want, atol=1e-6)

@@ -139,7 +139,7 @@ def test_larger_patches_keep_what_was_learnt(trained):
   run = jaxgen.load(trained)
   row = run.plan.stages[0]
   twice = dict(resolution=2 * row.resolution, patch_size=2 * 8)
-  assert run.task.model.patch_size == 8
+  assert run.task.model.options.patch_size == 8
   task = cost.change(run.plan, 0, **twice).task(0)
   fresh = jax.jit(task.init)(jax.random.key(5))
   params = transfer.transfer_params(
