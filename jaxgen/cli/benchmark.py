@@ -1,9 +1,10 @@
-"""Measure speed, compile time, operations and memory of a config here.
+"""Measure the speed, compile time, operations and memory of a config.
 
   jaxgen benchmark --config=configs/textures_patch_ae.py:demo
   jaxgen benchmark --config=F --json=speed.json --config.model.width=256
 
-Nothing is trained or kept. Numbers are medians; run it on an idle machine.
+No training run is started and no weights are saved. Times are medians; run it
+on an idle machine.
 """
 
 from __future__ import annotations
@@ -16,18 +17,21 @@ from jaxgen.cli import common
 
 
 def add_flags(parser: argparse.ArgumentParser) -> None:
-  """Flags of this verb."""
+  """Add the flags of this verb."""
   parser.add_argument(
-    "--config", required=True, metavar="FILE.py[:variant]", help="what to time"
+    "--config",
+    required=True,
+    metavar="FILE.py[:variant]",
+    help="config file to measure",
   )
   parser.add_argument(
     "--repeats",
     type=common.whole(1),
     default=10,
-    help="timed calls of each program",
+    help="timed calls of each program (default: 10)",
   )
   parser.add_argument(
-    "--json", type=pathlib.Path, help="also write the numbers to this file"
+    "--json", type=pathlib.Path, help="also write the results to this file"
   )
 
 
@@ -41,12 +45,12 @@ def run(args: argparse.Namespace, rest: list[str]) -> None:
 
   if args.json:
     common.make_folder(args.json.parent)
-  report = benchmark(load_experiment(args.config, rest), repeats=args.repeats)
+  results = benchmark(load_experiment(args.config, rest), repeats=args.repeats)
   table = Table(title=args.config, show_header=False)
-  for name, value in report.items():
-    shown = f"{value:,.4g}" if isinstance(value, float) else f"{value}"
-    table.add_row(name.replace("_", " "), shown)
+  for name, value in results.items():
+    text = f"{value:,.4g}" if isinstance(value, float) else f"{value}"
+    table.add_row(name.replace("_", " "), text)
   Console().print(table)
   if args.json:
-    args.json.write_text(json.dumps(report, indent=2) + "\n")
-    print(f"The same numbers are in {args.json}.")
+    args.json.write_text(json.dumps(results, indent=2) + "\n")
+    print(f"Wrote {args.json}.")

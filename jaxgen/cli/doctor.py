@@ -1,10 +1,10 @@
-"""Check on this machine that the mathematics comes out as it must.
+"""Check the mathematics of this installation against known values.
 
   jaxgen doctor
 
-Computes numbers that are known in closed form or from the papers, on the
-devices that are there, and prints each with what it should be. Ends with status
-1 if one of them is wrong. Takes less than two minutes on a CPU.
+Computes values that are known in closed form or from the papers, on the
+devices of this machine, and prints each next to the expected one. Exits with
+status 1 if any is wrong. Takes less than two minutes on a CPU.
 """
 
 from __future__ import annotations
@@ -13,11 +13,11 @@ import argparse
 
 
 def add_flags(parser: argparse.ArgumentParser) -> None:
-  """This verb has no flags of its own."""
+  """Add no flags: this verb has none."""
 
 
 def run(args: argparse.Namespace, rest: list[str]) -> int:
-  """Measure, print, and judge."""
+  """Measure and print each law; returns 1 if any does not hold."""
   import platform
 
   import jax

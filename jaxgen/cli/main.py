@@ -1,4 +1,4 @@
-"""Learn to generate and restore image tiles with JAX."""
+"""Train and sample generative models of image tiles with JAX."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import pathlib
 import sys
 import warnings
 from types import ModuleType
+from typing import NoReturn
 
 import jaxgen
 from jaxgen.cli import (
@@ -49,7 +50,7 @@ VERBS: dict[str, ModuleType] = {
 
 
 class Parser(argparse.ArgumentParser):
-  """argparse with one-line errors and no guessing of shortened flags."""
+  """An argparse parser with one-line errors that accepts no abbreviations."""
 
   def __init__(self, **options):
     super().__init__(
@@ -58,8 +59,8 @@ class Parser(argparse.ArgumentParser):
       **options,
     )
 
-  def error(self, message: str):
-    """Exit status 2 and one line."""
+  def error(self, message: str) -> NoReturn:
+    """Raise a UserError."""
     raise UserError(f"{self.prog}: {message}; see {self.prog} --help.")
 
 
@@ -75,28 +76,30 @@ def _overview() -> str:
 
 
 def _cache_compilations() -> None:
-  """Keep compiled programs between runs, unless the user says otherwise."""
+  """Cache compiled programs between runs, unless the user configures it."""
   try:
     folder = pathlib.Path.home() / ".cache" / "jaxgen" / "xla"
     folder.mkdir(parents=True, exist_ok=True)
-  except (OSError, RuntimeError):  # then each run compiles for itself
+  except (OSError, RuntimeError):  # there is no home folder
     return
   os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(folder))
   os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0.2")
 
 
 def _quiet() -> None:
-  """What Orbax says of a damaged checkpoint or a full disk, we say shorter."""
+  """Silence the messages of Orbax on damaged checkpoints and full disks, which
+  jaxgen reports itself, and print warnings on one line."""
   from absl import logging
 
   logging.set_verbosity(logging.FATAL)
   warnings.filterwarnings("ignore", "coroutine .* was never awaited")
   warnings.formatwarning = lambda message, *_, **__: f"warning: {message}\n"
-  sys.unraisablehook = _report
+  sys.unraisablehook = _report_unraisable
 
 
-def _report(unraisable) -> None:
-  """The usual, but for what TensorStore's threads say after a failed save."""
+def _report_unraisable(unraisable) -> None:
+  """The default hook, but for messages of TensorStore's threads after a failed
+  save."""
   if str(unraisable.exc_value) != "Event loop is closed":
     sys.__unraisablehook__(unraisable)
 
@@ -109,20 +112,20 @@ def _dispatch(argv: list[str]) -> int:
     print(f"jaxgen {jaxgen.__version__}")
     return 0
   if argv[0] not in VERBS:
-    raise UserError(f"{argv[0]}: no such verb; there are {', '.join(VERBS)}.")
+    raise UserError(f"verb {argv[0]}: expected one of {', '.join(VERBS)}.")
   module = VERBS[argv[0]]
   parser = Parser(prog=f"jaxgen {argv[0]}", description=module.__doc__)
   module.add_flags(parser)
   args, rest = parser.parse_known_args(argv[1:])
   if rest and not (hasattr(args, "config") or hasattr(args, "takes_more")):
-    parser.error(f"there is no flag {rest[0]}")
+    parser.error(f"{rest[0]}: no such flag")
   _cache_compilations()
   _quiet()
   return module.run(args, rest) or 0
 
 
 def main(argv: list[str] | None = None) -> int:
-  """Run one verb; returns the exit status (2: the user's mistake)."""
+  """Run a verb; returns the exit status, which is 2 after a user error."""
   try:
     return _dispatch(sys.argv[1:] if argv is None else argv)
   except UserError as e:
@@ -134,11 +137,11 @@ def main(argv: list[str] | None = None) -> int:
   except KeyboardInterrupt:
     print("error: interrupted.", file=sys.stderr)
     return 130
-  except BrokenPipeError:  # the reader of a pipe has gone
+  except BrokenPipeError:  # the reader of a pipe has ended
     return 1
   except OSError as e:
-    where = f"{e.filename}: " if e.filename else ""
-    print(f"error: {where}{e.strerror or e}", file=sys.stderr)
+    path = f"{e.filename}: " if e.filename else ""
+    print(f"error: {path}{e.strerror or e}", file=sys.stderr)
     return 1
 
 

@@ -1,13 +1,13 @@
-"""Watch runs in the terminal: how far, how fast, how good, and whether alive.
+"""Watch runs in the terminal: progress, speed, metrics, and the process.
 
   jaxgen monitor --workdir=runs/rocks
   jaxgen monitor --workdir=runs/rocks --follow --every=2
-  jaxgen monitor --workdirs=runs/rocks,runs/rocks_edm --follow
+  jaxgen monitor --workdir=runs/rocks --workdir=runs/rocks_edm --follow
 
-Only reads the folders, so it can look at a run that trains, also from another
-machine that shares the file system; whether a process is alive is seen there
-only if the file system shares its locks. --follow looks again until all runs
-are finished or Ctrl-C; where the output is no terminal it prints what changed.
+Only reads the folders, so it can watch a training run, also from another
+machine that shares the file system; whether a process is alive is known there
+only if the file system shares its locks. --follow updates until all runs are
+finished or Ctrl-C; if the output is not a terminal it prints changes.
 """
 
 from __future__ import annotations
@@ -26,9 +26,9 @@ if TYPE_CHECKING:
 
   from jaxgen.monitor.view import RunView
 
-  Seen = RunView | UserError  # what came of looking at one folder
+  Result = RunView | UserError  # of reading one folder
 
-COLOURS = {
+COLORS = {
   "running": "green",
   "finishing": "green",
   "silent": "yellow",
@@ -38,143 +38,140 @@ COLOURS = {
 
 
 def add_flags(parser: argparse.ArgumentParser) -> None:
-  """Flags of this verb."""
-  group = parser.add_mutually_exclusive_group(required=True)
-  group.add_argument("--workdir", type=pathlib.Path, help="the run's folder")
-  group.add_argument(
-    "--workdirs", metavar="A,B,...", help="folders of runs, one row each"
+  """Add the flags of this verb."""
+  parser.add_argument(
+    "--workdir",
+    required=True,
+    action="append",
+    type=pathlib.Path,
+    help="folder of a run; repeat it for a table of several runs",
   )
   parser.add_argument(
-    "--follow", action="store_true", help="look again and again"
+    "--follow", action="store_true", help="update until the runs are finished"
   )
   parser.add_argument(
     "--every",
     type=common.whole(1, 86_400),
     default=5,
     metavar="SECONDS",
-    help="between two looks (default: 5)",
+    help="interval between updates (default: 5)",
   )
 
 
 def run(args: argparse.Namespace, rest: list[str]) -> int:
-  """Look once, or until the runs are finished or Ctrl-C."""
+  """Show the runs once, or until they are finished or Ctrl-C."""
   from rich.console import Console
 
-  paths = _paths(args)
   console = Console(highlight=False)
   if not console.is_terminal:
-    console = Console(highlight=False, width=1000)  # lines stay whole
+    console = Console(highlight=False, width=1000)  # do not wrap lines
   try:
     if args.follow and console.is_terminal:
-      _follow_live(paths, args.every, console)
+      _follow_live(args.workdir, args.every, console=console)
     elif args.follow:
-      _follow_plainly(paths, args.every, console)
+      _follow_plainly(args.workdir, args.every, console=console)
     else:
-      console.print(_drawn(_look(paths), console))
+      console.print(_render(_read_all(args.workdir), console))
   except KeyboardInterrupt:
     return 0
   return 0
 
 
-def _paths(args: argparse.Namespace) -> list[pathlib.Path]:
-  if args.workdir is not None:
-    return [args.workdir]
-  names = args.workdirs.split(",")
-  if not all(names):
-    raise UserError(f"--workdirs={args.workdirs}: a name is empty.")
-  return [pathlib.Path(name) for name in names]
-
-
-def _look(paths: list[pathlib.Path]) -> list[Seen]:
-  """Every folder's view, or what is wrong with it.
+def _read_all(workdirs: list[pathlib.Path]) -> list[Result]:
+  """The view of each folder, or the error of reading it.
 
   Raises:
-    UserError: something is wrong with all of them.
+    UserError: none can be read.
   """
   from jaxgen.monitor.view import read_run
 
-  seen: list[Seen] = []
-  for path in paths:
+  results: list[Result] = []
+  for workdir in workdirs:
     try:
-      seen.append(read_run(path))
+      results.append(read_run(workdir))
     except UserError as e:
-      seen.append(e)
-  if all(isinstance(x, UserError) for x in seen):
-    raise UserError(" ".join(map(str, seen)))
-  return seen
+      results.append(e)
+  if all(isinstance(x, UserError) for x in results):
+    raise UserError(" ".join(map(str, results)))
+  return results
 
 
-def _over(seen: list[Seen]) -> bool:
-  return all(isinstance(x, UserError) or x.state == "finished" for x in seen)
+def _all_finished(results: list[Result]) -> bool:
+  return all(isinstance(x, UserError) or x.state == "finished" for x in results)
 
 
 def _follow_live(
-  paths: list[pathlib.Path], every: int, console: Console
+  workdirs: list[pathlib.Path], every: int, *, console: Console
 ) -> None:
   from rich.live import Live
 
   with Live(console=console, auto_refresh=False) as live:
     while True:
-      seen = _look(paths)
-      live.update(_drawn(seen, console), refresh=True)
-      if _over(seen):
+      results = _read_all(workdirs)
+      live.update(_render(results, console), refresh=True)
+      if _all_finished(results):
         return
       time.sleep(every)
 
 
 def _follow_plainly(
-  paths: list[pathlib.Path], every: int, console: Console
+  workdirs: list[pathlib.Path], every: int, *, console: Console
 ) -> None:
-  """Print when anything but the time has changed."""
+  """Print the runs whenever anything but the time has changed."""
   before = None
   while True:
-    seen = _look(paths)
-    now = [_ageless(x) for x in seen]
+    results = _read_all(workdirs)
+    now = [_without_age(x) for x in results]
     if now != before:
       if before is not None:
         console.print()
-      console.print(_drawn(seen, console))
+      console.print(_render(results, console))
       console.file.flush()
-    if _over(seen):
+    if _all_finished(results):
       return
     before = now
     time.sleep(every)
 
 
-def _ageless(seen: Seen) -> object:
-  if isinstance(seen, UserError):
-    return str(seen)
-  return repr(dataclasses.replace(seen, age=0.0))  # a NaN equals itself there
+def _without_age(result: Result) -> str:
+  """A text that is equal for equal results, NaN included."""
+  if isinstance(result, UserError):
+    return str(result)
+  return repr(dataclasses.replace(result, age=0.0))
 
 
-def _drawn(seen: list[Seen], console: Console) -> RenderableType:
+def _render(results: list[Result], console: Console) -> RenderableType:
   from jaxgen.monitor import text
 
-  fits = console.encoding.lower().startswith("utf")
-  blocks = text.BLOCKS if fits else text.ASCII
-  if len(seen) == 1 and not isinstance(seen[0], UserError):
-    return _one(seen[0], console, blocks)
-  return _table(seen, console, blocks)
+  has_blocks = console.encoding.lower().startswith("utf")
+  blocks = text.BLOCKS if has_blocks else text.ASCII
+  if len(results) == 1 and not isinstance(results[0], UserError):
+    return _render_run(results[0], console, blocks=blocks)
+  return _render_table(results, console, blocks=blocks)
 
 
-def _one(view: RunView, console: Console, blocks: str) -> RenderableType:
-  """One line for each thing there is to say."""
+def _render_run(
+  view: RunView, console: Console, *, blocks: str
+) -> RenderableType:
+  """One line for each fact of a run."""
   from rich.text import Text
 
   from jaxgen.monitor import text
 
   width = max(8, min(60, console.width - 40))
-  drawn = Text(overflow="fold")
-  for label, words in text.lines(view, width, blocks):
-    style = COLOURS[view.state] if label == "state" else ""
-    drawn.append(f"{label:13} ", style="dim")
-    drawn.append(f"{_printable(words, console)}\n", style=style)
-  drawn.rstrip()
-  return drawn
+  rendered = Text(overflow="fold")
+  for label, words in text.labeled_lines(view, width, blocks=blocks):
+    style = COLORS[view.state] if label == "state" else ""
+    rendered.append(f"{label:13} ", style="dim")
+    rendered.append(f"{_printable(words, console)}\n", style=style)
+  rendered.rstrip()
+  return rendered
 
 
-def _table(seen: list[Seen], console: Console, blocks: str) -> RenderableType:
-  """One row for each run; what is wrong with the others below it."""
+def _render_table(
+  results: list[Result], console: Console, *, blocks: str
+) -> RenderableType:
+  """One row for each run, then errors and notes."""
   from rich.console import Group
   from rich.table import Table
   from rich.text import Text
@@ -183,21 +180,23 @@ def _table(seen: list[Seen], console: Console, blocks: str) -> RenderableType:
 
   table = Table(*text.HEAD, box=None, padding=(0, 2, 0, 0))
   width = max(4, min(16, (console.width - 90) // 2))
-  wrong = []
-  for view in seen:
+  messages = []
+  for view in results:
     if isinstance(view, UserError):
-      wrong.append(Text(_printable(str(view), console), style="red"))
+      messages.append(Text(_printable(str(view), console), style="red"))
       continue
-    cells = text.cells(view, width, blocks)
-    row = [Text(_printable(x, console), overflow="fold") for x in cells]
-    row[1].stylize(COLOURS[view.state])
-    table.add_row(*row)
+    cells = [
+      Text(_printable(x, console), overflow="fold")
+      for x in text.table_row(view, width, blocks=blocks)
+    ]
+    cells[1].stylize(COLORS[view.state])
+    table.add_row(*cells)
     notes = [f"{view.workdir}: {x}" for x in view.notes]
-    wrong += [Text(_printable(x, console)) for x in notes]
-  return Group(table, *wrong)
+    messages += [Text(_printable(x, console)) for x in notes]
+  return Group(table, *messages)
 
 
 def _printable(words: str, console: Console) -> str:
-  """Without what the output's encoding cannot say."""
-  coded = words.encode(console.encoding, errors="replace")
-  return coded.decode(console.encoding)
+  """A text without characters that the output's encoding lacks."""
+  encoded = words.encode(console.encoding, errors="replace")
+  return encoded.decode(console.encoding)

@@ -1,14 +1,14 @@
-"""Say what a config needs, stage by stage, before anything runs.
+"""Estimate the memory and time of each stage of a config.
 
   jaxgen plan --config=configs/rocks_patch_ae_256.py --memory=16GiB
   jaxgen plan --config=F --devices=8 --throughput=90e12 --json=plan.json
 
-The memory is that which the compiler has laid out for the training step; no
-step runs. Time is that of its operations or of its memory traffic, whichever is
-longer, at rates measured on this machine; or of its operations at a given
---throughput. With --memory (by default what is there) it says how to run each
-stage in it: microbatch, accumulation and what is computed again; exit status 2
-where nothing helps.
+No step runs. The memory is that of the compiled training step, by the
+compiler's own account. The time is that of its operations or of its memory
+traffic, whichever is longer, at rates measured on this machine, or that of its
+operations at a given --throughput. For each stage the plan also finds a
+microbatch, accumulation and rematerialization that fit in --memory (by default
+the memory of the device); exit status 2 if a stage does not fit.
 """
 
 from __future__ import annotations
@@ -18,33 +18,49 @@ import dataclasses
 import json
 import os
 import pathlib
-from typing import Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
 from jaxgen.cli import common
 from jaxgen.errors import UserError
+
+if TYPE_CHECKING:
+  from jaxgen.parallel.sharding import Devices
+  from jaxgen.planning.cost import Need
+  from jaxgen.train.stage import StageProgram
 
 STDOUT = pathlib.Path("-")
 
 
 def add_flags(parser: argparse.ArgumentParser) -> None:
-  """Flags of this verb."""
+  """Add the flags of this verb."""
   parser.add_argument(
-    "--config", required=True, metavar="FILE.py[:variant]", help="of a training"
+    "--config",
+    required=True,
+    metavar="FILE.py[:variant]",
+    help="config file of a training run",
   )
   parser.add_argument(
-    "--memory", type=common.size, metavar="16GiB", help="of each device"
+    "--memory",
+    type=common.size,
+    metavar="16GiB",
+    help="memory of each device (default: that of this machine's)",
   )
   parser.add_argument(
-    "--devices", type=common.whole(1), help="how many (on CPU: simulated)"
+    "--devices",
+    type=common.whole(1),
+    help="number of devices (default: all; on CPU they are simulated)",
   )
   parser.add_argument(
     "--throughput",
     default="measured",
     metavar="measured|FLOPS",
-    help="operations per second of each device",
+    help="operations per second of each device (default: measured)",
   )
   parser.add_argument(
-    "--no_fit", action="store_true", help="only describe the config as it is"
+    "--no_fit",
+    action="store_true",
+    help="describe the config as it is, without fitting it to the memory",
   )
   parser.add_argument(
     "--json",
@@ -52,19 +68,17 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
     nargs="?",
     const=STDOUT,
     metavar="FILE",
-    help="also write the numbers to this file; without a name print them alone",
+    help="also write the plan to this file; without a name print only JSON",
   )
 
 
 def run(args: argparse.Namespace, rest: list[str]) -> None:
-  """Compile, print and write."""
+  """Compile each stage, print the plan and write it."""
   if args.devices:
     os.environ["JAX_NUM_CPU_DEVICES"] = str(args.devices)
     os.environ.setdefault("NPROC", "16")
-  measured = args.throughput.lower() == "measured"
-  given = None if measured else _flops(args.throughput)
+  throughput = _parse_throughput(args.throughput)
   from jaxgen.config.files import load_experiment
-  from jaxgen.formats.atomic import write_json
   from jaxgen.planning import cost
   from jaxgen.planning.roofline import Speed
   from jaxgen.train.stage import check_stages, stage_programs
@@ -73,55 +87,80 @@ def run(args: argparse.Namespace, rest: list[str]) -> None:
   if args.json and args.json != STDOUT:
     common.make_folder(args.json.parent)
   experiment = load_experiment(args.config, rest)
-  devices = _devices(args.devices)
-  programs = stage_programs(experiment, devices=devices)
+  programs = stage_programs(experiment, devices=_devices(args.devices))
   check_stages(programs)
   check_transfers(programs)
-  speed = Speed(flops=given) if given else cost.measured_speed(programs[0])
-  memory = cost.memory_for_steps(experiment, args.memory or 0)
-  rows = [cost.describe(program, speed) for program in programs]
-  for row in rows:
-    row["relative_memory"] = row["peak_bytes"] / rows[0]["peak_bytes"]
-    row["relative_time"] = row["seconds_per_1000"] / rows[0]["seconds_per_1000"]
-    squared = (row["resolution"] / rows[0]["resolution"]) ** 2
-    row["rule_memory"], row["rule_batch"] = squared, 16 / squared
-  fitted = [] if args.no_fit else [cost.fit(x, memory) for x in programs]
-  found = [x and dataclasses.asdict(x) for x in fitted]
-  facts = {"memory": memory, "flops_per_second": speed.flops}
-  facts |= {"bytes_per_second": None if given else speed.bandwidth}
-  facts |= {"stages": rows, "fitted": found}
-  if args.json == STDOUT:
-    print(json.dumps(facts, indent=2))
+  if throughput is None:
+    speed = cost.measured_speed(programs[0])
   else:
-    _print(programs, rows, args.config)
-    _print_fit(programs, rows, fitted, memory)
+    speed = Speed(flops=throughput)
+  memory = cost.memory_for_steps(experiment, args.memory or 0)
+  stages = [cost.describe(program, speed) for program in programs]
+  _add_ratios(stages)
+  fitted = [] if args.no_fit else [cost.fit(x, memory) for x in programs]
+  plan = {
+    "memory": memory,
+    "flops_per_second": speed.flops,
+    "bytes_per_second": speed.bandwidth if throughput is None else None,
+    "stages": stages,
+    "fitted": [x and dataclasses.asdict(x) for x in fitted],
+  }
+  if args.json == STDOUT:
+    print(json.dumps(plan, indent=2))
+  else:
+    _print_stages(stages, title=args.config)
+    print(f"{programs[0].layout.mesh.size} device(s); memory is per device.")
+    _print_fits(programs, stages, fitted=fitted, memory=memory)
   if args.json and args.json != STDOUT:
-    write_json(args.json, facts)
-    print(f"The same numbers are in {args.json}.")
-  for stage, x in zip(range(len(programs)), fitted, strict=False):
-    if x is None:
-      raise UserError(cost.refusal(programs[stage], memory))
+    _write(args.json, plan)
+  for program, need in zip(programs, fitted, strict=False):
+    if need is None:
+      raise UserError(cost.refusal(program, memory))
 
 
-def _flops(text: str) -> float:
-  try:
-    speed = float(text)
-  except ValueError:
-    speed = 0.0
-  if not 0 < speed < float("inf"):
-    raise UserError(
-      f"--throughput={text}: `measured`, or operations per second like 90e12."
+def _write(path: pathlib.Path, plan: dict[str, Any]) -> None:
+  from jaxgen.formats.atomic import write_json
+
+  write_json(path, plan)
+  print(f"Wrote {path}.")
+
+
+def _add_ratios(stages: list[dict[str, Any]]) -> None:
+  """Add memory and time relative to the first stage, and what the rule of
+  thumb predicts: memory grows with the number of pixels."""
+  first = stages[0]
+  for stage in stages:
+    stage["relative_memory"] = stage["peak_bytes"] / first["peak_bytes"]
+    stage["relative_time"] = (
+      stage["seconds_per_1000"] / first["seconds_per_1000"]
     )
-  return speed
+    pixels = (stage["resolution"] / first["resolution"]) ** 2
+    stage["rule_memory"], stage["rule_batch"] = pixels, 16 / pixels
 
 
-def _devices(count: int | None) -> Any:
+def _parse_throughput(text: str) -> float | None:
+  """Operations per second; None: they are to be measured."""
+  if text.lower() == "measured":
+    return None
+  try:
+    throughput = float(text)
+  except ValueError:
+    throughput = 0.0
+  if not 0 < throughput < float("inf"):
+    raise UserError(
+      f"--throughput={text}: expected `measured`, or operations per second "
+      "such as 90e12."
+    )
+  return throughput
+
+
+def _devices(count: int | None) -> Devices:
   import jax
 
   if count and count > jax.device_count():
     raise UserError(
-      f"--devices={count}: there are {jax.device_count()}; more can only be "
-      "simulated on CPU (JAX_PLATFORMS=cpu)."
+      f"--devices={count}: expected at most {jax.device_count()}; more can "
+      "only be simulated on CPU (JAX_PLATFORMS=cpu)."
     )
   return jax.devices()[:count] if count else None
 
@@ -134,32 +173,16 @@ def _giga(value: float) -> str:
   return f"{value / 1e9:,.2f}"
 
 
-def _print(programs: Any, rows: list[dict], title: str) -> None:
-  from rich.console import Console
-  from rich.table import Table
-
-  for first in range(0, len(rows), ABREAST):
-    shown = rows[first : first + ABREAST]
-    stages = (f"stage {first + i + 1}" for i in range(len(shown)))
-    table = Table("", *stages, title=title)
-    for name, (key, show) in COLUMNS.items():
-      cells = [show(row[key]) if row[key] is not None else "" for row in shown]
-      if any(cells):
-        table.add_row(name, *cells)
-    Console().print(table)
-  print(f"{programs[0].layout.mesh.size} device(s); memory is that of each.")
-
-
-ABREAST = 4  # stages in one table
-COLUMNS: Any = {
+COLUMNS = 4  # stages in one table
+ROWS: Any = {  # title: (key, format)
   "resolution": ("resolution", str),
   "patches": ("patches", str),
   "parameters": ("parameters", "{:,}".format),
   "batch": ("batch_size", str),
   "accumulate": ("accumulate", str),
-  "computed again": ("remat", str),
+  "remat": ("remat", str),
   "GFLOP per image": ("flops_per_image", _giga),
-  "GB moved per image": ("traffic_per_image", _giga),
+  "GB of traffic per image": ("traffic_per_image", _giga),
   "parameters, MiB": ("parameter_bytes", _mib),
   "optimizer, MiB": ("optimizer_bytes", _mib),
   "EMAs, MiB": ("ema_bytes", _mib),
@@ -175,16 +198,39 @@ COLUMNS: Any = {
 }
 
 
-def _print_fit(programs: Any, rows: list, fitted: list, memory: int) -> None:
+def _print_stages(stages: list[dict[str, Any]], *, title: str) -> None:
+  """Print tables with a column for each stage."""
+  from rich.console import Console
+  from rich.table import Table
+
+  for first in range(0, len(stages), COLUMNS):
+    part = stages[first : first + COLUMNS]
+    heads = (f"stage {first + i + 1}" for i in range(len(part)))
+    table = Table("", *heads, title=title)
+    for name, (key, show) in ROWS.items():
+      cells = [show(x[key]) if x[key] is not None else "" for x in part]
+      if any(cells):
+        table.add_row(name, *cells)
+    Console().print(table)
+
+
+def _print_fits(
+  programs: Sequence[StageProgram],
+  stages: list[dict[str, Any]],
+  *,
+  fitted: Sequence[Need | None],
+  memory: int,
+) -> None:
+  """Print how each stage that fits is to be run."""
   from jaxgen.planning import cost
 
-  for index, x in enumerate(fitted):
-    if x is not None:
-      micro = programs[index].stage.batch_size // x.accumulate
-      more = x.flops / rows[index]["flops_per_image"]
+  for program, stage, need in zip(programs, stages, fitted, strict=False):
+    if need is not None:
+      microbatch = program.stage.batch_size // need.accumulate
+      ratio = need.flops / stage["flops_per_image"]
       print(
-        f"stage {index + 1} in {cost.gib(memory)}: microbatch {micro}, "
-        f"accumulate={x.accumulate}, remat={x.remat}: "
-        f"{_mib(x.total + cost.reserved())} MiB, "
-        f"{more:.2f} times the operations"
+        f"stage {program.index + 1} in {cost.gib(memory)}: microbatch "
+        f"{microbatch}, accumulate={need.accumulate}, remat={need.remat}: "
+        f"{_mib(need.total + cost.reserved())} MiB, "
+        f"{ratio:.2f} times the operations"
       )

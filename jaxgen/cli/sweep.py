@@ -1,34 +1,42 @@
-"""Search through configs in phases; the winner of each feeds the next.
+"""Search over configs in phases, each starting from the last one's winner.
 
   jaxgen sweep --config=configs/sweeps/patch_latent.py:smoke --workdir=sweeps/a
   jaxgen sweep --workdir=sweeps/a --choose phase_1=latent_dim_32
   jaxgen sweep --config=F --workdir=D --launcher=slurm --queue=gpu --submit
 
-Each run is a run of `jaxgen train` in WORKDIR/PHASE/RUN. What is finished is
-never run again: after a stop or a kill the same command goes on. A run that
-fails is marked, and the others go on. Each phase leaves choice.json,
+Each run is a run of `jaxgen train` in WORKDIR/PHASE/RUN. A finished run is
+never run again: after a stop or a kill the same command resumes. A run that
+fails is marked, and the others continue. Each phase writes choice.json,
 metrics.csv and report.html; runs that a new choice makes obsolete are moved to
-WORKDIR/set_aside. SIGTERM and Ctrl-C save the runs first.
+WORKDIR/set_aside. On SIGTERM and Ctrl-C the runs save a checkpoint first.
 """
 
 from __future__ import annotations
 
 import argparse
 import pathlib
+from typing import TYPE_CHECKING
 
 from jaxgen.cli import common
 from jaxgen.errors import UserError
 
+if TYPE_CHECKING:
+  from jaxgen.sweeps import Sweep
+  from jaxgen.sweeps.sweep import SweepRun
+
 
 def add_flags(parser: argparse.ArgumentParser) -> None:
-  """Flags of this verb."""
+  """Add the flags of this verb."""
   parser.add_argument(
     "--config",
     metavar="FILE.py[:variant]",
-    help="the sweep; not needed where the workdir holds it",
+    help="sweep file; not needed if the workdir holds the sweep",
   )
   parser.add_argument(
-    "--workdir", required=True, type=pathlib.Path, help="the sweep's folder"
+    "--workdir",
+    required=True,
+    type=pathlib.Path,
+    help="folder of the sweep",
   )
   parser.add_argument(
     "--parallel",
@@ -41,31 +49,33 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
     action="append",
     default=[],
     metavar="PHASE=RUN",
-    help="take this run, whatever the rule says; PHASE=rule takes it back",
+    help="select this run instead of the rule's; PHASE=rule reverts to it",
   )
   parser.add_argument(
-    "--retry_failed", action="store_true", help="try again what has failed"
+    "--retry_failed", action="store_true", help="run failed runs again"
   )
   parser.add_argument(
     "--allow_config_change",
     action="store_true",
-    help="go on although the sweep is not as before: runs what has changed",
+    help="resume although the sweep has changed: runs what has changed",
   )
-  _add_parts(parser.add_argument_group("parts of a sweep, as jobs take them"))
-  _add_launcher(parser.add_argument_group("a cluster's scheduler"))
+  _add_part_flags(parser.add_argument_group("parts of a sweep, for jobs"))
+  _add_launcher_flags(parser.add_argument_group("cluster scheduler"))
 
 
-def _add_parts(group) -> None:
+def _add_part_flags(group: argparse._ArgumentGroup) -> None:
   group.add_argument(
-    "--only", metavar="PHASE/RUN", help="do this run here, and nothing else"
+    "--only", metavar="PHASE/RUN", help="run only this run, in this process"
   )
   group.add_argument(
-    "--collect", metavar="PHASE", help="decide a phase from what is there"
+    "--collect",
+    metavar="PHASE",
+    help="only decide a phase, from its finished runs",
   )
-  group.add_argument("--attend", type=int, help=argparse.SUPPRESS)
+  group.add_argument("--parent_pid", type=int, help=argparse.SUPPRESS)
 
 
-def _add_launcher(group) -> None:
+def _add_launcher_flags(group: argparse._ArgumentGroup) -> None:
   group.add_argument(
     "--launcher",
     choices=("slurm", "lsf"),
@@ -73,10 +83,16 @@ def _add_launcher(group) -> None:
   )
   group.add_argument("--queue", help="partition or queue")
   group.add_argument(
-    "--memory", type=common.whole(1), default=32, help="GB a job (default: 32)"
+    "--memory",
+    type=common.whole(1),
+    default=32,
+    help="memory of a job in GB (default: 32)",
   )
   group.add_argument(
-    "--hours", type=common.whole(1), default=24, help="a job (default: 24)"
+    "--hours",
+    type=common.whole(1),
+    default=24,
+    help="time limit of a job in hours (default: 24)",
   )
   group.add_argument(
     "--gpu", metavar="TYPE", help="a GPU of this type, or `any`, for each job"
@@ -86,88 +102,117 @@ def _add_launcher(group) -> None:
     action="append",
     default=[],
     metavar="OPTION",
-    help="one more line for the scheduler, such as --account=mine",
+    help="another line for the scheduler, such as --account=mine; repeatable",
   )
   group.add_argument(
-    "--submit", action="store_true", help="and submit them, all phases"
+    "--submit", action="store_true", help="also submit the jobs of all phases"
   )
 
 
 def run(args: argparse.Namespace, rest: list[str]) -> int:
-  """Do what is missing of a sweep, or the part that is asked for."""
+  """Run what is missing of a sweep, or the part that the flags name."""
   from jaxgen.sweeps import jobs
+  from jaxgen.sweeps import sweep as sweeps
   from jaxgen.sweeps.folder import hold
 
   if rest:
-    raise UserError(f"{rest[0]}: there is no such flag here; see --help.")
+    raise UserError(f"{rest[0]}: no such flag; see --help.")
   if args.only:
-    return _one(args)
+    return _run_one(args)
   if not args.workdir.is_dir() or args.config:
     _check(args)
-  with hold(args.workdir, "sweep"):
-    opened = _open(args)
+  with hold(args.workdir, holder="sweep"):
+    sweep_run = _open(args)
     if args.collect:
-      opened.decide(opened.sweep.phase(args.collect))
+      sweeps.decide(sweep_run, sweep_run.sweep.phase(args.collect))
       return 0
     if not args.launcher:
-      opened.go(parallel=args.parallel, retry=args.retry_failed)
+      sweeps.run_phases(
+        sweep_run, parallel=args.parallel, retry_failed=args.retry_failed
+      )
       return 0
-    script = _write_jobs(args, opened)
-  print(f"jobs are in {script.parent}; {script} submits them.", flush=True)
+    script = _write_jobs(args, sweep_run.sweep)
+  print(f"Wrote {script.parent}; {script} submits the jobs.", flush=True)
   return jobs.submit(script) if args.submit else 0
 
 
 def _check(args: argparse.Namespace) -> None:
-  """Find mistakes before a folder is made."""
-  from jaxgen.sweeps import files, sweep
+  """Report mistakes before a folder is made."""
+  from jaxgen.sweeps import files
 
   if not args.config:
-    raise UserError(f"--workdir={args.workdir} holds no sweep: name --config.")
-  found, base = files.load_sweep(args.config)
-  files.check(found, base)
-  sweep.parse_choices(found, args.choose)
+    raise UserError(f"--workdir={args.workdir} holds no sweep: add --config.")
+  sweep, base = files.load_sweep(args.config)
+  files.check_sweep(sweep, base)
+  _manual_choices(sweep, args.choose)
 
 
-def _open(args: argparse.Namespace):
-  from jaxgen.sweeps import files, folder, sweep
+def _manual_choices(sweep: Sweep, flags: list[str]) -> dict[str, str]:
+  """The runs of `--choose=PHASE=RUN`, by phase.
+
+  Raises:
+    UserError: the sweep has no such phase or run.
+  """
+  from jaxgen.sweeps.spec import RULE
+
+  choices = {}
+  for flag in flags:
+    name, equals, run_name = flag.partition("=")
+    if not equals:
+      raise UserError(f"--choose={flag}: expected PHASE=RUN.")
+    known = (*sweep.phase(name).runs, RULE)
+    if run_name not in known:
+      raise UserError(
+        f"--choose={flag}: expected {name}= and one of {', '.join(known)}."
+      )
+    choices[name] = run_name
+  return choices
+
+
+def _open(args: argparse.Namespace) -> SweepRun:
+  from jaxgen.sweeps import files, folder
+  from jaxgen.sweeps.sweep import SweepRun
 
   if args.config:
-    found, base = files.load_sweep(args.config)
-    allow = args.allow_config_change
-    folder.record(found, base, args.workdir, allow_change=allow)
-  found, base = folder.read(args.workdir)
-  return sweep.Opened(
-    sweep=found,
+    sweep, base = files.load_sweep(args.config)
+    folder.record_sweep(
+      args.workdir, sweep, base=base, allow_change=args.allow_config_change
+    )
+  sweep, base = folder.read_sweep(args.workdir)
+  return SweepRun(
+    sweep=sweep,
     base=base,
     workdir=args.workdir,
-    persons=sweep.parse_choices(found, args.choose),
-    say=lambda text: print(text, flush=True),
+    manual_choices=_manual_choices(sweep, args.choose),
+    log=lambda text: print(text, flush=True),
   )
 
 
-def _one(args: argparse.Namespace) -> int:
+def _run_one(args: argparse.Namespace) -> int:
   """One run, in this process."""
   from jaxgen.sweeps import folder, worker
-  from jaxgen.sweeps.sweep import Opened
+  from jaxgen.sweeps import sweep as sweeps
 
-  if args.attend:
-    worker.attend(args.attend)
-  found, base = folder.read(args.workdir)
-  opened = Opened(sweep=found, base=base, workdir=args.workdir)
-  phase, name = found.run(args.only)
-  run_ = opened.runs(phase)[name]
-  opened.prepare(phase, {name: run_}, retry=args.retry_failed)
-  return worker.work(run_)
+  if args.parent_pid:
+    worker.exit_with_parent(args.parent_pid)
+  sweep, base = folder.read_sweep(args.workdir)
+  sweep_run = sweeps.SweepRun(sweep=sweep, base=base, workdir=args.workdir)
+  phase, name = sweep.split_path(args.only)
+  run_folder = sweeps.run_folders(sweep_run, phase)[name]
+  sweeps.prepare(
+    sweep_run, phase, runs={name: run_folder}, retry_failed=args.retry_failed
+  )
+  return worker.run(run_folder)
 
 
-def _write_jobs(args: argparse.Namespace, opened) -> pathlib.Path:
-  if args.choose or args.retry_failed:
-    raise UserError(
-      "--launcher writes jobs only: choose with --collect=PHASE "
-      "--choose=PHASE=RUN, try again with --only=PHASE/RUN --retry_failed."
-    )
+def _write_jobs(args: argparse.Namespace, sweep: Sweep) -> pathlib.Path:
   from jaxgen.sweeps import jobs
 
+  if args.choose or args.retry_failed:
+    raise UserError(
+      "--launcher only writes jobs: use --choose with --collect=PHASE, and "
+      "--retry_failed with --only=PHASE/RUN."
+    )
   options = jobs.JobOptions(
     queue=args.queue or "",
     memory=args.memory,
@@ -176,4 +221,6 @@ def _write_jobs(args: argparse.Namespace, opened) -> pathlib.Path:
     at_a_time=args.parallel if args.parallel > 1 else 0,
     extra=tuple(args.job_option),
   )
-  return jobs.write(opened.sweep, args.workdir, args.launcher, options)
+  return jobs.write_jobs(
+    sweep, args.workdir, scheduler=args.launcher, options=options
+  )

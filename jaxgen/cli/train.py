@@ -1,10 +1,10 @@
-"""Train a config in a workdir, or go on where its last checkpoint left it.
+"""Train a config in a workdir, or resume from its last checkpoint.
 
   jaxgen train --config=configs/textures_patch_ae.py:demo --workdir=runs/demo
   jaxgen train --config=F --workdir=D --config.optimizer.learning_rate=0.003
 
-Every field of the config can be set with --config.FIELD=VALUE. SIGTERM and
-Ctrl-C save a checkpoint first; the same command then goes on from it.
+Every field of the config can be set with --config.FIELD=VALUE. On SIGTERM and
+Ctrl-C a checkpoint is saved first; the same command then resumes from it.
 """
 
 from __future__ import annotations
@@ -19,51 +19,58 @@ from jaxgen.cli import common
 from jaxgen.errors import UserError
 
 LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
-HEARTBEAT = 30  # seconds of silence after which a process is taken for dead
+HEARTBEAT = 30  # seconds of silence after which a process is considered dead
 
 
 def add_flags(parser: argparse.ArgumentParser) -> None:
-  """Flags of this verb."""
+  """Add the flags of this verb."""
   parser.add_argument(
-    "--config", required=True, metavar="FILE.py[:variant]", help="what to train"
+    "--config",
+    required=True,
+    metavar="FILE.py[:variant]",
+    help="config file of the training run",
   )
   parser.add_argument(
-    "--workdir", required=True, type=pathlib.Path, help="the run's folder"
+    "--workdir", required=True, type=pathlib.Path, help="folder of the run"
   )
   parser.add_argument(
     "--allow_config_change",
     action="store_true",
-    help="resume although the config, or the data, are not as before",
+    help="resume although the config or the data have changed",
   )
   parser.add_argument(
     "--memory",
     type=common.size,
     metavar="16GiB",
-    help="split batches so that each stage fits into it, on each device "
-    "(batch.fit=auto)",
+    help="split batches so that each stage fits in this memory on each device "
+    "(sets batch.fit=auto)",
   )
   parser.add_argument(
     "--deterministic",
     action="store_true",
-    help="bit-equal reruns on a GPU too (slower there; others always are)",
+    help="make reruns bit-identical on a GPU (slower; CPU and TPU always are)",
   )
   group = parser.add_argument_group("several processes (see scripts/)")
   group.add_argument(
-    "--distributed", action="store_true", help="join SLURM's or a TPU's peers"
+    "--distributed",
+    action="store_true",
+    help="find the other processes through SLURM, Open MPI or the TPU runtime",
   )
   group.add_argument(
-    "--coordinator", metavar="HOST:PORT", help="the first process's address"
+    "--coordinator", metavar="HOST:PORT", help="address of the first process"
   )
   group.add_argument(
-    "--num_processes", type=common.whole(1), help="how many there are"
+    "--num_processes", type=common.whole(1), help="number of processes"
   )
   group.add_argument(
-    "--process_id", type=common.whole(0), help="which one this is, from 0"
+    "--process_id",
+    type=common.whole(0),
+    help="index of this process, from 0",
   )
 
 
 def run(args: argparse.Namespace, rest: list[str]) -> int:
-  """Train; 0 where the run is finished or was asked to stop."""
+  """Train; returns 0 if the run is finished or was stopped by a signal."""
   from jaxgen.config.files import load_config
 
   config = load_config(args.config, rest)
@@ -72,7 +79,7 @@ def run(args: argparse.Namespace, rest: list[str]) -> int:
   if args.deterministic:
     flags = os.environ.get("XLA_FLAGS", "")
     os.environ["XLA_FLAGS"] = f"{flags} --xla_gpu_deterministic_ops=true"
-  _join(args)
+  _initialize_distributed(args)
   import jaxgen
 
   try:
@@ -80,19 +87,20 @@ def run(args: argparse.Namespace, rest: list[str]) -> int:
       config, args.workdir, allow_config_change=args.allow_config_change
     )
   except BaseException as error:
-    _do_not_wait(error)
+    _exit_without_peers(error)
     raise
   return 0
 
 
-def _join(args: argparse.Namespace) -> None:
-  """Meet the other processes of the run, if there are any."""
-  named = (args.coordinator, args.num_processes, args.process_id)
-  if not args.distributed and named == (None, None, None):
+def _initialize_distributed(args: argparse.Namespace) -> None:
+  """Connect to the other processes of the run, if there are any."""
+  address = (args.coordinator, args.num_processes, args.process_id)
+  if not args.distributed and address == (None, None, None):
     return
-  if not args.distributed and None in named:
+  if not args.distributed and None in address:
     raise UserError(
-      "--coordinator, --num_processes and --process_id go together."
+      "--coordinator, --num_processes and --process_id: expected all three or "
+      "none."
     )
   _check_address(args.coordinator)
   import jax
@@ -104,15 +112,15 @@ def _join(args: argparse.Namespace) -> None:
       num_processes=args.num_processes,
       process_id=args.process_id,
       cluster_detection_method="deactivate" if host else None,
-      # by default the coordinator listens on every network there is
+      # by default the coordinator listens on all network interfaces
       coordinator_bind_address=args.coordinator if host in LOOPBACK else None,
       heartbeat_timeout_seconds=HEARTBEAT,
     )
   except (ValueError, RuntimeError) as e:
     reason = str(e).splitlines()[0]
     raise UserError(
-      f"this process cannot join the others: {reason}\n"
-      "Give --distributed in a SLURM, Open MPI or TPU job; elsewhere "
+      f"cannot connect to the other processes: {reason}\n"
+      "Use --distributed in a SLURM, Open MPI or TPU job; elsewhere "
       "--coordinator=HOST:PORT, --num_processes and --process_id."
     ) from e
 
@@ -122,14 +130,14 @@ def _check_address(address: str | None) -> None:
     return
   host, _, port = address.rpartition(":")
   if not host or not port.isdecimal() or not 0 < int(port) < 2**16:
-    raise UserError(f"--coordinator={address}: HOST:PORT is needed.")
+    raise UserError(f"--coordinator={address}: expected HOST:PORT.")
 
 
-def _do_not_wait(error: BaseException) -> None:
-  """Let a process that fails end at once.
+def _exit_without_peers(error: BaseException) -> None:
+  """Let a process that fails exit without waiting for its peers.
 
-  At its end it would wait for the others to come there; they wait for it in
-  the middle of the training. Its death is noticed, and ends them too.
+  At exit it would wait for them at a barrier, while they wait for it in the
+  middle of a step. Its death is noticed, and ends them too.
   """
   import jax
 

@@ -1,1 +1,1 @@
-"""A run's folder as a view: read without JAX, and never written."""
+"""Views of run folders, read without JAX and never written."""

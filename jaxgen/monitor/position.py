@@ -1,4 +1,4 @@
-"""The position of a run in its stages, by its config, rows and checkpoints."""
+"""The position of a run in its stages, by its metrics and checkpoints."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from jaxgen.workdir.progress import Progress
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Position:
-  """How far a run is; what is not known is 0.
+  """The position of a run; a value that is not known is 0.
 
   Attributes:
     stage: the current stage, from 1.
@@ -68,15 +68,15 @@ def locate(
 
 
 def _ends(experiment: Experiment, ended: tuple[int, ...]) -> list[int]:
-  """The images seen at the end of each stage, where `ended` are over."""
+  """The images seen at the end of each stage, of which `ended` are over."""
   adaptive = experiment.advance_policy is not None
   progress = Progress(ended=ended if adaptive else ())
   return progress.ends(experiment.lengths)
 
 
 def _ended_by_rows(rows: Sequence[Row]) -> tuple[int, ...]:
-  """The ends of stages before the newest one: the last row of a stage is that
-  of its end."""
+  """The ends of stages before the newest one: a stage ends with its last
+  row."""
   seen = {stage_of(row): int(row.get("images", 0)) for row in rows}
   return tuple(seen[stage] for stage in sorted(seen)[:-1])
 
@@ -84,8 +84,8 @@ def _ended_by_rows(rows: Sequence[Row]) -> tuple[int, ...]:
 def _ended_at(
   checkpoints: Sequence[CheckpointInfo],
 ) -> tuple[int, ...] | None:
-  """The ends of stages by the newest checkpoint, which alone tells the end of
-  the last stage; None where its metadata cannot be read."""
+  """The ends of stages by the newest checkpoint, the only record of the end of
+  the last stage; None if its metadata cannot be read."""
   try:
     ended = checkpoints[-1].metadata["ended"]
     return Progress.from_metadata({"ended": ended}).ended

@@ -1,4 +1,4 @@
-"""A run's view in words, numbers and small curves, for terminals and files."""
+"""The view of a run as text: words, numbers and sparklines."""
 
 from __future__ import annotations
 
@@ -10,15 +10,17 @@ from jaxgen.workdir.duration import duration
 from jaxgen.workdir.metrics_csv import HELDOUT, POSITION
 
 BLOCKS = "▁▂▃▄▅▆▇█"
-ASCII = "_.-:=+*#"  # where the output has no blocks
+ASCII = "_.-:=+*#"  # for outputs without block characters
 
 
-def sparkline(values: Sequence[float], width: int, blocks: str = BLOCKS) -> str:
+def sparkline(
+  values: Sequence[float], width: int, *, blocks: str = BLOCKS
+) -> str:
   """A curve in one line of at most `width` characters, from the lowest value
-  to the highest; where there are more values, each shows the mean of several.
+  to the highest; with more values, each character shows the mean of several.
 
-  Values that are not finite are left out; where there are no others, a gap is
-  left. A curve that never changes is drawn at the bottom.
+  Values that are not finite are ignored; a character without others is a
+  blank. A constant curve is drawn at the bottom.
   """
   if width < 1:
     return ""
@@ -42,52 +44,56 @@ def _mean(values: Sequence[float]) -> float | None:
   return sum(finite) / len(finite) if finite else None
 
 
-def bar(share: float, width: int, blocks: str = BLOCKS) -> str:
-  """A share from 0 to 1 as a bar."""
-  full = round(min(max(share, 0.0), 1.0) * width)
+def bar(fraction: float, width: int, *, blocks: str = BLOCKS) -> str:
+  """A progress bar for a fraction in [0, 1]."""
+  full = round(min(max(fraction, 0.0), 1.0) * width)
   return blocks[-1] * full + blocks[0] * (width - full)
 
 
-def left(view: RunView, end: int) -> str:
-  """The time until `end` images at the current rate; empty where the run does
-  not train or the rate is not known."""
-  trains = view.state in ("running", "silent") and view.rate > 0
-  return duration((end - view.images) / view.rate) if trains and end else ""
+def time_left(view: RunView, end: int) -> str:
+  """The time until `end` images at the current rate; empty if the run is not
+  training or the rate is not known."""
+  training = view.state in ("running", "silent") and view.rate > 0
+  return duration((end - view.images) / view.rate) if training and end else ""
 
 
 def state(view: RunView) -> str:
   """The state of the process, and the time since it last wrote."""
   ago = duration(view.age)
   return {
-    "running": f"running, {ago} since it last wrote",
-    "silent": f"running, but silent for {ago}",
+    "running": f"running, last write {ago} ago",
+    "silent": f"running, but nothing written for {ago}",
     "finishing": "finishing: writing its last files",
     "finished": f"finished {ago} ago",
-    "stopped": f"stopped: no process, and silent for {ago}",
+    "stopped": f"stopped: no process, last write {ago} ago",
   }[view.state]
 
 
 def progress(view: RunView) -> str:
-  """The images seen, and the share of all where that is known."""
+  """The images seen, and their fraction of the total if that is known."""
   if not view.total:
     return f"{view.images:,} images"
-  share = view.images / view.total
-  return f"{view.images:,} of {view.total:,} images ({share:.0%})"
+  fraction = view.images / view.total
+  return f"{view.images:,} of {view.total:,} images ({fraction:.0%})"
 
 
-def lines(
-  view: RunView, width: int, blocks: str = BLOCKS
+def labeled_lines(
+  view: RunView, width: int, *, blocks: str = BLOCKS
 ) -> list[tuple[str, str]]:
-  """The view as `(label, text)`, curves and bar of at most `width`."""
+  """The view as lines `(label, text)`; curves and bar have at most `width`
+  characters."""
   entries = [
     ("run", f"{view.workdir}{f', {view.task}' if view.task else ''}"),
     ("state", state(view)),
     ("stage", _stage(view)),
-    ("progress", _bar(view, width, blocks)),
+    ("progress", _progress_bar(view, width, blocks=blocks)),
     ("speed", _speed(view)),
-    *_numbers(view),
-    ("loss curve", _curve(view.loss, width, blocks)),
-    (f"{_short(view.metric)} curve", _curve(view.scores, width, blocks)),
+    *_metrics(view),
+    ("loss curve", _curve(view.loss, width, blocks=blocks)),
+    (
+      f"{_short(view.metric)} curve",
+      _curve(view.scores, width, blocks=blocks),
+    ),
     ("checkpoints", _checkpoints(view)),
     ("preview", str(view.preview or "")),
     *(("note", note) for note in view.notes),
@@ -101,26 +107,28 @@ def _stage(view: RunView) -> str:
   return f"{view.stage}{of}{size}"
 
 
-def _bar(view: RunView, width: int, blocks: str) -> str:
+def _progress_bar(view: RunView, width: int, *, blocks: str) -> str:
   if not view.step:
-    return "no numbers yet"
-  share = view.images / view.total if view.total else 0.0
-  drawn = f"{bar(share, min(width, 24), blocks)} " if view.total else ""
-  return drawn + progress(view)
+    return "no metrics yet"
+  if not view.total:
+    return progress(view)
+  drawn = bar(view.images / view.total, min(width, 24), blocks=blocks)
+  return f"{drawn} {progress(view)}"
 
 
 def _speed(view: RunView) -> str:
   if not view.rate:
     return ""
-  run, stage = left(view, view.total), left(view, view.stage_end)
+  run, stage = time_left(view, view.total), time_left(view, view.stage_end)
   several = view.stage < view.stages and stage
   rest = f"{stage} left of the stage, {run} of the run" if several else run
-  at = f", at that rate {rest}{'' if several else ' left'}" if run else ""
-  return f"{view.rate:.1f} images/s{at}"
+  remaining = f", {rest}{'' if several else ' left'}" if run else ""
+  return f"{view.rate:.1f} images/s{remaining}"
 
 
-def _numbers(view: RunView) -> Iterator[tuple[str, str]]:
-  """The newest values, those of `GROUP/NAME` by their groups."""
+def _metrics(view: RunView) -> Iterator[tuple[str, str]]:
+  """The newest value of each metric, one line for each group of names
+  `GROUP/NAME`."""
   heldout = HELDOUT.removesuffix("/")
   groups: dict[str, dict[str, float]] = {"": {}, heldout: {}}
   for name, value in view.latest.items():
@@ -144,11 +152,11 @@ def _short(metric: str) -> str:
   return metric.removeprefix(HELDOUT)
 
 
-def _curve(values: Sequence[float], width: int, blocks: str) -> str:
+def _curve(values: Sequence[float], width: int, *, blocks: str) -> str:
   finite = [x for x in values if math.isfinite(x)]
   if not finite:
     return ""
-  drawn = sparkline(values, width, blocks)
+  drawn = sparkline(values, width, blocks=blocks)
   return f"{drawn}  {min(finite):.4g} to {max(finite):.4g}"
 
 
@@ -163,24 +171,25 @@ def _checkpoints(view: RunView) -> str:
 HEAD = ("run", "state", "stage", "images", "images/s", "left", "loss", "best")
 
 
-def cells(view: RunView, width: int, blocks: str = BLOCKS) -> list[str]:
-  """The view as one row under `HEAD`, curves of at most `width`."""
+def table_row(view: RunView, width: int, *, blocks: str = BLOCKS) -> list[str]:
+  """The view as a row under `HEAD`; curves have at most `width` characters."""
+  loss = f"{view.latest.get('loss', math.nan):.4g}"
   best = f"{view.best.value:.4g}" if view.best else ""
   return [
     str(view.workdir),
-    view.state if view.state == "finishing" else _brief(view),
+    _short_state(view),
     f"{view.stage}/{view.stages}" if view.stages else str(view.stage),
     progress(view).replace(" images", ""),
     f"{view.rate:.1f}" if view.rate else "",
-    left(view, view.total),
-    _with(view.loss, f"{view.latest.get('loss', math.nan):.4g}", width, blocks),
-    _with(view.scores, best, width, blocks),
+    time_left(view, view.total),
+    f"{loss} {sparkline(view.loss, width, blocks=blocks)}" if view.loss else "",
+    f"{best} {sparkline(view.scores, width, blocks=blocks)}"
+    if view.scores
+    else "",
   ]
 
 
-def _brief(view: RunView) -> str:
+def _short_state(view: RunView) -> str:
+  if view.state == "finishing":
+    return view.state
   return f"{view.state} {duration(view.age)}"
-
-
-def _with(values: Sequence[float], text: str, width: int, blocks: str) -> str:
-  return f"{text} {sparkline(values, width, blocks)}" if values else ""

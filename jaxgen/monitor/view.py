@@ -1,6 +1,6 @@
-"""A run as its folder shows it, whether it trains, has ended or was killed.
+"""The view of a run by its folder, whether it trains, has ended or was killed.
 
-A part of the view is empty where its file is damaged or not there yet.
+A part of the view is empty while its file is missing or if it is damaged.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from jaxgen.workdir import checkpoint_index, lock, metrics_csv, run_config
 from jaxgen.workdir.metrics_csv import HELDOUT, Row, column, latest
 
 State = Literal["running", "silent", "finishing", "finished", "stopped"]
-PATIENCE = 300.0  # seconds and three usual intervals until a run is silent
+PATIENCE = 300.0  # seconds, plus three usual intervals, until a run is silent
 _PREVIEWS = "samples"
 _WRITTEN = (
   lock.NAME,
@@ -42,12 +42,12 @@ class Best:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class RunView:
-  """All that is shown of a run; what is not known is 0, empty or None.
+  """The facts shown of a run; one that is not known is 0, empty or None.
 
   Attributes:
     workdir: the run's folder.
-    state: `silent` has a process that wrote nothing for long; `finishing` only
-      has its last files to write.
+    state: `silent`: the process has written nothing for long; `finishing`: only
+      the last files are missing.
     age: seconds since anything was written.
     task: the model family.
     stage: the current stage, from 1.
@@ -63,9 +63,9 @@ class RunView:
     best: its best value in the newest stage that has any.
     checkpoints: steps with a checkpoint, oldest first.
     best_checkpoint: the step of the best of them.
-    loss: the training loss of all rows, not finite where it was not.
+    loss: the training loss of all rows; it may not be finite.
     scores: the held-out metric of all rows that have it.
-    preview: the newest picture.
+    preview: the newest preview image.
     notes: files that could not be read.
   """
 
@@ -97,11 +97,10 @@ def read_run(workdir: pathlib.Path, now: float | None = None) -> RunView:
 
   Args:
     workdir: the run's folder.
-    now: seconds since the epoch, by default of the clock.
+    now: seconds since the epoch; None: the current time.
 
   Raises:
-    UserError: there is no such folder, or no run in it, or it cannot
-      be read.
+    UserError: the folder is missing, holds no run, or cannot be read.
   """
   try:
     if workdir.is_dir():
@@ -109,7 +108,7 @@ def read_run(workdir: pathlib.Path, now: float | None = None) -> RunView:
   except OSError as e:
     reason = e.strerror or type(e).__name__
     raise UserError(f"--workdir={workdir} cannot be read ({reason}).") from e
-  raise UserError(f"--workdir={workdir}: there is no such folder.")
+  raise UserError(f"--workdir={workdir}: no such folder.")
 
 
 def _read_run(workdir: pathlib.Path, now: float) -> RunView:
@@ -119,7 +118,8 @@ def _read_run(workdir: pathlib.Path, now: float) -> RunView:
   checkpoints = checkpoint_index.list_checkpoints(workdir)
   if not (experiment or notes or rows or checkpoints or alive):
     raise UserError(
-      f"--workdir={workdir} holds no run: name the --workdir of jaxgen train."
+      f"--workdir={workdir} holds no run: expected the --workdir of jaxgen "
+      "train."
     )
   age = max(0.0, now - _last_written(workdir))
   quiet = age > PATIENCE + 3 * _interval(rows)
@@ -147,7 +147,7 @@ def _read_run(workdir: pathlib.Path, now: float) -> RunView:
     ),
     loss=column(rows, "loss"),
     scores=column(rows, metric),
-    preview=_newest_picture(workdir / _PREVIEWS),
+    preview=_newest_preview(workdir / _PREVIEWS),
     notes=notes,
   )
 
@@ -155,7 +155,7 @@ def _read_run(workdir: pathlib.Path, now: float) -> RunView:
 def _read_experiment(
   workdir: pathlib.Path,
 ) -> tuple[Experiment | None, tuple[str, ...]]:
-  """The config, where it can be read, and notes."""
+  """The config, or notes on why it cannot be read."""
   if not (workdir / run_config.CONFIG).exists():
     return None, ()
   try:
@@ -174,22 +174,22 @@ def _last_written(workdir: pathlib.Path) -> float:
 
 
 def _interval(rows: Sequence[Row]) -> float:
-  """The seconds between the last two rows; 0 if not known."""
+  """The seconds between the last two rows; 0 if unknown."""
   rate = latest(rows).get("images_per_second", 0.0)
   images = column(rows, "images")[-2:]
   return (images[-1] - images[0]) / rate if images and rate > 0 else 0.0
 
 
 def _metric(rows: Sequence[Row]) -> str:
-  """The held-out column that selects the best: PSNR, else the first but
-  loss."""
+  """The held-out column that selects the best: PSNR, or else the first one
+  other than the loss."""
   names = [n for n in latest(rows) if n.startswith(HELDOUT)]
   names.sort(key=lambda n: (n != f"{HELDOUT}psnr", n == f"{HELDOUT}loss"))
   return names[0] if names else ""
 
 
 def _best(rows: Sequence[Row], metric: str) -> Best | None:
-  """The best of the newest stage: values at other resolutions cannot be
+  """The best value of the newest stage; values at other resolutions cannot be
   compared."""
   scored = [
     Best(value=r[metric], step=int(r.get("step", 0)), stage=stage_of(r))
@@ -207,15 +207,15 @@ def _state(alive: bool | None, *, finished: bool, quiet: bool) -> State:
   return "silent" if quiet else "running"
 
 
-def _newest_picture(folder: pathlib.Path) -> pathlib.Path | None:
-  """The picture written last: after a resume those of later steps may be
+def _newest_preview(folder: pathlib.Path) -> pathlib.Path | None:
+  """The image written last; after a resume those of later steps may be
   older."""
-  pictures = [(_modified(x), x) for x in folder.glob("*.png")]
-  return max(pictures)[1] if pictures else None
+  images = [(_modified(x), x) for x in folder.glob("*.png")]
+  return max(images)[1] if images else None
 
 
 def _modified(path: pathlib.Path) -> float:
   try:
     return path.stat().st_mtime
-  except OSError:  # just removed
+  except OSError:  # it was just removed
     return 0.0

@@ -1,4 +1,4 @@
-"""Being asked to stop: SIGTERM and Ctrl-C, obeyed between two steps."""
+"""Preemption: SIGTERM and Ctrl-C stop a run between two steps."""
 
 from __future__ import annotations
 
@@ -10,17 +10,20 @@ from collections.abc import Iterator
 import jax
 from jax.experimental import multihost_utils
 
+from jaxgen.parallel.signals import handling
+
 
 class Stop:
-  """Whether, and why, the run was asked to stop."""
+  """A request to stop the run, and the signal it came by."""
 
   def __init__(self):
     self.signal: signal.Signals | None = None
 
-  def _handle(self, number: int, frame) -> None:
-    again = self.signal is not None
+  def handle(self, number: int, frame: object) -> None:
+    """Record a signal; a second Ctrl-C stops at once."""
+    repeated = self.signal is not None
     self.signal = signal.Signals(number)
-    if again and self.signal is signal.SIGINT:  # Ctrl-C twice: stop at once
+    if repeated and self.signal is signal.SIGINT:
       raise KeyboardInterrupt
     if jax.process_count() > 1:
       os.kill(os.getpid(), signal.SIGTERM)
@@ -39,15 +42,12 @@ class Stop:
 def watching() -> Iterator[Stop]:
   """Catch SIGTERM and SIGINT while the block runs.
 
-  Of several processes SIGTERM is jax.distributed's; SIGINT is made into one.
+  With several processes jax.distributed handles SIGTERM, and a SIGINT is
+  forwarded as one.
   """
   stop = Stop()
-  numbers = [signal.SIGINT]
+  signals = [signal.SIGINT]
   if jax.process_count() == 1:
-    numbers.append(signal.SIGTERM)
-  before = [signal.signal(n, stop._handle) for n in numbers]
-  try:
+    signals.append(signal.SIGTERM)
+  with handling(stop.handle, signals):
     yield stop
-  finally:
-    for number, handler in zip(numbers, before, strict=True):
-      signal.signal(number, handler)

@@ -1,14 +1,14 @@
-"""Which run of a phase is taken.
+"""The rule that selects the winner of a phase.
 
-The rule 'if less than 10% better for 4 times the numbers, take the smaller' is
-read as a rate of exchange: each factor f in cost c must bring a share g less
-error e, whatever the step. A run then beats another exactly where its
+The rule "less than 10% better for 4 times the latent size: select the smaller"
+is read as a rate of exchange: each factor f in cost c must reduce the error e
+by a fraction g, whatever the step. A run then beats another exactly where its
 
     merit = e * c ** s,  s = -ln(1 - g) / ln f
 
-is smaller. At 4 times the cost that is the rule itself; at 16 times 19% are
-asked for, at the same cost any gain is enough; and as merits are numbers, the
-winner does not depend on the order of comparison.
+is smaller. At 4 times the cost that is the rule itself; at 16 times the cost
+19% are required; at the same cost any gain is enough. As merits are numbers,
+the winner does not depend on the order of comparison.
 """
 
 from __future__ import annotations
@@ -22,13 +22,20 @@ from jaxgen.errors import RunError
 from jaxgen.sweeps.metrics import FACTS, Metric, metric
 from jaxgen.sweeps.spec import Phase, TradeOff
 
-Row = Mapping[str, Any]  # what was measured of a run
+Row = Mapping[str, Any]  # the measures of a run, see `jaxgen.sweeps.measure`
+LEAST_COST = 1e-9
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Choice:
-  """The run that was taken, why, by the rule or by a person, and what the rule
-  would have taken."""
+  """The winner of a phase.
+
+  Attributes:
+    run: the winner.
+    reason: why, in words.
+    by: `rule` or `person`.
+    rule: the run that the rule selects; "": none.
+  """
 
   run: str
   reason: str
@@ -37,21 +44,26 @@ class Choice:
 
 
 def needed_gain(trade_off: TradeOff, ratio: float) -> float:
-  """The share by which the error must be smaller at `ratio` times the cost, in
-  [0, 1) for ratios of at least 1."""
+  """The fraction by which the error must be smaller at `ratio` times the cost,
+  in [0, 1) for ratios of at least 1."""
   steps = math.log(ratio) / math.log(trade_off.factor)
   return 1 - (1 - trade_off.gain) ** steps
 
 
 def merit(
-  row: Row, name: str, measure: Metric, trade_offs: Sequence[TradeOff]
+  measures: Row,
+  name: str,
+  *,
+  measure: Metric,
+  trade_offs: Sequence[TradeOff],
 ) -> float:
-  """The error of a run times the price of what it costs; less is better."""
-  price = [
-    (1 - x.gain) ** (-math.log(max(row[x.cost], 1e-9)) / math.log(x.factor))
+  """The error of a run times the price of its costs; less is better."""
+  prices = [
+    (1 - x.gain)
+    ** (-math.log(max(measures[x.cost], LEAST_COST)) / math.log(x.factor))
     for x in trade_offs
   ]
-  return measure.error(row[name]) * math.prod(price)
+  return measure.error(measures[name]) * math.prod(prices)
 
 
 def choose(phase: Phase, rows: Mapping[str, Row]) -> Choice:
@@ -62,109 +74,107 @@ def choose(phase: Phase, rows: Mapping[str, Row]) -> Choice:
     rows: measures of the finished runs, by name.
 
   Raises:
-    RunError: none of the candidates has what the rule needs.
+    RunError: no candidate has the measures that the rule needs.
   """
   name, measure = phase.metric, metric(phase.metric, phase.direction)
   needed = [name, *(x.cost for x in phase.trade_offs)]
-  known = {
+  comparable = {
     run: rows[run]
     for run in phase.candidates
-    if run in rows and all(_number(rows[run].get(k)) for k in needed)
+    if run in rows and all(_is_finite(rows[run].get(k)) for k in needed)
   }
-  if not known:
+  if not comparable:
     raise RunError(
-      f"{phase.name}: no run has {' and '.join(needed)}: choose one yourself "
-      f"with --choose={phase.name}=RUN."
+      f"{phase.name}: expected a run with {' and '.join(needed)}, got none; "
+      f"choose a run with --choose={phase.name}=RUN."
     )
   costs = [x.cost for x in phase.trade_offs]
-  order = lambda run: (  # noqa: E731
-    merit(known[run], name, measure, phase.trade_offs),
-    *(known[run][c] for c in costs),
-    run,
-  )
-  winner = min(known, key=order)
-  reason = _reason(phase, known, winner, measure)
+
+  def order(run: str) -> tuple:
+    measures = comparable[run]
+    value = merit(measures, name, measure=measure, trade_offs=phase.trade_offs)
+    return value, *(measures[cost] for cost in costs), run
+
+  winner = min(comparable, key=order)
+  reason = _explain(phase, comparable, winner=winner)
   return Choice(run=winner, reason=reason, rule=winner)
 
 
-def _number(value: Any) -> bool:
+def _is_finite(value: Any) -> bool:
   return isinstance(value, int | float) and math.isfinite(value)
 
 
-def _reason(
-  phase: Phase, rows: Mapping[str, Row], winner: str, measure: Metric
-) -> str:
-  """What tells the winner from the best, or from the next in cost."""
-  name = phase.metric
-  error = lambda run: measure.error(rows[run][name])  # noqa: E731
-  best = min(rows, key=lambda run: (error(run), run))
-  is_ = f"{measure.title} {rows[winner][name]:{measure.form}}"
-  among = f" in {phase.decides}" if phase.decides else ""
+def _explain(phase: Phase, rows: Mapping[str, Row], *, winner: str) -> str:
+  """How the winner compares with the best run, or with the next best."""
+  measure = metric(phase.metric, phase.direction)
+  errors = {run: measure.error(rows[run][phase.metric]) for run in rows}
+  best = min(rows, key=lambda run: (errors[run], run))
+  name = f"{winner} in {phase.decides}" if phase.decides else winner
+  score = f"{measure.title} {rows[winner][phase.metric]:{measure.form}}"
   if len(rows) == 1:
-    return f"{winner}{among} has {is_}, and no other run can be compared."
+    return f"{name} has {score}; no other run can be compared."
   if best != winner:
-    return f"{winner}{among} has {is_}. " + _refused(
-      phase, rows[best], rows[winner], best, error(best), error(winner)
-    )
-  others = sorted((x for x in rows if x != winner), key=error)
-  text = f"{winner}{among} is best: {is_}, {_of(phase, rows[winner])}"
-  if error(others[0]) == error(winner):
+    rejection = _explain_rejection(phase, rows, best=best, winner=winner)
+    return f"{name} has {score}. {rejection}"
+  text = f"{name} is best: {score}, {_costs(phase, rows[winner])}"
+  second = min((x for x in rows if x != winner), key=lambda run: errors[run])
+  if errors[second] == errors[winner]:
     return f"{text} The others are no better and cost no less."
-  if not error(winner):
-    return f"{text} It has no error at all."
-  more = error(others[0]) / error(winner) - 1
-  return f"{text} The next, {others[0]}, has {more:.1%} more."
+  if not errors[winner]:
+    return f"{text} Its error is zero."
+  excess = errors[second] / errors[winner] - 1
+  return f"{text} The next, {second}, has {excess:.1%} more."
 
 
-def _of(phase: Phase, row: Row) -> str:
-  costs = [f"{row[x.cost]:,.6g} {_called(x.cost)}" for x in phase.trade_offs]
-  return f"at {' and '.join(costs)}." if costs else "whatever it costs."
+def _costs(phase: Phase, measures: Row) -> str:
+  costs = [
+    f"{measures[x.cost]:,.6g} {FACTS[x.cost].title}" for x in phase.trade_offs
+  ]
+  return f"at {' and '.join(costs)}." if costs else "regardless of its cost."
 
 
-def _called(cost: str) -> str:
-  return FACTS[cost].title
-
-
-def _refused(
-  phase: Phase, best: Row, winner: Row, name: str, low: float, high: float
+def _explain_rejection(
+  phase: Phase, rows: Mapping[str, Row], *, best: str, winner: str
 ) -> str:
-  """Why the best run was not taken."""
+  """Why the run with the least error is not the winner."""
+  measure = metric(phase.metric, phase.direction)
+  low, high = (measure.error(rows[x][phase.metric]) for x in (best, winner))
   gain = 1 - low / high if high else 0.0
-  asked = 1 - math.prod(
-    1 - needed_gain(x, best[x.cost] / max(winner[x.cost], 1e-9))
+  ratios = [
+    (x, rows[best][x.cost] / max(rows[winner][x.cost], LEAST_COST))
     for x in phase.trade_offs
-  )
-  times = " and ".join(
-    f"{best[x.cost] / max(winner[x.cost], 1e-9):.3g} times its "
-    f"{_called(x.cost)}"
-    for x in phase.trade_offs
+  ]
+  required = 1 - math.prod(1 - needed_gain(x, ratio) for x, ratio in ratios)
+  costs = " and ".join(
+    f"{ratio:.3g} times its {FACTS[x.cost].title}" for x, ratio in ratios
   )
   error = "mean square error" if phase.metric == "psnr" else "error"
   return (
-    f"{name} has {gain:.1%} less {error} for {times}, which must bring "
-    f"{asked:.1%}."
+    f"{best} has {gain:.1%} less {error} for {costs}, which requires "
+    f"{required:.1%}."
   )
 
 
-def chosen_by_person(phase: Phase, run: str, rule: Choice | None) -> Choice:
-  """A person's choice, beside what the rule says."""
+def choose_manually(phase: Phase, run: str, *, rule: Choice | None) -> Choice:
+  """A choice by --choose, with the rule's reason for comparison."""
   other = f" The rule: {rule.reason}" if rule else ""
   return Choice(
     run=run,
-    reason=f"{run} was chosen by a person.{other}",
+    reason=f"{run} was chosen by --choose={phase.name}={run}.{other}",
     by="person",
     rule=rule.run if rule else "",
   )
 
 
 def ranked(phase: Phase, rows: Mapping[str, Row]) -> list[str]:
-  """Runs from the best to the worst by the metric, those without it last."""
+  """The runs from the best to the worst by the metric, those without it
+  last."""
   measure = metric(phase.metric, phase.direction)
 
-  def place(run: str) -> tuple[bool, float]:
+  def rank(run: str) -> tuple[bool, float]:
     value = rows[run].get(phase.metric)
-    if value is None or not _number(value):
+    if value is None or not _is_finite(value):
       return True, 0.0
     return False, measure.error(value)
 
-  return sorted(rows, key=place)
+  return sorted(rows, key=rank)

@@ -1,4 +1,4 @@
-"""Sweep files, what is kept of them in a workdir, and the configs of runs."""
+"""Sweep files, their record in a workdir, and the configs of runs."""
 
 from __future__ import annotations
 
@@ -16,162 +16,172 @@ from jaxgen.errors import UserError
 from jaxgen.sweeps.spec import Overrides, Phase, Sweep, Times, TradeOff
 
 Config = dict[str, Any]  # nested plain data, as `Experiment.to_dict`
-Passed = Mapping[str, Overrides]  # of each decided phase, what it passes on
+Passed = Mapping[str, Overrides]  # by phase, the values passed on by its winner
 
 
 def load_sweep(path: str) -> tuple[Sweep, Config]:
   """Read `FILE.py[:variant]`, and the base config that it names.
 
-  A base that is not there as it is named is looked for from the folders above
-  the sweep file.
+  A base that does not exist relative to the current folder is searched for in
+  the folders above the sweep file.
 
   Raises:
     UserError: a missing or broken file, or one without get_sweep(variant).
   """
   file, _, variant = path.partition(":")
   if not pathlib.Path(file).is_file():
-    raise UserError(f"--config={path}: there is no such file.")
+    raise UserError(f"--config={path}: no such file.")
   try:
-    found = _run_file(pathlib.Path(file), variant)
-    sweep = decode(json.loads(json.dumps(encode(found))))
-  except (Exception, SystemExit) as e:  # whatever such a file does, on one line
+    loaded = _run_file(pathlib.Path(file), variant)
+    sweep = from_json(json.loads(json.dumps(to_json(loaded))))
+  except (Exception, SystemExit) as e:  # the file may raise anything
     message = " ".join(str(e).split()) or repr(e)
     raise UserError(f"--config={path}: {message}") from e
-  sweep = dataclasses.replace(sweep, base=_find(sweep.base, file))
+  sweep = dataclasses.replace(sweep, base=_resolve_base(sweep.base, file))
   return sweep, load_experiment(sweep.base, []).to_dict()
 
 
 def _run_file(path: pathlib.Path, variant: str) -> Sweep:
   spec = importlib.util.spec_from_file_location("sweep_file", path)
-  assert spec and spec.loader  # a name that ends in .py has one
+  assert spec and spec.loader  # true of any name that ends in .py
   module = importlib.util.module_from_spec(spec)
   spec.loader.exec_module(module)
   if not callable(getattr(module, "get_sweep", None)):
-    raise ValueError("it has no function get_sweep(variant)")
-  found = module.get_sweep(variant)
-  if not isinstance(found, Sweep):
-    raise ValueError("its get_sweep() does not return a jaxgen.sweeps.Sweep")
-  return found
+    raise ValueError("expected a function get_sweep(variant)")
+  sweep = module.get_sweep(variant)
+  if not isinstance(sweep, Sweep):
+    raise ValueError(
+      "expected get_sweep() to return a jaxgen.sweeps.Sweep, got "
+      f"{type(sweep).__name__}"
+    )
+  return sweep
 
 
-def _find(base: str, file: str) -> str:
+def _resolve_base(base: str, file: str) -> str:
   name, colon, variant = base.partition(":")
   folders = (pathlib.Path(), *pathlib.Path(file).resolve().parents)
-  places = (folder / name for folder in folders)
-  found = next((x for x in places if x.is_file()), name)
-  return f"{found}{colon}{variant}"
+  paths = (folder / name for folder in folders)
+  path = next((x for x in paths if x.is_file()), name)
+  return f"{path}{colon}{variant}"
 
 
-def encode(value: Any) -> Any:
-  """A sweep as JSON knows it."""
+def to_json(value: Any) -> Any:
+  """A sweep as plain data for JSON."""
   if isinstance(value, Times):
     return {"times": value.factor}
   if dataclasses.is_dataclass(value):
     fields = dataclasses.fields(value)
-    return {x.name: encode(getattr(value, x.name)) for x in fields}
+    return {x.name: to_json(getattr(value, x.name)) for x in fields}
   if isinstance(value, Mapping):
-    return {k: encode(v) for k, v in value.items()}
+    return {k: to_json(v) for k, v in value.items()}
   if isinstance(value, tuple | list):
-    return [encode(x) for x in value]
+    return [to_json(x) for x in value]
   return value
 
 
-def decode(saved: Mapping[str, Any]) -> Sweep:
-  """The sweep that `encode` wrote down; lists become tuples.
+def from_json(saved: Mapping[str, Any]) -> Sweep:
+  """The sweep that `to_json` recorded; lists become tuples.
 
   Raises:
-    UserError, TypeError, KeyError: it is none.
+    UserError, TypeError, KeyError: the data are not those of a sweep.
   """
   phases = []
-  for kept in saved["phases"]:
-    row: dict[str, Any] = {k: _plain(v) for k, v in kept.items()}
-    row["trade_offs"] = tuple(TradeOff(**x) for x in row["trade_offs"])
-    phases.append(Phase(**row))
-  overrides = _plain(saved["overrides"])
-  return Sweep(base=saved["base"], phases=(*phases,), overrides=overrides)
+  for values in saved["phases"]:
+    fields: dict[str, Any] = {k: _from_json(v) for k, v in values.items()}
+    fields["trade_offs"] = tuple(TradeOff(**x) for x in fields["trade_offs"])
+    phases.append(Phase(**fields))
+  overrides = _from_json(saved["overrides"])
+  return Sweep(base=saved["base"], phases=tuple(phases), overrides=overrides)
 
 
-def _plain(value: Any) -> Any:
+def _from_json(value: Any) -> Any:
   if isinstance(value, Mapping):
     if value.keys() == {"times"}:
       return Times(value["times"])
-    return {k: _plain(v) for k, v in value.items()}
-  return tuple(map(_plain, value)) if isinstance(value, list) else value
+    return {k: _from_json(v) for k, v in value.items()}
+  return tuple(map(_from_json, value)) if isinstance(value, list) else value
 
 
-def configs(
-  sweep: Sweep, base: Config, phase: Phase, passed: Passed
+def run_configs(
+  sweep: Sweep, base: Config, *, phase: Phase, passed: Passed
 ) -> dict[str, Config]:
-  """The config of each run of a phase.
+  """The config of each run of a phase, by name.
 
   Args:
-    sweep: that the phase is of.
-    base: config.
-    phase: whose runs.
-    passed: by each earlier phase.
+    sweep: the sweep of the phase.
+    base: the base config.
+    phase: the phase of the runs.
+    passed: the values passed on by each earlier phase.
 
   Raises:
-    UserError: an override that the config does not take.
+    UserError: an override that the config does not accept.
   """
-  start = apply(base, sweep.overrides, "overrides")
-  for earlier in sweep.phases[: sweep.phases.index(phase)]:
-    start = apply(start, passed[earlier.name], earlier.name)
+  config = apply(base, sweep.overrides, label="overrides")
+  for earlier in sweep.earlier(phase):
+    config = apply(config, passed[earlier.name], label=earlier.name)
   if phase.images:
-    if len(start["stages"]["images"]) > 1:
+    if len(config["stages"]["images"]) > 1:
       raise UserError(
-        f"{phase.name}: images={phase.images}: the base has several stages; "
+        f"{phase.name}.images={phase.images}: the base has several stages; "
         "set stages.images in overrides instead."
       )
-    start = apply(start, {"stages.images": (phase.images,)}, phase.name)
-  start = apply(start, phase.overrides, phase.name)
+    budget = {"stages.images": (phase.images,)}
+    config = apply(config, budget, label=phase.name)
+  config = apply(config, phase.overrides, label=phase.name)
   return {
-    run: apply(start, overrides, f"{phase.name}/{run}")
+    run: apply(config, overrides, label=f"{phase.name}/{run}")
     for run, overrides in phase.runs.items()
   }
 
 
-def passes(phase: Phase, run: str, config: Config) -> dict[str, Any]:
-  """What the next phases get of a run, as its config has it."""
-  flat = flatten(config)
-  for key in phase.passed(run):
-    if key not in flat:
-      raise UserError(
-        f"{phase.name}: passes_on: {key}: no such field.{near_miss(key, flat)}"
-      )
-  return {key: flat[key] for key in phase.passed(run)}
-
-
-def check(sweep: Sweep, base: Config) -> None:
-  """Resolve all runs, after each winner that an earlier phase may have, so that
-  a mistake shows before anything runs.
+def passed_values(phase: Phase, run: str, *, config: Config) -> dict[str, Any]:
+  """The values that later phases get from a run with this config.
 
   Raises:
-    UserError: an override that the config does not take.
+    UserError: a field of `passes_on` that the config does not have.
   """
-  first: dict[str, Overrides] = {}
+  flat = flatten(config)
+  for key in phase.passed_keys(run):
+    if key not in flat:
+      raise UserError(
+        f"{phase.name}.passes_on: {key}: no such field.{near_miss(key, flat)}"
+      )
+  return {key: flat[key] for key in phase.passed_keys(run)}
+
+
+def check_sweep(sweep: Sweep, base: Config) -> None:
+  """Resolve the configs of all runs, for each possible winner of each earlier
+  phase, so that a mistake is reported before anything runs.
+
+  Raises:
+    UserError: an override that the config does not accept.
+  """
+  first: dict[str, Overrides] = {}  # the first run of each phase wins
   others: list[Passed] = []
   for phase in sweep.phases:
     for passed in (first, *others):
-      configs(sweep, base, phase, passed)
-    found = configs(sweep, base, phase, first)
-    each = {run: passes(phase, run, config) for run, config in found.items()}
-    one, *rest = each.values()
-    others = [{**x, phase.name: one} for x in others]
+      run_configs(sweep, base, phase=phase, passed=passed)
+    configs = run_configs(sweep, base, phase=phase, passed=first)
+    values, *rest = (
+      passed_values(phase, run, config=config)
+      for run, config in configs.items()
+    )
+    others = [{**passed, phase.name: values} for passed in others]
     others += [{**first, phase.name: x} for x in rest]
-    first[phase.name] = one
+    first[phase.name] = values
 
 
-def apply(config: Config, overrides: Overrides, where: str) -> Config:
-  """A copy of a config with other values; `where` names the culprit.
+def apply(config: Config, overrides: Overrides, *, label: str) -> Config:
+  """A copy of a config with other values; errors begin with `label`.
 
   Raises:
-    UserError: a field that does not exist, or of another type.
+    UserError: a field that does not exist, or a value that it does not accept.
   """
   flat, values = flatten(config), dict(overrides)
   for key, value in overrides.items():
     if isinstance(value, Times) and key in flat:
       try:
-        values[key] = value.of(key, flat[key])
+        values[key] = value.apply(key, flat[key])
       except UserError as e:
-        raise UserError(f"{where}: {e}") from e
-  return apply_overrides(config, values, f"{where}: ")
+        raise UserError(f"{label}: {e}") from e
+  return apply_overrides(config, values, f"{label}: ")

@@ -1,4 +1,4 @@
-"""What is measured of a finished run, and the images that are kept of it."""
+"""The measures of a finished run, and the images kept for its report."""
 
 from __future__ import annotations
 
@@ -25,33 +25,34 @@ from jaxgen.train.stage import stage_programs
 from jaxgen.workdir import metrics_csv
 
 SHOWN = 6  # held-out images that are kept
-STEPS = 9  # of a line between two latents
-LINES = 64  # latents that lines are drawn between, at most
-LEVELS = (0.05, 0.1, 0.2, 0.5)  # of noise, in scales of the latents' channels
+STEPS = 9  # points of a line between two latents
+LINES = 64  # latents that are connected by lines, at most
+LEVELS = (0.05, 0.1, 0.2, 0.5)  # noise, relative to the scale of each channel
 
 Measures = dict[str, Any]
 
 
-def measure(workdir: pathlib.Path) -> Measures:
-  """Measure the best checkpoint of a run on its validation tiles, and keep some
-  of them and what the run makes of them as `images.npz`.
+def measure_run(workdir: pathlib.Path) -> Measures:
+  """Measure the best checkpoint of a run on its validation tiles, and write
+  some tiles with their reconstructions to `images.npz`.
 
   Returns:
-    Numbers by the names in `jaxgen.sweeps.metrics`; of autoencoders also
-    `latents`, a dict of numbers and lists, one entry a channel. What cannot be
-    measured (SSIM of small images, LPIPS without its weights) is left out.
+    Values by the names of `jaxgen.sweeps.metrics`; for autoencoders also
+    `latents`, a dict of numbers and of lists with an entry for each channel.
+    Measures that are not available (SSIM of small images, LPIPS without its
+    weights) are left out.
   """
   run = load(workdir)
-  found: Measures = {"step": run.step, **_of_training(workdir, run.step)}
-  found["parameters"] = sum(x.size for x in jax.tree.leaves(run.params))
-  found["memory_mib"] = _step_bytes(run) / 2**20
+  measures: Measures = {"step": run.step, **_training(workdir, run.step)}
+  measures["parameters"] = sum(x.size for x in jax.tree.leaves(run.params))
+  measures["memory_mib"] = _step_bytes(run) / 2**20
   if run.task.draws_latents:
-    found |= _of_reconstructions(run, workdir)
-  return {k: v for k, v in found.items() if v is not None}
+    measures |= _reconstructions(run, workdir)
+  return {k: v for k, v in measures.items() if v is not None}
 
 
-def _of_training(workdir: pathlib.Path, step: int) -> Measures:
-  """From the run's log: its cost, and its own held-out metrics at a step."""
+def _training(workdir: pathlib.Path, step: int) -> Measures:
+  """The cost of training and the held-out metrics at a step, by the log."""
   rows = metrics_csv.read(workdir)
   speeds = [x for x in metrics_csv.column(rows, "images_per_second") if x]
   images, seconds = metrics_csv.training_time(rows) or (None, None)
@@ -69,15 +70,16 @@ def _of_training(workdir: pathlib.Path, step: int) -> Measures:
 
 
 def _step_bytes(run: Any) -> int:
-  """Memory of the compiled training step on each device."""
+  """The memory of the compiled training step on each device."""
   programs = stage_programs(run.experiment, names=run.names)
   program = autobatch.fitted(programs, run.workdir)[run.stage]
   return program_bytes(cost.compile_step(program))
 
 
-def _of_reconstructions(run: Autoencoder, workdir: pathlib.Path) -> Measures:
+def _reconstructions(run: Autoencoder, workdir: pathlib.Path) -> Measures:
+  """The errors of reconstructions, and the measures of their latents."""
   images = run.images("validation", run.experiment.train.validation_tiles)
-  batch = run.whole_batch(BATCH, len(images))  # compiled for one size
+  batch = run.whole_batch(BATCH, len(images))  # compile for one size
   latents = run.encode(images, batch=batch)
   x, y = np.asarray(normalize(images)), run.decode_float(latents, batch=batch)
   scores = scorer(x.shape[-1], run.experiment.loss.perceptual_weights)(y, x)
@@ -94,13 +96,14 @@ def _of_reconstructions(run: Autoencoder, workdir: pathlib.Path) -> Measures:
     "latent_size": size,
     "latent_shape": list(run.task.latent_shape),
     "compression": math.prod(run.image_shape) / size,
-    "latents": _of_latents(run, latents, images, batch),
+    "latents": _latents(run, latents, images=images, batch=batch),
   }
 
 
-def _of_latents(
-  run: Autoencoder, latents: np.ndarray, images: np.ndarray, batch: int
+def _latents(
+  run: Autoencoder, latents: np.ndarray, *, images: np.ndarray, batch: int
 ) -> Measures:
+  """The statistics of latents, and how smoothly they decode."""
   mean, scale = of_latents.moments(latents)
   values = of_latents.covariance_spectrum(latents)
   lines = of_latents.lines(latents[:LINES], STEPS)
@@ -124,7 +127,7 @@ def _of_latents(
 
 
 def _posterior(run: Autoencoder, images: np.ndarray) -> Measures:
-  """KL divergence of a variational encoder; nothing of the others."""
+  """The KL divergence of a variational encoder; empty for any other."""
   if run.task.codec(run.params).posterior is None:
     return {}
 

@@ -1,4 +1,4 @@
-"""What is measured of each run: names, units, and which way is better."""
+"""The measures of a run: names, titles, and which direction is better."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ class Metric:
 
   Attributes:
     title: of its column.
-    form: how it is written.
-    direction: which is better.
-    error: of a value: zero where nothing is wrong, so that shares of it can be
-      compared.
+    form: format specification of its values.
+    direction: whether less or more is better.
+    error: maps a value to an error that is zero for a perfect run, so that
+      ratios of errors are meaningful.
   """
 
   title: str
@@ -57,28 +57,31 @@ METRICS = {
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Column:
-  """Anything else that is measured."""
+  """A measure that is not one of quality."""
 
   title: str
   form: str = ".4g"
 
 
 FACTS = {
-  "high_frequency_share": Column(title="share of it in fine detail"),
+  "high_frequency_share": Column(title="share of fine detail in the MSE"),
   "train_images_per_second": Column(title="training images/s"),
   "memory_mib": Column(title="peak memory, MiB", form=",.0f"),
-  "latent_size": Column(title="latent numbers", form=",d"),
+  "latent_size": Column(title="latent size", form=",d"),
   "compression": Column(title="compression", form=".1f"),
   "parameters": Column(title="parameters", form=",d"),
   "train_images": Column(title="training images", form=",d"),
-  "train_seconds": Column(title="training, s", form=",.0f"),
+  "train_seconds": Column(title="training time, s", form=",.0f"),
 }
 Cost = Literal["latent_size", "parameters", "memory_mib", "train_seconds"]
 
 
 def metric(name: str, direction: str = "") -> Metric:
-  """A metric by its name. Of a task's own in the direction `max`, of which no
-  largest value is known, the error is 1 / x."""
+  """The metric of a name.
+
+  A task's metric that is maximized, and whose largest value is unknown, has the
+  error 1 / x.
+  """
   if name in METRICS:
     return METRICS[name]
   title = name.removeprefix(HELDOUT)

@@ -1,4 +1,8 @@
-"""Runs of a phase on this machine, each a process of its own."""
+"""The runs of a phase on this machine, each in its own process.
+
+Stop signals are counted here rather than by `jaxgen.parallel.preemption`, which
+needs JAX: the process of a sweep holds no device.
+"""
 
 from __future__ import annotations
 
@@ -12,22 +16,27 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
 
-from jaxgen.sweeps.folder import RunFolder
-from jaxgen.sweeps.worker import STOPPED, last_line, log_path
+from jaxgen.parallel.signals import handling
+from jaxgen.sweeps.run_folder import RunFolder
+from jaxgen.sweeps.worker import STOPPED, last_line
 
-EVERY = 0.1  # seconds between two looks at the processes
+POLL_SECONDS = 0.1
 
 
 @dataclasses.dataclass
-class Asked:
-  """Whether the sweep was asked to stop, and how often."""
+class StopCount:
+  """The number of stop signals received."""
 
-  times: int = 0
+  value: int = 0
+
+  def handle(self, number: int, frame: object) -> None:
+    """Count a signal."""
+    self.value += 1
 
 
-@dataclasses.dataclass(kw_only=True)
+@dataclasses.dataclass(frozen=True, kw_only=True)
 class Job:
-  """A run's process."""
+  """The process of one run."""
 
   name: str
   folder: RunFolder
@@ -41,74 +50,89 @@ def run_all(
   todo: Mapping[str, RunFolder],
   *,
   parallel: int,
-  say: Callable[[str], None],
+  log: Callable[[str], None],
 ) -> bool:
-  """Run what is to be done, at most `parallel` at a time.
+  """Run the runs of a phase, at most `parallel` at a time.
+
+  SIGTERM and Ctrl-C are passed on once: the runs then save a checkpoint. A
+  second signal kills them.
 
   Args:
-    workdir: of the sweep.
+    workdir: the folder of the sweep.
     todo: folders by `PHASE/RUN`, in their order.
     parallel: processes at a time.
-    say: takes a line for each run that begins or ends.
+    log: prints a line for each run that starts or ends.
 
   Returns:
-    Whether all were tried; False where SIGTERM or Ctrl-C came, which the runs
-    are told: they save a checkpoint first.
+    Whether all were run; False after SIGTERM or Ctrl-C.
   """
-  waiting, jobs = list(todo.items()), []
-  with _watching() as asked, _ended(jobs):
-    told = 0
-    while jobs or (waiting and not asked.times):
-      while waiting and len(jobs) < parallel and not asked.times:
+  waiting, jobs, stops = list(todo.items()), [], StopCount()
+  signals = (signal.SIGTERM, signal.SIGINT)
+  with handling(stops.handle, signals), _killing_leftovers(jobs):
+    passed_on = 0
+    while jobs or (waiting and not stops.value):
+      while waiting and len(jobs) < parallel and not stops.value:
+        name, folder = waiting.pop(0)
         slot = min(set(range(parallel)) - {job.slot for job in jobs})
-        jobs.append(_start(workdir, *waiting.pop(0), slot, parallel))
-        say(f"{jobs[-1].name}: started")
-      if asked.times > told:
-        told = asked.times
-        _tell(jobs, signal.SIGTERM if told == 1 else signal.SIGKILL)
+        jobs.append(
+          _start(workdir, name, folder=folder, slot=slot, parallel=parallel)
+        )
+        log(f"{name}: started")
+      if stops.value > passed_on:
+        passed_on = stops.value
+        _send(jobs, signal.SIGTERM if passed_on == 1 else signal.SIGKILL)
       for job in [x for x in jobs if x.process.poll() is not None]:
         jobs.remove(job)
-        say(f"{job.name}: {_end(job, stopping=told > 0)}")
-      time.sleep(EVERY)
-    return not asked.times
+        log(f"{job.name}: {_outcome(job, stopping=passed_on > 0)}")
+      time.sleep(POLL_SECONDS)
+    return not stops.value
 
 
 def _start(
-  workdir: pathlib.Path, name: str, folder: RunFolder, slot: int, parallel: int
+  workdir: pathlib.Path,
+  name: str,
+  *,
+  folder: RunFolder,
+  slot: int,
+  parallel: int,
 ) -> Job:
   folder.path.mkdir(parents=True, exist_ok=True)
   command = [sys.executable, "-m", "jaxgen", "sweep", f"--workdir={workdir}"]
-  command += [f"--only={name}", f"--attend={os.getpid()}"]
-  with log_path(folder).open("a") as log:
+  command += [f"--only={name}", f"--parent_pid={os.getpid()}"]
+  with folder.log_path.open("a") as output:
     process = subprocess.Popen(
       command,
       stdin=subprocess.DEVNULL,
-      stdout=log,
+      stdout=output,
       stderr=subprocess.STDOUT,
-      env=os.environ | devices(slot, parallel, os.environ),
-      start_new_session=True,  # Ctrl-C comes here, and is passed on once
+      env=os.environ | devices(slot, parallel, environment=os.environ),
+      start_new_session=True,  # Ctrl-C reaches only this process
     )
   now = time.monotonic()
   return Job(name=name, folder=folder, slot=slot, process=process, start=now)
 
 
 def devices(
-  slot: int, parallel: int, environment: Mapping[str, str]
+  slot: int, parallel: int, *, environment: Mapping[str, str]
 ) -> dict[str, str]:
-  """Variables that give each of several processes a GPU, where there are any;
-  processes that share one take memory as they need it."""
-  named = environment.get("CUDA_VISIBLE_DEVICES")
-  found = sorted(p.name[6:] for p in pathlib.Path("/dev").glob("nvidia[0-9]*"))
-  gpus = [x for x in named.split(",") if x] if named is not None else found
+  """Environment variables that give each of several processes a GPU, if there
+  are any; processes that share one do not preallocate its memory."""
+  visible = environment.get("CUDA_VISIBLE_DEVICES")
+  present = sorted(
+    x.name.removeprefix("nvidia")
+    for x in pathlib.Path("/dev").glob("nvidia[0-9]*")
+  )
+  gpus = present if visible is None else [x for x in visible.split(",") if x]
   if parallel == 1 or not gpus:
     return {}
-  given = {"CUDA_VISIBLE_DEVICES": gpus[slot % len(gpus)]}
-  shared = {"XLA_PYTHON_CLIENT_PREALLOCATE": "false"}
-  return given | (shared if parallel > len(gpus) else {})
+  variables = {"CUDA_VISIBLE_DEVICES": gpus[slot % len(gpus)]}
+  if parallel > len(gpus):
+    variables["XLA_PYTHON_CLIENT_PREALLOCATE"] = "false"
+  return variables
 
 
-def _end(job: Job, *, stopping: bool) -> str:
-  """How a run ended; marks it where it has not done so itself."""
+def _outcome(job: Job, *, stopping: bool) -> str:
+  """How a run ended; marks it as failed where it could not do so itself."""
   status, outcome = job.process.returncode, job.folder.outcome
   seconds = time.monotonic() - job.start
   if "measures" in outcome:
@@ -117,42 +141,25 @@ def _end(job: Job, *, stopping: bool) -> str:
     return f"failed: {outcome['error']}"
   if status == STOPPED or stopping:
     return "stopped"
-  error = last_line(log_path(job.folder).read_text(errors="replace"))
+  error = last_line(job.folder.log_path.read_text(errors="replace"))
   if status < 0:
-    error = f"it was killed by {signal.Signals(-status).name}"
-  job.folder.fail(error or f"it ended with status {status}")
+    error = f"killed by {signal.Signals(-status).name}"
+  job.folder.mark_failed(error or f"exit status {status}")
   return f"failed: {error}"
 
 
-def _tell(jobs: list[Job], number: signal.Signals) -> None:
+def _send(jobs: list[Job], number: signal.Signals) -> None:
   for job in jobs:
     if job.process.poll() is None:
       job.process.send_signal(number)
 
 
 @contextlib.contextmanager
-def _watching() -> Iterator[Asked]:
-  """Count SIGTERM and SIGINT while the block runs."""
-  asked = Asked()
-
-  def count(number: int, frame) -> None:
-    asked.times += 1
-
-  numbers = (signal.SIGTERM, signal.SIGINT)
-  before = [signal.signal(n, count) for n in numbers]
-  try:
-    yield asked
-  finally:
-    for number, handler in zip(numbers, before, strict=True):
-      signal.signal(number, handler)
-
-
-@contextlib.contextmanager
-def _ended(jobs: list[Job]) -> Iterator[None]:
-  """Leave no process behind, whatever happens in the block."""
+def _killing_leftovers(jobs: list[Job]) -> Iterator[None]:
+  """Kill the processes that are left at the end of the block."""
   try:
     yield
   finally:
-    _tell(jobs, signal.SIGKILL)
+    _send(jobs, signal.SIGKILL)
     for job in jobs:
       job.process.wait()

@@ -1,4 +1,4 @@
-"""What a sweep is: phases of named runs, and how each phase is decided.
+"""Definition of a sweep: phases of named runs, and how each is decided.
 
     def get_sweep(variant=""):
       return Sweep(
@@ -14,8 +14,8 @@
         ),
       )
 
-A run is the base config, the overrides of the sweep, those of the winners so
-far, those of its phase and its own, in this order.
+The config of a run is the base config with the overrides of the sweep, of the
+winners of earlier phases, of its phase and of the run itself, in this order.
 """
 
 from __future__ import annotations
@@ -40,39 +40,40 @@ from jaxgen.workdir.metrics_csv import HELDOUT
 
 Overrides = Mapping[str, Any]  # "model.width" -> value
 RESERVED = ("jobs", "set_aside")  # folders in a sweep's workdir
-RULE = "rule"  # what --choose takes instead of a run: decide by the rule
+RULE = "rule"  # given to --choose instead of a run: decide by the rule
 
 
 @dataclasses.dataclass(frozen=True)
 class Times:
-  """An override that multiplies what the config has so far, such as the
-  winner's; whole numbers must stay whole."""
+  """An override that multiplies the value that the config has so far, such as
+  the winner's; an integer must stay an integer."""
 
   factor: float
 
-  def of(self, key: str, value: Any) -> Any:
+  def apply(self, key: str, value: Any) -> Any:
     """The value times the factor.
 
     Raises:
-      UserError: it is no number, or a whole one that does not stay whole.
+      UserError: the value is not a number, or an integer that does not stay an
+        integer >= 1.
     """
     if isinstance(value, bool) or not isinstance(value, int | float):
-      raise UserError(f"{key}={value!r} cannot be multiplied: it is no number.")
-    found = value * self.factor
+      raise UserError(f"{key}={value!r}: expected a number to multiply.")
+    product = value * self.factor
     if isinstance(value, float):
-      return found
-    if found != int(found) or found < 1:
+      return product
+    if product != int(product) or product < 1:
       raise UserError(
-        f"{key}: {value} times {self.factor} is {found}; a whole number is "
-        "needed."
+        f"{key}: expected an integer >= 1, got {value} times {self.factor} = "
+        f"{product}."
       )
-    return int(found)
+    return int(product)
 
 
 @section("trade_off")
 class TradeOff:
-  """A larger cost must pay: `factor` times the cost for a share `gain` less
-  error; see `jaxgen.sweeps.choice`."""
+  """The price of a larger cost: `factor` times the cost must reduce the error
+  by the fraction `gain`; see `jaxgen.sweeps.choice`."""
 
   cost: Cost = "latent_size"
   gain: OpenUnit = 0.1
@@ -81,22 +82,23 @@ class TradeOff:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Phase:
-  """Runs that are compared, and how the best is found.
+  """A set of runs to compare, and the rule that selects the best.
 
   Attributes:
-    name: its folder's, and what --choose calls it.
+    name: of the phase's folder, and for --choose.
     runs: overrides of each run, by its name; see `grid`.
-    metric: that tells the best: of `jaxgen.sweeps.metrics.METRICS`, or
+    metric: selects the best: one of `jaxgen.sweeps.metrics.METRICS`, or
       `validation/...`, a held-out metric of the task.
-    direction: of a metric of the task, which is better; of the others known.
-    trade_offs: what a better metric may cost; none: the best is taken.
-    images: training budget of each run of one stage; 0: as in the base.
-    overrides: of all its runs.
-    passes_on: keys whose values the next phases get from the winner; None: all
-      of its overrides.
-    groups: comparisons within the phase, names of runs each; a run may be in
-      several of them.
-    decides: the group from which the winner is taken; "": from all runs.
+    direction: whether a task's metric is to be minimized or maximized; that of
+      `METRICS` is known.
+    trade_offs: what a better metric may cost; empty: the best is selected.
+    images: training budget of each run with one stage; 0: that of the base.
+    overrides: of all runs of the phase.
+    passes_on: keys whose values later phases get from the winner; None: all of
+      the winner's overrides.
+    groups: comparisons within the phase, each with the names of its runs; a run
+      may be in several.
+    decides: the group from which the winner is selected; "": from all runs.
   """
 
   name: str
@@ -113,25 +115,27 @@ class Phase:
   decides: str = ""
 
   def __post_init__(self):
-    check_name("a phase", self.name)
+    check_name("phase name", self.name)
     if self.name in RESERVED:
-      raise UserError(f"no phase can be called {self.name!r}.")
+      raise UserError(f"phase name {self.name!r}: the name is reserved.")
     if not self.runs:
-      raise UserError(f"{self.name}: a phase needs runs.")
+      raise UserError(f"{self.name}.runs: expected at least one run.")
     for name in self.runs:
-      check_name(f"{self.name}: a run", name)
+      check_name(f"{self.name}.runs: run name", name)
       if name == RULE:
-        raise UserError(f"{self.name}: no run can be called {RULE!r}.")
+        raise UserError(
+          f"{self.name}.runs: run name {RULE!r}: the name is reserved."
+        )
     _check_metric(self)
     _check_groups(self)
 
   @property
   def candidates(self) -> tuple[str, ...]:
-    """The runs from which the winner is taken."""
+    """The runs from which the winner is selected."""
     return self.groups[self.decides] if self.decides else tuple(self.runs)
 
-  def passed(self, run: str) -> tuple[str, ...]:
-    """Keys whose values the next phases get from a run."""
+  def passed_keys(self, run: str) -> tuple[str, ...]:
+    """The keys whose values later phases get from a run."""
     return tuple(self.runs[run]) if self.passes_on is None else self.passes_on
 
 
@@ -147,74 +151,83 @@ class Sweep:
   def __post_init__(self):
     names = [phase.name for phase in self.phases]
     if not names:
-      raise UserError("a sweep needs phases.")
+      raise UserError("phases: expected at least one phase.")
     for name in names:
       if names.count(name) > 1:
-        raise UserError(f"{name}: two phases have this name.")
+        raise UserError(f"phases: two phases have the name {name}.")
 
   def phase(self, name: str) -> Phase:
     """The phase of a name.
 
     Raises:
-      UserError: there is none.
+      UserError: the sweep has no such phase.
     """
     known = {phase.name: phase for phase in self.phases}
     if name not in known:
-      raise UserError(
-        f"{name}: there is no such phase; there are {', '.join(known)}."
-      )
+      raise UserError(f"phase {name}: expected one of {', '.join(known)}.")
     return known[name]
 
-  def run(self, place: str) -> tuple[Phase, str]:
-    """The phase, and the run in it, that `PHASE/RUN` names."""
-    name, _, run = place.partition("/")
+  def earlier(self, phase: Phase) -> tuple[Phase, ...]:
+    """The phases before a phase."""
+    return self.phases[: self.phases.index(phase)]
+
+  def split_path(self, path: str) -> tuple[Phase, str]:
+    """The phase and the run that `PHASE/RUN` names.
+
+    Raises:
+      UserError: the sweep has no such phase or run.
+    """
+    name, _, run = path.partition("/")
     phase = self.phase(name)
     if run not in phase.runs:
       raise UserError(
-        f"{place}: {name} has no such run; there are {', '.join(phase.runs)}."
+        f"run {path}: expected {name}/ and one of {', '.join(phase.runs)}."
       )
     return phase, run
 
 
 def grid(values: Mapping[str, Sequence[Any]]) -> dict[str, dict[str, Any]]:
-  """Runs for every combination of values, the last key's changing fastest;
+  """Runs for every combination of values, where the last key varies fastest;
   `{"model.width": (32, 64)}` gives `width_32` and `width_64`."""
-  found = {}
-  for row in itertools.product(*values.values()):
-    overrides = dict(zip(values, row, strict=True))
-    found["-".join(_spoken(*item) for item in overrides.items())] = overrides
-  return found
+  runs = {}
+  for combination in itertools.product(*values.values()):
+    overrides = dict(zip(values, combination, strict=True))
+    runs["-".join(_label(*item) for item in overrides.items())] = overrides
+  return runs
 
 
-def _spoken(key: str, value: Any) -> str:
-  last = key.rpartition(".")[2]
-  listed = isinstance(value, tuple | list)
-  return f"{last}_{'x'.join(map(str, value)) if listed else value}"
+def _label(key: str, value: Any) -> str:
+  field = key.rpartition(".")[2]
+  is_sequence = isinstance(value, tuple | list)
+  return f"{field}_{'x'.join(map(str, value)) if is_sequence else value}"
 
 
-def check_name(kind: str, name: Any) -> None:
-  """Refuse what cannot be the name of a folder and of a flag's value."""
-  good = isinstance(name, str) and name and name.isprintable()
-  if not good or "/" in name or name[0] in ".-" or len(name) > 120:
+def check_name(label: str, name: Any) -> None:
+  """Raise a UserError unless a name can be that of a folder and of a flag's
+  value."""
+  printable = isinstance(name, str) and name and name.isprintable()
+  if not printable or "/" in name or name[0] in ".-" or len(name) > 120:
     raise UserError(
-      f"{kind} is called {name!r}: 1 to 120 printable characters without / "
-      "are needed, the first one no point or dash."
+      f"{label} {name!r}: expected 1 to 120 printable characters without /, "
+      "the first not a dot or dash."
     )
 
 
 def _check_metric(phase: Phase) -> None:
-  known, name = [*METRICS], phase.metric
-  if name not in known and not name.startswith(HELDOUT):
+  label, name = f"{phase.name}.metric={phase.metric!r}", phase.metric
+  if name not in METRICS and not name.startswith(HELDOUT):
     raise UserError(
-      f"{phase.name}: metric={name!r}: one of {', '.join(known)}, or "
-      f"{HELDOUT}NAME is needed."
+      f"{label}: expected one of {', '.join(METRICS)}, or {HELDOUT}NAME."
     )
-  if name not in known and not phase.direction:
+  if name not in METRICS and not phase.direction:
     raise UserError(
-      f"{phase.name}: metric={name!r} needs direction='min' or 'max'."
+      f"{label}: expected direction='min' or 'max' for a metric of the task."
     )
-  if name in known and phase.direction not in ("", METRICS[name].direction):
-    raise UserError(f"{phase.name}: {name}: less is not more, nor the reverse.")
+  if name in METRICS and phase.direction not in ("", METRICS[name].direction):
+    raise UserError(
+      f"{phase.name}.direction={phase.direction!r}: expected "
+      f"{METRICS[name].direction!r} for {name}."
+    )
   for field in ("direction", "images", "trade_offs"):
     expected = field_types(Phase)[field]
     check_value(f"{phase.name}.{field}", expected, getattr(phase, field))
@@ -224,6 +237,10 @@ def _check_groups(phase: Phase) -> None:
   for name, runs in phase.groups.items():
     for run in runs:
       if run not in phase.runs:
-        raise UserError(f"{phase.name}: {name}: there is no run {run!r}.")
+        raise UserError(
+          f"{phase.name}.groups: {name}: expected names of runs, got {run!r}."
+        )
   if phase.decides and not phase.groups.get(phase.decides):
-    raise UserError(f"{phase.name}: decides={phase.decides!r} is no group.")
+    raise UserError(
+      f"{phase.name}.decides={phase.decides!r}: expected the name of a group."
+    )

@@ -1,55 +1,58 @@
-"""One run of a sweep, from its training to its measures, in one process."""
+"""One run of a sweep in this process: training, then its measures."""
 
 from __future__ import annotations
 
 import os
-import pathlib
 import threading
 import time
 
 from jaxgen.errors import RunError, UserError
-from jaxgen.sweeps.folder import RunFolder, hold
+from jaxgen.sweeps.folder import hold
+from jaxgen.sweeps.run_folder import RunFolder
 
-STOPPED = 99  # exit status of a run that was asked to stop, and saved
+STOPPED = 99  # exit status of a run that saved a checkpoint after a signal
 
 
-def work(run: RunFolder) -> int:
-  """Train and measure, or go on with it; a finished run is left alone.
+def run(folder: RunFolder) -> int:
+  """Train and measure a run, or resume it; a finished run is left as it is.
 
   Returns:
-    0, or STOPPED where it was asked to stop.
+    0, or STOPPED after a signal.
 
   Raises:
-    Whatever the training raises; the run is then marked as failed, but where
-    another process works on it.
+    Exception: any that training raises; the run is then marked as failed.
+    UserError: the run has failed before, or another process works on it.
   """
-  with hold(run.path, "process of a sweep"):
-    state = run.state
+  with hold(folder.path, holder="process of a sweep"):
+    state = folder.state
     if state == "finished":
-      print(f"{run.path} is finished.")
+      print(f"{folder.path} is finished.")
       return 0
     if state == "failed":
-      raise UserError(f"{run.path} has failed before: --retry_failed tries it.")
+      raise UserError(
+        f"{folder.path} has failed before: --retry_failed runs it again."
+      )
     try:
-      return _train_and_measure(run)
+      return _train_and_measure(folder)
     except Exception as e:
-      run.fail(_reason(e))
+      folder.mark_failed(_one_line(e))
       raise
 
 
-def _train_and_measure(run: RunFolder) -> int:
+def _train_and_measure(folder: RunFolder) -> int:
   from jaxgen.api import train
   from jaxgen.config.parse import parse
-  from jaxgen.sweeps.measure import measure
+  from jaxgen.sweeps.measure import measure_run
 
-  if not train(parse(run.config), run.path):
+  if not train(parse(folder.config), folder.path):
     return STOPPED
-  run.finish(measure(run.path))
+  folder.mark_finished(measure_run(folder.path))
   return 0
 
 
-def _reason(error: Exception) -> str:
-  """One line: of our own errors all, remedy included, else the last one."""
+def _one_line(error: Exception) -> str:
+  """An error on one line: the whole message of jaxgen's own, which name the
+  remedy, the last line of any other."""
   if isinstance(error, UserError | RunError):
     return " ".join(str(error).split())
   return last_line(str(error)) or type(error).__name__
@@ -61,18 +64,13 @@ def last_line(text: str) -> str:
   return lines[-1] if lines else ""
 
 
-def attend(parent: int, every: float = 0.2) -> None:
-  """End this process as soon as another one is its parent, which is when the
-  sweep that started it has died."""
+def exit_with_parent(pid: int, *, poll_seconds: float = 0.2) -> None:
+  """Exit as soon as this process has another parent, which is when the sweep
+  that started it has died."""
 
   def watch() -> None:
-    while os.getppid() == parent:
-      time.sleep(every)
+    while os.getppid() == pid:
+      time.sleep(poll_seconds)
     os._exit(1)
 
   threading.Thread(target=watch, daemon=True).start()
-
-
-def log_path(run: RunFolder) -> pathlib.Path:
-  """Where what a run says is kept."""
-  return run.path / "log.txt"

@@ -75,7 +75,7 @@ def content(folder):
   }
 
 
-def start(*arguments, **options):
+def start(*arguments, **options) -> subprocess.Popen:
   return subprocess.Popen(
     [sys.executable, "-m", "jaxgen.cli.main", "monitor", *arguments],
     **options,
@@ -94,8 +94,8 @@ def test_a_finished_run_is_shown_as_it_ended(trained):
   psnr = {float(r["validation/psnr"]): r for r in rows if r["validation/psnr"]}
   assert view.best and view.best.value == max(psnr) == max(view.scores)
   assert view.best.step == int(psnr[max(psnr)]["step"])
-  assert view.preview == trained / "samples" / "00000030.png"
-  assert view.preview.is_file()
+  preview = trained / "samples" / "00000030.png"
+  assert view.preview == preview and preview.is_file()
 
 
 def test_the_best_checkpoint_is_the_one_that_samplers_take(trained, staged):
@@ -179,7 +179,7 @@ def test_a_run_that_has_just_begun(tmp_path):
   with lock.hold(tmp_path):  # config.json comes after the first compilation
     view = read_run(tmp_path)
     assert view.state == "running" and view.step == 0
-    assert ("progress", "no numbers yet") in text.lines(view, 40)
+    assert ("progress", "no metrics yet") in text.labeled_lines(view, 40)
   with pytest.raises(UserError, match="holds no run"):
     read_run(tmp_path)
 
@@ -190,7 +190,7 @@ def test_a_damaged_config_leaves_what_the_rows_tell(copy, bad):
   view = read_run(copy)
   assert len(view.notes) == 1 and "config.json is damaged" in view.notes[0]
   assert (view.images, view.total, view.stages) == (960, 0, 0)
-  assert dict(text.lines(view, 40))["progress"] == "960 images"
+  assert dict(text.labeled_lines(view, 40))["progress"] == "960 images"
 
 
 @pytest.mark.parametrize(
@@ -241,7 +241,7 @@ def test_rows_of_rubbish_and_of_no_numbers(copy):
     path.write_text(f"{head}\n{row}\n")
     view = read_run(copy)
     assert view.step == 40
-    assert text.lines(view, 40) and text.cells(view, 8)
+    assert text.labeled_lines(view, 40) and text.table_row(view, 8)
 
 
 def test_a_loss_that_was_not_finite_is_a_gap(unfinished):
@@ -253,7 +253,7 @@ def test_a_loss_that_was_not_finite_is_a_gap(unfinished):
   path.write_text("\n".join([head, *map(",".join, cells), ""]))
   view = read_run(unfinished)
   assert math.isnan(view.loss[1])
-  curve = dict(text.lines(view, 40))["loss curve"]
+  curve = dict(text.labeled_lines(view, 40))["loss curve"]
   assert curve[1] == " " and " " not in curve[2 : len(view.loss)]
 
 
@@ -271,7 +271,7 @@ def test_columns_in_groups_are_shown_whatever_they_are(copy):
   rows = [f"{row},0.0{i + 1},{i}" for i, row in enumerate(rows)]
   path.write_text("\n".join([f"{head},kl/beta,kl/active_units", *rows, ""]))
   last = len(rows)
-  shown = dict(text.lines(read_run(copy), 40))
+  shown = dict(text.labeled_lines(read_run(copy), 40))
   beta = f"{float(f'0.0{last}'):.4g}"
   assert shown["kl"] == f"beta {beta}  active_units {last - 1}"
 
@@ -321,8 +321,10 @@ def test_the_time_left_is_that_at_the_last_rate(unfinished):
     view = read_run(unfinished)
   missing = (view.total - view.images) / view.rate
   assert missing > 0
-  assert text.left(view, view.total) == text.duration(missing)
-  assert text.left(read_run(unfinished), view.total) == ""  # it has stopped
+  assert text.time_left(view, view.total) == text.duration(missing)
+  assert (
+    text.time_left(read_run(unfinished), view.total) == ""
+  )  # it has stopped
 
 
 def test_folders_without_a_run_are_named_on_one_line(tmp_path, trained, capsys):
@@ -332,20 +334,22 @@ def test_folders_without_a_run_are_named_on_one_line(tmp_path, trained, capsys):
     assert main(["monitor", f"--workdir={tmp_path / name}"]) == 2
     error = capsys.readouterr().err
     assert name in error and error.count("\n") == 1
-  several = f"--workdirs={tmp_path / 'gone'},{trained},{tmp_path / 'empty'}"
-  assert main(["monitor", several]) == 0
+  paths = [tmp_path / "gone", trained, tmp_path / "empty"]
+  assert main(["monitor", *(f"--workdir={x}" for x in paths)]) == 0
   lines = capsys.readouterr().out.splitlines()
   assert len(lines) == 4 and lines[1].startswith(f"{trained} ")
-  assert "gone: there is no such folder" in lines[2]
-  assert "empty holds no run" in lines[3]
-  assert main(["monitor", f"--workdirs={tmp_path}/a,{tmp_path}/b"]) == 2
-  assert main(["monitor", "--workdirs=a,,b"]) == 2
+  assert f"--workdir={tmp_path / 'gone'}" in lines[2]
+  assert f"--workdir={tmp_path / 'empty'}" in lines[3]
+  missing = [f"--workdir={tmp_path}/{x}" for x in "ab"]
+  assert main(["monitor", *missing]) == 2
+  error = capsys.readouterr().err
+  assert all(x in error for x in missing) and error.count("\n") == 1
 
 
 def test_it_starts_without_jax_numpy_or_orbax(trained):
   code = (
     "import sys; from jaxgen.cli.main import main;"
-    f"main(['monitor', '--workdirs={trained},gone']);"
+    f"main(['monitor', '--workdir={trained}', '--workdir=gone']);"
     f"main(['monitor', '--workdir={trained}']);"
     "print({'jax', 'flax', 'orbax', 'grain', 'numpy'} & set(sys.modules))"
   )

@@ -1,4 +1,4 @@
-"""The rule by which a phase is decided."""
+"""The rule that selects the winner of a phase."""
 
 import itertools
 
@@ -26,7 +26,7 @@ def winner(rows, **options):
 @pytest.mark.parametrize(
   ("better", "taken"), [(0.0901, "small"), (0.0899, "large")]
 )
-def test_four_times_the_numbers_must_bring_a_tenth(better, taken):
+def test_four_times_the_latent_size_requires_a_tenth_less_error(better, taken):
   assert winner({"small": (0.1, 64), "large": (better, 256)}) == taken
 
 
@@ -36,9 +36,9 @@ def test_the_rate_of_exchange_holds_at_every_ratio():
   assert needed_gain(rule, 4) == pytest.approx(0.1)
   assert needed_gain(rule, 16) == pytest.approx(0.19)
   for ratio in (1.5, 2, 10, 100):
-    asked = 0.1 * (1 - needed_gain(rule, ratio))
+    limit = 0.1 * (1 - needed_gain(rule, ratio))
     for factor, taken in ((0.999, "large"), (1.001, "small")):
-      rows = {"small": (0.1, 1000), "large": (asked * factor, 1000 * ratio)}
+      rows = {"small": (0.1, 1000), "large": (limit * factor, 1000 * ratio)}
       assert winner(rows) == taken
 
 
@@ -107,10 +107,10 @@ def test_the_reason_names_the_shares():
     "large": {"mse": 0.096, "latent_size": 256},
   }
   said = choose(phase(rows), rows).reason
-  assert "4.0% less error" in said and "4 times" in said and "10.0%" in said
+  assert all(x in said for x in ("large", "4.0%", "4 times", "10.0%"))
   rows["large"]["mse"] = 0.08
   said = choose(phase(rows), rows).reason
-  assert said.startswith("large is best") and "small, has 25.0% more" in said
+  assert said.startswith("large") and "small" in said and "25.0%" in said
 
 
 def test_only_the_deciding_group_decides():

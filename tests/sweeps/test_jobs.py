@@ -1,4 +1,4 @@
-"""Job arrays, handed to stand-ins for schedulers that really run them."""
+"""Job arrays, submitted to fake schedulers that really run them."""
 
 import json
 import os
@@ -13,8 +13,8 @@ from jaxgen.sweeps import Phase, Sweep, jobs
 
 ROOT = pathlib.Path(__file__).parents[2]
 
-# Notes how it was called, reads the script as the real one does, runs each
-# element of an array, and says a job's number.
+# Records how it was called, reads the script as the real one does, runs each
+# element of an array, and prints a job's number.
 SBATCH = r"""#!/usr/bin/env bash
 echo "sbatch $*" >> "$CALLS"
 script="${!#}"
@@ -50,12 +50,12 @@ else
 fi
 echo "Job <$(wc -l < "$CALLS")> is submitted to queue <normal>."
 """
-ASKED = ["--queue=gpu long", "--memory=48", "--hours=12", "--gpu=l40s"]
+FLAGS = ["--queue=gpu long", "--memory=48", "--hours=12", "--gpu=l40s"]
 
 
 @pytest.fixture
 def site(tmp_path, monkeypatch):
-  """A place where sbatch and bsub are stand-ins."""
+  """A folder with fake sbatch and bsub on the path."""
   for name, text in (("sbatch", SBATCH), ("bsub", BSUB)):
     path = tmp_path / "bin" / name
     path.parent.mkdir(exist_ok=True)
@@ -72,8 +72,8 @@ def calls(site):
   return (site / "calls").read_text().splitlines()
 
 
-def sound(folder):
-  """All scripts there, each checked by bash."""
+def checked(folder):
+  """The scripts in a folder, each checked by bash."""
   found = sorted(folder.glob("*.sh"))
   for path in found:
     subprocess.run(["bash", "-n", path], check=True)
@@ -81,7 +81,7 @@ def sound(folder):
 
 
 def test_a_sweep_runs_through_both_schedulers(site):
-  """SLURM trains it; LSF then finds all of it finished, and decides again."""
+  """SLURM trains it; LSF then skips all finished runs, and decides again."""
   workdir = site / "a folder's"
   command = ["sweep", f"--config={ROOT}/tests/support/toy_sweep.py:two"]
   command += [f"--workdir={workdir}", "--submit", "--launcher"]
@@ -120,10 +120,10 @@ def test_flags_reach_the_scripts_and_nothing_is_submitted(kind, site, capsys):
     f"--workdir={workdir}",
   ]
   more = ["--job_option=--account=rocks", "--parallel=2", f"--launcher={kind}"]
-  assert main([*command, *ASKED, *more]) == 0
+  assert main([*command, *FLAGS, *more]) == 0
   assert not (site / "calls").exists()
-  assert "submits them" in capsys.readouterr().out
-  scripts = sound(workdir / "jobs")
+  assert str(workdir / "jobs/submit.sh") in capsys.readouterr().out
+  scripts = checked(workdir / "jobs")
   assert set(scripts) == {
     "one.sh", "one-collect.sh", "two.sh", "two-collect.sh", "submit.sh"
   }  # fmt: skip
@@ -148,12 +148,12 @@ def test_flags_reach_the_scripts_and_nothing_is_submitted(kind, site, capsys):
 
 
 def test_hostile_names_stay_names(tmp_path):
-  """A run's name is data for bash."""
+  """The name of a run is only data for bash."""
   name = "$(touch oops) `touch oops` 'x' \"y\""
   phase = Phase(name="it's", runs={name: {}})
   sweep = Sweep(base="", phases=(phase,))
-  jobs.write(sweep, tmp_path, "slurm", jobs.JobOptions())
-  script = sound(tmp_path / "jobs")["it's.sh"]
+  jobs.write_jobs(sweep, tmp_path, scheduler="slurm", options=jobs.JobOptions())
+  script = checked(tmp_path / "jobs")["it's.sh"]
   array = re.search(r"^runs=.*$", script, re.MULTILINE)
   assert array
   echo = f'{array[0]}\nprintf %s "${{runs[0]}}"'
@@ -165,10 +165,10 @@ def test_hostile_names_stay_names(tmp_path):
 
 @pytest.mark.parametrize("kind", ["slurm", "lsf"])
 def test_a_stopped_run_goes_back_into_the_queue(kind, tmp_path):
-  """SLURM is asked to; LSF knows it by the status."""
+  """SLURM is told by scontrol, LSF by the exit status."""
   phase = Phase(name="p", runs={"r": {}})
   sweep = Sweep(base="", phases=(phase,))
-  jobs.write(sweep, tmp_path, kind, jobs.JobOptions())
+  jobs.write_jobs(sweep, tmp_path, scheduler=kind, options=jobs.JobOptions())
   path = tmp_path / "jobs/p.sh"
   text = re.sub(
     r"^\S*python\S* -m jaxgen sweep.*\\\n.*&$",
@@ -200,7 +200,7 @@ def test_a_stopped_run_goes_back_into_the_queue(kind, tmp_path):
     assert (tmp_path / "note").read_text() == "requeue 7_0\n"
 
 
-# In place of a training, which test_kill.py stops for real.
+# In place of a training run, which test_kill.py stops for real.
 FAKE = (
   'bash -c \'trap "exit 99" TERM; echo trains; for i in {1..300}; do '
   "sleep 0.1; done' &"

@@ -1,4 +1,4 @@
-"""A whole sweep with real runs, in this process: what flows, what is kept."""
+"""A whole sweep with real runs, in this process."""
 
 import csv
 import json
@@ -37,10 +37,11 @@ def outcome(workdir, place):
 
 @pytest.fixture(scope="module")
 def swept(tmp_path_factory):
-  """Both phases, run after run, as a scheduler's jobs would."""
+  """Both phases, run by run, as a scheduler's jobs would."""
   workdir = tmp_path_factory.mktemp("sweep")
-  folders.record(*files.load_sweep(TOY), workdir, allow_change=False)
-  assert only(workdir, "two/half") == 2  # phase one is not decided
+  loaded, base = files.load_sweep(TOY)
+  folders.record_sweep(workdir, loaded, base=base, allow_change=False)
+  assert only(workdir, "two/half") == 2  # phase one has no choice yet
   for run in ("latent_dim_4", "latent_dim_16"):
     assert only(workdir, f"one/{run}") == 0
   assert only(workdir, f"one/{BROKEN}") == 2
@@ -80,7 +81,7 @@ def test_measures_are_those_of_the_run(swept):
   assert about["noise_psnr"] == sorted(about["noise_psnr"], reverse=True)
 
 
-def test_a_failed_run_is_marked_and_the_others_go_on(swept, capsys):
+def test_a_failed_run_is_marked_and_the_others_continue(swept, capsys):
   error = outcome(swept, f"one/{BROKEN}")["error"]
   assert "patch_size" in error and "\n" not in error
   with (swept / "one/metrics.csv").open(newline="") as file:
@@ -89,7 +90,7 @@ def test_a_failed_run_is_marked_and_the_others_go_on(swept, capsys):
   assert rows[BROKEN]["status"] == "failed" and rows[BROKEN]["error"] == error
   assert float(rows["latent_dim_4"]["mse"]) > 0
   assert only(swept, f"one/{BROKEN}") == 2
-  assert "has failed before" in capsys.readouterr().err
+  assert "--retry_failed" in capsys.readouterr().err
 
 
 def test_the_report_is_one_file_with_everything(swept):
@@ -120,24 +121,22 @@ def test_what_is_finished_is_not_run_again(swept, capsys):
   assert only(swept, "one/latent_dim_4") == 0  # finished: nothing is done
 
 
-def test_a_person_overrides_the_rule_and_takes_it_back(swept, capsys):
-  """Runs after the old choice are moved aside; the choice stays until it is
-  taken back."""
+def test_a_manual_choice_overrides_the_rule_and_can_be_reverted(swept, capsys):
+  """Runs after the old choice are archived; a manual choice stays until it is
+  reverted."""
   was = choice(swept, "one")
   other = ({"latent_dim_4", "latent_dim_16"} - {was["run"]}).pop()
   assert sweep(swept, "--collect=one", f"--choose=one={BROKEN}") == 2
-  assert "is not finished" in capsys.readouterr().err
+  assert f"--choose=one={BROKEN}" in capsys.readouterr().err
   for flags in ([f"--choose=one={other}"], []):
     assert sweep(swept, "--collect=one", *flags) == 0
     now = choice(swept, "one")
     assert (now["run"], now["by"], now["rule"]) == (other, "person", was["run"])
-    assert "by a person" in now["reason"] and was["reason"] in now["reason"]
+    assert other in now["reason"] and was["reason"] in now["reason"]
   page = (swept / "one/report.html").read_text()
-  assert f"{other} was chosen by a person" in page
-  assert (
-    sweep(swept, "--collect=two") == 1
-  )  # nothing is there after this choice
-  assert "no run is finished" in capsys.readouterr().err
+  assert f"--choose=one={other}" in page
+  assert sweep(swept, "--collect=two") == 1  # its runs are of the old choice
+  assert "error: two:" in capsys.readouterr().err
   assert sweep(swept, "--collect=one", "--choose=one=rule") == 0
   assert choice(swept, "one") == was
   assert sweep(swept, "--collect=two") == 0

@@ -117,8 +117,8 @@ def of_log(workdir):
     of_script,
     of_log,
     comparison.training,
-    lambda workdir: measure._of_training(workdir, 2),
-    lambda workdir: measure._of_training(workdir, 12),
+    lambda workdir: measure._training(workdir, 2),
+    lambda workdir: measure._training(workdir, 12),
   ],
 )
 def test_every_reader_drops_superseded_steps_and_a_cut_last_line(runs, reader):
