@@ -82,8 +82,8 @@ def save(p, workdir):
   save_state(workdir, state)
 
 
-def restore(p, workdir):
-  return restore_state(workdir, p.state_shapes)
+def restore(p, workdir, **keywords):
+  return restore_state(workdir, p.state_shapes, **keywords)
 
 
 def flat(tree):
@@ -200,7 +200,7 @@ def test_two_processes_stop_together_and_go_on(tmp_path):
   moved = [
     jax.tree.map(
       lambda a, b: np.asarray(a - b),
-      restore(second, tmp_path / name).params,
+      restore(second, tmp_path / name, saved_here=False).params,
       start,
     )
     for name in ("one", "two")

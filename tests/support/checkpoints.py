@@ -18,12 +18,15 @@ def save_state(workdir: pathlib.Path, state: TrainState) -> None:
   store.close()
 
 
-def restore_state(workdir: pathlib.Path, shapes: TrainState) -> TrainState:
-  """Restore the newest state, placed as `shapes` says."""
+def restore_state(
+  workdir: pathlib.Path, shapes: TrainState, *, saved_here: bool = True
+) -> TrainState:
+  """Restore the newest state, placed as `shapes` says; a state of a real run has
+  metadata of its own."""
   store = Checkpoints(workdir, metric="psnr")
   restored = restore_newest(store, lambda _: to_trees(shapes))
   store.close()
   assert restored is not None
   trees, metadata = restored
-  assert metadata == METADATA
+  assert (metadata == METADATA) == saved_here
   return from_trees(trees)

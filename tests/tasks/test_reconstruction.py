@@ -1,0 +1,94 @@
+"""The loss of an autoencoder, plain or variational."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from support.configs import ROOT, toy_vae
+
+from jaxgen.config.files import load_experiment
+from jaxgen.config.losses import KLConfig, LossConfig
+from jaxgen.config.parse import parse
+from jaxgen.errors import UserError
+from jaxgen.tasks import families
+from jaxgen.tasks.reconstruction import controller, draw
+from jaxgen.typing import LossInputs
+
+VAE = f"{ROOT}/configs/rocks_ae.py:smoke"
+
+
+def test_terms_add_up_to_the_loss():
+  flags = ["--config.model.variational=True", "--config.kl.beta=0.25"]
+  experiment = load_experiment(VAE, flags)
+  names = {"rock_type": ("a", "b")}
+  task = families.build(experiment, names, resolution=16)
+  rng = np.random.default_rng(0)
+  batch = {
+    "image": rng.integers(0, 256, (4, 16, 16, 3), np.uint8),
+    "mask": rng.integers(0, 6, (4, 16, 16)),
+    "rock_type": rng.integers(0, 2, 4),
+  }
+  params = jax.jit(task.init)(jax.random.key(0))
+  keys = jax.random.split(jax.random.key(1), 4)
+  inputs = LossInputs(weights={"kl": jnp.float32(0.5)})
+  loss, found = jax.jit(task.loss)(params, batch, keys, inputs)
+  parts = {k: float(v) for k, v in found.items() if k.startswith("weighted/")}
+  names = {"mse", "segmentation", "classification", "kl"}
+  assert {k.removeprefix("weighted/") for k in parts} == names
+  assert sum(parts.values()) == pytest.approx(float(loss), rel=1e-5)
+  constant = float(loss) - 0.25 * float(found["kl/cost"])
+  assert float(found["loss_constant"]) == pytest.approx(constant, rel=1e-5)
+  assert parts["weighted/segmentation"] == pytest.approx(
+    0.05 * float(found["loss/segmentation"]), rel=1e-5
+  )
+
+
+def test_without_a_controller_the_weight_is_that_of_the_config():
+  kl, loss = {"beta": 0.25}, {"log_mse": 0.0, "mse": 1.0}
+  config = toy_vae(kl=kl, loss=loss, model={"variational": True})
+  task = families.build(parse(config), {})
+  params = jax.jit(task.init)(jax.random.key(0))
+  batch = {"image": jnp.zeros((2, 32, 32, 1))}
+  keys = jax.random.split(jax.random.key(1), 2)
+  _, found = jax.jit(task.loss)(params, batch, keys, LossInputs())
+  assert float(found["kl/beta"]) == 0.25
+
+
+def test_draws_have_the_posterior_s_mean_and_variance():
+  """Each image's by its own key: in another order the same draws."""
+  mean = jnp.tile(jnp.array([[1.0, -2.0]]), (20_000, 1))
+  log_variance = jnp.tile(jnp.array([[0.0, -2.0]]), (20_000, 1))
+  keys = jax.random.split(jax.random.key(0), 20_000)
+  found = draw(mean, log_variance, keys)
+  np.testing.assert_allclose(found.mean(0), mean[0], atol=0.03)
+  std = jnp.exp(log_variance[0] / 2)
+  np.testing.assert_allclose(found.std(0), std, rtol=0.03)
+  back = draw(mean, log_variance, keys[::-1])
+  np.testing.assert_array_equal(back[::-1], found)
+  assert draw(mean, None, keys) is mean
+
+
+def test_a_share_of_a_logarithm_is_refused():
+  with pytest.raises(UserError, match="loss.log_mse"):
+    controller(LossConfig(), KLConfig(adaptive=True))
+
+
+def test_the_controller_is_moved_by_the_share_in_the_loss():
+  kl = KLConfig(beta=1e-3, adaptive=True)
+  moves = controller(LossConfig(log_mse=0.0, mse=1.0), kl)
+  state = moves.initial_state()
+  images = jnp.uint32(0)
+  assert float(moves.weights(state, images)["kl"]) == pytest.approx(1e-3)
+  for share, grows in ((0.001, True), (0.5, False)):
+    metrics = {
+      "kl/beta": jnp.float32(1.0),
+      "kl/cost": jnp.float32(share),
+      "loss": jnp.float32(1.0),
+    }
+    new = moves.update(state, metrics, images=images, batch=1_000)
+    assert (float(new["beta"]) > 1e-3) == grows
+  assert moves.report(state, images).keys() == {
+    "kl/beta_adapted",
+    "kl/share_smoothed",
+    "kl/floor",
+  }
