@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Mapping
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import jax
+from jaxtyping import Float
 
 Array = jax.Array
 Params = Any  # a nested dict of arrays
@@ -14,22 +15,29 @@ Batch = Mapping[str, Array]
 Metrics = dict[str, Array]
 ConditionNames = Mapping[str, tuple[str, ...]]  # values of each condition
 Conditions = Any  # of images: a tree of arrays (b, ...), or None
+Images = Float[Array, "b h w c"]
+Sigmas = Float[Array, " b"]  # a noise level of each image
 
 
+@runtime_checkable
 class DenoiseFn(Protocol):
   """A denoiser: the posterior mean of clean images given noisy ones."""
 
-  def __call__(self, x: Array, sigma: Array, cond: Any = None) -> Array:
-    """`x` float32 `(b, h, w, c)`, `sigma` `(b,)` > 0; returns like `x`."""
+  def __call__(
+    self, x: Images, sigma: Sigmas, cond: Conditions = None
+  ) -> Images:
+    """`x` float32, `sigma` > 0; returns float32."""
     ...
 
 
+@runtime_checkable
 class EncodeFn(Protocol):
   """Images float32 `(b, h, w, c)` in [-1, 1] to latents `(b, ...)`."""
 
   def __call__(self, images: Array, key: Array | None = None) -> Array: ...
 
 
+@runtime_checkable
 class DecodeFn(Protocol):
   """Latents `(b, ...)` to images float32 `(b, h, w, c)`, about [-1, 1]."""
 
@@ -73,6 +81,7 @@ class LossInputs:
   frozen: Mapping[str, Params] = dataclasses.field(default_factory=dict)
 
 
+@runtime_checkable
 class LossFn(Protocol):
   """What training minimizes: the mean over the batch, and its metrics."""
 

@@ -11,9 +11,10 @@ from collections.abc import Sequence
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jaxtyping import Float
 
 from jaxgen.diffusion.edm import per_image
-from jaxgen.typing import Array, Conditions, DenoiseFn
+from jaxgen.typing import Conditions, DenoiseFn, Images, Sigmas
 
 
 def gaussian(mean: float = 0.0, std: float = 0.5) -> DenoiseFn:
@@ -23,20 +24,20 @@ def gaussian(mean: float = 0.0, std: float = 0.5) -> DenoiseFn:
   The flow is linear: x - mean shrinks as sqrt(std^2 + sigma^2).
   """
 
-  def denoise(x: Array, sigma: Array, cond: Conditions = None) -> Array:
+  def denoise(x: Images, sigma: Sigmas, cond: Conditions = None) -> Images:
     share = std**2 / (std**2 + per_image(sigma) ** 2)
     return mean + share * (x - mean)
 
   return denoise
 
 
-def correlated(covariance: np.ndarray) -> DenoiseFn:
+def correlated(covariance: Float[np.ndarray, "w w"]) -> DenoiseFn:
   """The denoiser of independent rows of w pixels N(0, S), S `covariance`
   `(w, w)`: D = S (S + sigma^2 I)^-1 x."""
   values, vectors = np.linalg.eigh(np.asarray(covariance, np.float64))
   axes = jnp.asarray(vectors, jnp.float32)
 
-  def denoise(x: Array, sigma: Array, cond: Conditions = None) -> Array:
+  def denoise(x: Images, sigma: Sigmas, cond: Conditions = None) -> Images:
     level = per_image(sigma) ** 2
     spread = jnp.asarray(values, jnp.float32)[:, None]
     inside = jnp.einsum("ji,bhjc->bhic", axes, x)
@@ -53,7 +54,7 @@ def mixture(
   centres = jnp.asarray(means)
   prior = jnp.log(jnp.asarray(weights or [1 / len(means)] * len(means)))
 
-  def denoise(x: Array, sigma: Array, cond: Conditions = None) -> Array:
+  def denoise(x: Images, sigma: Sigmas, cond: Conditions = None) -> Images:
     total = (std**2 + per_image(sigma) ** 2)[..., None]
     off = x[..., None] - centres
     belief = jax.nn.softmax(prior - off**2 / (2 * total), axis=-1)
@@ -63,8 +64,12 @@ def mixture(
 
 
 def mixture_flow(
-  x: np.ndarray, sigma: float, *, means: Sequence[float], std: float
-) -> np.ndarray:
+  x: Float[np.ndarray, "*s"],
+  sigma: float,
+  *,
+  means: Sequence[float],
+  std: float,
+) -> Float[np.ndarray, "*s"]:
   """Ends of the probability flow of an even mixture, from x at `sigma` to 0.
 
   A flow in one dimension keeps the order of points, so that F_0(end) =

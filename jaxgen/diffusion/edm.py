@@ -17,24 +17,26 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 import jax.numpy as jnp
+from jaxtyping import Float, Shaped
 
-from jaxgen.typing import Array, Conditions, DenoiseFn
+from jaxgen.typing import Array, Conditions, DenoiseFn, Images, Sigmas
 
 SIGMA_DATA = 0.5  # standard deviation of the clean images
 
-Network = Callable[[Array, Array, Conditions], Array]  # (x, c_noise (b,), cond)
+Network = Callable[[Images, Sigmas, Conditions], Images]  # x, c_noise, cond
+Levels = Float[Array, "*s"]  # of sigma, in any shape
 
 
 class Scalings(NamedTuple):
   """The four functions of sigma, each of sigma's shape."""
 
-  c_skip: Array
-  c_out: Array
-  c_in: Array
-  c_noise: Array
+  c_skip: Levels
+  c_out: Levels
+  c_in: Levels
+  c_noise: Levels
 
 
-def scalings(sigma: Array, sigma_data: float = SIGMA_DATA) -> Scalings:
+def scalings(sigma: Levels, sigma_data: float = SIGMA_DATA) -> Scalings:
   """Table 1 of the paper, for `sigma` > 0."""
   s2 = sigma_data**2
   total = jnp.square(sigma) + s2
@@ -46,7 +48,7 @@ def scalings(sigma: Array, sigma_data: float = SIGMA_DATA) -> Scalings:
   )
 
 
-def weight(sigma: Array, sigma_data: float = SIGMA_DATA) -> Array:
+def weight(sigma: Levels, sigma_data: float = SIGMA_DATA) -> Levels:
   """lambda(sigma) of the loss: 1 / c_out^2."""
   return (sigma**2 + sigma_data**2) / (sigma * sigma_data) ** 2
 
@@ -57,7 +59,7 @@ def precondition(network: Network, sigma_data: float = SIGMA_DATA) -> DenoiseFn:
   The network may compute in any precision; everything here is float32.
   """
 
-  def denoise(x: Array, sigma: Array, cond: Conditions = None) -> Array:
+  def denoise(x: Images, sigma: Sigmas, cond: Conditions = None) -> Images:
     c_skip, c_out, c_in, c_noise = scalings(sigma, sigma_data)
     f = network(per_image(c_in) * x, c_noise, cond)
     return per_image(c_skip) * x + per_image(c_out) * f.astype(jnp.float32)
@@ -65,6 +67,6 @@ def precondition(network: Network, sigma_data: float = SIGMA_DATA) -> DenoiseFn:
   return denoise
 
 
-def per_image(values: Array) -> Array:
-  """`(b,)` to `(b, 1, 1, 1)`, to go with images."""
+def per_image(values: Shaped[Array, " b"]) -> Shaped[Array, "b 1 1 1"]:
+  """One value for each image, shaped to go with images."""
   return values[:, None, None, None]

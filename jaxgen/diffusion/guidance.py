@@ -16,16 +16,19 @@ from collections.abc import Sequence
 
 import jax
 import jax.numpy as jnp
+from jaxtyping import Int, Key
 
 from jaxgen.diffusion.edm import per_image
-from jaxgen.typing import Array, Conditions, DenoiseFn
+from jaxgen.typing import Array, Conditions, DenoiseFn, Images, Sigmas
 
+Labels = Int[Array, "*b"]  # of images, or of one
+Interval = tuple[float | Array, float | Array]  # of sigma: (low, high]
 EVERYWHERE = (0.0, float("inf"))
 
 
 def drop_conditions(
-  key: Array, cond: dict[str, Array], *, drop_prob: float
-) -> dict[str, Array]:
+  key: Key[Array, ""], cond: dict[str, Labels], *, drop_prob: float
+) -> dict[str, Labels]:
   """Conditions as training shows them: of a share `drop_prob` of the images
   some are missing (-1), each of them with a probability drawn for the image, so
   that every subset occurs, none and all included. `cond` holds `(b,)`, or
@@ -50,7 +53,7 @@ def compose(
   denoise: DenoiseFn,
   *,
   weights: Sequence[float | Array],
-  interval: tuple[float, float] = EVERYWHERE,
+  interval: Interval = EVERYWHERE,
 ) -> DenoiseFn:
   """The denoiser D_0 + sum_k w_k (D_k - D_0) where sigma lies in `interval`.
 
@@ -66,7 +69,7 @@ def compose(
   """
   n = 1 + len(weights)
 
-  def guided(x: Array, sigma: Array, cond: Conditions = None) -> Array:
+  def guided(x: Images, sigma: Sigmas, cond: Conditions = None) -> Images:
     every = cond or ()
     if len(every) != n:
       raise ValueError(f"cond: expected {n} conditions, got {len(every)}")
@@ -92,12 +95,12 @@ def autoguidance(
   weak: DenoiseFn,
   *,
   weight: float | Array,
-  interval: tuple[float, float] = EVERYWHERE,
+  interval: Interval = EVERYWHERE,
 ) -> DenoiseFn:
   """The denoiser D_weak + w (D - D_weak): away from the mistakes of a weaker
   one, such as an earlier checkpoint or a smaller model."""
 
-  def guided(x: Array, sigma: Array, cond: Conditions = None) -> Array:
+  def guided(x: Images, sigma: Sigmas, cond: Conditions = None) -> Images:
     good, bad = denoise(x, sigma, cond), weak(x, sigma, cond)
     inside = (sigma > interval[0]) & (sigma <= interval[1])
     w = jnp.where(inside, weight, 1.0)

@@ -8,19 +8,24 @@
 from __future__ import annotations
 
 import numpy as np
+from jaxtyping import Float
 
 from jaxgen.diffusion import samplers, sampling
-from jaxgen.typing import Array, DenoiseFn
+from jaxgen.typing import DenoiseFn, Images
 
 
-def truncate(sigmas: np.ndarray, strength: float) -> np.ndarray:
+def truncate(
+  sigmas: Float[np.ndarray, " n"], strength: float
+) -> Float[np.ndarray, " m"]:
   """The lower part of a grid, a share `strength` of its steps: at 1 the image
   that is edited is forgotten, towards 0 it is kept."""
   steps = len(sigmas) - 1
   return sigmas[steps - max(1, round(strength * steps)) :]
 
 
-def invert(denoise: DenoiseFn, images: Array, sigmas: np.ndarray) -> Array:
+def invert(
+  denoise: DenoiseFn, images: Images, sigmas: Float[np.ndarray, " n"]
+) -> Images:
   """The noise from which a deterministic sampler makes `images` again.
 
   Heun's method up the grid (without its 0); the better, the more steps.

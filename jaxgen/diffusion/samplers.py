@@ -21,10 +21,10 @@ import jax
 import jax.numpy as jnp
 
 from jaxgen.diffusion.sampling import Sampler
-from jaxgen.typing import Array, DenoiseFn
+from jaxgen.typing import Array, DenoiseFn, Images
 
 
-def _at(denoise: DenoiseFn, x: Array, sigma: Array) -> Array:
+def _at(denoise: DenoiseFn, x: Images, sigma: Array) -> Images:
   return denoise(x, jnp.full(x.shape[:1], sigma, x.dtype))
 
 
@@ -101,7 +101,7 @@ dpmpp_2m = Sampler(step=_dpmpp_2m, init=_dpmpp_2m_init)
 al. 2022, arXiv:2211.01095, algorithm 2); first and last step of first order."""
 
 
-def _posterior(x: Array, d: Array, *, s: Array, t: Array, noise: Array):
+def _posterior(x: Images, d: Images, *, s: Array, t: Array, noise: Images):
   """A draw of x at t given x at s, had the clean image been d."""
   ratio = (t / s) ** 2
   return ratio * x + (1 - ratio) * d + t * jnp.sqrt(1 - ratio) * noise

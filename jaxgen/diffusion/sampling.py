@@ -12,38 +12,44 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable
-from typing import Any, Literal, Protocol, overload
+from typing import Any, Literal, Protocol, overload, runtime_checkable
 
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jaxtyping import Float, Key
 
-from jaxgen.typing import Array, DenoiseFn
+from jaxgen.typing import Array, DenoiseFn, Images
 
-Grid = Array | np.ndarray
-Noise = Callable[[int], Array]  # k -> the k-th draw of a step, shaped like x
+Start = Float[Array | np.ndarray, "b h w c"]
+Grid = Float[Array | np.ndarray, " n"]
+Keys = Key[Array, " b"]
+Level = Float[Array, ""]
+Trajectory = Float[Array, "steps b h w c"]
+Noise = Callable[[int], Images]  # k -> the k-th draw of a step, shaped like x
 Memory = Any  # a tree of arrays, the sampler's own
 
 
+@runtime_checkable
 class StepFn(Protocol):
   """One step of a sampler, from noise level s to a lower level t."""
 
   def __call__(
     self,
     denoise: DenoiseFn,
-    x: Array,
-    s: Array,
-    t: Array,
+    x: Images,
+    s: Level,
+    t: Level,
     *,
     noise: Noise,
     memory: Memory,
-  ) -> tuple[Array, Memory, Array]:
+  ) -> tuple[Images, Memory, Images]:
     """Returns x at t, the memory for the next step, the images denoised at
     s; `s` and `t` are scalars."""
     ...
 
 
-def _no_memory(x: Array, sigmas: Array) -> Memory:
+def _no_memory(x: Images, sigmas: Grid) -> Memory:
   return ()
 
 
@@ -61,7 +67,7 @@ class Sampler:
   step: StepFn
   calls: int = 1
   draws: int = 0
-  init: Callable[[Array, Array], Memory] = _no_memory
+  init: Callable[[Images, Grid], Memory] = _no_memory
 
   @property
   def stochastic(self) -> bool:
@@ -77,12 +83,12 @@ class Sampler:
 def sample(
   sampler: Sampler,
   denoise: DenoiseFn,
-  x: Grid,
+  x: Start,
   sigmas: Grid,
   *,
-  keys: Array | None = None,
+  keys: Keys | None = None,
   trajectory: Literal[False] = False,
-) -> Array:
+) -> Images:
   """The images alone."""
   ...
 
@@ -91,12 +97,12 @@ def sample(
 def sample(
   sampler: Sampler,
   denoise: DenoiseFn,
-  x: Grid,
+  x: Start,
   sigmas: Grid,
   *,
-  keys: Array | None = None,
+  keys: Keys | None = None,
   trajectory: Literal[True],
-) -> tuple[Array, Array]:
+) -> tuple[Images, Trajectory]:
   """The images, and those denoised at each step."""
   ...
 
@@ -104,12 +110,12 @@ def sample(
 def sample(
   sampler: Sampler,
   denoise: DenoiseFn,
-  x: Grid,
+  x: Start,
   sigmas: Grid,
   *,
-  keys: Array | None = None,
+  keys: Keys | None = None,
   trajectory: bool = False,
-) -> Array | tuple[Array, Array]:
+) -> Images | tuple[Images, Trajectory]:
   """Walk a sampler down a grid of noise levels.
 
   Args:
@@ -132,7 +138,7 @@ def sample(
   def body(carry: Any, interval: Any) -> tuple[Any, Any]:
     (x, memory), (s, t, i) = carry, interval
 
-    def noise(k: int) -> Array:
+    def noise(k: int) -> Images:
       assert keys is not None
       return _noise(keys, sampler.draws * i + k, x)
 
@@ -146,14 +152,14 @@ def sample(
 
 
 def initial_noise(
-  keys: Array, shape: tuple[int, ...], *, sigma: float | Array
-) -> Array:
+  keys: Keys, shape: tuple[int, ...], *, sigma: float | Level
+) -> Images:
   """Noise at the top of a grid, `(b, *shape)`: a function of each key."""
   draw = lambda key: jax.random.normal(jax.random.fold_in(key, 2**31), shape)  # noqa: E731
   return sigma * jax.vmap(draw)(keys)
 
 
-def _noise(keys: Array, i: Array, x: Array) -> Array:
+def _noise(keys: Keys, i: Array, x: Images) -> Images:
   """Standard normal, a function of each image's key and of the index."""
   shape, fold = x.shape[1:], jax.random.fold_in
   return jax.vmap(lambda k: jax.random.normal(fold(k, i), shape, x.dtype))(keys)

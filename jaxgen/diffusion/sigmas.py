@@ -9,6 +9,7 @@ from __future__ import annotations
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jaxtyping import Float, Key
 
 from jaxgen.diffusion import vp
 from jaxgen.typing import Array
@@ -22,7 +23,7 @@ def karras(
   sigma_min: float = SIGMA_MIN,
   sigma_max: float = SIGMA_MAX,
   rho: float = RHO,
-) -> np.ndarray:
+) -> Float[np.ndarray, " {steps+1}"]:
   """Equal steps of sigma^(1/rho), then 0 (Karras et al. 2022, eq. 5)."""
   low, high = sigma_min ** (1 / rho), sigma_max ** (1 / rho)
   return _ending_in_zero(np.linspace(high, low, steps) ** rho)
@@ -30,12 +31,12 @@ def karras(
 
 def log_uniform(
   steps: int, *, sigma_min: float = SIGMA_MIN, sigma_max: float = SIGMA_MAX
-) -> np.ndarray:
+) -> Float[np.ndarray, " {steps+1}"]:
   """Equal steps of log sigma, then 0: karras as rho goes to infinity."""
   return _ending_in_zero(np.geomspace(sigma_max, sigma_min, steps))
 
 
-def ddpm(steps: int = vp.STEPS) -> np.ndarray:
+def ddpm(steps: int = vp.STEPS) -> Float[np.ndarray, " {steps+1}"]:
   """`steps` of DDPM's noise levels, evenly spaced in time, the last of them
   first, then 0 (Ho et al. 2020; the spacing of DDIM, Song et al. 2021).
 
@@ -52,19 +53,19 @@ def _ending_in_zero(sigmas: np.ndarray) -> np.ndarray:
 
 
 def draw_log_normal(
-  key: Array, num: int, *, mean: float = -1.2, std: float = 1.2
-) -> Array:
+  key: Key[Array, ""], num: int, *, mean: float = -1.2, std: float = 1.2
+) -> Float[Array, " {num}"]:
   """Training levels `(num,)`: log sigma is normal (Karras et al., table 1)."""
   return jnp.exp(mean + std * jax.random.normal(key, (num,)))
 
 
 def draw_log_uniform(
-  key: Array,
+  key: Key[Array, ""],
   num: int,
   *,
   sigma_min: float = SIGMA_MIN,
   sigma_max: float = SIGMA_MAX,
-) -> Array:
+) -> Float[Array, " {num}"]:
   """Training levels `(num,)`: log sigma is uniform."""
   low, high = np.log(sigma_min), np.log(sigma_max)
   return jnp.exp(jax.random.uniform(key, (num,), minval=low, maxval=high))

@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxgen.typing import Array, Conditions, DenoiseFn
+from jaxgen.typing import Array, Conditions, DenoiseFn, Images, Sigmas
 
 WINDOWS = 16  # of each canvas, at a time
 
@@ -29,7 +29,7 @@ def windowed(denoise: DenoiseFn, *, side: int, overlap: int) -> DenoiseFn:
   ramp = np.minimum(np.arange(side) + 1, side - np.arange(side))
   weight = np.outer(ramp, ramp)[..., None].astype(np.float32)
 
-  def canvas(x: Array, sigma: Array, cond: Conditions = None) -> Array:
+  def canvas(x: Images, sigma: Sigmas, cond: Conditions = None) -> Images:
     b, h, w, c = x.shape
     rows, columns = _places(h, side, overlap), _places(w, side, overlap)
     places = np.array([(top, left) for top in rows for left in columns])

@@ -16,19 +16,20 @@ from collections.abc import Callable
 
 import jax.numpy as jnp
 import numpy as np
+from jaxtyping import Float
 
 from jaxgen.diffusion.edm import per_image
-from jaxgen.typing import Array, Conditions, DenoiseFn
+from jaxgen.typing import Array, Conditions, DenoiseFn, Images, Sigmas
 
 STEPS = 1000
 BETAS = np.linspace(1e-4, 0.02, STEPS)  # linear
 ABAR = np.cumprod(1 - BETAS)
 SIGMAS = np.sqrt((1 - ABAR) / ABAR)  # rising: SIGMAS[t], t = 0 ... 999
 
-Network = Callable[[Array, Array, Conditions], Array]  # (z, t (b,) float, cond)
+Network = Callable[[Images, Sigmas, Conditions], Images]  # z, t as floats, cond
 
 
-def time(sigma: Array) -> Array:
+def time(sigma: Float[Array, "*s"]) -> Float[Array, "*s"]:
   """The time in [0, 999] of each sigma, linear in log sigma between steps."""
   return jnp.interp(
     jnp.log(sigma),
@@ -40,7 +41,7 @@ def time(sigma: Array) -> Array:
 def from_epsilon(network: Network) -> DenoiseFn:
   """A denoiser from a network that predicts the noise n: y = x - sigma n."""
 
-  def denoise(x: Array, sigma: Array, cond: Conditions = None) -> Array:
+  def denoise(x: Images, sigma: Sigmas, cond: Conditions = None) -> Images:
     z = x / per_image(jnp.sqrt(1 + sigma**2))
     return x - per_image(sigma) * network(z, time(sigma), cond)
 
@@ -51,7 +52,7 @@ def from_v(network: Network) -> DenoiseFn:
   """A denoiser from a network that predicts v = sqrt(abar) n - sqrt(1-abar) y:
   y = sqrt(abar) z - sqrt(1 - abar) v."""
 
-  def denoise(x: Array, sigma: Array, cond: Conditions = None) -> Array:
+  def denoise(x: Images, sigma: Sigmas, cond: Conditions = None) -> Images:
     root = jnp.sqrt(1 + sigma**2)  # 1 / sqrt(abar)
     z = x / per_image(root)
     v = network(z, time(sigma), cond)

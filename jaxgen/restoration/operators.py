@@ -12,8 +12,11 @@ import dataclasses
 from collections.abc import Callable
 
 import jax.numpy as jnp
+from jaxtyping import Bool, Float
 
-from jaxgen.typing import Array
+from jaxgen.typing import Array, Images
+
+Values = Float[Array, "b *m"]
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -27,18 +30,18 @@ class Operator:
     adjoint: A', measurements to images.
   """
 
-  apply: Callable[[Array], Array]
-  adjoint: Callable[[Array], Array]
+  apply: Callable[[Images], Values]
+  adjoint: Callable[[Values], Images]
 
 
 identity = Operator(apply=lambda x: x, adjoint=lambda y: y)
 
 
-def mask(seen: Array) -> Operator:
-  """The operator that keeps pixels where `seen`, booleans `(b, h, w, 1)`, is
-  True and makes the others 0: its own adjoint."""
+def mask(seen: Bool[Array, "#b #h #w 1"]) -> Operator:
+  """The operator that keeps pixels where `seen` is True and makes the others
+  0: its own adjoint."""
 
-  def keep(x: Array) -> Array:
+  def keep(x: Images) -> Images:
     return jnp.where(seen, x, 0.0)
 
   return Operator(apply=keep, adjoint=keep)
@@ -56,5 +59,5 @@ class Measurement:
   """
 
   operator: Operator
-  values: Array
+  values: Values
   variance: float | Array = 0.0

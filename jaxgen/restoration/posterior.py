@@ -17,12 +17,14 @@ from __future__ import annotations
 
 import jax
 import jax.numpy as jnp
+from jaxtyping import Bool, Float
 
 from jaxgen.diffusion.edm import per_image
 from jaxgen.restoration import operators
 from jaxgen.restoration.operators import Measurement
-from jaxgen.typing import Array, Conditions, DenoiseFn
+from jaxgen.typing import Array, Conditions, DenoiseFn, Images, Sigmas
 
+Values = Float[Array, "b *_"]
 CORRECTIONS = 2  # by default
 DAMPING = 0.02  # by default
 
@@ -46,7 +48,7 @@ def guide(
   """
   operator = measurement.operator
 
-  def guided(x: Array, sigma: Array, cond: Conditions = None) -> Array:
+  def guided(x: Images, sigma: Sigmas, cond: Conditions = None) -> Images:
     clean = lambda x: denoise(x, sigma, cond)  # noqa: E731
     answer, scale = clean(x), per_image(sigma) ** 2
     residual = measurement.values - operator.apply(answer)
@@ -75,8 +77,8 @@ def guide(
 
 def inpaint(
   denoise: DenoiseFn,
-  known: Array,
-  mask: Array,
+  known: Images,
+  mask: Bool[Array, "#b #h #w 1"],
   *,
   corrections: int = CORRECTIONS,
   damping: float = DAMPING,
@@ -97,17 +99,17 @@ def inpaint(
   )
   guided = guide(denoise, measurement, corrections=corrections, damping=damping)
 
-  def filled(x: Array, sigma: Array, cond: Conditions = None) -> Array:
+  def filled(x: Images, sigma: Sigmas, cond: Conditions = None) -> Images:
     return jnp.where(mask, known, guided(x, sigma, cond))
 
   return filled
 
 
-def _dot(a: Array, b: Array) -> Array:
+def _dot(a: Values, b: Values) -> Values:
   """The inner products of each image, `(b, 1, ...)`."""
   return jnp.sum(a * b, tuple(range(1, a.ndim)), keepdims=True)
 
 
-def _fit(values: Array, like: Array) -> Array:
+def _fit(values: Values, like: Values) -> Values:
   """One number for each image, `(b, 1, ...)`, with as many axes as `like`."""
   return values.reshape(-1, *(1,) * (like.ndim - 1))

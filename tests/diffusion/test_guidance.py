@@ -1,4 +1,5 @@
 import functools
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -13,7 +14,7 @@ SIGMA = jnp.array([0.1, 0.5, 2.0, 10.0])
 X = jax.random.normal(jax.random.key(0), (4, 8, 8, 1))
 
 
-def toy(x, sigma, cond=None):
+def toy(x, sigma, cond: Any = None):
   """Answers that tell which condition they were asked with."""
   a, b = cond["a"], cond["b"]
   push = jnp.where(a < 0, 0.0, 1.0 + a) + jnp.where(b < 0, 0.0, 10.0 * (1 + b))
@@ -61,7 +62,7 @@ def test_outside_of_the_interval_nothing_is_guided():
 def test_one_call_of_the_denoiser_for_all_answers():
   calls = []
 
-  def counting(x, sigma, cond=None):
+  def counting(x, sigma, cond: Any = None):
     calls.append(x.shape[0])
     return toy(x, sigma, cond)
 
@@ -76,7 +77,7 @@ def test_composed_attributes_give_the_composed_score():
   exact: p(x) prod_k p(x|k) / p(x)."""
   std, first, second = 0.3, jnp.array([-0.5, 0.5]), jnp.array([-0.2, 0.2])
 
-  def denoise(x, sigma, cond=None):
+  def denoise(x, sigma, cond: Any = None):
     """x (b, 1, 1, 2): each attribute moves a channel of its own."""
     s = per_image(sigma)
 
@@ -111,7 +112,7 @@ def test_autoguidance_goes_away_from_the_weak_denoiser():
   two = autoguidance(good, weak, weight=2.0)(X, SIGMA)
   want = weak(X, SIGMA) + 2 * (good(X, SIGMA) - weak(X, SIGMA))
   np.testing.assert_allclose(two, want, atol=1e-6)
-  nowhere = autoguidance(good, weak, weight=2.0, interval=(50, 60))
+  nowhere = autoguidance(good, weak, weight=2.0, interval=(50.0, 60.0))
   outside = nowhere(X, SIGMA)
   np.testing.assert_array_equal(outside, good(X, SIGMA))
   assert jnp.abs(two - outside).max() > 0.01

@@ -1,4 +1,5 @@
 import functools
+from typing import Any
 
 import jax.numpy as jnp
 import numpy as np
@@ -25,7 +26,7 @@ def test_windows_leave_no_seam():
   """A denoiser whose answer depends on the place within its window: averaged,
   neighbours differ no more at the windows' edges than elsewhere."""
 
-  def tilted(x, sigma, cond=None):
+  def tilted(x, sigma, cond: Any = None):
     ramp = jnp.linspace(-1, 1, x.shape[2])[None, None, :, None]
     return jnp.broadcast_to(ramp, x.shape)
 
@@ -46,7 +47,7 @@ def test_a_large_canvas_takes_some_windows_at_a_time():
   """Their number is bounded, and so is memory; 17 are two times 9."""
   seen = []
 
-  def count(x, sigma, cond=None):
+  def count(x, sigma, cond: Any = None):
     assert len(x) == len(sigma)
     seen.append(len(x))
     return MIXTURE(x, sigma)
@@ -62,14 +63,14 @@ def test_a_condition_of_pixels_comes_back_where_it_was(shape):
   """A denoiser that answers with its dense condition, on any canvas."""
   hint, x = noise((2, *shape, 3)), jnp.zeros((2, *shape, 3))
 
-  def echo(x, sigma, cond=None):
+  def echo(x, sigma, cond: Any = None):
     return cond["hint"]
 
   wide = windowed(echo, side=16, overlap=8)(x, jnp.ones(2), {"hint": hint})
   np.testing.assert_allclose(wide, hint, atol=1e-6)
 
 
-def local(x, sigma, cond=None):
+def local(x, sigma, cond: Any = None):
   """A pixelwise denoiser under a label, a vector and a dense condition."""
   push = per_image(cond["label"] + cond["vector"].sum(1))
   return MIXTURE(x, sigma) + push + cond["hint"].mean(-1, keepdims=True)

@@ -1,4 +1,5 @@
 import functools
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -29,8 +30,8 @@ BLUR = np.exp(-(np.subtract.outer(2 * np.arange(8) + 0.5, np.arange(16)) ** 2))
 
 def posterior_mean(x, y, matrix, variance):
   """D + C A' (A C A' + S)^-1 (y - A D) of rows of correlated pixels."""
-  means, rows = [], zip(np.float64(x), np.float64(y), SIGMA, strict=True)
-  for noisy, seen, sigma in rows:
+  means, double = [], functools.partial(np.asarray, dtype=np.float64)
+  for noisy, seen, sigma in zip(double(x), double(y), SIGMA, strict=True):
     share = COVARIANCE @ np.linalg.inv(COVARIANCE + sigma**2 * np.eye(16))
     d, c = share @ noisy[0, :, 0], sigma**2 * share
     inverse = np.linalg.inv(matrix @ c @ matrix.T + np.diag(variance))
@@ -96,7 +97,7 @@ def test_conditions_reach_the_denoiser():
   """Through guidance, windows and the measurement, in this order."""
   seen = []
 
-  def denoise(x, sigma, cond=None):
+  def denoise(x, sigma, cond: Any = None):
     seen.append(cond["label"].shape)
     return GAUSSIAN(x, sigma) + 0.0 * cond["hint"]
 
@@ -126,7 +127,7 @@ def test_the_known_part_is_at_the_right_noise_level_all_the_way():
   """What the denoiser sees there has the variance sigma^2 around it."""
   seen = []
 
-  def spy(x, sigma, cond=None):
+  def spy(x, sigma, cond: Any = None):
     jax.debug.callback(
       lambda s, v: seen.append((s, v)), sigma[0], x[:, :16].var()
     )
