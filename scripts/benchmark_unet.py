@@ -1,13 +1,14 @@
-"""The U-Net against the same one of stock layers: flax's, and PyTorch's.
+"""Speed of the U-Net, compared with the same network of flax's and PyTorch's
+layers.
 
     python scripts/benchmark_unet.py
     python scripts/benchmark_unet.py --repeats=20
 
 Times a forward pass and a training step (gradient and Adam) of 8 images of 32
-pixels in float32, of 64 channels, multipliers 1, 2, 2, two blocks, attention at
-16 pixels: ours; ours with flax's GroupNorm and attention in it; and written in
-PyTorch, run eagerly, where PyTorch is installed (it is not needed otherwise).
-Rounds alternate, so that a busy moment hits all; the medians count.
+pixels in float32, with 64 channels, multipliers 1, 2, 2, two blocks, attention
+at 16 pixels: jaxgen's network; the same with flax's GroupNorm and attention;
+and the same in PyTorch, run eagerly, where PyTorch is installed. Rounds
+alternate, so that a busy moment affects all; medians are reported.
 """
 
 from __future__ import annotations
@@ -25,26 +26,26 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
+from jaxgen.config.models import UNetConfig
 from jaxgen.models import conv
 from jaxgen.models.build import build
 
 BATCH, SIDE, WIDTH, BLOCKS = 8, 32, 64, 2
 MULTIPLIERS, ATTENTION = (1, 2, 2), (False, True, False)
-MODEL = {
-  "name": "unet",
-  "width": WIDTH,
-  "multipliers": MULTIPLIERS,
-  "attention": ATTENTION,
-  "blocks": BLOCKS,
-  "dtype": "float32",
-}
+OPTIONS = UNetConfig(
+  width=WIDTH,
+  multipliers=MULTIPLIERS,
+  attention=ATTENTION,
+  num_res_blocks=BLOCKS,
+  dtype="float32",
+)
 
 
 class StockNorm(nn.Module):
-  """flax's group norm, with the condition's scale and shift after it."""
+  """flax's group norm, followed by the condition's scale and shift."""
 
   @nn.compact
-  def __call__(self, x, scale=None, shift=None):
+  def __call__(self, x, *, scale=None, shift=None):
     y = nn.GroupNorm(_groups(x.shape[-1]), epsilon=1e-5)(x)
     if scale is None or shift is None:
       return y
@@ -66,14 +67,14 @@ class StockAttention(nn.Module):
 
 
 def _groups(channels: int) -> int:
-  """As `jaxgen.models.conv.GroupNorm` chooses them."""
+  """The number of groups that `jaxgen.models.conv.GroupNorm` has."""
   most = min(32, channels // 4)
   return next(g for g in range(most, 0, -1) if channels % g == 0)
 
 
 @contextlib.contextmanager
 def stock() -> Iterator[None]:
-  """Within, residual blocks are made of flax's own layers."""
+  """A context in which residual blocks are made of flax's own layers."""
   ours: Any = conv.GroupNorm, conv.SelfAttention
   theirs: Any = StockNorm, StockAttention
   conv.GroupNorm, conv.SelfAttention = theirs
@@ -83,10 +84,13 @@ def stock() -> Iterator[None]:
     conv.GroupNorm, conv.SelfAttention = ours
 
 
-def of_jax(swap: Any) -> tuple[int, dict[str, Callable[[], Any]]]:
-  """Parameters, and a forward pass and a training step as functions."""
-  with swap:
-    model = build(MODEL, resolution=SIDE, channels=3, sizes=())
+def jax_calls(
+  layers: contextlib.AbstractContextManager[None],
+) -> tuple[int, dict[str, Callable[[], object]]]:
+  """Number of parameters, and a forward pass and a training step as functions
+  without arguments."""
+  with layers:
+    model: Any = build(OPTIONS, resolution=SIDE, channels=3)
     x, noise = jnp.ones((BATCH, SIDE, SIDE, 3)), jnp.zeros(BATCH)
     params = jax.jit(model.init)(jax.random.key(0), x, noise)
     tx = optax.adam(1e-4)
@@ -110,12 +114,18 @@ def of_jax(swap: Any) -> tuple[int, dict[str, Callable[[], Any]]]:
   return count, {"forward": call, "training": train_step}
 
 
-def of_torch() -> tuple[int, dict[str, Callable[[], Any]]]:
-  """The same of PyTorch, eagerly."""
+def torch_calls() -> tuple[int, dict[str, Callable[[], object]]]:
+  """The same for PyTorch, run eagerly."""
   import torch  # pyright: ignore[reportMissingImports]
   from torch_unet import UNet  # pyright: ignore[reportMissingImports]
 
-  model = UNet(WIDTH, MULTIPLIERS, BLOCKS, ATTENTION, _groups)
+  model = UNet(
+    WIDTH,
+    multipliers=MULTIPLIERS,
+    blocks=BLOCKS,
+    attention=ATTENTION,
+    groups=_groups,
+  )
   x, noise = torch.ones(BATCH, 3, SIDE, SIDE), torch.zeros(BATCH)
   optimizer = torch.optim.Adam(model.parameters(), 1e-4)
 
@@ -137,22 +147,29 @@ def main() -> None:
   parser = argparse.ArgumentParser(description=__doc__)
   parser.add_argument("--repeats", type=int, default=10)
   repeats = parser.parse_args().repeats
-  kinds = {"jaxgen": lambda: of_jax(contextlib.nullcontext())}
-  kinds["flax's layers"] = lambda: of_jax(stock())
-  kinds["PyTorch, eager"] = of_torch
-  made = {}
-  for name, make in kinds.items():
+  builders = {
+    "jaxgen": lambda: jax_calls(contextlib.nullcontext()),
+    "flax's layers": lambda: jax_calls(stock()),
+    "PyTorch, eager": torch_calls,
+  }
+  networks = {}
+  for name, build_calls in builders.items():
     try:
-      made[name] = make()
+      networks[name] = build_calls()
     except ImportError:
-      print(f"{name}: not installed, left out")
-  for what in ("forward", "training"):
-    report({k: v[1][what] for k, v in made.items()}, what, repeats)
-  print({name: f"{count:,} parameters" for name, (count, _) in made.items()})
+      print(f"{name}: not installed, skipped")
+  for kind in ("forward", "training"):
+    calls = {name: made[kind] for name, (_, made) in networks.items()}
+    report(calls, kind, repeats=repeats)
+  print(
+    {name: f"{count:,} parameters" for name, (count, _) in networks.items()}
+  )
 
 
-def report(calls: dict[str, Callable], what: str, repeats: int) -> None:
-  """Median milliseconds of each, and the ratio of ours to it."""
+def report(
+  calls: dict[str, Callable[[], object]], kind: str, *, repeats: int
+) -> None:
+  """Print the median milliseconds of each, and the ratio of jaxgen's to it."""
   times: dict[str, list[float]] = {name: [] for name in calls}
   for call in calls.values():
     call()
@@ -162,11 +179,11 @@ def report(calls: dict[str, Callable], what: str, repeats: int) -> None:
       call()
       times[name].append(time.perf_counter() - start)
   ours = np.array(times["jaxgen"])
-  for name, taken in times.items():
-    ratio = np.median(ours / np.array(taken))
-    middle = statistics.median(taken) * 1000
+  for name, seconds in times.items():
+    ratio = np.median(ours / np.array(seconds))
+    median = statistics.median(seconds) * 1000
     print(
-      f"{what:9} {name:15} {middle:8.1f} ms   jaxgen takes {ratio:.2f} of it"
+      f"{kind:9} {name:15} {median:8.1f} ms   jaxgen takes {ratio:.2f} of it"
     )
 
 

@@ -12,9 +12,10 @@ from torch import nn
 
 
 class Block(nn.Module):
-  """Adaptive group norm, resampling inside, attention after it."""
+  """A residual block: adaptive group norm, resampling inside, attention after
+  it."""
 
-  def __init__(self, before, after, embedding, groups, resample="", heads=0):
+  def __init__(self, before, after, *, embedding, groups, resample="", heads=0):
     super().__init__()
     self.norm_in = nn.GroupNorm(groups(before), before)
     self.conv_in = nn.Conv2d(before, after, 3, padding=1)
@@ -31,10 +32,10 @@ class Block(nn.Module):
       self.out = nn.Linear(after, after)
 
   def change(self, x):
-    """Resample."""
-    if self.resample == "halve":
+    """`x`, resampled."""
+    if self.resample == "downsample":
       return F.avg_pool2d(x, 2)
-    if self.resample == "double":
+    if self.resample == "upsample":
       return F.interpolate(x, scale_factor=2, mode="nearest")
     return x
 
@@ -64,6 +65,7 @@ class UNet(nn.Module):
   def __init__(
     self,
     width: int,
+    *,
     multipliers: tuple[int, ...],
     blocks: int,
     attention: tuple[bool, ...],
@@ -78,55 +80,58 @@ class UNet(nn.Module):
     sizes = [width * m for m in multipliers]
     heads = [c // head_dim * a for c, a in zip(sizes, attention, strict=True)]
 
-    def made(before: int, after: int, **more) -> Block:
-      return Block(before, after, e, groups, **more)
+    def block(before: int, after: int, *, resample="", heads=0) -> Block:
+      return Block(
+        before,
+        after,
+        embedding=e,
+        groups=groups,
+        resample=resample,
+        heads=heads,
+      )
 
-    self.down, self.up, kept, c = (
-      nn.ModuleList(),
-      nn.ModuleList(),
-      [width],
-      width,
-    )
+    self.down, self.up = nn.ModuleList(), nn.ModuleList()
+    skips, c = [width], width
     for level, size in enumerate(sizes):
       if level:
-        self.down.append(made(c, c, resample="halve"))
-        kept.append(c)
+        self.down.append(block(c, c, resample="downsample"))
+        skips.append(c)
       for _ in range(blocks):
-        self.down.append(made(c, size, heads=heads[level]))
+        self.down.append(block(c, size, heads=heads[level]))
         c = size
-        kept.append(c)
+        skips.append(c)
     bottom = c // head_dim
-    self.bottom = nn.ModuleList([made(c, c, heads=bottom), made(c, c)])
+    self.bottom = nn.ModuleList([block(c, c, heads=bottom), block(c, c)])
     for level in reversed(range(len(sizes))):
       if level < len(sizes) - 1:
-        self.up.append(made(c, c, resample="double"))
+        self.up.append(block(c, c, resample="upsample"))
       for i in range(blocks + 1):
         h = heads[level] if i == blocks else 0
-        self.up.append(made(c + kept.pop(), sizes[level], heads=h))
+        self.up.append(block(c + skips.pop(), sizes[level], heads=h))
         c = sizes[level]
     self.norm_out = nn.GroupNorm(groups(c), c)
     self.conv_out = nn.Conv2d(c, 3, 3, padding=1)
 
   def forward(self, x, noise):
     size = torch.full_like(noise, 0.0)
-    embedding = self.noise(waves(noise, 4 * self.width))
-    embedding = embedding + self.resolution(waves(size, 32))
+    embedding = self.noise(fourier_features(noise, 4 * self.width))
+    embedding = embedding + self.resolution(fourier_features(size, 32))
     embedding = F.silu(self.hidden(F.silu(embedding)))
     x = self.conv_in(x)
-    kept = [x]
+    skips = [x]
     for block in self.down:
       x = block(x, embedding)
-      kept.append(x)
+      skips.append(x)
     for block in self.bottom:
       x = block(x, embedding)
     for block in self.up:
-      if block.resample != "double":
-        x = torch.cat([x, kept.pop()], dim=1)
+      if block.resample != "upsample":
+        x = torch.cat([x, skips.pop()], dim=1)
       x = block(x, embedding)
     return self.conv_out(F.silu(self.norm_out(x)))
 
 
-def waves(x, num):
-  """As `jaxgen.models.conditioning.waves`."""
+def fourier_features(x, num):
+  """`jaxgen.models.conditioning.fourier_features`."""
   angles = x[:, None] * torch.logspace(0, 3, num // 2)
   return torch.cat([angles.cos(), angles.sin()], dim=-1)

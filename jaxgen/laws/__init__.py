@@ -1,12 +1,18 @@
-"""Laws that hold on every machine, as a list that tests and `doctor` share.
+"""Laws that hold on every machine, checked by the tests and by `doctor`.
 
-Each law is one number with what it has to be, how far off it may be, and where
-that is written. They run on the devices that are there, in float32.
+Each law is a known number, with its tolerance and its source. Laws run on the
+devices of the machine, in float32.
 """
 
 from __future__ import annotations
 
-from jaxgen.laws import coding, diffusion, growth, machinery
+from jaxgen.laws import diffusion, losses, metrics, training, transfer
 from jaxgen.laws.law import Law as Law
 
-LAWS = (*diffusion.LAWS, *growth.LAWS, *coding.LAWS, *machinery.LAWS)
+LAWS = (
+  *diffusion.LAWS,
+  *transfer.LAWS,
+  *losses.LAWS,
+  *metrics.LAWS,
+  *training.LAWS,
+)

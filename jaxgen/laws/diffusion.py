@@ -21,45 +21,48 @@ from jaxgen.diffusion import (
 )
 from jaxgen.diffusion.edm import per_image
 from jaxgen.diffusion.samplers import SAMPLERS
-from jaxgen.laws.law import law
+from jaxgen.laws.law import Law
 from jaxgen.restoration import posterior
 from jaxgen.typing import Array, Conditions
 
 EDM = "Karras et al. 2022"
-# Of rows of 16 pixels whose correlation falls off by a quarter a pixel.
+# covariance of rows of 16 pixels whose correlation is 0.75 per pixel
 COVARIANCE = 0.25 * 0.75 ** np.abs(np.subtract.outer(range(16), range(16)))
 
 
 def _scaling(name: str, sigma: float) -> Callable[[], float]:
+  """A function that computes one of EDM's scalings."""
   return lambda: float(getattr(edm.scalings(jnp.array([sigma])), name)[0])
 
 
-def _weights_off() -> float:
+def _weight_deviation() -> float:
+  """Largest deviation of weight * c_out^2 from 1."""
   levels = jnp.asarray(sigmas.karras(50)[:-1], jnp.float32)
   product = edm.weight(levels) * edm.scalings(levels).c_out ** 2
   return float(jnp.abs(product - 1).max())
 
 
 def _order(name: str) -> Callable[[], float]:
-  """log2 of the ratio of errors at 16 and 32 steps, on Gaussian pixels."""
+  """A function that computes log2 of the ratio of a sampler's errors at 16 and
+  32 steps, on Gaussian pixels."""
 
   def measure() -> float:
     x = jnp.linspace(-2, 2, 64).reshape(1, 8, 8, 1) * 20.0
     exact, errors = x * 0.5 / np.hypot(0.5, 20.0), []
-    walk = functools.partial(
+    sample = functools.partial(
       sampling.sample, SAMPLERS[name], analytic.gaussian()
     )
     for steps in (16, 32):
       grid = sigmas.karras(steps, sigma_min=1e-3, sigma_max=20.0)
-      end = jax.jit(lambda x, g=grid: walk(x, g))(x)
+      end = jax.jit(lambda x, g=grid: sample(x, g))(x)
       errors.append(float(jnp.sqrt(jnp.mean((end - exact) ** 2))))
     return float(np.log2(errors[0] / errors[1]))
 
   return measure
 
 
-def _posterior_variance() -> float:
-  """Of one step of DDPM from sigma 2 to 1 with D = 0: (1 - 1/4) 1^2."""
+def _ddpm_variance() -> float:
+  """Variance of a DDPM step from sigma 2 to 1 with D = 0: (1 - 1/4) 1^2."""
   keys = jax.random.split(jax.random.key(0), 256)
   x, grid = jnp.zeros((256, 16, 16, 1)), np.array([2.0, 1.0])
   end = sampling.sample(
@@ -68,131 +71,191 @@ def _posterior_variance() -> float:
   return float(jnp.var(end))
 
 
-def _ddim_is_ddpm() -> float:
+def _ddim_difference() -> float:
+  """Largest difference of samples of DDIM with eta 1 and of DDPM."""
   denoise, grid = analytic.mixture((-0.6, 0.6), 0.2), sigmas.ddpm(50)
   keys = jax.random.split(jax.random.key(0), 4)
   x = grid[0] * jax.random.normal(jax.random.key(1), (4, 8, 8, 1))
-  one, two = (
+  ddim, ddpm = (
     sampling.sample(sampler, denoise, x, grid, keys=keys)
     for sampler in (samplers.ddim(eta=1.0), samplers.ddpm)
   )
-  return float(jnp.abs(one - two).max())
+  return float(jnp.abs(ddim - ddpm).max())
 
 
-def _epsilon_is_edm() -> float:
+def _epsilon_difference() -> float:
+  """Largest difference of a denoiser made from an epsilon network and the exact
+  one."""
   levels = jnp.asarray(vp.SIGMAS[[5, 200, 600, 990]], jnp.float32)
   x = jax.random.normal(jax.random.key(0), (4, 4, 4, 1)) * per_image(levels)
   exact = analytic.gaussian(0.0, 0.5)
 
-  def epsilon(z, t, cond):
+  def epsilon(z: Array, t: Array, cond: Conditions) -> Array:
     noisy = z * per_image(jnp.sqrt(1 + levels**2))
     return (noisy - exact(noisy, levels)) / per_image(levels)
 
-  return float(
-    jnp.abs(vp.from_epsilon(epsilon)(x, levels) - exact(x, levels)).max()
-  )
+  denoised = vp.from_epsilon(epsilon)(x, levels)
+  return float(jnp.abs(denoised - exact(x, levels)).max())
 
 
-def _guidance_of_one() -> float:
+def _guidance_difference() -> float:
+  """Largest difference of guidance of weight 1 and no guidance."""
+
   def denoise(x: Array, sigma: Array, cond: Conditions = None) -> Array:
     return x * 0.5 + per_image(cond["a"].astype(jnp.float32))
 
   x, sigma = jnp.ones((3, 4, 4, 1)), jnp.ones(3)
-  asked, nothing = {"a": jnp.arange(3)}, {"a": jnp.full(3, -1)}
-  guided = guidance.compose(denoise, weights=[1.0])(x, sigma, (nothing, asked))
-  return float(jnp.abs(guided - denoise(x, sigma, asked)).max())
+  given, missing = {"a": jnp.arange(3)}, {"a": jnp.full(3, -1)}
+  guided = guidance.compose(denoise, weights=[1.0])(x, sigma, (missing, given))
+  return float(jnp.abs(guided - denoise(x, sigma, given)).max())
 
 
-def _sample_depends_on_batch() -> float:
+def _batch_difference() -> float:
+  """Largest difference of samples of a batch of 6 and of a batch of 2."""
   denoise, grid = analytic.mixture((-0.6, 0.6), 0.2), sigmas.karras(8)
   keys = rng.per_sample(rng.stream(0, "law"), jnp.arange(6))
   x = 80 * jax.random.normal(jax.random.key(0), (6, 8, 8, 1))
-  walk = functools.partial(sampling.sample, SAMPLERS["edm_stochastic"], denoise)
-  part = walk(x[2:4], grid, keys=keys[2:4])
-  return float(jnp.abs(walk(x, grid, keys=keys)[2:4] - part).max())
+  sample = functools.partial(
+    sampling.sample, SAMPLERS["edm_stochastic"], denoise
+  )
+  two = sample(x[2:4], grid, keys=keys[2:4])
+  return float(jnp.abs(sample(x, grid, keys=keys)[2:4] - two).max())
 
 
-def posterior_off(sigma: float = 0.7) -> float:
-  """Largest distance of what is filled in, with pixels 3 to 10 of 16 known, to
-  D + C M' (M C M')^-1 (y - M D), of correlated Gaussian pixels."""
-  s = COVARIANCE
-  x, known = jax.random.normal(jax.random.key(0), (2, 3, 1, 16, 1))
-  mask = jnp.zeros((3, 1, 16, 1), bool).at[:, :, 3:11].set(True)
+def inpainting_difference(sigma: float = 0.7) -> float:
+  """Largest difference of inpainting and the exact posterior mean, for
+  correlated Gaussian pixels of which 3 to 10 of 16 are known."""
+  x, y = jax.random.normal(jax.random.key(0), (2, 3, 1, 16, 1))
+  known = slice(3, 11)
+  mask = jnp.zeros((3, 1, 16, 1), bool).at[:, :, known].set(True)
   levels = sigma * np.array([0.5, 1.0, 2.0])
-  exact = analytic.correlated(s)
-  answer = posterior.inpaint(exact, known, mask, corrections=16, damping=1e-6)
-  found, off, m = answer(x, jnp.asarray(levels, jnp.float32)), [], np.s_[3:11]
-  for i, level in enumerate(levels):
-    share = s @ np.linalg.inv(s + level**2 * np.eye(16))
-    mean, c = share @ np.asarray(x[i, 0, :, 0]), level**2 * share
-    rest = np.asarray(known[i, 0, m, 0]) - mean[m]
-    want = mean + c[:, m] @ np.linalg.solve(c[m, m], rest)
-    off.append(np.abs(np.asarray(found[i, 0, :, 0]) - want).max())
-  return float(max(off))
+  denoise = posterior.inpaint(
+    analytic.correlated(COVARIANCE), y, mask, corrections=16, damping=1e-6
+  )
+  means = np.asarray(denoise(x, jnp.asarray(levels, jnp.float32)))[:, 0, :, 0]
+  x, y = np.asarray(x)[:, 0, :, 0], np.asarray(y)[:, 0, :, 0]
+  exact = [
+    _posterior_mean(row, values[known], sigma=level, known=known)
+    for row, values, level in zip(x, y, levels, strict=True)
+  ]
+  return float(np.abs(means - np.stack(exact)).max())
+
+
+def _posterior_mean(
+  x: np.ndarray, y: np.ndarray, *, sigma: float, known: slice
+) -> np.ndarray:
+  """D + C M' (M C M')^-1 (y - M D) of a noisy row, with M the known pixels, D
+  the denoised row and C its covariance."""
+  gain = COVARIANCE @ np.linalg.inv(COVARIANCE + sigma**2 * np.eye(16))
+  mean, c = gain @ x, sigma**2 * gain
+  solved = np.linalg.solve(c[known, known], y - mean[known])
+  return mean + c[:, known] @ solved
 
 
 LAWS = (
-  law(
-    "c_skip at sigma 0.5", f"{EDM}, table 1", 0.5, 1e-6, _scaling("c_skip", 0.5)
+  Law(
+    name="c_skip at sigma 0.5",
+    source=f"{EDM}, table 1",
+    expected=0.5,
+    tolerance=1e-6,
+    measure=_scaling("c_skip", 0.5),
   ),
-  law(
-    "c_out at sigma 1",
-    f"{EDM}, table 1",
-    0.447214,
-    1e-5,
-    _scaling("c_out", 1.0),
+  Law(
+    name="c_out at sigma 1",
+    source=f"{EDM}, table 1",
+    expected=0.447214,
+    tolerance=1e-5,
+    measure=_scaling("c_out", 1.0),
   ),
-  law(
-    "c_in at sigma 1", f"{EDM}, table 1", 0.894427, 1e-5, _scaling("c_in", 1.0)
+  Law(
+    name="c_in at sigma 1",
+    source=f"{EDM}, table 1",
+    expected=0.894427,
+    tolerance=1e-5,
+    measure=_scaling("c_in", 1.0),
   ),
-  law("weight * c_out^2 - 1", f"{EDM}, section 5", 0, 1e-5, _weights_off),
-  law(
-    "step 9 of 18 of the grid",
-    f"{EDM}, eq. 5",
-    3.25682,
-    1e-4,
-    lambda: float(sigmas.karras(18)[8]),
+  Law(
+    name="weight * c_out^2 - 1",
+    source=f"{EDM}, section 5",
+    expected=0,
+    tolerance=1e-5,
+    measure=_weight_deviation,
   ),
-  law(
-    "highest sigma of DDPM",
-    "Ho et al. 2020",
-    157.407,
-    0.01,
-    lambda: float(sigmas.ddpm()[0]),
+  Law(
+    name="sigma 9 of 18 of the EDM grid",
+    source=f"{EDM}, eq. 5",
+    expected=3.25682,
+    tolerance=1e-4,
+    measure=lambda: float(sigmas.karras(18)[8]),
   ),
-  law("order of Euler's method", f"{EDM}, section 3", 1, 0.1, _order("euler")),
-  law("order of Heun's method", f"{EDM}, section 3", 2, 0.25, _order("heun")),
-  law(
-    "order of DPM-Solver++(2M)", "Lu et al. 2022", 2, 0.35, _order("dpmpp_2m")
+  Law(
+    name="highest sigma of DDPM",
+    source="Ho et al. 2020",
+    expected=157.407,
+    tolerance=0.01,
+    measure=lambda: float(sigmas.ddpm()[0]),
   ),
-  law(
-    "variance of a DDPM step",
-    "Ho et al. 2020, eq. 7",
-    0.75,
-    0.02,
-    _posterior_variance,
+  Law(
+    name="order of Euler's method",
+    source=f"{EDM}, section 3",
+    expected=1,
+    tolerance=0.1,
+    measure=_order("euler"),
   ),
-  law(
-    "what is filled in, off its mean",
-    "arXiv:2405.13712",
-    0,
-    2e-3,
-    posterior_off,
+  Law(
+    name="order of Heun's method",
+    source=f"{EDM}, section 3",
+    expected=2,
+    tolerance=0.25,
+    measure=_order("heun"),
   ),
-  law(
-    "DDIM with eta 1 - DDPM", "Song et al. 2021, eq. 16", 0, 2e-4, _ddim_is_ddpm
+  Law(
+    name="order of DPM-Solver++(2M)",
+    source="Lu et al. 2022",
+    expected=2,
+    tolerance=0.35,
+    measure=_order("dpmpp_2m"),
   ),
-  law(
-    "epsilon - EDM denoiser", "change of variables", 0, 2e-3, _epsilon_is_edm
+  Law(
+    name="variance of a DDPM step",
+    source="Ho et al. 2020, eq. 7",
+    expected=0.75,
+    tolerance=0.02,
+    measure=_ddpm_variance,
   ),
-  law(
-    "guidance of weight 1", "Ho and Salimans 2022", 0, 1e-6, _guidance_of_one
+  Law(
+    name="inpainting - exact posterior mean",
+    source="arXiv:2405.13712",
+    expected=0,
+    tolerance=2e-3,
+    measure=inpainting_difference,
   ),
-  law(
-    "sample in batches of 2 and 6",
-    "keys for each image",
-    0,
-    1e-5,
-    _sample_depends_on_batch,
+  Law(
+    name="DDIM with eta 1 - DDPM",
+    source="Song et al. 2021, eq. 16",
+    expected=0,
+    tolerance=2e-4,
+    measure=_ddim_difference,
+  ),
+  Law(
+    name="epsilon denoiser - EDM denoiser",
+    source="change of variables",
+    expected=0,
+    tolerance=2e-3,
+    measure=_epsilon_difference,
+  ),
+  Law(
+    name="guidance of weight 1 - no guidance",
+    source="Ho and Salimans 2022",
+    expected=0,
+    tolerance=1e-6,
+    measure=_guidance_difference,
+  ),
+  Law(
+    name="samples in batches of 6 - samples in batches of 2",
+    source="one key for each image",
+    expected=0,
+    tolerance=1e-5,
+    measure=_batch_difference,
   ),
 )

@@ -1,4 +1,4 @@
-"""What a law is."""
+"""The type of a law."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from collections.abc import Callable
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Law:
-  """One number that is known.
+  """A number that is known.
 
   Attributes:
-    name: what is measured.
-    source: where it is written, or what it follows from.
+    name: the quantity.
+    source: the paper or the argument that gives the number.
     expected: the number.
-    tolerance: how far from it a float32 computation may be.
-    measure: computes it.
+    tolerance: largest deviation of a float32 computation.
+    measure: computes the number.
   """
 
   name: str
@@ -25,22 +25,5 @@ class Law:
   measure: Callable[[], float]
 
   def holds(self, measured: float) -> bool:
-    """Whether a measured number is near enough; NaN is not."""
+    """Whether a measured number is within the tolerance; NaN is not."""
     return abs(measured - self.expected) <= self.tolerance
-
-
-def law(
-  name: str,
-  source: str,
-  expected: float,
-  tolerance: float,
-  measure: Callable[[], float],
-) -> Law:
-  """A law, in one line."""
-  return Law(
-    name=name,
-    source=source,
-    expected=expected,
-    tolerance=tolerance,
-    measure=measure,
-  )

@@ -183,7 +183,7 @@ def test_corrections_come_closer_than_replacement():
 @pytest.mark.parametrize("sigma", [0.1, 0.7, 3.0])
 def test_what_is_filled_in_is_the_posterior_mean(sigma):
   """Also of several images and noise levels at a time."""
-  assert laws.posterior_off(sigma) < 2e-3
+  assert laws.inpainting_difference(sigma) < 2e-3
 
 
 def test_images_are_corrected_one_by_one():

@@ -572,7 +572,7 @@ def test_another_network_does_not_lend_its_weights(trained, tmp_path, capsys):
 def test_operations_of_attention_in_chunks_are_all_counted(monkeypatch):
   p = plan(1, **{"model.encoder_depth": 1})
   want = cost.flops(p, 0)
-  monkeypatch.setattr(layers, "ATTENDED", 4)
+  monkeypatch.setattr(layers, "UNCHUNKED_TOKENS", 4)
   assert cost.flops(p, 0) == want
 
 

@@ -1,0 +1,151 @@
+"""Laws of weights that are transferred to another resolution."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from jaxgen.config.models import PatchAutoencoderConfig, ProgressiveUNetConfig
+from jaxgen.diffusion import edm
+from jaxgen.images import enlarging, resize
+from jaxgen.laws.law import Law
+from jaxgen.models.build import build
+from jaxgen.models.network import Network
+from jaxgen.models.resampling import (
+  remaining_noise,
+  resize_input_kernel,
+  resize_output_kernel,
+)
+from jaxgen.train.transfer import transfer_params
+from jaxgen.typing import Array, Params
+
+SIGMA = 0.7
+
+
+def _token_difference() -> float:
+  """Largest difference of the tokens of 4 x 4 patches and of the same patches
+  enlarged to 6 x 6."""
+  x, w = jax.random.normal(jax.random.key(0), (2, 16, 16))
+  b = np.kron(enlarging(4, 6), enlarging(4, 6))
+  tokens = x @ b.T @ resize_input_kernel(w, old=4, new=6)
+  return float(jnp.abs(tokens - x @ w).max())
+
+
+def _patch_difference() -> float:
+  """Largest difference of an enlarged patch and the patch that enlarged weights
+  produce."""
+  z, w = jax.random.normal(jax.random.key(0), (2, 16, 16))
+  b = np.kron(enlarging(4, 6), enlarging(4, 6))
+  patch = z @ resize_output_kernel(w, old=4, new=6)
+  return float(jnp.abs(patch - z @ w @ b.T).max())
+
+
+def _denoiser_difference() -> float:
+  """Largest difference of a denoiser that has just grown from 4 to 6 pixels and
+  the formula."""
+  config = ProgressiveUNetConfig(
+    width=8,
+    multipliers=(1,),
+    attention=(False,),
+    num_res_blocks=1,
+    head_dim=8,
+    resolutions=(4, 6),
+    dtype="float32",
+  )
+  small, large = (build(config, resolution=r, channels=1) for r in (4, 6))
+  x = jax.random.normal(jax.random.key(0), (1, 6, 6, 1))
+  before = _perturb(_initialize(small, x[:, :4, :4], jnp.zeros(1)))
+  fresh = _initialize(large, x, jnp.zeros(1))
+  after = transfer_params(before, fresh, large.rules(small))
+  low = resize(x, 4)
+  sigma_below = remaining_noise(6, 4) * SIGMA
+  below = _denoise(small, before, low, sigma=sigma_below)
+  skip = edm.scalings(jnp.asarray(SIGMA)).c_skip
+  want = resize(below, 6) + skip * (x - resize(low, 6))
+  got = _denoise(large, after, x, sigma=SIGMA)
+  return float(jnp.abs(got - want).max())
+
+
+def _autoencoder_difference() -> float:
+  """Largest difference of an autoencoder that has just gone from 4 to 16
+  patches and the formula."""
+  config = PatchAutoencoderConfig(
+    patch_size=4,
+    grids=(2, 4),
+    width=8,
+    heads=2,
+    encoder_depth=1,
+    decoder_depth=1,
+    latent_dim=8,
+    patch_features=4,
+    dtype="float32",
+  )
+  small, large = (build(config, resolution=r, channels=1) for r in (8, 16))
+  x = jax.random.normal(jax.random.key(0), (1, 16, 16, 1))
+  before = _perturb(_initialize(small, resize(x, 8)))
+  after = transfer_params(before, _initialize(large, x), large.rules(small))
+  want = resize(_apply(small, before, resize(x, 8)), 16)
+  return float(jnp.abs(_apply(large, after, x) - want).max())
+
+
+def _initialize(net: Network, *inputs: Array) -> Params:
+  return jax.jit(net.init)(jax.random.key(0), *inputs)["params"]
+
+
+def _apply(net: Network, params: Params, *inputs: Array) -> Array:
+  output: Any = net.apply({"params": params}, *inputs)
+  return output
+
+
+def _denoise(net: Network, params: Params, x: Array, *, sigma: float) -> Array:
+  denoise = edm.precondition(lambda x, c, cond: _apply(net, params, x, c))
+  return denoise(x, jnp.full(1, sigma))
+
+
+def _perturb(params: Params) -> Params:
+  """Parameters that are nowhere zero."""
+  shake = lambda p: p + 0.1 * jnp.cos(jnp.arange(p.size)).reshape(p.shape)  # noqa: E731
+  return jax.tree.map(shake, params)
+
+
+FLEXIVIT = "FlexiViT, section 3.3"
+LAWS = (
+  Law(
+    name="tokens of enlarged patches - tokens",
+    source=FLEXIVIT,
+    expected=0,
+    tolerance=1e-4,
+    measure=_token_difference,
+  ),
+  Law(
+    name="patches of enlarged weights - enlarged patches",
+    source=FLEXIVIT,
+    expected=0,
+    tolerance=1e-4,
+    measure=_patch_difference,
+  ),
+  Law(
+    name="noise remaining in means of 2 x 2 pixels",
+    source="1 / 2",
+    expected=0.5,
+    tolerance=1e-6,
+    measure=lambda: remaining_noise(64, 32),
+  ),
+  Law(
+    name="denoiser with a new level - formula",
+    source="Up D(Down x, r s) + c_skip (x - Up Down x)",
+    expected=0,
+    tolerance=1e-5,
+    measure=_denoiser_difference,
+  ),
+  Law(
+    name="autoencoder with more patches - formula",
+    source="Up D(Down x)",
+    expected=0,
+    tolerance=1e-5,
+    measure=_autoencoder_difference,
+  ),
+)
