@@ -21,8 +21,8 @@ def save_state(workdir: pathlib.Path, state: TrainState) -> None:
 def restore_state(
   workdir: pathlib.Path, shapes: TrainState, *, saved_here: bool = True
 ) -> TrainState:
-  """Restore the newest state, placed as `shapes` says; a state of a real run
-  has metadata of its own."""
+  """Restore the newest state, placed as `shapes` says; that of a real run has
+  metadata of its own."""
   store = Checkpoints(workdir, metric="psnr")
   restored = restore_newest(store, lambda _: to_trees(shapes))
   store.close()

@@ -1,6 +1,7 @@
 """A config file: a toy denoiser that compiles in seconds, for tests."""
 
-from jaxgen.config.defaults import demo, denoiser, dit, smoke
+from jaxgen.config.defaults import denoiser, dit
+from jaxgen.config.variants import demo, smoke
 
 
 def get_config():

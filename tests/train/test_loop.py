@@ -19,47 +19,48 @@ from support.faults import (
 
 import jaxgen
 from jaxgen.cli.main import main
-from jaxgen.train import loop, plan
+from jaxgen.data import sources
+from jaxgen.train import loop, stage
 from jaxgen.workdir import checkpoints
 
 
 def fault(monkeypatch, wrap) -> None:
-  """Have `wrap(step)` instead of the training step."""
-  make = plan.make_step
-  monkeypatch.setattr(plan, "make_step", lambda *a, **k: wrap(make, *a, **k))
+  """Have `wrap(make_update, ...)` instead of the update of the state."""
+  make = stage.make_update
+  monkeypatch.setattr(stage, "make_update", lambda *a, **k: wrap(make, *a, **k))
 
 
 def nan_in(update: int):
   """For `fault`: the loss is not a number in one update, counted from 1."""
 
-  def make_step(make, loss, *args, key, **options):
+  def wrap(make, task, *args, key, **options):
     poison = jax.random.fold_in(jax.random.fold_in(key, update - 1), 0)
 
-    def bad(params, batch, noise):
-      value, metrics = loss(params, batch, noise)
-      there = jax.random.key_data(noise[0]) == jax.random.key_data(poison)
+    def bad(params, batch, keys, inputs):
+      value, metrics = task.loss(params, batch, keys, inputs)
+      there = jax.random.key_data(keys[0]) == jax.random.key_data(poison)
       return value * jnp.where(there.all(), jnp.nan, 1.0), metrics
 
-    return make(bad, *args, key=key, **options)
+    return make(dataclasses.replace(task, loss=bad), *args, key=key, **options)
 
-  return make_step
+  return wrap
 
 
 def overflow_in(update: int):
   """For `fault`: parameters overflow although loss and gradient are finite."""
 
-  def make_step(make, *args, **options):
+  def wrap(make, *args, **options):
     step = make(*args, **options)
 
-    def bad(state, batch, pace):
-      new, metrics = step(state, batch, pace)
+    def bad(state, batch, schedule):
+      new, metrics = step(state, batch, schedule)
       large = jnp.where(new.step == update, jnp.inf, 1.0)
       params = jax.tree.map(lambda p: p * large, new.params)
       return dataclasses.replace(new, params=params), metrics
 
     return bad
 
-  return make_step
+  return wrap
 
 
 @pytest.mark.parametrize("every", [0, 1, 7, 32, 33, 100])
@@ -150,7 +151,7 @@ def test_nan_stops_the_run_at_its_step_and_keeps_the_last_good(
     assert main([*skip, "--allow_config_change"]) == 0
   said = capsys.readouterr().out
   assert "resuming at step 3" in said
-  assert "1 updates were left out: not finite." in said
+  assert "1 updates were skipped: not finite." in said
   assert [r["skipped"] for r in rows(tmp_path)] == ["0"] * 4 + ["1"] * 8
   there, here = numbers(tmp_path), numbers(whole)
   assert there.keys() == here.keys() and there != here
@@ -209,13 +210,13 @@ def test_a_disk_that_fills_up_ends_the_run_and_room_lets_it_go_on(
 
 
 def test_other_data_are_refused(copy_of_whole, monkeypatch, capsys):
-  source = plan.build_source
+  source = sources.build
 
   @functools.lru_cache
   def other(*args):
     return dataclasses.replace(source(*args), fingerprint="other")
 
-  monkeypatch.setattr(plan, "build_source", other)
+  monkeypatch.setattr(sources, "build", other)
   assert main(command(copy_of_whole)) == 2
   assert "not those this run was trained on" in capsys.readouterr().err
   assert main([*command(copy_of_whole), "--allow_config_change"]) == 0

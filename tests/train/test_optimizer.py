@@ -5,43 +5,15 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaxgen.config.defaults import autoencoder
 from jaxgen.config.optimizer import OptimizerConfig
 from jaxgen.errors import UserError
 from jaxgen.train import optimizer
-from jaxgen.train.schedule import Schedule
 
-OPTIONS = OptimizerConfig(**autoencoder().optimizer)
+OPTIONS = OptimizerConfig()
 
 
 def with_(**changes):
   return dataclasses.replace(OPTIONS, **changes)
-
-
-def rate(images, total=1000, **changes):
-  options = with_(**changes)
-  schedule = Schedule(
-    begin=0.0, planned=0.0, total=total, rise=options.warmup_images
-  )
-  return float(schedule.rate(options, images))
-
-
-def test_the_rate_rises_linearly_and_falls_as_a_cosine():
-  kw = dict(learning_rate=2.0, warmup_images=100)
-  flat = dict(schedule="constant", **kw)
-  assert rate(50, **flat) == pytest.approx(1.0)
-  assert rate(100, **flat) == rate(900, **flat) == pytest.approx(2.0)
-  assert rate(500, **kw) == pytest.approx(1.0)
-  assert rate(250, **kw) == pytest.approx(1 + np.cos(np.pi / 4))
-  assert rate(1000, **kw) == pytest.approx(0.0, abs=1e-6)
-  assert rate(1e-3, learning_rate=2.0, warmup_images=0) == pytest.approx(2.0)
-
-
-def test_the_rate_knows_images_not_steps():
-  """The same images in larger batches have the same rate."""
-  images = jnp.arange(0, 1000, 100)
-  rates = [rate(i, warmup_images=300) for i in images]
-  assert rates[::2] == [rate(i, warmup_images=300) for i in images[::2]]
 
 
 PARAMS = {
