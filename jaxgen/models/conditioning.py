@@ -68,7 +68,7 @@ class Conditioning(nn.Module, kw_only=True):
     )
     missing = jnp.full(c_noise.shape, -1)
     for name, values in self.condition_sizes:
-      table = nn.Embed(values + 1, self.width, name=f"of_{name}")
+      table = nn.Embed(values + 1, self.width, name=f"condition_{name}")
       x = x + table((cond or {}).get(name, missing) + 1)
     x = Dense(self.width, name="hidden")(nn.silu(x))
     return nn.silu(x).astype(self.dtype)

@@ -72,7 +72,7 @@ class Encoder(Levels, kw_only=True):
     x = self.conv(widths[0], "conv_in")(x)
     for depth, width in enumerate(widths):
       if depth:
-        block = self.res_block(width, f"halve_{depth}", resample="downsample")
+        block = self.res_block(width, f"downsample_{depth}", resample="downsample")
         x = block(x, None, train)
       x = self.level(x, train, depth=depth)
     return self.head(self.bottom(x, train), self.features)
@@ -90,7 +90,7 @@ class Decoder(Levels, kw_only=True):
     x = self.bottom(x, train)
     for depth, width in reversed(list(enumerate(widths))):
       if depth + 1 < len(widths):
-        block = self.res_block(width, f"double_{depth}", resample="upsample")
+        block = self.res_block(width, f"upsample_{depth}", resample="upsample")
         x = block(x, None, train)
       x = self.level(x, train, depth=depth)
     outputs = {"image": self.head(x, self.channels)}

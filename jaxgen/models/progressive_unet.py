@@ -167,7 +167,7 @@ class Outer:
     """Features for the level below; zeros at first."""
     options = self.net.options
     width = options.width if self.level == 1 else options.outer_width
-    name, dtype = self._name("tell"), self.net.dtype
+    name, dtype = self._name("to_inner"), self.net.dtype
     return Dense(width, kernel_init=ZEROS, dtype=dtype, name=name)(h)
 
   def decode(

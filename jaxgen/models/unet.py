@@ -99,7 +99,7 @@ class UNet(UNetBase, kw_only=True):
     options, skips = self.options, [x]
     for level in reversed(range(len(options.multipliers))):
       if level < len(options.multipliers) - 1:
-        x = block(x, "halve", level=level + 1, resample="downsample")
+        x = block(x, "downsample", level=level + 1, resample="downsample")
         skips.append(x)
       for i in range(options.num_res_blocks):
         attention = options.attention[-1 - level]
@@ -115,7 +115,7 @@ class UNet(UNetBase, kw_only=True):
     x = block(x, "bottom_1", level=0)
     for level in range(len(options.multipliers)):
       if level:
-        x = block(x, "double", level=level - 1, resample="upsample")
+        x = block(x, "upsample", level=level - 1, resample="upsample")
       for i in range(options.num_res_blocks + 1):
         x = jnp.concatenate([x, skips.pop()], axis=-1)
         last = i == options.num_res_blocks
