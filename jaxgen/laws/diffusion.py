@@ -59,7 +59,7 @@ def _order(name: str) -> Callable[[], float]:
 
 
 def _posterior_variance() -> float:
-  """Of one step of DDPM from sigma 2 to 1 with D = 0: (1 - 1/4) 1^2."""
+  """Variance of a DDPM step from sigma 2 to 1 with D = 0: (1 - 1/4) 1^2."""
   keys = jax.random.split(jax.random.key(0), 256)
   x, grid = jnp.zeros((256, 16, 16, 1)), np.array([2.0, 1.0])
   end = sampling.sample(
