@@ -51,14 +51,14 @@ def mixture(
 ) -> DenoiseFn:
   """The denoiser of independent pixels from a mixture of N(means[k], std^2):
   the components' denoisers, weighted by their posterior probabilities."""
-  centres = jnp.asarray(means)
+  centers = jnp.asarray(means)
   prior = jnp.log(jnp.asarray(weights or [1 / len(means)] * len(means)))
 
   def denoise(x: Images, sigma: Sigmas, cond: Conditions = None) -> Images:
     total = (std**2 + per_image(sigma) ** 2)[..., None]
-    off = x[..., None] - centres
+    off = x[..., None] - centers
     belief = jax.nn.softmax(prior - off**2 / (2 * total), axis=-1)
-    return jnp.sum(belief * (centres + std**2 / total * off), axis=-1)
+    return jnp.sum(belief * (centers + std**2 / total * off), axis=-1)
 
   return denoise
 

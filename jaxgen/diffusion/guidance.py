@@ -6,8 +6,8 @@ One convention throughout, w = 1 is no guidance:
     composed          D_0 + sum_k w_k (D_k - D_0)  (arXiv:2206.01714)
     autoguidance      D_weak + w (D - D_weak)      (arXiv:2406.02507)
 
-D_0 knows no condition, D_k only the k-th. All answers that one denoiser has to
-give are asked for in one batch.
+D_0 knows no condition, D_k only the k-th. All answers of one denoiser are
+computed in one batch.
 """
 
 from __future__ import annotations

@@ -196,7 +196,7 @@ def test_images_are_corrected_one_by_one():
 
 
 def test_corrections_close_the_seam_of_a_known_image():
-  """Its continuation on a larger canvas, in windows: steps of grey levels at
+  """Its continuation on a larger canvas, in windows: steps of gray levels at
   its border, as multiples of those in what is new."""
   chol = jnp.asarray(np.linalg.cholesky(COVARIANCE))
   known = jnp.einsum("ij,bhjc->bhic", chol, noise((128, 16, 16, 1), 1))
