@@ -1,4 +1,4 @@
-"""Decoded images kept in memory: an LRU with a limit in bytes."""
+"""A least-recently-used cache of decoded images, limited in bytes."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ Arrays = tuple[np.ndarray, ...]
 class ImageCache:
   """A thread-safe least-recently-used cache of tuples of arrays.
 
-  What comes out is read-only, for it is shared by all readers. Two threads that
-  miss the same key at once both load it; the result is the same.
+  The arrays are read-only, as all readers share them. Two threads that miss the
+  same key at once both load it; the result is the same.
   """
 
   def __init__(self, max_bytes: int):
@@ -28,14 +28,14 @@ class ImageCache:
     self._lock = threading.Lock()
 
   def __reduce__(self):
-    """A process that unpickles a cache gets its own of the same size."""
+    """Unpickle as the cache of the same size of the other process."""
     return shared, (self.max_bytes,)
 
   def __len__(self) -> int:
     return len(self._entries)
 
   def get(self, key: Hashable, load: Callable[[], Arrays]) -> Arrays:
-    """What is stored under `key`, or else `load()`, which is then stored."""
+    """The arrays of a key; on a miss `load()` makes them."""
     with self._lock:
       arrays = self._entries.get(key)
       if arrays is not None:
@@ -67,6 +67,6 @@ def _num_bytes(arrays: Arrays) -> int:
 
 @functools.cache
 def shared(max_bytes: int) -> ImageCache:
-  """The one cache of this size in this process: training, validation and the
-  stages of a run use the same photographs."""
+  """The cache of this size in this process; training, validation and all stages
+  of a run share its images."""
   return ImageCache(max_bytes)

@@ -1,4 +1,4 @@
-"""Images of a user, for the command line."""
+"""Images that a user names on the command line."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ from jaxgen.formats.image_files import (
 def load_images(
   path: str, *, resolution: int, channels: int, upsample: bool = False
 ) -> tuple[list[str], np.ndarray]:
-  """Reads a user's images at one size, for the command line.
+  """Load a user's images at one size.
 
-  The middle square of each is resized as `resize.resize` does it. Class labels,
-  where the images lie in subfolders: `splits.class_labels(names)`.
+  The center square of each is resized by `resize.resize`. For class labels of
+  images in subfolders see `splits.class_labels(names)`.
 
   Args:
     path: a folder, searched with its subfolders, or one image file.
     resolution: pixels on a side of the result.
-    channels: 1 (grey) or 3 (RGB).
+    channels: 1 (gray) or 3 (RGB).
     upsample: allow images smaller than the resolution.
 
   Returns:
@@ -36,20 +36,21 @@ def load_images(
     channels) uint8.
 
   Raises:
-    UserError: nothing found; or files unreadable or too small, all by name.
+    UserError: there are no images, or some are unreadable or too small (all by
+      name).
   """
   root = pathlib.Path(path)
   paths = [root] if root.is_file() else list_images(root) if path else []
   if not paths:
     raise UserError(
-      f"no images in {path!r}: name a folder that holds some, or a file"
+      f"no images in {path!r}: expected a folder of images, or an image file"
       f" ({', '.join(SUFFIXES)})"
     )
   names, images, problems = [], [], []
   for file in paths:
     name = file.name if file == root else file.relative_to(root).as_posix()
     try:
-      square = resize.centre_square(decode(file.read_bytes(), bits=8))
+      square = resize.center_square(decode(file.read_bytes(), bits=8))
       if len(square) < resolution and not upsample:
         raise ValueError(
           f"smaller than {resolution} pixels (--upsample allows it)"
@@ -61,5 +62,5 @@ def load_images(
     names.append(name)
     images.append(resize.resize(square, resolution))
   if problems:
-    raise report_bad(problems, "Remove them or replace them.")
+    raise report_bad(problems, "Remove or replace them.")
   return names, np.stack(images)

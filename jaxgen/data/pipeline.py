@@ -1,10 +1,10 @@
-"""Batches from a source: shuffled, augmented, sharded, resumable.
+"""Batches of a source: shuffled, augmented, sharded, resumable.
 
-Batch k is a pure function of (seed, k): the place in the data is one number,
-and nothing else has to be stored to go on where a run stopped. Shuffling, crops
-and augmentation come before the slicing into processes, and a process has a
-run of each batch, so that the processes' shares in their order make the same
-batch for any number of them.
+Batch k is a pure function of (seed, k): the position in the data is one number,
+and nothing else has to be stored to resume a run. Shuffling, crops and
+augmentation come before the split over processes, and each process gets a
+contiguous part of each batch, so that the parts in their order form the same
+batch for any number of processes.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from jaxgen.data.source import Element, Source
 
 @dataclasses.dataclass(frozen=True)
 class Read(grain.transforms.RandomMap):
-  """Index to element, with a random crop and the chosen augmentations."""
+  """The map from an index to a tile, with random crop and augmentation."""
 
   source: Source
   flips: tuple[bool, bool]  # up-down, left-right
@@ -46,8 +46,8 @@ class Read(grain.transforms.RandomMap):
     }
 
 
-def _augment(x: np.ndarray, flips: Any, rot90: int) -> np.ndarray:
-  """Flip and turn an image or a mask; scalars pass through."""
+def _augment(x: np.ndarray, flips: np.ndarray, rot90: int) -> np.ndarray:
+  """Flip and rotate an image or a mask; scalars are returned as they are."""
   if x.ndim < 2:
     return x
   for axis, flip in enumerate(flips):
@@ -56,7 +56,7 @@ def _augment(x: np.ndarray, flips: Any, rot90: int) -> np.ndarray:
 
 
 def derive_seed(*parts: Any) -> int:
-  """A 32-bit seed from any parts, the same on every machine."""
+  """A 32-bit seed derived from any values, the same on every machine."""
   digest = hashlib.sha256(repr(parts).encode()).digest()
   return int.from_bytes(digest[:4], "little")
 
@@ -72,17 +72,17 @@ def batches(
   process: int = 0,
   processes: int = 1,
 ) -> grain.DatasetIterator[Element]:
-  """Endless batches of this process's share, beginning with batch `start`.
+  """Endless batches of this process, beginning with batch `start`.
 
   Args:
-    source: of one split.
+    source: the tiles of one split.
     options: augmentation, threads and worker processes.
     batch_size: over all processes; a multiple of `processes`.
     start: index of the first batch.
-    stream: names the random stream: stages and verbs have one each.
-    keep: what to hand out of each element; by default everything.
-    process: of this process, in `[0, processes)`.
-    processes: how many share a batch.
+    stream: names the random stream; each stage and verb has its own.
+    keep: the fields of each element to return; empty: all.
+    process: index of this process, in `[0, processes)`.
+    processes: number of processes that share a batch.
 
   Returns:
     An iterator of dicts of arrays `(batch_size / processes, ...)`; closing it
@@ -101,19 +101,20 @@ def batches(
   if options.workers:
     if not flags.FLAGS.is_parsed():  # grain reads absl's flags
       flags.FLAGS.mark_as_parsed()
-    many = grain.MultiprocessingOptions(num_workers=options.workers)
-    dataset = dataset.mp_prefetch(many, worker_init_fn=_attend).map(_own)
+    workers = grain.MultiprocessingOptions(num_workers=options.workers)
+    dataset = dataset.mp_prefetch(workers, worker_init_fn=_init_worker)
+    dataset = dataset.map(_copy)
   return iter(dataset)
 
 
-def _own(batch: Element) -> Element:
-  """Out of the workers' shared memory, which has to be given back."""
+def _copy(batch: Element) -> Element:
+  """A copy outside the workers' shared memory, which is reused."""
   return {k: np.array(v, subok=False) for k, v in batch.items()}
 
 
-def _attend(worker: int, workers: int) -> None:
-  """In a worker process: leave signals to the main process, which may still
-  want batches when a whole group is signalled, and end when it has ended."""
+def _init_worker(worker: int, workers: int) -> None:
+  """Ignore signals in a worker process, as the main process may still need
+  batches when a whole process group is signaled, and exit when it exits."""
   for number in (signal.SIGINT, signal.SIGTERM):
     signal.signal(number, signal.SIG_IGN)
   main = multiprocessing.parent_process()
@@ -130,5 +131,5 @@ def fixed_tiles(source: Source, num: int) -> list[Element]:
 
 
 def stack(tiles: list[Element]) -> Element:
-  """One batch from a list of elements."""
+  """A batch of a list of elements."""
   return {k: np.stack([tile[k] for tile in tiles]) for k in tiles[0]}

@@ -1,16 +1,17 @@
-"""From a config to a source: the one place that knows sources by name."""
+"""The sources by name, and the one that a config names."""
 
 from __future__ import annotations
 
 import functools
 
 from jaxgen.config.data import DataConfig, Split
-from jaxgen.data.arrays import arrays
-from jaxgen.data.folder import folder
+from jaxgen.data.files.arrays import arrays
+from jaxgen.data.files.folder import folder
+from jaxgen.data.files.records import records
+from jaxgen.data.files.tfds import tfds
 from jaxgen.data.rocks.source import rocks
 from jaxgen.data.source import Source
 from jaxgen.data.textures import textures
-from jaxgen.data.tfds import records, tfds
 from jaxgen.errors import UserError
 
 SOURCES = {
@@ -28,15 +29,11 @@ def build(options: DataConfig, split: Split, resolution: int) -> Source:
   """The source that `options.source` names.
 
   Raises:
-    UserError: an unknown name, or whatever the source finds wrong.
+    UserError: crops that are smaller than a tile, or an error of the source.
   """
-  if options.source not in SOURCES:
-    raise UserError(
-      f"data.source={options.source!r}: known are {', '.join(SOURCES)}."
-    )
   if 0 < options.crop_size < resolution and not options.upsample:
     raise UserError(
-      f"data.crop_size={options.crop_size}: tiles of {resolution} pixels would "
-      "be enlarged; set data.upsample=True to allow it."
+      f"data.crop_size={options.crop_size}: expected at least the resolution, "
+      f"{resolution}; set data.upsample=True to enlarge crops."
     )
   return SOURCES[options.source](options, split, resolution)

@@ -1,4 +1,4 @@
-"""Training and validation: who belongs where, so that no pixel is in both."""
+"""Training and validation splits that share no pixel, and class labels."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import numpy as np
 from jaxgen.config.data import Split
 from jaxgen.errors import UserError
 
-_HELD_OUT = ("validation", "val", "test")  # the first of them that is there
+_HELD_OUT = ("validation", "val", "test")  # the first that exists is used
 _NOT_CLASSES = ("train", *_HELD_OUT, "images", "prior_clean")
 
 
@@ -35,23 +35,23 @@ def unique(digests: Sequence[str]) -> list[int]:
 def by_digest(
   digests: Sequence[str], fraction: float
 ) -> dict[Split, list[int]]:
-  """Splits items by their content; of identical items one stays.
+  """Split items by their content; of identical items one is used.
 
-  The order of digests is as good as a random one, knows neither names nor
-  seeds, and hardly changes when items are added.
+  The order of digests is as good as random, depends on neither names nor seeds,
+  and hardly changes when items are added.
 
   Returns:
     Indices in ascending order; validation has `round(fraction * n)`, at least
     one, and training at least one.
 
   Raises:
-    UserError: fewer than two different items.
+    UserError: fewer than two distinct items.
   """
   distinct = sorted(unique(digests), key=lambda index: digests[index])
   if len(distinct) < 2:
     raise UserError(
-      f"{len(distinct)} different image(s) cannot be split into training and"
-      " validation by files: set data.split_by=regions or add images"
+      "data.split_by=files: expected at least 2 distinct images, got"
+      f" {len(distinct)}: set data.split_by=regions or add images"
     )
   count = min(max(round(fraction * len(distinct)), 1), len(distinct) - 1)
   return {
@@ -63,12 +63,14 @@ def by_digest(
 def by_folder(
   names: Sequence[str], digests: Sequence[str]
 ) -> dict[Split, list[int]] | None:
-  """Splits that folders give by their names: `train` and one of `validation`,
-  `val` and `test`. Items in neither are not used; of identical items one stays,
-  and one that is held out is not trained on.
+  """Split items by the names of their folders: `train` and one of `validation`,
+  `val` and `test`.
+
+  Items in neither are not used; of identical items one is used, and one that is
+  held out is not trained on.
 
   Returns:
-    Indices in ascending order, or None where there are no such folders.
+    Indices in ascending order, or None if there are no such folders.
   """
   folders = [{part.lower() for part in _folders(name)} for name in names]
   held_out = next((x for x in _HELD_OUT if any(x in f for f in folders)), None)
@@ -87,21 +89,21 @@ def by_folder(
 def by_region(
   height: int, width: int, *, split: Split, fraction: float, size: int
 ) -> Box | None:
-  """Cuts a photograph in two across its longer side, the end for validation.
+  """Cut a photograph across its longer side, the end for validation.
 
-  The strip is `fraction` of the longer side and at least one tile, so that it
-  is the same for all tile sizes up to that. (Stages of larger tiles widen it:
-  `crop_size` or a larger fraction keep it fixed.)
+  That strip is `fraction` of the longer side but at least one tile, so that it
+  is the same for all smaller tiles. (Stages with larger tiles widen it:
+  `crop_size` or a larger fraction keeps it fixed.)
 
   Args:
     height, width: of the photograph in pixels.
-    split: whose part.
-    fraction: of the photograph for validation.
+    split: the split whose part is returned.
+    fraction: of the photograph that is held out.
     size: pixels on a tile's side.
 
   Returns:
-    The split's part, or None where a photograph is too small to be cut: it is
-    left to the training in whole.
+    The part of the split. A photograph that is too small to be cut is all
+    training; its validation part is None.
   """
   longer = max(height, width)
   strip = max(round(fraction * longer), size)
@@ -116,14 +118,14 @@ def by_region(
 
 
 def class_labels(names: Sequence[str]) -> tuple[tuple[str, ...], np.ndarray]:
-  """Classes from subfolders: `[train/]CLASS/.../name`.
+  """Class labels by subfolders: `[train/]CLASS/.../name`.
 
   Args:
     names: paths relative to the data set's folder, with `/`.
 
   Returns:
-    The classes' names, sorted (none, where no item is in a subfolder), and for
-    each item its index, int32, -1 outside of any.
+    The class names, sorted (none if no item is in a subfolder), and the int32
+    index of each item's class, -1 outside any.
   """
   folders = [_class_folder(name) for name in names]
   return index_labels(folders)
@@ -132,8 +134,8 @@ def class_labels(names: Sequence[str]) -> tuple[tuple[str, ...], np.ndarray]:
 def index_labels(
   values: Sequence[str | None],
 ) -> tuple[tuple[str, ...], np.ndarray]:
-  """Values to class names (numbers in their order) and int32 indices, with -1
-  for None and the empty string."""
+  """Class names (numbers in their order) and int32 indices of values; None and
+  the empty string are missing: -1."""
   present = {value for value in values if value}
   numeric = all(value.isdecimal() for value in present)
   classes = sorted(present, key=int if numeric else str)
@@ -145,7 +147,7 @@ def index_labels(
 def number_labels(
   labels: np.ndarray,
 ) -> tuple[tuple[str, ...], np.ndarray]:
-  """Integers to class names, in their order, and int32 indices; negative ones
+  """Class names, in their order, and int32 indices of integers; negative ones
   are missing: -1."""
   present, indices = np.unique(labels, return_inverse=True)
   missing = int((present < 0).sum())

@@ -1,7 +1,7 @@
-"""The embedded default: three real photographs of brick, grass and gravel.
+"""The built-in photographs of brick, grass and gravel.
 
-512 x 512 grey, CC0 (cc0textures.com), shipped inside scikit-image's wheel:
-nothing is downloaded. The bottom quarter of each is the validation split.
+512 x 512 gray, CC0 (cc0textures.com), part of scikit-image's wheel: nothing is
+downloaded. The bottom quarter of each is the validation split.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import numpy as np
 
 from jaxgen.config.data import DataConfig, Split
 from jaxgen.config.fields import check_value
-from jaxgen.data import tiles
+from jaxgen.data import photos, tiles
 from jaxgen.data.source import Source
 from jaxgen.errors import UserError
 from jaxgen.formats import image_files
@@ -27,8 +27,9 @@ _VALIDATION = 0.25
 
 
 def textures(options: DataConfig, split: Split, resolution: int) -> Source:
-  """Tiles of the three textures, `label` says of which; some thousand random
-  crops to an epoch at 32 and 64 pixels.
+  """Tiles of the three textures, labeled by texture.
+
+  An epoch has a few thousand random crops of 32 or 64 pixels.
 
   Reads `channels, crop (random or tiled), crop_size` of the options.
 
@@ -39,10 +40,11 @@ def textures(options: DataConfig, split: Split, resolution: int) -> Source:
   size = options.crop_size or resolution
   if options.crop == "whole" or 2 * size > _SIDE:
     raise UserError(
-      f"textures are cut into tiles of up to {_SIDE // 2} pixels, not {size}"
-      f" (data.crop={options.crop}): use crop=random and a lower resolution"
+      "data.source=textures: expected data.crop=random or tiled and tiles of at"
+      f" most {_SIDE // 2} pixels, got data.crop={options.crop} and {size}"
+      " pixels"
     )
-  photos = tiles.Photos(
+  described = photos.Photos(
     names=NAMES,
     sizes=[(_SIDE, _SIDE)] * len(NAMES),
     digests=[hashlib.sha256(_read_bytes(name)).hexdigest() for name in NAMES],
@@ -51,10 +53,10 @@ def textures(options: DataConfig, split: Split, resolution: int) -> Source:
     labels=range(len(NAMES)),
     label_names=NAMES,
   )
-  regions = dataclasses.replace(
+  by_regions = dataclasses.replace(
     options, split_by="regions", validation_fraction=_VALIDATION
   )
-  return tiles.cut(photos, regions, split, resolution)
+  return tiles.cut(described, by_regions, split=split, resolution=resolution)
 
 
 @functools.cache
@@ -70,6 +72,6 @@ def _read_bytes(name: str) -> bytes:
     return file.read_bytes()
   except OSError as error:
     raise UserError(
-      f"scikit-image carries no data/{name}.png: reinstall it (0.25 or later),"
-      " or use data.source=rocks"
+      f"scikit-image has no data/{name}.png: reinstall it (0.25 or later), or"
+      " use data.source=rocks"
     ) from error

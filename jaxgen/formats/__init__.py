@@ -1,0 +1,1 @@
+"""File formats: images, PyTorch tensors, atomic writes of JSON and arrays."""

@@ -1,6 +1,6 @@
-"""Files that are whole or not there: written beside, then put in place.
+"""Atomic writes: a file is written under another name, then renamed.
 
-All raise a RunError that names the file where it cannot be written.
+All functions raise a RunError that names a file that cannot be written.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ from jaxgen.errors import writing
 
 @contextlib.contextmanager
 def replacing(path: pathlib.Path) -> Iterator[IO[bytes]]:
-  """A file that takes the place of `path`, whose folder is made if need be,
-  when the block ends well."""
+  """Open a file that replaces `path` if the block ends without an error; its
+  folder is created if needed."""
   part = path.with_suffix(".part")
   with writing(path):
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -28,16 +28,16 @@ def replacing(path: pathlib.Path) -> Iterator[IO[bytes]]:
 
 
 def write_json(path: pathlib.Path, value: Any, indent: int | None = 2) -> None:
-  """Write what JSON knows."""
+  """Write a value as JSON."""
   with replacing(path) as file:
     file.write(f"{json.dumps(value, indent=indent)}\n".encode())
 
 
 def write_npz(path: pathlib.Path, **arrays: Any) -> None:
-  """Write arrays by their names."""
+  """Write named arrays as an uncompressed `.npz` file."""
   import numpy as np  # here, so that JSON is written without it
 
-  buffer: Any = io.BytesIO()  # np.savez stumbles over a disk that is full
+  buffer: Any = io.BytesIO()  # np.savez does not clean up if the disk is full
   np.savez(buffer, **arrays)
   with replacing(path) as file:
     file.write(buffer.getbuffer())

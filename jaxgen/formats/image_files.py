@@ -1,9 +1,9 @@
-"""Image files: finding, checking and decoding them, one safe way for all.
+"""Image files: listing, checking and safely decoding them.
 
-PNG, JPEG, WebP, TIFF (the first page) and BMP of 8 or 16 bits: grey, RGB, RGBA
+PNG, JPEG, WebP, TIFF (the first page) and BMP of 8 or 16 bits: gray, RGB, RGBA
 (alpha is dropped, not blended), palette, CMYK. The EXIF orientation is applied.
 Files are never trusted: `check_files` decodes each of them once, in full,
-before a training begins.
+before training starts.
 """
 
 from __future__ import annotations
@@ -23,21 +23,21 @@ from jaxgen.errors import UserError
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff", ".bmp")
 _FORMATS = ("PNG", "JPEG", "WEBP", "TIFF", "BMP")
-_GREY16 = ("I;16", "I;16L", "I;16B", "I;16N")
+_GRAY16 = ("I;16", "I;16L", "I;16B", "I;16N")
 _PLANAR = 284, 2  # TIFF: PlanarConfiguration, separate planes
-# PIL decodes 16 bit colour to its high bytes; the other unpacker of the same
-# width gives the low bytes. "N" is the byte order of the machine.
+# PIL decodes 16-bit color to its high bytes; the unpacker of the opposite byte
+# order gives the low bytes. "N" is the byte order of the machine.
 _LOW_BYTES = {"16B": "16L", "16L": "16B", "16N": "16B"}
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class ImageInfo:
-  """What a full decode of a file tells.
+  """The description of an image file, from a full decode.
 
   Attributes:
     height, width: after the EXIF orientation.
     bits: 8 or 16.
-    digest: of the pixels, so that a copy in another file is known.
+    digest: of the pixels, so that copies in other files are recognized.
   """
 
   height: int
@@ -47,7 +47,7 @@ class ImageInfo:
 
 
 def list_images(root: pathlib.Path) -> list[pathlib.Path]:
-  """Every image file under a folder, sorted; hidden ones are passed over."""
+  """The image files below a folder, sorted, without hidden ones."""
   return sorted(
     path
     for path in root.rglob("*")
@@ -58,24 +58,24 @@ def list_images(root: pathlib.Path) -> list[pathlib.Path]:
 
 
 def decode(data: bytes, *, bits: int) -> np.ndarray:
-  """Decodes a file's bytes.
+  """Decode the bytes of an image file.
 
   Args:
     data: the content of the file.
-    bits: 16 keeps uint16 where the file has it; 8 keeps the upper 8 bits.
+    bits: 16 keeps uint16 of the file; 8 keeps the upper 8 bits.
 
   Returns:
     (h, w, 1) or (h, w, 3), uint8 in [0, 255] or uint16 in [0, 65535].
 
   Raises:
-    Exception: of many kinds, as PIL does, when the file is damaged, too large
-      (PIL's limit against decompression bombs) or of a kind not read here.
+    Exception: of many types, by PIL: the file is damaged, too large (PIL's
+      limit against decompression bombs) or of an unsupported format.
   """
   image = _open(data)
-  if image.mode in _GREY16:
+  if image.mode in _GRAY16:
     pixels = np.asarray(ImageOps.exif_transpose(image)).astype(np.uint16)
-  elif _is_deep_colour(image) and bits == 16:
-    pixels = _deep_colour(image, data)
+  elif _is_deep_color(image) and bits == 16:
+    pixels = _deep_color(image, data)
   else:
     pixels = np.asarray(ImageOps.exif_transpose(_to_8_bits(image)))
   if pixels.dtype == np.uint16 and bits == 8:
@@ -84,27 +84,29 @@ def decode(data: bytes, *, bits: int) -> np.ndarray:
 
 
 def decode_labels(data: bytes) -> np.ndarray:
-  """Decodes a label image: (h, w) int32, the stored values (a palette's
+  """Decode a label image to (h, w) int32: the stored values (of a palette the
   indices), up to 16 bits (PNG) or 32 (TIFF).
 
   Raises:
-    Exception: as `decode`; ValueError for a colour image.
+    Exception: as `decode`; ValueError for a color image.
   """
   image = _open(data)
-  if image.mode not in ("1", "L", "P", "I", *_GREY16):
-    raise ValueError(f"a mask has one channel of labels, not {image.mode}")
+  if image.mode not in ("1", "L", "P", "I", *_GRAY16):
+    raise ValueError(
+      f"expected a mask with one channel of labels, got {image.mode}"
+    )
   return np.asarray(ImageOps.exif_transpose(image)).astype(np.int32)
 
 
 def check(data: bytes) -> ImageInfo:
-  """Decodes in full and verifies checksums; raises as `decode` does."""
+  """Decode an image in full and verify its checksums; raises as `decode`."""
   _open(data).verify()
   pixels = decode(data, bits=16)
   return _info(pixels, bits=8 * pixels.itemsize)
 
 
 def check_labels(data: bytes) -> ImageInfo:
-  """`check` for a label image."""
+  """Decode a label image in full and verify its checksums."""
   _open(data).verify()
   return _info(decode_labels(data), bits=16)
 
@@ -112,40 +114,40 @@ def check_labels(data: bytes) -> ImageInfo:
 def check_files(
   paths: Sequence[pathlib.Path], *, threads: int, labels: bool = False
 ) -> list[ImageInfo | str]:
-  """Checks every file once: about 15 ms for a megapixel of JPEG and a core.
+  """Check files, about 15 ms for a megapixel of JPEG on one core.
 
-  The result is remembered in this process for as long as the file's size and
-  time stay the same: training, validation and later stages do not pay again.
+  Results are cached in this process while a file's size and time stay the same,
+  so that each file is checked once for both splits and all stages.
 
   Returns:
-    For each file what it holds, or the reason why it cannot be used.
+    For each file its description, or the reason why it cannot be used.
   """
   with concurrent.futures.ThreadPoolExecutor(max(threads, 1)) as pool:
     return list(pool.map(lambda path: _check_file(path, labels), paths))
 
 
 def read_pixels(path: str | pathlib.Path, *, bits: int) -> np.ndarray:
-  """`decode` of a file that has passed the check.
+  """Decode a file that has passed the check; see `decode`.
 
   Raises:
-    UserError: when it changed since.
+    UserError: it cannot be decoded any more.
   """
   return _read(path, lambda data: decode(data, bits=bits))
 
 
 def read_labels(path: str | pathlib.Path) -> np.ndarray:
-  """`decode_labels` of a file that has passed the check, as `read_pixels`."""
+  """Decode a label image that has passed the check; see `decode_labels`."""
   return _read(path, decode_labels)
 
 
 def report_bad(problems: Sequence[str], remedy: str) -> UserError:
-  """One error for all unusable files: the first 10 by name, and how many."""
+  """One error for all unusable files: how many, and the first 10 by name."""
   shown = "; ".join(problems[:10]) + ("; ..." if len(problems) > 10 else "")
   return UserError(f"{len(problems)} unusable images: {shown}\n{remedy}")
 
 
 def reason(error: Exception) -> str:
-  """An exception in a few words, on one line."""
+  """The message of an exception on one line."""
   if isinstance(error, FileNotFoundError):
     return f"no file {pathlib.Path(error.filename).name}"
   if isinstance(error, Image.UnidentifiedImageError):
@@ -166,13 +168,13 @@ def _read(path: str | pathlib.Path, decoder: Callable) -> np.ndarray:
     return decoder(pathlib.Path(path).read_bytes())
   except Exception as error:
     raise UserError(
-      f"{path} can no longer be read ({reason(error)}): was it changed?"
+      f"{path} cannot be read any more ({reason(error)}): was it changed?"
     ) from error
 
 
 @functools.cache
 def _check_once(path: pathlib.Path, size: int, time: int, labels: bool):
-  del size, time  # parts of the key
+  del size, time  # parts of the cache key
   return (check_labels if labels else check)(path.read_bytes())
 
 
@@ -193,30 +195,30 @@ def _open(data: bytes) -> Image.Image:
   limit = Image.MAX_IMAGE_PIXELS
   if limit is not None and image.width * image.height > limit:
     raise ValueError(
-      f"{image.width} x {image.height} pixels, over the limit of {limit}"
-      " that guards against decompression bombs"
+      f"expected at most {limit} pixels (against decompression bombs), got"
+      f" {image.width} x {image.height}"
     )
   return image
 
 
 def _to_8_bits(image: Image.Image) -> Image.Image:
   if image.mode in ("I", "F"):
-    raise ValueError("32 bit pixels: use data.source=arrays for such data")
+    raise ValueError("32-bit pixels: use data.source=arrays for such data")
   if image.mode in ("1", "L", "LA"):
     return image.convert("L")
-  if image.mode in ("P", "PA", "RGBa"):  # to RGB by way of RGBA, as PIL advises
+  if image.mode in ("P", "PA", "RGBa"):  # to RGB through RGBA, as PIL advises
     image = image.convert("RGBA")
   return image.convert("RGB")
 
 
-def _is_deep_colour(image: Image.Image) -> bool:
+def _is_deep_color(image: Image.Image) -> bool:
   """Whether a lazily opened RGB or RGBA image has 16 bits to a channel."""
   tag, separate = _PLANAR
   tags = getattr(image, "tag_v2", {})
   if (
     16 in tags.get(258, ()) and tags.get(tag) == separate and len(tags[258]) > 1
   ):
-    raise ValueError("16 bit TIFF in separate planes: save it interleaved")
+    raise ValueError("16-bit TIFF in separate planes: save it interleaved")
   mode = _raw_mode(image)
   return mode.startswith(("RGB;16", "RGBA;16"))
 
@@ -228,8 +230,8 @@ def _raw_mode(image: Image.Image) -> str:
   return mode if isinstance(mode, str) else ""
 
 
-def _deep_colour(image: Image.Image, data: bytes) -> np.ndarray:
-  """16 bits of each channel, (h, w, 3) uint16, from two decodes."""
+def _deep_color(image: Image.Image, data: bytes) -> np.ndarray:
+  """Decode 16 bits of each channel, (h, w, 3) uint16, in two passes."""
   low = _open(data)
   low.tile = [_with_low_bytes(tile) for tile in low.tile]  # pyright: ignore
   halves = [np.asarray(ImageOps.exif_transpose(x)) for x in (image, low)]

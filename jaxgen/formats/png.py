@@ -1,4 +1,4 @@
-"""PNG files, written in one atomic step."""
+"""PNG files, written atomically."""
 
 from __future__ import annotations
 
@@ -10,11 +10,9 @@ from PIL import Image
 from jaxgen.formats.atomic import replacing
 
 
-def write_png(path: pathlib.Path, picture: np.ndarray) -> None:
-  """Write a uint8 `(h, w, c)` picture, in one atomic step; of other than 1 or 3
-  channels the first."""
-  picture = picture if picture.shape[-1] == 3 else picture[..., :1]
-  grey = picture.shape[-1] == 1
-  image = Image.fromarray(np.squeeze(picture, -1) if grey else picture)
+def write_png(path: pathlib.Path, image: np.ndarray) -> None:
+  """Write a uint8 image `(h, w, c)`, as RGB if c is 3, else its first channel
+  as gray."""
+  pixels = image if image.shape[-1] == 3 else image[..., 0]
   with replacing(path) as file:
-    image.save(file, format="PNG")
+    Image.fromarray(pixels).save(file, format="PNG")

@@ -1,5 +1,5 @@
-"""Reads tensors from PyTorch's `.pt` files without PyTorch, and without
-executing what they contain.
+"""Tensors in PyTorch's `.pt` files, read without PyTorch and without executing
+what the files contain.
 
 A `.pt` file (torch.save since 1.6) is an uncompressed zip archive:
 
@@ -10,10 +10,10 @@ A `.pt` file (torch.save since 1.6) is an uncompressed zip archive:
     NAME/data/KEY      the storage's bytes
     NAME/byteorder     "little" or "big"; absent: little
 
-A pickle runs whatever callables it names. Here it may name only what
-`_Unpickler.find_class` knows: containers, the two ways to build a tensor and
-the types of storages (as mere strings). Anything else is refused by its name
-before it is looked up, so that no code outside of this file runs.
+A pickle calls any callable that it names. Here it may name only those of
+`_Unpickler.find_class`: containers, the two ways to build a tensor and the
+types of storages (as strings). Any other name is refused before it is looked
+up, so that no code outside this file runs.
 """
 
 from __future__ import annotations
@@ -44,21 +44,23 @@ _STORAGES = {
   "LongStorage": "int64",
   "BoolStorage": "bool",
 }
-_DTYPES = ("uint16", "uint32", "uint64")  # these have no storage of their own
+_DTYPES = ("uint16", "uint32", "uint64")  # types without a storage type
 _UNTYPED = "untyped"
-_MAX_EXPANDED = 2**28  # elements that strides of 0 may make of a storage
+_MAX_EXPANDED = 2**28  # elements of a tensor with strides of 0, at most
 
 
 class RefusedError(ValueError):
-  """A pickle that asks for something which is neither tensor nor container."""
+  """An error: the pickle names something other than a tensor or container."""
 
 
 def read_torch(path: str | pathlib.Path) -> Any:
-  """The object in a `.pt` file; tensors become NumPy arrays (bfloat16 becomes
-  float32, which holds it exactly), on whatever device they were.
+  """Read the object in a `.pt` file.
+
+  Tensors of any device become NumPy arrays; bfloat16 becomes float32, without
+  loss.
 
   Returns:
-    Tensors, and dict, OrderedDict, list, tuple, str, numbers, bool and None.
+    Arrays, and dict, OrderedDict, list, tuple, str, numbers, bool and None.
 
   Raises:
     UserError: the file is missing or damaged, or it holds anything else.
@@ -68,25 +70,25 @@ def read_torch(path: str | pathlib.Path) -> Any:
       return _Reader(archive).load()
   except RefusedError as error:
     raise UserError(
-      f"{path}: {error}. Only tensors and plain containers are read: save the"
-      " tile as a dict of them"
+      f"{path}: {error}; expected only tensors and plain containers: save the"
+      " image as a dict of them"
     ) from error
   except FileNotFoundError as error:
     raise UserError(f"no file {path}") from error
   except Exception as error:
     reason = " ".join(str(error).split()) or type(error).__name__
     raise UserError(
-      f"{path} is damaged or no .pt file of torch 1.6 or later: {reason}"
+      f"{path} is damaged or not a .pt file of torch 1.6 or later: {reason}"
     ) from error
 
 
 class _Reader:
-  """Storages and the pickle of one archive."""
+  """A reader of the pickle and the storages of one archive."""
 
   def __init__(self, archive: zipfile.ZipFile):
     pickles = [x for x in archive.namelist() if x.endswith("/data.pkl")]
     if len(pickles) != 1:
-      raise ValueError("no data.pkl in it")
+      raise ValueError("expected one data.pkl in the archive")
     self._archive = archive
     self._prefix = pickles[0].removesuffix("data.pkl")
     self._order: Literal["little", "big"] = self._byte_order()
@@ -98,7 +100,7 @@ class _Reader:
     return _Unpickler(io.BytesIO(data), self.storage).load()
 
   def storage(self, dtype: str, key: str, count: int) -> np.ndarray:
-    """All `count` elements of a storage, (count,)."""
+    """The `count` elements of a storage, (count,)."""
     if key not in self._storages:
       self._storages[key] = self._read(f"data/{key}")
     data = self._storages[key]
@@ -114,7 +116,7 @@ class _Reader:
   def _read(self, name: str) -> bytes:
     entry = self._archive.getinfo(self._prefix + name)
     if entry.compress_type != zipfile.ZIP_STORED:
-      raise ValueError("its archive is compressed, which torch.save never does")
+      raise ValueError("expected an uncompressed archive, as torch.save makes")
     return self._archive.read(entry)
 
   def _byte_order(self) -> Literal["little", "big"]:
@@ -124,12 +126,15 @@ class _Reader:
     order = self._read("byteorder").decode()
     if order == "little" or order == "big":
       return order
-    raise ValueError(f"unknown byte order {order!r}")
+    raise ValueError(f"byte order {order!r}: expected little or big")
 
 
 class _Unpickler(pickle.Unpickler):
-  """Knows a handful of names. What it hands out for them are strings, bound
-  methods and OrderedDict, none of which a pickle can bend to anything else."""
+  """An unpickler that accepts a few names.
+
+  It maps them to strings, bound methods and OrderedDict, none of which a pickle
+  can turn into anything else.
+  """
 
   def __init__(self, file: io.BytesIO, storage):
     super().__init__(file)
@@ -150,13 +155,13 @@ class _Unpickler(pickle.Unpickler):
       return _STORAGES[name]
     if module == "torch" and name in _DTYPES:
       return name
-    raise RefusedError(f"asks for {module}.{name}")
+    raise RefusedError(f"refers to {module}.{name}")
 
   def persistent_load(self, pid: Any) -> np.ndarray:
     kind, dtype, key, _, count = pid
     known = (*_STORAGES.values(), _UNTYPED)
     if kind != "storage" or dtype not in known or not isinstance(key, str):
-      raise RefusedError(f"asks for the object {pid!r}")
+      raise RefusedError(f"refers to the object {pid!r}")
     return self._storage(dtype, key, count)
 
   def _rebuild_tensor(self, storage, offset, size, stride, *_) -> np.ndarray:
@@ -167,7 +172,7 @@ class _Unpickler(pickle.Unpickler):
   ) -> np.ndarray:
     del grad, hooks
     if dtype not in _DTYPES:
-      raise RefusedError(f"asks for a tensor of {dtype!r}")
+      raise RefusedError(f"refers to a tensor of type {dtype!r}")
     return _view(storage.view(dtype), offset, size, stride)
 
   def _rebuild_parameter(self, data, *_) -> np.ndarray:
@@ -175,24 +180,25 @@ class _Unpickler(pickle.Unpickler):
 
 
 def check_memo(data: bytes) -> None:
-  """A memo index costs memory up to it: no honest one exceeds the length."""
+  """Raise a ValueError for a memo index larger than the pickle: the memo takes
+  memory up to its largest index."""
   for opcode, argument, _ in pickletools.genops(data):
     if opcode.name.endswith("PUT") and int(argument or 0) > len(data):
-      raise ValueError(f"memo index {argument} in its pickle")
+      raise ValueError(f"its pickle has the memo index {argument}")
 
 
 def _view(storage: np.ndarray, offset, size, stride) -> np.ndarray:
-  """A strided view whose every element lies inside of the storage."""
+  """A strided view, all of whose elements lie inside the storage."""
   numbers = (offset, *size, *stride)
   if len(size) != len(stride) or any(
     not isinstance(x, int) or x < 0 for x in numbers
   ):
-    raise ValueError("a tensor of impossible shape")
+    raise ValueError("a tensor has an impossible shape")
   if 0 in size:
     return np.zeros(size, storage.dtype)
   last = offset + sum((n - 1) * s for n, s in zip(size, stride, strict=True))
   if last >= storage.size or math.prod(size) > max(storage.size, _MAX_EXPANDED):
-    raise ValueError("a tensor larger than its storage")
+    raise ValueError("a tensor is larger than its storage")
   return np.lib.stride_tricks.as_strided(
     storage[offset:],
     shape=size,

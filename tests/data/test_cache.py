@@ -30,7 +30,7 @@ def test_the_least_recently_used_go_first_and_bytes_stay_below_the_limit():
   assert loaded == ["b"]
 
 
-def test_more_than_the_limit_is_handed_out_but_not_kept():
+def test_an_entry_above_the_limit_is_returned_but_not_kept():
   cache = ImageCache(99)
   assert cache.get("a", lambda: photo(3))[0][0] == 3
   assert (len(cache), cache.num_bytes) == (0, 0)
@@ -46,7 +46,7 @@ def test_pickling_leaves_the_images_behind():
   cache = shared(12345)
   cache.get("a", lambda: photo(0))
   assert len(pickle.dumps(cache)) < 200
-  assert pickle.loads(pickle.dumps(cache)) is cache  # one in a process
+  assert pickle.loads(pickle.dumps(cache)) is cache  # one per process
 
 
 def test_threads_see_whole_entries_and_the_count_stays_right():

@@ -1,4 +1,4 @@
-"""Every source on real photographs, arrays and archives, where they are."""
+"""Every source on real photographs, arrays and archives, if present."""
 
 import pathlib
 import zipfile
@@ -7,15 +7,15 @@ import numpy as np
 import pytest
 
 from jaxgen.config.data import DataConfig
-from jaxgen.data.arrays import arrays
-from jaxgen.data.folder import folder
+from jaxgen.data.files.arrays import arrays
+from jaxgen.data.files.folder import folder
 
 DATA = pathlib.Path(__file__).parents[2] / "../shared/data"
 pytestmark = pytest.mark.skipif(not DATA.is_dir(), reason="no shared data")
 
 
 def both(source, path, resolution, **other):
-  chosen = DataConfig(source="", path=str(path), **other)
+  chosen = DataConfig(path=str(path), **other)
   return [
     source(chosen, split, resolution) for split in ("train", "validation")
   ]
@@ -59,11 +59,11 @@ def test_rooms_with_classes_and_labels_of_pixels():
   chosen = {"masks": "labels", "crop": "whole"}
   train, held = both(folder, DATA / "layouts/rooms", 64, **chosen)
   assert len(train.label_names) == 5 and len(train) > 5 * len(held)
-  colours = {}
+  colors = {}
   for element in read_some(train, 40):
     flat = element["image"].reshape(-1, 3)[element["mask"].ravel() == 0]
-    colours.setdefault(0, []).append(np.median(flat, axis=0))
-  assert np.ptp(np.stack(colours[0]), axis=0).max() <= 2  # one background
+    colors.setdefault(0, []).append(np.median(flat, axis=0))
+  assert np.ptp(np.stack(colors[0]), axis=0).max() <= 2  # one background
 
 
 def test_microscopy_with_nuclei():

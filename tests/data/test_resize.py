@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from jaxgen.data.resize import (
-  centre_square,
+  center_square,
   resize,
   resize_labels,
   to_channels,
@@ -37,15 +37,15 @@ def test_constants_and_ramps_survive_lanczos(dtype, side):
   np.testing.assert_allclose(resize(flat, side), 100, rtol=1e-6)
   ramp = np.broadcast_to(np.arange(24)[None, :, None] * 10, (24, 24, 1))
   out = resize(ramp.astype(dtype), side)
-  centres = 10 * ((np.arange(side) + 0.5) * 24 / side - 0.5)
+  centers = 10 * ((np.arange(side) + 0.5) * 24 / side - 0.5)
   inner = slice(side // 3, -(side // 3))
-  error = np.abs(out[side // 2, inner, 0] - centres[inner])
+  error = np.abs(out[side // 2, inner, 0] - centers[inner])
   assert error.max() < 1.5
 
 
 @pytest.mark.parametrize("dtype", KINDS)
 def test_shrinking_is_antialiased(dtype):
-  """A pattern above the new Nyquist frequency becomes grey, not moire."""
+  """A pattern above the new Nyquist frequency becomes gray, not moire."""
   stripes = np.zeros((60, 60, 1), dtype)
   high = 1 if np.dtype(dtype).kind == "f" else np.iinfo(dtype).max
   stripes[:, ::2] = high
@@ -79,18 +79,18 @@ def test_labels_are_taken_from_the_nearest_pixel_never_mixed():
   np.testing.assert_array_equal(big[::2, ::2], labels)
 
 
-def test_the_middle_square():
+def test_the_center_square():
   image = np.arange(4 * 8).reshape(4, 8)
-  np.testing.assert_array_equal(centre_square(image), image[:, 2:6])
-  np.testing.assert_array_equal(centre_square(image.T), image.T[2:6])
+  np.testing.assert_array_equal(center_square(image), image[:, 2:6])
+  np.testing.assert_array_equal(center_square(image.T), image.T[2:6])
 
 
 @pytest.mark.parametrize("dtype", KINDS)
-def test_grey_to_colour_and_back(dtype):
-  grey = noise(dtype, channels=1)
-  colour = to_channels(grey, 3)
-  assert colour.shape == (24, 24, 3)
-  np.testing.assert_allclose(to_channels(colour, 1), grey, rtol=1e-6)
+def test_gray_to_color_and_back(dtype):
+  gray = noise(dtype, channels=1)
+  color = to_channels(gray, 3)
+  assert color.shape == (24, 24, 3)
+  np.testing.assert_allclose(to_channels(color, 1), gray, rtol=1e-6)
 
 
 def test_luma_weighs_green_most():

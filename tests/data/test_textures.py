@@ -7,7 +7,7 @@ from jaxgen.config.data import DataConfig
 from jaxgen.data.textures import textures
 from jaxgen.errors import UserError
 
-GREY = DataConfig(source="textures", channels=1)
+GRAY = DataConfig(source="textures", channels=1)
 
 
 def places(image, tile):
@@ -23,7 +23,7 @@ def places(image, tile):
 
 def test_crops_come_from_the_split_s_part_of_the_photograph():
   for split, low, high in (("train", 0, 384), ("validation", 384, 512)):
-    source = textures(GREY, split, 64)
+    source = textures(GRAY, split, 64)
     rng = np.random.default_rng(0)
     for index in np.linspace(0, len(source) - 1, 9).astype(int):
       tile = source.read(int(index), rng)
@@ -34,7 +34,7 @@ def test_crops_come_from_the_split_s_part_of_the_photograph():
 
 @pytest.mark.parametrize("resolution", [32, 64, 128, 256])
 @pytest.mark.parametrize("channels", [1, 3])
-def test_elements_are_alike(resolution, channels):
+def test_elements_have_the_same_shapes_and_types(resolution, channels):
   options = DataConfig(source="textures", channels=channels)
   source = textures(options, "train", resolution)
   for index in (0, len(source) - 1):
@@ -45,8 +45,8 @@ def test_elements_are_alike(resolution, channels):
   assert source.label_names == ("brick", "grass", "gravel")
 
 
-def test_an_epoch_has_all_classes_alike_and_some_thousand_crops():
-  source = textures(GREY, "train", 32)
+def test_an_epoch_has_some_thousand_crops_of_each_class():
+  source = textures(GRAY, "train", 32)
   labels = [int(source.read(i)["label"]) for i in range(len(source))]
   assert 1000 < len(source) < 10000
   assert len(set(np.bincount(labels))) == 1
@@ -61,12 +61,12 @@ def test_crop_size_shrinks_the_source():
 
 
 def test_reading_is_pure_and_survives_pickling():
-  source = textures(GREY, "train", 32)
+  source = textures(GRAY, "train", 32)
   copy = pickle.loads(pickle.dumps(source))
   for index in (0, 77):
     one, two = (x.read(index, np.random.default_rng(5)) for x in (source, copy))
     np.testing.assert_array_equal(one["image"], two["image"])
-    one["image"][:] = 0  # what is handed out belongs to the reader
+    one["image"][:] = 0  # what is returned belongs to the reader
     three = source.read(index, np.random.default_rng(5))
     np.testing.assert_array_equal(three["image"], two["image"])
   other = source.read(0, np.random.default_rng(6))
@@ -74,17 +74,17 @@ def test_reading_is_pure_and_survives_pickling():
 
 
 def test_validation_does_not_look_at_the_generator():
-  source = textures(GREY, "validation", 32)
+  source = textures(GRAY, "validation", 32)
   one = source.read(3, np.random.default_rng(0))["image"]
   np.testing.assert_array_equal(one, source.read(3)["image"])
 
 
 def test_tiles_that_do_not_fit_are_refused():
   with pytest.raises(UserError, match="256"):
-    textures(GREY, "train", 257)
+    textures(GRAY, "train", 257)
   whole = DataConfig(source="textures", crop="whole")
-  with pytest.raises(UserError, match="crop=random"):
+  with pytest.raises(UserError, match="data.crop"):
     textures(whole, "train", 32)
   with pytest.raises(IndexError):
-    source = textures(GREY, "train", 32)
+    source = textures(GRAY, "train", 32)
     source.read(len(source))

@@ -6,11 +6,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from jaxgen.errors import UserError
 from jaxgen.formats import image_files
 
 RNG = np.random.default_rng(0)
-COLOUR = RNG.integers(0, 256, (20, 30, 3)).astype(np.uint8)
+COLOR = RNG.integers(0, 256, (20, 30, 3)).astype(np.uint8)
 DEEP = RNG.integers(0, 65536, (20, 30, 3)).astype(np.uint16)
 
 
@@ -22,7 +21,7 @@ def encode(pixels, kind="PNG", **options):
 
 
 def deep_png(pixels):
-  """A 16 bit colour PNG, which PIL does not write; filter Sub in each row."""
+  """A 16 bit color PNG, which PIL does not write; filter Sub in each row."""
   height, width, channels = pixels.shape
   rows = pixels.astype(">u2").view(np.uint8).reshape(height, -1)
   rows = rows.copy()
@@ -41,7 +40,7 @@ def deep_png(pixels):
 
 
 def deep_tiff(pixels, order, planar=1):
-  """An uncompressed 16 bit colour TIFF in either byte order."""
+  """An uncompressed 16 bit color TIFF in either byte order."""
   height, width, _ = pixels.shape
   data = pixels.astype(order + "u2").tobytes()
   bits_at, data_at = 8 + 2 + 12 * 9 + 4, 8 + 2 + 12 * 9 + 4 + 6
@@ -68,8 +67,8 @@ def deep_tiff(pixels, order, planar=1):
 
 @pytest.mark.parametrize("kind", ["PNG", "TIFF", "BMP"])
 def test_lossless_formats_keep_every_pixel(kind):
-  pixels = image_files.decode(encode(COLOUR, kind), bits=16)
-  np.testing.assert_array_equal(pixels, COLOUR)
+  pixels = image_files.decode(encode(COLOR, kind), bits=16)
+  np.testing.assert_array_equal(pixels, COLOR)
 
 
 @pytest.mark.parametrize("kind", ["JPEG", "WEBP"])
@@ -80,19 +79,19 @@ def test_lossy_formats_are_close(kind):
 
 
 @pytest.mark.parametrize("mode", ["1", "L", "LA", "P", "RGBA", "CMYK"])
-def test_every_mode_becomes_grey_or_colour(mode):
-  image = Image.fromarray(COLOUR).convert(mode)
+def test_every_mode_becomes_gray_or_color(mode):
+  image = Image.fromarray(COLOR).convert(mode)
   kind = "TIFF" if mode == "CMYK" else "PNG"
   pixels = image_files.decode(encode(image, kind), bits=8)
-  grey = mode in ("1", "L", "LA")
-  assert pixels.shape == (20, 30, 1 if grey else 3)
+  gray = mode in ("1", "L", "LA")
+  assert pixels.shape == (20, 30, 1 if gray else 3)
   assert pixels.dtype == np.uint8
 
 
 def test_alpha_is_dropped_not_blended():
-  alpha = np.concatenate([COLOUR, np.zeros_like(COLOUR[..., :1])], axis=2)
+  alpha = np.concatenate([COLOR, np.zeros_like(COLOR[..., :1])], axis=2)
   np.testing.assert_array_equal(
-    image_files.decode(encode(alpha), bits=8), COLOUR
+    image_files.decode(encode(alpha), bits=8), COLOR
   )
 
 
@@ -105,14 +104,14 @@ def test_alpha_is_dropped_not_blended():
     deep_tiff(DEEP, ">"),
   ],
 )
-def test_16_bit_colour_keeps_all_bits(data):
+def test_16_bit_color_keeps_all_bits(data):
   np.testing.assert_array_equal(image_files.decode(data, bits=16), DEEP)
   np.testing.assert_array_equal(image_files.decode(data, bits=8), DEEP >> 8)
   assert image_files.check(data).bits == 16
 
 
 @pytest.mark.parametrize("kind", ["PNG", "TIFF"])
-def test_16_bit_grey_keeps_all_bits(kind):
+def test_16_bit_gray_keeps_all_bits(kind):
   data = encode(DEEP[..., 0], kind)
   np.testing.assert_array_equal(
     image_files.decode(data, bits=16), DEEP[..., :1]
@@ -122,28 +121,28 @@ def test_16_bit_grey_keeps_all_bits(kind):
   )
 
 
-def test_what_would_be_read_wrongly_is_refused():
+def test_unsupported_pixel_types_are_refused():
   with pytest.raises(ValueError, match="separate planes"):
     image_files.decode(deep_tiff(DEEP, "<", planar=2), bits=8)
-  with pytest.raises(ValueError, match="32 bit"):
+  with pytest.raises(ValueError, match="data.source=arrays"):
     image_files.decode(encode(DEEP[..., 0].astype(np.float32), "TIFF"), bits=8)
 
 
 def test_the_orientation_is_applied():
   exif = Image.Exif()
-  exif[0x0112] = 6  # to be turned by a quarter, clockwise
-  data = encode(COLOUR, "PNG", exif=exif)
-  expected = np.rot90(COLOUR, -1)
+  exif[0x0112] = 6  # rotate by 90 degrees, clockwise
+  data = encode(COLOR, "PNG", exif=exif)
+  expected = np.rot90(COLOR, -1)
   np.testing.assert_array_equal(image_files.decode(data, bits=8), expected)
   info = image_files.check(data)
   assert (info.height, info.width) == (30, 20)
 
 
 def test_the_digest_is_of_the_pixels():
-  png, bmp = encode(COLOUR), encode(COLOUR, "BMP")
+  png, bmp = encode(COLOR), encode(COLOR, "BMP")
   assert image_files.check(png).digest == image_files.check(bmp).digest
   assert (
-    image_files.check(encode(COLOUR[::-1])).digest
+    image_files.check(encode(COLOR[::-1])).digest
     != image_files.check(png).digest
   )
   flat = np.zeros((10, 20), np.uint8)
@@ -154,15 +153,15 @@ def test_the_digest_is_of_the_pixels():
 @pytest.mark.parametrize("kind", ["PNG", "JPEG", "WEBP", "TIFF", "BMP"])
 @pytest.mark.parametrize("part", [0, 0.1, 0.5, 0.9])
 def test_truncated_files_are_found(kind, part):
-  data = encode(COLOUR, kind)
+  data = encode(COLOR, kind)
   with pytest.raises(Exception) as caught:
     image_files.check(data[: int(part * len(data))])
   assert image_files.reason(caught.value)
 
 
 def test_a_flipped_byte_in_a_png_is_found():
-  data = bytearray(encode(COLOUR, compress_level=0))
-  data[len(data) // 2] ^= 1  # a pixel: only the checksum tells
+  data = bytearray(encode(COLOR, compress_level=0))
+  data[len(data) // 2] ^= 1  # a pixel, which only the checksum covers
   with pytest.raises(Exception, match="checksum"):
     image_files.check(bytes(data))
 
@@ -173,14 +172,11 @@ def test_decompression_bombs_are_refused(tmp_path):
   with pytest.warns(Image.DecompressionBombWarning):
     (found,) = image_files.check_files([path], threads=1)
   assert isinstance(found, str) and "decompression bomb" in found
-  with pytest.warns(Image.DecompressionBombWarning):
-    with pytest.raises(UserError, match="bomb.png: .*decompression"):
-      image_files.load_images(str(tmp_path), resolution=8, channels=1)
 
 
-def test_other_formats_are_refused_whatever_their_name(tmp_path):
+def test_other_formats_are_refused_by_content(tmp_path):
   path = tmp_path / "a.png"
-  Image.fromarray(COLOUR).save(path, "GIF")
+  Image.fromarray(COLOR).save(path, "GIF")
   (found,) = image_files.check_files([path], threads=1)
   assert isinstance(found, str) and "formats" in found
 
@@ -192,42 +188,10 @@ def test_labels_keep_their_values(dtype):
     image_files.decode_labels(encode(labels)), labels
   )
   with pytest.raises(ValueError, match="one channel"):
-    image_files.decode_labels(encode(COLOUR))
+    image_files.decode_labels(encode(COLOR))
 
 
 def test_a_palette_of_labels_gives_its_indices():
   image = Image.fromarray(np.array([[0, 5], [2, 1]], np.uint8)).convert("P")
   image.putpalette(RNG.integers(0, 256, 768).astype(np.uint8).tobytes())
   assert image_files.decode_labels(encode(image)).tolist() == [[0, 5], [2, 1]]
-
-
-def test_loading_a_folder(tmp_path):
-  for name in ("b/2.PNG", "a/1.png", ".hidden/3.png", "a/._1.png"):
-    (tmp_path / name).parent.mkdir(exist_ok=True)
-    (tmp_path / name).write_bytes(encode(COLOUR))
-  (tmp_path / "notes.txt").write_text("no image")
-  for channels in (1, 3):
-    names, pixels = image_files.load_images(
-      str(tmp_path), resolution=10, channels=channels
-    )
-    assert names == ["a/1.png", "b/2.PNG"]
-    assert pixels.shape == (2, 10, 10, channels) and pixels.dtype == np.uint8
-  middle = COLOUR[:, 5:25].astype(float).reshape(10, 2, 10, 2, 3).mean((1, 3))
-  assert np.abs(pixels[0] - middle).max() <= 1
-  path = str(tmp_path / "a/1.png")
-  names, one = image_files.load_images(path, resolution=10, channels=3)
-  assert names == ["1.png"] and np.array_equal(one[0], pixels[0])
-
-
-def test_all_that_cannot_be_loaded_is_named(tmp_path):
-  with pytest.raises(UserError, match="no images"):
-    image_files.load_images(str(tmp_path), resolution=8, channels=3)
-  (tmp_path / "small.png").write_bytes(encode(COLOUR[:4, :4]))
-  (tmp_path / "torn.jpg").write_bytes(encode(COLOUR, "JPEG")[:300])
-  with pytest.raises(UserError, match="2 unusable.*small.png.*torn.jpg"):
-    image_files.load_images(str(tmp_path), resolution=8, channels=3)
-  (tmp_path / "torn.jpg").unlink()
-  _, pixels = image_files.load_images(
-    str(tmp_path), resolution=8, channels=3, upsample=True
-  )
-  assert pixels.shape == (1, 8, 8, 3)

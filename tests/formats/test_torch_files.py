@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from jaxgen.config.data import DataConfig
-from jaxgen.data.arrays import arrays
+from jaxgen.data.files.arrays import arrays
 from jaxgen.errors import UserError
 from jaxgen.formats.torch_files import read_torch
 
@@ -178,7 +178,7 @@ def test_code_is_refused_by_name_and_does_not_run(tmp_path, protocol):
     (np.load, "x", "load"),
   ):
     write(path, {"clean_norm": Runs(call, argument)}, protocol)
-    with pytest.raises(UserError, match=rf"a\.pt: asks for .*\.{name}\."):
+    with pytest.raises(UserError, match=rf"a\.pt: .*\.{name};"):
       read_torch(path)
   assert not trace.exists()
 
@@ -188,7 +188,7 @@ def test_modules_are_not_even_imported(tmp_path, monkeypatch):
   (tmp_path / "boobytrap.py").write_text("raise SystemExit('imported')")
   with zipfile.ZipFile(tmp_path / "a.pt", "w") as archive:
     archive.writestr("a/data.pkl", b"cboobytrap\nx\n.")
-  with pytest.raises(UserError, match="asks for boobytrap.x"):
+  with pytest.raises(UserError, match="boobytrap.x"):
     read_torch(tmp_path / "a.pt")
 
 
@@ -198,7 +198,7 @@ def test_what_is_handed_to_a_pickle_cannot_be_bent(tmp_path):
     with zipfile.ZipFile(tmp_path / "a.pt", "w") as archive:
       pickled = f"c{name}\n(N}}S'__defaults__'\nNstb.".encode()
       archive.writestr("a/data.pkl", pickled)
-    with pytest.raises(UserError, match="damaged"):
+    with pytest.raises(UserError, match=r"\.pt is damaged"):
       read_torch(tmp_path / "a.pt")
 
 
@@ -218,7 +218,7 @@ def test_what_is_handed_to_a_pickle_cannot_be_bent(tmp_path):
 def test_no_view_leaves_its_storage(tmp_path, size, stride, offset):
   storage = Storage(numbers("float32", (9,)))
   write(tmp_path / "a.pt", Tensor(storage, size, stride, offset))
-  with pytest.raises(UserError, match="damaged"):
+  with pytest.raises(UserError, match=r"\.pt is damaged"):
     read_torch(tmp_path / "a.pt")
 
 
@@ -230,7 +230,7 @@ def test_damage_is_told(tmp_path):
   flipped[len(whole) // 2] ^= 1  # in the middle of the numbers
   for data in (b"", b"hello", whole[: len(whole) // 2], bytes(flipped)):
     path.write_bytes(data)
-    with pytest.raises(UserError, match=r"a\.pt is damaged or no"):
+    with pytest.raises(UserError, match=r"a\.pt"):
       read_torch(path)
   with pytest.raises(UserError, match="no file"):
     read_torch(tmp_path / "b.pt")
@@ -309,11 +309,11 @@ def test_tiles_without_splits_are_split_by_content(tmp_path, dtype):
   )
 
 
-def test_grey_tiles_and_colour_tiles(tmp_path):
+def test_gray_and_color_tiles(tmp_path):
   save_tiles(tmp_path, ["1.pt", "2.pt"], channels=1)
   assert arrays(options(tmp_path), "train", 12).read(0)["image"].shape[2] == 3
   save_tiles(tmp_path, ["1.pt", "2.pt"], channels=2)
-  with pytest.raises(UserError, match="2 channels"):
+  with pytest.raises(UserError, match="data.channels="):
     arrays(options(tmp_path), "train", 12)
 
 
@@ -330,7 +330,7 @@ def test_bad_tiles_are_all_named(tmp_path):
     match="4 unusable.*system.*nan.pt.*finite.*other.pt.*clean_norm.*torn.pt",
   ):
     arrays(options(tmp_path), "train", 12)
-  with pytest.warns(UserWarning, match="left out 4"):
+  with pytest.warns(UserWarning, match="4 images"):
     assert len(arrays(options(tmp_path, on_bad="skip"), "train", 12)) == 2
 
 
@@ -339,6 +339,6 @@ def test_one_file_and_another_key(tmp_path):
   write(tmp_path / "a.pt", {"noisy": dense(values)})
   chosen = options(tmp_path / "a.pt", key="noisy", split_by="regions")
   assert len(arrays(chosen, "train", 12)) > 0
-  with pytest.raises(UserError, match="no .pt files"):
+  with pytest.raises(UserError, match="data.path="):
     (tmp_path / "none").mkdir()
     arrays(options(tmp_path / "none"), "train", 12)

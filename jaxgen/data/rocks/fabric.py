@@ -1,9 +1,10 @@
-"""What a rock is made of: which mineral is where in an undisturbed rock.
+"""The fabric of a rock: the mineral at each place of an undisturbed rock.
 
-There is a function for each type of rock. It takes the canvas, the pixels' `at`
-(a structure may have displaced them), the `scale` (how many times more grains
-than in the closest view), and a `bias` of composition, a number or an array,
-that is added to the grains' uniform draw of a phase: more of it is darker.
+There is a function for each type of rock. It takes the canvas, the positions
+`at` of the pixels (a structure may have displaced them), the `scale` (the
+number of grains relative to the closest view), and a `bias` of composition, a
+number or an array, that is added to the uniform variate by which a grain gets
+its phase: more is darker.
 """
 
 from __future__ import annotations
@@ -19,16 +20,17 @@ PHASES = ("groundmass", "quartz", "feldspar", "mafic", "cement", "pore")
 GROUNDMASS, QUARTZ, FELDSPAR, MAFIC, CEMENT, PORE = range(len(PHASES))
 
 Point = tuple[np.ndarray, np.ndarray]  # y and x of the pixels, in tiles
+Bias = np.ndarray | float
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Fabric:
-  """Arrays of (size, size).
+  """The fabric at each pixel, arrays of (size, size).
 
   Attributes:
     phase: int index into `PHASES`.
-    tone: float32 relative lightness of the grain, about 0.
-    height: float32, in tiles; its slope is shaded.
+    tone: float32, relative lightness of the grain, about 0.
+    height: float32, in tiles; its slope determines the shading.
   """
 
   phase: np.ndarray
@@ -39,25 +41,25 @@ class Fabric:
 def warp(
   canvas: Canvas, stream: str, at: Point, *, cells: int, by: float
 ) -> Point:
-  """Coordinates moved by noise of standard deviation `by` cells."""
+  """Coordinates displaced by noise with a standard deviation of `by` cells."""
   dy = texture.noise(canvas, stream + " y", cells, 0.4)
   dx = texture.noise(canvas, stream + " x", cells, 0.4)
   return at[0] + by / cells * dy, at[1] + by / cells * dx
 
 
 def uniform(canvas: Canvas, stream: str, count: int, tables: int) -> np.ndarray:
-  """Tables of `count` uniform draws, (tables, count) float32 in [0, 1)."""
+  """Tables of `count` uniform variates, (tables, count) float32 in [0, 1)."""
   return canvas.rng(stream + " table").random((tables, count), np.float32)
 
 
 def _choose(draw, phases: tuple[int, ...], cuts: tuple[float, ...]):
-  """The phase of the interval that a uniform draw lies in."""
+  """The phase of the interval that a uniform variate lies in."""
   index = sum((draw > cut).astype(np.int8) for cut in cuts)
   return np.asarray(phases, np.int8)[index]
 
 
-def granite(canvas: Canvas, at: Point, scale: float, bias) -> Fabric:
-  """A coarse mosaic of interlocked pale, tinted and black crystals."""
+def granite(canvas: Canvas, at: Point, *, scale: float, bias: Bias) -> Fabric:
+  """Granite: a coarse mosaic of interlocked pale, tinted and black crystals."""
   n = round(7 * scale)
   at = warp(canvas, "granite", at, cells=n, by=0.2)
   crystals = texture.grains(canvas, "crystals", (n, n), at, spread=0.9)
@@ -74,8 +76,8 @@ def granite(canvas: Canvas, at: Point, scale: float, bias) -> Fabric:
   )
 
 
-def basalt(canvas: Canvas, at: Point, scale: float, bias) -> Fabric:
-  """Needles of feldspar strewn in all directions in a fine groundmass."""
+def basalt(canvas: Canvas, at: Point, *, scale: float, bias: Bias) -> Fabric:
+  """Basalt: needles of feldspar in all directions in a fine groundmass."""
   n = round(6 * scale)
   cells = texture.grains(canvas, "needles", (n, n), at)
   length, width, angle, draw = uniform(canvas, "needle", cells.count, 4)
@@ -94,8 +96,8 @@ def basalt(canvas: Canvas, at: Point, scale: float, bias) -> Fabric:
   )
 
 
-def sandstone(canvas: Canvas, at: Point, scale: float, bias) -> Fabric:
-  """Round grains of one size, much alike, in a little cement."""
+def sandstone(canvas: Canvas, at: Point, *, scale: float, bias: Bias) -> Fabric:
+  """Sandstone: round, similar grains of one size in a little cement."""
   n = round(13 * scale)
   sand = texture.grains(canvas, "sand", (n, n), at, spread=0.15, jitter=0.42)
   draw, tone, size = uniform(canvas, "sand", sand.count, 3)
@@ -111,8 +113,8 @@ def sandstone(canvas: Canvas, at: Point, scale: float, bias) -> Fabric:
   )
 
 
-def marble(canvas: Canvas, at: Point, scale: float, bias) -> Fabric:
-  """Smooth and pale, with drifting clouds and soft dark threads."""
+def marble(canvas: Canvas, at: Point, *, scale: float, bias: Bias) -> Fabric:
+  """Marble: smooth and pale, with clouds and soft dark threads."""
   n = round(2 * scale)
   y, x = warp(canvas, "flow", at, cells=n, by=0.22)
   clouds = texture.noise(canvas, "clouds", n, 0.5)
@@ -129,8 +131,8 @@ def marble(canvas: Canvas, at: Point, scale: float, bias) -> Fabric:
   )
 
 
-def gneiss(canvas: Canvas, at: Point, scale: float, bias) -> Fabric:
-  """Flattened lenses, dark and pale, drawn out in one direction."""
+def gneiss(canvas: Canvas, at: Point, *, scale: float, bias: Bias) -> Fabric:
+  """Gneiss: flattened dark and pale lenses, elongated in one direction."""
   rows, columns = round(15 * scale), round(3 * scale)
   rng = canvas.rng("foliation")
   lean, swap = int(rng.integers(-1, 2)), bool(rng.integers(2))
@@ -141,7 +143,7 @@ def gneiss(canvas: Canvas, at: Point, scale: float, bias) -> Fabric:
     canvas, "lenses", (rows, columns), (y + lean * x, x), spread=0.6
   )
   draw, tone = uniform(canvas, "lens", lenses.count, 2)
-  band = draw[:: canvas.period(columns)]  # lenses of a row are much alike
+  band = draw[:: canvas.period(columns)]  # lenses of a row are similar
   draw = 0.5 * draw + 0.5 * np.repeat(band, canvas.period(columns))
   return Fabric(
     phase=_choose(
@@ -152,8 +154,10 @@ def gneiss(canvas: Canvas, at: Point, scale: float, bias) -> Fabric:
   )
 
 
-def conglomerate(canvas: Canvas, at: Point, scale: float, bias) -> Fabric:
-  """Rounded pebbles of many kinds and sizes in a sandy matrix."""
+def conglomerate(
+  canvas: Canvas, at: Point, *, scale: float, bias: Bias
+) -> Fabric:
+  """Conglomerate: rounded pebbles of many kinds and sizes in sand."""
   big = _pebbles(canvas, "pebbles", at, n=round(3.5 * scale), bias=bias)
   small = _pebbles(canvas, "gravel", at, n=round(9 * scale), bias=bias)
   cells = min(round(24 * scale), 64)
@@ -163,10 +167,12 @@ def conglomerate(canvas: Canvas, at: Point, scale: float, bias) -> Fabric:
     tone=-0.25 + 0.1 * sand,
     height=np.zeros_like(sand),
   )
-  return _upon(big, _upon(small, matrix))
+  return _overlay(big, _overlay(small, matrix))
 
 
-def _pebbles(canvas: Canvas, stream: str, at: Point, *, n: int, bias) -> Fabric:
+def _pebbles(
+  canvas: Canvas, stream: str, at: Point, *, n: int, bias: Bias
+) -> Fabric:
   at = warp(canvas, stream, at, cells=2 * n, by=0.1)
   cells = texture.grains(canvas, stream, (n, n), at, spread=0.4, jitter=0.3)
   draw, tone, size = uniform(canvas, stream + " each", cells.count, 3)
@@ -182,13 +188,13 @@ def _pebbles(canvas: Canvas, stream: str, at: Point, *, n: int, bias) -> Fabric:
   )
 
 
-def _upon(top: Fabric, below: Fabric) -> Fabric:
+def _overlay(top: Fabric, below: Fabric) -> Fabric:
   """`top` where it is higher than 0, else `below`."""
-  seen = top.height > 0
+  visible = top.height > 0
   return Fabric(
-    phase=np.where(seen, top.phase, below.phase),
-    tone=np.where(seen, top.tone, below.tone),
-    height=np.where(seen, top.height, below.height),
+    phase=np.where(visible, top.phase, below.phase),
+    tone=np.where(visible, top.tone, below.tone),
+    height=np.where(visible, top.height, below.height),
   )
 
 

@@ -1,7 +1,8 @@
-"""Draws one rock: puts fabric and structure together, colours and lights them.
+"""A rock from its fabric and structure: colors and shading.
 
-The light is 1 + tone + grit + stain - tanh(slope towards the lamp), times the
-colour of the mineral in the scheme's palette.
+A pixel is the color of its mineral in the scheme's palette times the light
+
+    1 + tone + grit + stain - tanh(slope towards the lamp)
 """
 
 from __future__ import annotations
@@ -19,14 +20,14 @@ _LIGHT = (-0.8, -0.6)  # the shading's gain on the slope along y and x
 
 # sRGB of each phase, in the order of PHASES.
 PALETTES = {
-  "grey": "77797b a9acad c9c9c6 3f4245 e4e4e0 2a2b2d",
+  "gray": "77797b a9acad c9c9c6 3f4245 e4e4e0 2a2b2d",
   "red": "8a4a3f b88a80 bd7361 4a2a28 e6cfc4 2e1715",
   "brown": "77583a a58a68 b8905a 42301f dcc9a6 271b10",
   "green": "55694f 8fa387 9aab80 2c3d2e dce4cb 19241a",
   "cream": "d2c29a e6dcc0 ecd9a8 94805a 8c5f3c 5d4b33",
   "dark": "2e3036 565a62 484b55 16171a b9bcc0 08080a",
 }
-# How far apart a rock's minerals are, and how gritty its surface is.
+# The contrast between a rock's minerals, and the grit of its surface.
 _CONTRAST = {
   "granite": 1.0,
   "basalt": 0.9,
@@ -53,10 +54,10 @@ def draw_rock(
   texture_pattern: str,
   zoom_level: str,
 ) -> tuple[np.ndarray, np.ndarray]:
-  """Draws a rock with the given attributes.
+  """Draw a rock with the given attributes.
 
   Args:
-    canvas: where; of at least 128 pixels, for fewer do not show the far zooms.
+    canvas: of at least 128 pixels; fewer do not resolve the far zooms.
     rock_type: one of `fabrics.FABRICS`.
     color_scheme: one of `PALETTES`.
     texture_pattern: one of `structures.STRUCTURES`.
@@ -70,20 +71,22 @@ def draw_rock(
   zoom = ZOOM_LEVELS.index(zoom_level)
   structure = structures.STRUCTURES[texture_pattern](canvas, near * 1.5**zoom)
   fabric = fabrics.FABRICS[rock_type](
-    canvas, structure.at, near * 1.65**zoom, structure.bias
+    canvas, structure.at, scale=near * 1.65**zoom, bias=structure.bias
   )
   bare = np.asarray(structure.phase) < 0
   phase = np.where(bare, fabric.phase, structure.phase).astype(np.int8)
   tone = np.where(bare, fabric.tone + structure.tone, np.float32(0))
   height = np.where(bare, fabric.height, np.float32(0)) + structure.height
   palette = _palette(color_scheme, _CONTRAST[rock_type])
-  light = _light(canvas, tone, height, _GRIT[rock_type])
+  light = _light(canvas, tone=tone, height=height, grit=_GRIT[rock_type])
   rgb = np.clip(palette[phase] * light[..., None], 0, 1)
   return _soften(canvas, rgb.astype(np.float32)), phase
 
 
-def _light(canvas: Canvas, tone, height, grit: float) -> np.ndarray:
-  """(size, size), about 1; the lamp stands at the upper left."""
+def _light(
+  canvas: Canvas, *, tone: np.ndarray, height: np.ndarray, grit: float
+) -> np.ndarray:
+  """The light (size, size), about 1; the lamp is at the upper left."""
   fine = texture.noise(canvas, "grit", 16, 0.7)
   stain = texture.noise(canvas, "stain", 2, 0.5)
   dy, dx = texture.slope(canvas, height)
@@ -92,7 +95,7 @@ def _light(canvas: Canvas, tone, height, grit: float) -> np.ndarray:
 
 
 def _soften(canvas: Canvas, rgb: np.ndarray) -> np.ndarray:
-  """The blur of a lens, [1 2 1] / 4 each way."""
+  """Blur like a lens, [1 2 1] / 4 along each axis."""
   mode = "wrap" if canvas.seamless else "edge"
   rgb = np.pad(rgb, ((1, 1), (1, 1), (0, 0)), mode=mode)
   rgb = (rgb[:-2] + 2 * rgb[1:-1] + rgb[2:]) / 4
@@ -100,12 +103,13 @@ def _soften(canvas: Canvas, rgb: np.ndarray) -> np.ndarray:
 
 
 def _palette(scheme: str, contrast: float) -> np.ndarray:
-  """(phases, 3) in [0, 1]; contrast draws the minerals to their mean."""
-  colours = np.array(
+  """Colors (phases, 3) in [0, 1]; a contrast < 1 moves the minerals to their
+  mean."""
+  colors = np.array(
     [list(bytes.fromhex(code)) for code in PALETTES[scheme].split()]
   )
   minerals = slice(0, fabrics.CEMENT)
-  mean = colours[minerals].mean(0)
-  colours = colours.astype(np.float32) / 255
-  colours[minerals] = mean / 255 + contrast * (colours[minerals] - mean / 255)
-  return colours
+  mean = colors[minerals].mean(0)
+  colors = colors.astype(np.float32) / 255
+  colors[minerals] = mean / 255 + contrast * (colors[minerals] - mean / 255)
+  return colors

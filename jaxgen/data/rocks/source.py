@@ -1,9 +1,9 @@
-"""Procedural rock tiles, with labelled attributes and mineral masks.
+"""Procedural rock tiles with labeled attributes and mineral masks.
 
 A tile is a pure function of the seed, the split and its index. Four attributes
 are drawn independently and uniformly: the type of rock (the fabric of its
-grains), the colour scheme, the pattern on top of the fabric, and the zoom. The
-same index shows the same rock at every resolution.
+grains), the color scheme, the pattern on top of the fabric, and the zoom level.
+An index shows the same rock at every resolution.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from jaxgen.data.rocks import fabric, paint, structure, texture
 from jaxgen.data.source import Element
 from jaxgen.errors import UserError
 
-FORMAT_VERSION = 1  # raise it when tiles change
+FORMAT_VERSION = 1  # to be incremented when tiles change
 RESOLUTIONS = (32, 1024)
 
 ROCK_TYPES = tuple(fabric.FABRICS)
@@ -38,7 +38,7 @@ ATTRIBUTES = {
   "zoom_level": ZOOM_LEVELS,
 }
 
-_DRAWN_AT = 128  # pixels; smaller tiles are averages of this drawing or more
+_LEAST_SIZE = 128  # pixels that are drawn; smaller tiles are averages
 _LUMA = np.array([0.299, 0.587, 0.114], np.float32)  # ITU-R BT.601
 
 
@@ -46,7 +46,7 @@ _LUMA = np.array([0.299, 0.587, 0.114], np.float32)  # ITU-R BT.601
 class Rocks:
   """A `Source` of procedural rocks; safe to read from several threads.
 
-  Tiles are kept in `cache`, for making one takes milliseconds.
+  Tiles are cached, as drawing one takes milliseconds.
   """
 
   split: Split
@@ -66,7 +66,7 @@ class Rocks:
     return self.num_tiles
 
   def read(self, index: int, rng: np.random.Generator | None = None) -> Element:
-    """Tile `index`; `rng` has no influence.
+    """Tile `index`; `rng` is ignored.
 
     Returns:
       `image` (resolution, resolution, channels) uint8, `label` (the rock type),
@@ -82,7 +82,7 @@ class Rocks:
     return {"image": image, "label": label, "mask": mask, **attributes}
 
   def _make(self, index: int) -> tuple[np.ndarray, ...]:
-    """Image and mask as uint8, and the attributes in their order."""
+    """Draw a tile: image and mask as uint8, and the attributes in order."""
     key = (self.seed % 2**64, ("train", "validation").index(self.split), index)
     rgb, mask, attributes = _draw(key, self.resolution, self.seamless)
     if self.channels == 1:
@@ -98,21 +98,22 @@ def rocks(options: DataConfig, split: Split, resolution: int) -> Rocks:
   cache_mb.
 
   Args:
-    options: of the data.
-    split: "train" has `num_tiles` tiles; "validation" that many times
-      `validation_fraction`, none of them a training tile.
-    resolution: pixels on a tile's side, 32 to 1024.
+    options: the section `data`.
+    split: "train" has `num_tiles` tiles; "validation" a fraction
+      `validation_fraction` of that number, none of them a training tile.
+    resolution: pixels on a side of a tile, 32 to 1024.
 
   Returns:
     The source.
 
   Raises:
-    UserError: on a resolution, channels or a number of tiles it cannot make.
+    UserError: a resolution or a number of channels that is not supported.
   """
   low, high = RESOLUTIONS
   if not low <= resolution <= high:
     raise UserError(
-      f"rocks: no tiles of resolution {resolution}; use {low} to {high}."
+      f"data.source=rocks: expected a resolution from {low} to {high}, got "
+      f"{resolution}."
     )
   check_value("data.channels", Literal[1, 3], options.channels)
   num_tiles = options.num_tiles
@@ -132,15 +133,15 @@ def rocks(options: DataConfig, split: Split, resolution: int) -> Rocks:
 
 def _fingerprint(options: DataConfig) -> str:
   names = ("seed", "num_tiles", "seamless", "validation_fraction", "channels")
-  facts = {name: getattr(options, name) for name in names}
-  facts |= {"source": "rocks", "version": FORMAT_VERSION}
-  text = json.dumps(facts, sort_keys=True)
+  values = {name: getattr(options, name) for name in names}
+  values |= {"source": "rocks", "version": FORMAT_VERSION}
+  text = json.dumps(values, sort_keys=True)
   return hashlib.sha256(text.encode()).hexdigest()
 
 
 def _draw(key: tuple[int, ...], resolution: int, seamless: bool):
-  """RGB in [0, 1], int32 phases, and the attributes as int32 scalars."""
-  oversample = -(-_DRAWN_AT // resolution)
+  """Draw RGB in [0, 1], int32 phases, and the attributes as int32 scalars."""
+  oversample = -(-_LEAST_SIZE // resolution)
   canvas = texture.Canvas(
     size=resolution * oversample, seamless=seamless, key=key
   )
@@ -154,6 +155,6 @@ def _draw(key: tuple[int, ...], resolution: int, seamless: bool):
   if oversample > 1:
     rgb = rgb.reshape(resolution, oversample, -1).mean(1)
     rgb = rgb.reshape(resolution, resolution, oversample, 3).mean(2)
-    middle = slice(oversample // 2, None, oversample)
-    phase = phase[middle, middle]
+    center = slice(oversample // 2, None, oversample)
+    phase = phase[center, center]
   return rgb, phase.astype(np.int32), attributes

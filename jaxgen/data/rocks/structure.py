@@ -1,8 +1,9 @@
-"""What happened to a rock: the pattern that it shows on top of its fabric.
+"""The structure of a rock: the pattern on top of its fabric.
 
-There is a function for each pattern. It takes the canvas and the `scale` (how
-many times more features than in the closest view). Any structure goes with any
-fabric: it displaces the fabric, shifts its composition, and covers some of it.
+There is a function for each pattern. It takes the canvas and the `scale` (the
+number of features relative to the closest view). Any structure can be combined
+with any fabric: it displaces the fabric, shifts its composition, and covers
+part of it.
 """
 
 from __future__ import annotations
@@ -18,14 +19,14 @@ from jaxgen.data.rocks.texture import Canvas
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Structure:
-  """Arrays of (size, size), or scalars where they are the same everywhere.
+  """The pattern at each pixel: arrays of (size, size), or constant scalars.
 
   Attributes:
-    at: where the fabric is looked up.
-    bias: added to the grains' uniform draw of a phase; more is darker.
-    phase: index into `PHASES` of what covers the fabric, -1: nothing does.
-    tone: added to the fabric's.
-    height: added to the fabric's, in tiles.
+    at: position at which the fabric is evaluated.
+    bias: of the fabric's composition; more is darker.
+    phase: index into `PHASES` of a phase that covers the fabric, -1: none.
+    tone: added to that of the fabric.
+    height: added to that of the fabric, in tiles.
   """
 
   at: Point
@@ -36,12 +37,12 @@ class Structure:
 
 
 def granular(canvas: Canvas, scale: float) -> Structure:
-  """Nothing but the fabric."""
+  """Granular: the fabric alone."""
   return Structure(at=_square(canvas))
 
 
 def layered(canvas: Canvas, scale: float) -> Structure:
-  """Strata of differing composition and lightness, dark upon light."""
+  """Layered: strata of alternating composition and lightness."""
   strata = _sheets(canvas, "strata", round(6 * scale), 0.02)
   bias, tone = uniform(canvas, "stratum", strata.count, 2) - 0.5
   turns = 1 - 2 * (np.arange(strata.count, dtype=np.float32) % 2)
@@ -52,7 +53,7 @@ def layered(canvas: Canvas, scale: float) -> Structure:
 
 
 def veined(canvas: Canvas, scale: float) -> Structure:
-  """Two families of cracks filled with cement."""
+  """Veined: two families of cracks filled with cement."""
   thick = _veins(canvas, "main veins", round(2 * scale), 0.016 / scale)
   thin = _veins(canvas, "side veins", round(3 * scale), 0.008 / scale)
   phase = np.where(thick | thin, CEMENT, -1).astype(np.int8)
@@ -60,7 +61,7 @@ def veined(canvas: Canvas, scale: float) -> Structure:
 
 
 def porous(canvas: Canvas, scale: float) -> Structure:
-  """Round holes of many sizes."""
+  """Porous: round holes of many sizes."""
   n = round(5 * scale)
   at = warp(canvas, "pores", _square(canvas), cells=2 * n, by=0.1)
   cells = texture.grains(canvas, "pores", (n, n), at, jitter=0.35)
@@ -73,7 +74,7 @@ def porous(canvas: Canvas, scale: float) -> Structure:
 
 
 def brecciated(canvas: Canvas, scale: float) -> Structure:
-  """Angular fragments, moved out of place, in cement full of splinters."""
+  """Brecciated: displaced angular fragments in cement full of splinters."""
   n = round(3 * scale)
   y, x = _square(canvas)
   at = warp(canvas, "fragments", (y, x), cells=3 * n, by=0.05)
@@ -117,7 +118,7 @@ def _square(canvas: Canvas) -> Point:
 
 
 def _sheets(canvas: Canvas, stream: str, count: int, bend: float):
-  """About `count` surfaces to a tile, in a random direction."""
+  """About `count` parallel surfaces per tile, in a random direction."""
   choice = canvas.rng(stream).integers(len(_DIRECTIONS))
   direction = _DIRECTIONS[choice]
   count = max(round(count / np.hypot(*direction)), 1)

@@ -1,15 +1,15 @@
 """Random fields on the unit square: spline noise, grains and sheets.
 
-Every field is a function of continuous coordinates, drawn on a lattice of `n`
-cells to a tile and then evaluated at the pixels, so that a tile keeps its
-content when the resolution changes. What makes a tile wrap is one number, the
-lattice's period: `n` where the tile is seamless, and a little more where the
-far edge is to differ from the near one.
+Every field is a function of continuous coordinates, defined on a lattice of `n`
+cells per tile and evaluated at the pixels, so that a tile keeps its content
+when the resolution changes. A tile wraps around if the period of the lattice is
+`n`; a tile that is not seamless has a slightly larger period, so that its
+opposite edges differ.
 
 - `noise`: cubic B-spline noise, f(y, x) = sum_ij B(ny - i) B(nx - j) z_ij with
   normal z. It is separable, so an octave is two matrix products. `gain` > 0
-  adds octaves of doubled frequency and amplitude `gain` times the last one's,
-  until they are faint or the lattice's spacing is two pixels.
+  adds octaves, each with twice the frequency and `gain` times the amplitude of
+  the last, until they are faint or the spacing of the lattice is two pixels.
 - `grains`: a power diagram of jittered lattice points (Worley, SIGGRAPH 1996,
   with weights): each pixel belongs to the seed s of least |p - s|^2 - w_s.
 - `sheets`: the same in one dimension, across a family of parallel surfaces.
@@ -24,9 +24,9 @@ import zlib
 import numpy as np
 import scipy.sparse
 
-_FAINTEST = 0.05  # amplitude of an octave, of the first one's
-_BLOCK = 16384  # pixels at a time: what a processor's cache holds
-_MARGIN = 4  # lattice cells beyond the tile where it does not wrap
+_FAINTEST = 0.05  # amplitude of an octave relative to the first
+_BLOCK = 16384  # pixels at a time, so that they stay in the CPU's cache
+_MARGIN = 4  # lattice cells beyond a tile that does not wrap
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -36,7 +36,7 @@ class Canvas:
   Attributes:
     size: pixels on its side.
     seamless: whether fields wrap around.
-    key: what its random streams depend on, non-negative integers.
+    key: seeds of its random streams, non-negative integers.
   """
 
   size: int
@@ -44,11 +44,11 @@ class Canvas:
   key: tuple[int, ...]
 
   def rng(self, stream: str) -> np.random.Generator:
-    """A generator of its own for each name, whatever else was drawn."""
+    """An independent generator for each name."""
     return np.random.default_rng((*self.key, zlib.crc32(stream.encode())))
 
   def period(self, cells: int) -> int:
-    """After how many cells a lattice of `cells` to a tile repeats."""
+    """The period, in cells, of a lattice of `cells` per tile."""
     return cells if self.seamless else cells + _MARGIN
 
 
@@ -60,7 +60,7 @@ class Grains:
     owner: int index of the grain, in [0, count).
     offset: complex64, from the grain's seed to the pixel, x + iy.
     edge: float32, about the distance to the grain's border.
-    count: grains there may be; a table of this length gives them properties.
+    count: upper bound of the number of grains, the length of their tables.
   """
 
   owner: np.ndarray
@@ -75,14 +75,14 @@ def _pixels(size: int) -> np.ndarray:
 
 
 def coordinates(canvas: Canvas) -> tuple[np.ndarray, np.ndarray]:
-  """The pixel centres' y, (size, 1), and x, (1, size), in (0, 1)."""
+  """Pixel centers y, (size, 1), and x, (1, size), in (0, 1)."""
   at = _pixels(canvas.size)
   return at[:, None], at[None, :]
 
 
 @functools.lru_cache(maxsize=256)
 def _spline(size: int, cells: int, period: int) -> scipy.sparse.csr_array:
-  """B-spline weights (size, period), scaled to give unit variance."""
+  """B-spline weights (size, period), scaled to unit variance."""
   position = _pixels(size).astype(np.float64) * cells
   steps = np.arange(-1, 3)
   column = np.floor(position).astype(np.int32)[:, None] + steps
@@ -98,7 +98,8 @@ def _spline(size: int, cells: int, period: int) -> scipy.sparse.csr_array:
 
 
 def _octave(canvas: Canvas, rng, shape: tuple[int, int]) -> np.ndarray:
-  """Sparse products: faster than dense ones, and the same bits everywhere."""
+  """One octave of noise. Sparse products are faster than dense ones, and give
+  the same bits on every machine."""
   ny, nx = shape
   py, px = canvas.period(ny), canvas.period(nx)
   lattice = rng.standard_normal((px, py), dtype=np.float32)
@@ -109,12 +110,12 @@ def _octave(canvas: Canvas, rng, shape: tuple[int, int]) -> np.ndarray:
 def noise(
   canvas: Canvas, stream: str, cells: int | tuple[int, int], gain: float = 0.0
 ) -> np.ndarray:
-  """Noise of zero mean and about unit variance.
+  """Noise with zero mean and about unit variance.
 
   Args:
-    canvas: where.
-    stream: name of its random stream.
-    cells: of the first octave's lattice, along y and x.
+    canvas: the canvas.
+    stream: name of the random stream.
+    cells: of the lattice of the first octave, along y and x.
     gain: amplitude of each further octave relative to the last, in [0, 1).
 
   Returns:
@@ -135,7 +136,7 @@ def slope(canvas: Canvas, field: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
   """Central differences of a field, along y and x, per unit length."""
   if canvas.seamless:
     padded = np.pad(field, 1, mode="wrap")
-  else:  # straight on, beyond the tile
+  else:  # extrapolated linearly
     padded = np.pad(field, 1, mode="reflect", reflect_type="odd")
   half = np.float32(canvas.size / 2)
   dy = padded[2:, 1:-1] - padded[:-2, 1:-1]
@@ -152,19 +153,19 @@ def grains(
   spread: float = 0.0,
   jitter: float = 0.45,
 ) -> Grains:
-  """Divides the square into grains.
+  """Divide the square into grains.
 
   Args:
-    canvas: where.
-    stream: name of its random stream.
-    cells: of the lattice, along y and x; grains are as long as its cells.
+    canvas: the canvas.
+    stream: name of the random stream.
+    cells: of the lattice, along y and x; a grain is about as large as a cell.
     at: y and x of the pixels, (size, size) or broadcastable, in tiles; they may
-      be warped by a periodic field and stray outside [0, 1).
-    spread: of the grains' sizes, in [0, 1]; 0: all alike.
-    jitter: of the seeds about the centres of their cells, in [0, 0.5].
+      be warped by a periodic field and leave [0, 1).
+    spread: of the sizes of grains, in [0, 1]; 0: equal.
+    jitter: of the seeds about the centers of their cells, in [0, 0.5].
 
   Returns:
-    Which grain each pixel is in, and where in it.
+    The grain of each pixel, and the position in it.
   """
   rng = canvas.rng(stream)
   ny, nx = cells
@@ -174,10 +175,10 @@ def grains(
   weights = _wrapped(rng.uniform(0, spread, (py, px)).astype(np.float32) / 2)
   y, x = at[0] * np.float32(ny), at[1] * np.float32(nx)
   row, column = np.floor(y), np.floor(x)
-  where = (x - column) + np.complex64(1j) * (y - row)
+  offset_in_cell = (x - column) + np.complex64(1j) * (y - row)
   corner = (row.astype(np.int32) % py) * (px + 2) + column.astype(np.int32) % px
   spans = [slice(i, i + _BLOCK) for i in range(0, corner.size, _BLOCK)]
-  flat, at_flat = corner.ravel(), where.ravel()
+  flat, at_flat = corner.ravel(), offset_in_cell.ravel()
   blocks = [
     _two_nearest(flat[span], at_flat[span], seeds, weights) for span in spans
   ]
@@ -193,12 +194,13 @@ def grains(
 
 
 def _wrapped(table: np.ndarray) -> np.ndarray:
-  """A table with one more cell on every side."""
+  """A table padded periodically with one cell on every side."""
   return np.pad(table, 1, mode="wrap")
 
 
 def _two_nearest(corner, where, seeds, weights):
-  """Best seed, offset from it, and the least two distances, over 3 x 3."""
+  """The nearest seed of the 3 x 3 cells around each pixel, the offset from it,
+  and the least two distances."""
   stride = seeds.shape[1]
   seeds, weights = seeds.ravel(), weights.ravel()
   second = np.full(where.shape, np.inf, np.float32)
@@ -223,7 +225,7 @@ class Sheets:
   Attributes:
     owner: (size, size) int index of the nearest surface, in [0, count).
     distance: float32, signed, to that surface, in tiles.
-    count: surfaces there may be.
+    count: upper bound of the number of surfaces.
   """
 
   owner: np.ndarray
@@ -234,11 +236,11 @@ class Sheets:
 def sheets(
   canvas: Canvas, direction: tuple[int, int], count: int, bend: np.ndarray
 ) -> Sheets:
-  """Surfaces normal to a direction, bent by a field.
+  """Parallel surfaces normal to a direction, bent by a field.
 
   Args:
-    canvas: where.
-    direction: whole numbers (y, x), so that the family can wrap.
+    canvas: the canvas.
+    direction: integers (y, x), so that the surfaces can wrap.
     count: surfaces from edge to edge along an axis of direction 1.
     bend: (size, size) displacement in tiles, along the direction.
 

@@ -19,9 +19,9 @@ SEAMLESS = dataclasses.replace(OPTIONS, seamless=True)
 
 _DIGESTS = """
 import hashlib
+from jaxgen.config.data import DataConfig
 from jaxgen.data.rocks.source import rocks
-from jaxgen.data.source import DataOptions
-source = rocks(DataOptions(source="rocks", num_tiles=600, seed=3), "train", 64)
+source = rocks(DataConfig(source="rocks", num_tiles=600, seed=3), "train", 64)
 for i in (5, 0):
   e = source.read(i)
   print(hashlib.sha256(e["image"].tobytes() + e["mask"].tobytes()).hexdigest())
@@ -82,7 +82,7 @@ def test_validation_is_a_fraction(fraction, tiles):
 
 
 @pytest.mark.parametrize("index", [-1, 600])
-def test_an_index_outside_is_an_error(index):
+def test_an_index_out_of_range_is_an_error(index):
   with pytest.raises(IndexError):
     rocks(OPTIONS, "train", 64).read(index)
 
@@ -109,18 +109,18 @@ def test_the_label_is_the_type_of_rock(elements):
 
 
 def _features(image: np.ndarray) -> np.ndarray:
-  """Colour moments, tonal quantiles, gradients, and the radial spectrum."""
+  """Color moments, tonal quantiles, gradients, and the radial spectrum."""
   rgb = image.astype(np.float32) / 255
-  mean, grey = rgb.mean((0, 1)), rgb.mean(2)
-  tones = np.quantile(grey, (0.02, 0.1, 0.25, 0.5, 0.75, 0.9, 0.98))
-  n = len(grey)
-  power = np.abs(np.fft.rfft2(grey - grey.mean())) ** 2
+  mean, gray = rgb.mean((0, 1)), rgb.mean(2)
+  tones = np.quantile(gray, (0.02, 0.1, 0.25, 0.5, 0.75, 0.9, 0.98))
+  n = len(gray)
+  power = np.abs(np.fft.rfft2(gray - gray.mean())) ** 2
   ky, kx = np.fft.fftfreq(n, 1 / n)[:, None], np.arange(n // 2 + 1)
   ring = np.digitize(np.hypot(ky, kx), (1.5, 2.5, 4, 6, 9, 13, 19, 27, 36))
   radial = np.bincount(ring.ravel(), power.ravel())
   sector = (np.arctan2(kx + 0 * ky, ky) / np.pi * 8).astype(int) % 8
   angular = np.sort(np.bincount(sector.ravel(), power.ravel()))
-  steep = np.quantile(np.hypot(*np.gradient(grey)), (0.1, 0.25, 0.5, 0.75, 0.9))
+  steep = np.quantile(np.hypot(*np.gradient(gray)), (0.1, 0.25, 0.5, 0.75, 0.9))
   parts = (
     *(mean, mean[:2] / mean[2], rgb.std((0, 1)), tones),
     *((tones - tones[3]) / tones.std(), radial / radial.sum()),
@@ -158,7 +158,7 @@ def test_every_phase_occurs_and_none_else(elements):
 
 
 def test_the_mask_explains_the_image(elements):
-  """Phases differ in colour: they hold much of a tile's variance, which a mask
+  """Phases differ in color: they hold much of a tile's variance, which a mask
   that is moved by half a tile does not."""
   explained = [_explained(e["image"], e["mask"]) for e in elements[:200]]
   moved = [
@@ -170,10 +170,10 @@ def test_the_mask_explains_the_image(elements):
 
 def _explained(image, mask) -> float:
   """Share of the variance of lightness between the phases of a mask."""
-  grey = image.mean(2).ravel()
+  gray = image.mean(2).ravel()
   count = np.bincount(mask.ravel())
-  mean = np.bincount(mask.ravel(), grey) / np.maximum(count, 1)
-  return float(mean[mask.ravel()].var() / grey.var())
+  mean = np.bincount(mask.ravel(), gray) / np.maximum(count, 1)
+  return float(mean[mask.ravel()].var() / gray.var())
 
 
 def _seam_rank(options, axis: int) -> float:
@@ -195,9 +195,9 @@ def test_a_seamless_tile_has_no_seam(axis):
 
 
 def _low(image: np.ndarray, cells: int = 16) -> np.ndarray:
-  grey = image.astype(np.float32).mean(2)
-  side = len(grey) // cells
-  return grey.reshape(cells, side, cells, side).mean((1, 3))
+  gray = image.astype(np.float32).mean(2)
+  side = len(gray) // cells
+  return gray.reshape(cells, side, cells, side).mean((1, 3))
 
 
 @pytest.mark.parametrize("low, high", [(64, 128), (32, 96), (128, 256)])
@@ -222,10 +222,10 @@ def test_any_resolution(resolution):
 
 
 def test_one_channel_is_the_luminance(elements):
-  grey = rocks(dataclasses.replace(OPTIONS, channels=1), "train", 64).read(2)
+  gray = rocks(dataclasses.replace(OPTIONS, channels=1), "train", 64).read(2)
   luma = elements[2]["image"] @ np.array([0.299, 0.587, 0.114])
-  assert grey["image"].shape == (64, 64, 1)
-  np.testing.assert_allclose(grey["image"][..., 0], luma, atol=1.01)
+  assert gray["image"].shape == (64, 64, 1)
+  np.testing.assert_allclose(gray["image"][..., 0], luma, atol=1.01)
 
 
 @pytest.mark.parametrize("resolution", [31, 1025])

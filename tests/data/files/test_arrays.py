@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from jaxgen.config.data import DataConfig
-from jaxgen.data.arrays import arrays
+from jaxgen.data.files.arrays import arrays
 from jaxgen.errors import UserError
 
 SPLITS = ("train", "validation")
@@ -120,7 +120,7 @@ def test_folders_above_a_file_do_not_split_it(tmp_path):
 
 def test_a_range_that_misses_the_values_is_refused(tmp_path):
   path = save(tmp_path / "a.npy", RNG.normal(7000, 10, (5, 16, 16)))
-  with pytest.raises(UserError, match=r"0 % of the values.*value_range"):
+  with pytest.raises(UserError, match="a.npy: data.value_range"):
     arrays(options(path, channels=1), "train", 16)
   with pytest.raises(UserError, match="value_range"):
     arrays(options(path, value_range=(1.0, 0.0)), "train", 16)
@@ -175,11 +175,11 @@ def test_labels(tmp_path, name, values):
 def test_labels_that_do_not_fit(tmp_path):
   photos = np.zeros((4, 8, 8), np.uint8)
   path = save(tmp_path / "a.npz", images=photos, labels=np.arange(3))
-  with pytest.raises(UserError, match="3 labels for 4"):
+  with pytest.raises(UserError, match="a.npz: .*labels"):
     arrays(options(path, channels=1), "train", 8)
 
 
-def test_copies_are_on_one_side_only(tmp_path):
+def test_copies_are_in_one_split_only(tmp_path):
   photos = np.repeat(np.arange(12, dtype=np.uint8) // 3, 64).reshape(12, 8, 8)
   path = save(tmp_path / "a.npy", photos)
   chosen = options(path, channels=1, validation_fraction=0.5)
@@ -227,17 +227,17 @@ def test_a_damaged_file_is_named(tmp_path):
   path = save(tmp_path / "a.npz", image=RNG.random((64, 64)))
   data = bytearray(path.read_bytes())
   path.write_bytes(data[: len(data) // 2])
-  with pytest.raises(UserError, match="a.npz is no .npz file"):
+  with pytest.raises(UserError, match="a.npz"):
     arrays(options(path, channels=1, split_by="regions"), "train", 8)
   data[len(data) // 2] ^= 1
   path.write_bytes(data)
-  with pytest.raises(UserError, match="a.npz cannot be read"):
+  with pytest.raises(UserError, match="a.npz"):
     arrays(options(path, channels=1, split_by="regions"), "train", 8)
 
 
 @pytest.mark.parametrize("path", ["", "nowhere.npy", "pyproject.toml"])
 def test_no_arrays(path):
-  with pytest.raises(UserError, match="no arrays in"):
+  with pytest.raises(UserError, match="data.path="):
     arrays(options(path), "train", 8)
 
 

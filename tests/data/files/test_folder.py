@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from jaxgen.config.data import DataConfig
-from jaxgen.data.folder import folder
+from jaxgen.data.files.folder import folder
 from jaxgen.data.sources import build
 from jaxgen.errors import UserError
 
@@ -15,7 +15,7 @@ SPLITS = ("train", "validation")
 
 
 def coordinates(height, width, number):
-  """A photograph whose every pixel says which one it is: (number, y, x)."""
+  """A photograph whose pixels hold (number, y, x)."""
   pixels = np.zeros((height, width, 3), np.uint8)
   pixels[..., 0] = number
   pixels[..., 1] = np.arange(height)[:, None]
@@ -65,7 +65,7 @@ def test_the_splits_share_no_pixel(photos, crop, split_by):
   assert not pixels_of(train) & pixels_of(held)
 
 
-def test_tiles_side_by_side_see_each_pixel_once(photos):
+def test_adjacent_tiles_see_each_pixel_once(photos):
   source = folder(options(photos, crop="tiled"), "validation", 16)
   elements = tiles(source)
   number = int(elements[0]["image"][0, 0, 0])
@@ -89,7 +89,7 @@ def test_random_crops_reach_every_pixel_and_weigh_by_area(photos):
   assert (seen[numbers] > 0.95 * np.array(areas)).all()
 
 
-def test_random_crops_are_at_every_place_alike(tmp_path):
+def test_random_crops_are_uniformly_distributed(tmp_path):
   for i in range(2):
     save(tmp_path, {f"{i}.png": coordinates(18, 19, i)})
   source = folder(options(tmp_path), "train", 16)
@@ -133,7 +133,7 @@ def test_cached_photographs_are_decoded_once(photos, monkeypatch):
   assert tiles(source)  # a file that is read again would be an error
 
 
-def test_whole_images_are_their_middle_squares(photos):
+def test_whole_images_are_their_center_squares(photos):
   source = folder(options(photos, crop="whole"), "train", 20)
   assert len(source) == 5
   for element in tiles(source):
@@ -202,7 +202,7 @@ def test_classes_from_an_index(tmp_path, column, form):
 
 def test_an_index_of_other_files_is_refused(photos):
   (photos / "index.csv").write_text("file,label\nother,1\n")
-  with pytest.raises(UserError, match="index.csv names none"):
+  with pytest.raises(UserError, match="index.csv"):
     folder(options(photos), "train", 16)
 
 
@@ -214,7 +214,7 @@ def test_folders_that_are_splits(tmp_path):
   assert [int(x["image"][0, 0, 0]) for x in held] == [2]
 
 
-def test_copies_are_on_one_side_only(tmp_path):
+def test_copies_are_in_one_split_only(tmp_path):
   for i in range(6):
     for copy in ("png", "bmp", "tiff"):
       save(tmp_path, {f"{i}_{copy}.{copy}": coordinates(20, 40, i)})
@@ -245,14 +245,14 @@ def test_all_bad_files_are_named_at_once(photos):
 def test_bad_files_can_be_skipped(photos):
   good = folder(options(photos), "train", 16)
   break_files(photos)
-  with pytest.warns(UserWarning, match="left out 4 images: .*torn.png"):
+  with pytest.warns(UserWarning, match="4 images: .*torn.png"):
     source = folder(options(photos, on_bad="skip"), "train", 16)
   assert len(source) > 0.5 * len(good)
   assert not any(x["image"][0, 0, 0] == 9 for x in tiles(source))
 
 
 def test_skipping_by_size_moves_nothing_between_the_splits(photos):
-  """What is held out at 16 pixels is not trained on at 48."""
+  """A photograph that is held out at 16 pixels is not trained on at 48."""
   chosen = options(photos, on_bad="skip", validation_fraction=0.5)
   held = pixels_of(tiles(folder(chosen, "validation", 16)))
   with pytest.warns(UserWarning):
@@ -304,7 +304,7 @@ def test_no_folder(path):
 
 
 def test_no_images(tmp_path):
-  with pytest.raises(UserError, match="no images in"):
+  with pytest.raises(UserError, match="data.path"):
     folder(options(tmp_path), "train", 16)
 
 
@@ -320,11 +320,11 @@ def test_a_file_that_changes_later_is_named(photos):
   source = folder(options(photos, cache_mb=0), "train", 16)
   for path in photos.glob("*.png"):
     path.write_bytes(io.BytesIO(b"gone").getvalue())
-  with pytest.raises(UserError, match=r"\.png can no longer be read"):
+  with pytest.raises(UserError, match=r"\.png"):
     source.read(0)
 
 
-def test_a_name_that_is_no_utf8_is_a_name(tmp_path):
+def test_a_name_that_is_not_utf8_is_accepted(tmp_path):
   save(tmp_path, {"a.png": coordinates(40, 40, 1)})
   save(tmp_path, {os.fsdecode(b"\xff\xe9.png"): coordinates(40, 40, 2)})
   found = [len(folder(options(tmp_path), split, 32)) for split in SPLITS]
@@ -338,11 +338,11 @@ def test_an_index_with_semicolons(tmp_path):
   assert folder(options(tmp_path), "train", 32).label_names == ("x", "y")
 
 
-def test_an_index_that_is_no_utf8_is_named(tmp_path):
+def test_an_index_that_is_not_utf8_is_named(tmp_path):
   save(tmp_path, {f"{i}.png": coordinates(40, 40, i) for i in range(3)})
   index = tmp_path / "index.csv"
   index.write_bytes("file,label\n0,é\n".encode("latin-1"))
-  with pytest.raises(UserError, match="index.csv is no table in UTF-8"):
+  with pytest.raises(UserError, match="index.csv"):
     folder(options(tmp_path), "train", 32)
 
 

@@ -1,4 +1,4 @@
-"""Pixel values of arrays: which are allowed, and the range a model sees."""
+"""Pixel values of arrays: checks, and scaling to the range of models."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ import numpy as np
 
 from jaxgen.errors import UserError
 
-_MIN_INSIDE = 0.9  # the part of all values that `value_range` has to hold
+_MIN_INSIDE = 0.9  # least fraction of all values inside `value_range`
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Values:
-  """What one look at an image tells.
+  """A summary of the values of an image.
 
   Attributes:
     digest: of shape, type and values.
     low, high: the extremes.
-    inside: the part of the values within the value range (integers: 1).
+    inside: fraction of the values inside the value range (integers: 1).
   """
 
   digest: str
@@ -32,18 +32,18 @@ class Values:
 def examine(
   image: np.ndarray, channels: int, value_range: tuple[float, float]
 ) -> Values:
-  """Looks at an image (h, w, c) once.
+  """Summarize an image (h, w, c).
 
   Raises:
     ValueError: a type other than uint8, uint16 and floats, a number of channels
-      that does not turn into `channels`, or values that are not finite.
+      that cannot be converted to `channels`, or values that are not finite.
   """
   if image.dtype.kind != "f" and image.dtype.name not in ("uint8", "uint16"):
-    raise ValueError(f"{image.dtype} values: use uint8, uint16 or floats")
+    raise ValueError(f"expected uint8, uint16 or floats, got {image.dtype}")
   have = image.shape[2]
   if have not in (1, channels) and (have, channels) != (3, 1):
     raise ValueError(
-      f"{have} channels, which do not turn into data.channels={channels}"
+      f"{have} channels cannot be converted to data.channels={channels}"
     )
   bad = image.size - np.count_nonzero(np.isfinite(image))
   if bad or not image.size:
@@ -61,25 +61,25 @@ def examine(
 
 
 def check_range(
-  name: str, found: Sequence[Values], value_range: tuple[float, float]
+  name: str, summaries: Sequence[Values], value_range: tuple[float, float]
 ) -> None:
-  """Raises a UserError where more than a tenth of the values would be clipped:
-  a range that was forgotten rather than one that was meant."""
-  inside = np.mean([values.inside for values in found]) if found else 1.0
+  """Raise a UserError if more than a tenth of the values would be clipped: then
+  the range was probably not set."""
+  inside = np.mean([x.inside for x in summaries]) if summaries else 1.0
   if inside < _MIN_INSIDE:
-    low = min(values.low for values in found)
-    high = max(values.high for values in found)
+    low = min(x.low for x in summaries)
+    high = max(x.high for x in summaries)
     raise UserError(
-      f"{name}: only {100 * inside:.0f} % of the values, {low:g} to {high:g},"
-      f" are in data.value_range={value_range}: set it to the range to be kept"
+      f"{name}: data.value_range={value_range}: {100 * inside:.0f} % of the"
+      f" values, {low:g} to {high:g}, are inside; set it to the range to keep"
     )
 
 
 def to_model_range(
   image: np.ndarray, value_range: tuple[float, float]
 ) -> np.ndarray:
-  """Floats from `value_range` to float32 in [-1, 1], clipped; integers as they
-  are. Returns a copy in the machine's byte order."""
+  """A copy with floats scaled from `value_range` to float32 in [-1, 1] and
+  clipped, integers as they are; in native byte order."""
   if image.dtype.kind != "f":
     return image.astype(image.dtype.newbyteorder("="))
   low, high = value_range

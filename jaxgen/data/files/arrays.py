@@ -1,11 +1,10 @@
-"""Arrays as images: `.npy` and `.npz` files, and tiles in `.pt` files.
+"""Images in `.npy` and `.npz` arrays, and in `.pt` files.
 
-An array is (n, h, w) or (n, h, w, c), n photographs, or one, (h, w) or
-(h, w, c). Three axes are the latter where the last is at most 4 or `channels`
-long. Small arrays of equal size give whole tiles, large ones are cut as
-photographs are. `uint8` and `uint16` are handed out as they are, floats are
-mapped from `value_range` to [-1, 1] and clipped to it. `.npy` files are
-memory-mapped.
+An array holds n photographs, (n, h, w) or (n, h, w, c), or one, (h, w) or
+(h, w, c). Three axes are (h, w, c) if the last is at most 4 or `channels` long.
+Arrays are cut into tiles as photographs are. `uint8` and `uint16` are returned
+as they are, floats are mapped from `value_range` to [-1, 1] and clipped. `.npy`
+files are memory-mapped.
 """
 
 from __future__ import annotations
@@ -18,9 +17,10 @@ import zipfile
 import numpy as np
 
 from jaxgen.config.data import DataConfig, Split
-from jaxgen.data import splits, tiles, values
+from jaxgen.data import photos, splits, tiles
+from jaxgen.data.files import values
+from jaxgen.data.files.torch_tiles import torch_photos
 from jaxgen.data.source import Source
-from jaxgen.data.torch_tiles import torch_photos
 from jaxgen.errors import UserError
 
 _IMAGE_KEYS = ("image", "images")
@@ -30,21 +30,22 @@ _format = np.lib.format
 
 @dataclasses.dataclass(frozen=True)
 class ArrayFile:
-  """One array of a file, as it was at a time: (size, modification time)."""
+  """An array of a file in a state: its `stamp` (size, modification time)."""
 
   path: str
-  key: str  # of an `.npz`; empty: an `.npy`
+  key: str  # name in an `.npz`; empty: an `.npy`
   stamp: tuple[int, int]
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class ArrayPhotos:
-  """Photograph i of an array, a view; picklable, the process opens the file."""
+  """A loader of photograph i of an array, as a view; picklable: each process
+  opens the file itself."""
 
   file: ArrayFile
   channels: int
 
-  def __call__(self, photo: int) -> tiles.Photo:
+  def __call__(self, photo: int) -> photos.Photo:
     return (as_images(open_array(self.file), self.channels)[photo],)
 
 
@@ -52,31 +53,31 @@ def arrays(options: DataConfig, split: Split, resolution: int) -> Source:
   """Tiles of arrays in `path`: an `.npy`, `.npz` or `.pt` file, or a folder of
   `.pt` files, which are read without executing anything in them.
 
-  Every value is looked at once at the start. A `label` or `labels` array of an
-  `.npz` file (integers, -1: missing, or strings) gives the classes.
+  Every value is checked once at the start. A `label` or `labels` array of an
+  `.npz` file (integers, -1: missing, or strings) defines the classes.
 
   Reads `path, key, value_range, channels, crop, crop_size, upsample, split_by,
   validation_fraction, on_bad, cache_mb` of the options.
 
   Raises:
-    UserError: nothing to read, an array that is no image, values that are not
-      finite, or more than a tenth of them outside of `value_range`.
+    UserError: nothing to read, an array that is not an image, values that are
+      not finite, or more than a tenth of them outside `value_range`.
   """
   path = pathlib.Path(options.path)
   if path.suffix in (".npy", ".npz") and path.is_file():
-    photos = _array_photos(options)
+    described = _array_photos(options)
   elif options.path and (path.is_dir() or path.suffix == ".pt"):
-    photos = torch_photos(options)
+    described = torch_photos(options)
   else:
     raise UserError(
-      f"no arrays in {options.path!r}: set data.path to an .npy, .npz or .pt"
-      " file, or to a folder of .pt files"
+      f"data.path={options.path!r}: expected an .npy, .npz or .pt file, or a"
+      " folder of .pt files"
     )
-  return tiles.cut(photos, options, split, resolution)
+  return tiles.cut(described, options, split=split, resolution=resolution)
 
 
 def as_images(array: np.ndarray, channels: int) -> np.ndarray:
-  """A view (n, h, w, c) of an array of two to four axes."""
+  """A view (n, h, w, c) of an array with two to four axes."""
   last = array.shape[-1]
   if array.ndim == 2:
     return array[None, ..., None]
@@ -87,21 +88,21 @@ def as_images(array: np.ndarray, channels: int) -> np.ndarray:
 
 @functools.lru_cache(maxsize=4)
 def open_array(file: ArrayFile) -> np.ndarray:
-  """The array, memory-mapped where it is an `.npy` file; pickles are refused.
+  """Open an array, memory-mapped if it is an `.npy` file; never unpickles.
 
   Raises:
-    UserError: damaged, or an array of objects.
+    UserError: the file is damaged, or holds an array of objects.
   """
   try:
     content = np.load(file.path, mmap_mode="r", allow_pickle=False)
     return content[file.key] if file.key else content
   except Exception as error:
     raise UserError(
-      f"{file.path} cannot be read as arrays of numbers: {error}"
+      f"{file.path}: expected arrays of numbers: {error}"
     ) from error
 
 
-def _array_photos(options: DataConfig) -> tiles.Photos:
+def _array_photos(options: DataConfig) -> photos.Photos:
   path = options.path
   stat = pathlib.Path(path).stat()
   stamp = stat.st_size, stat.st_mtime_ns
@@ -109,7 +110,7 @@ def _array_photos(options: DataConfig) -> tiles.Photos:
   if path.endswith(".npz"):
     key, label_key = _choose_keys(path, options.key)
   file = ArrayFile(path, key, stamp)
-  found = _check_array(file, options.channels, options.value_range)
+  checked = _check_array(file, options.channels, options.value_range)
   images = as_images(open_array(file), options.channels)
   label_names, labels = (), np.zeros(0, np.int32)
   if label_key is not None:
@@ -117,12 +118,13 @@ def _array_photos(options: DataConfig) -> tiles.Photos:
     label_names, labels = _label_names(labels)
     if len(labels) != len(images):
       raise UserError(
-        f"{path}: {len(labels)} {label_key} for {len(images)} images"
+        f"{path}: expected {len(images)} {label_key}, one for each image, got"
+        f" {len(labels)}"
       )
-  return tiles.Photos(
+  return photos.Photos(
     names=[f"image {i}" for i in range(len(images))],
     sizes=[images.shape[1:3]] * len(images),
-    digests=[x.digest for x in found],
+    digests=[x.digest for x in checked],
     load=ArrayPhotos(file=file, channels=options.channels),
     in_memory=True,
     labels=labels,
@@ -138,17 +140,22 @@ def _array_photos(options: DataConfig) -> tiles.Photos:
 def _check_array(
   file: ArrayFile, channels: int, value_range: tuple[float, float]
 ) -> tuple[values.Values, ...]:
+  """Check every image of an array.
+
+  Raises:
+    UserError: images that cannot be used.
+  """
   array = open_array(file)
   name = f"{file.path} {file.key}".strip()
   if array.ndim not in (2, 3, 4) or not array.size:
     raise UserError(
-      f"{name}: shape {array.shape} is none of (n, h, w), (n, h, w, c), (h, w)"
-      " and (h, w, c)"
+      f"{name}: expected a shape (n, h, w), (n, h, w, c), (h, w) or (h, w, c),"
+      f" got {array.shape}"
     )
-  found, problems = [], []
+  checked, problems = [], []
   for i, image in enumerate(as_images(array, channels)):
     try:
-      found.append(values.examine(image, channels, value_range))
+      checked.append(values.examine(image, channels, value_range))
     except ValueError as error:
       problems.append(f"[{i}]: {error}")
   if problems:
@@ -156,16 +163,18 @@ def _check_array(
     raise UserError(
       f"{name} {array.shape}: {len(problems)} unusable images: {shown}"
     )
-  values.check_range(name, found, value_range)
-  return tuple(found)
+  values.check_range(name, checked, value_range)
+  return tuple(checked)
 
 
 def _choose_keys(path: str, key: str) -> tuple[str, str | None]:
-  """Which arrays of an `.npz` file hold the images and the labels."""
+  """The arrays of an `.npz` file that hold the images and the labels."""
   headers = _headers(path)
   label = next((x for x in _LABEL_KEYS if x in headers), None)
   if key and key not in headers:
-    raise UserError(f"{path} has no data.key={key}, but {', '.join(headers)}")
+    raise UserError(
+      f"data.key={key}: expected one of {', '.join(headers)} (in {path})"
+    )
   if key:
     return key, label
   dims = {
@@ -176,27 +185,27 @@ def _choose_keys(path: str, key: str) -> tuple[str, str | None]:
   named = [name for name in _IMAGE_KEYS if name in dims]
   candidates = named or [x for x in dims if dims[x] > 2] or list(dims)
   if not candidates:
-    raise UserError(f"{path} has no image-shaped array: {', '.join(headers)}")
+    raise UserError(
+      f"{path}: expected an array of images, got {', '.join(headers)}"
+    )
   return candidates[0], label
 
 
 def _headers(path: str) -> dict[str, tuple[tuple[int, ...], np.dtype]]:
-  """Shapes and types of an `.npz` file's arrays, without reading them."""
+  """The shapes and types of an `.npz` file's arrays, without reading them."""
   headers = {}
   try:
     with zipfile.ZipFile(path) as archive:
       for name in archive.namelist():
         with archive.open(name) as file:
-          old = _format.read_magic(file) == (1, 0)
-          read = (
-            _format.read_array_header_1_0
-            if old
-            else _format.read_array_header_2_0
-          )
+          if _format.read_magic(file) == (1, 0):
+            read = _format.read_array_header_1_0
+          else:
+            read = _format.read_array_header_2_0
           shape, _, dtype = read(file)
         headers[name.removesuffix(".npy")] = shape, dtype
   except Exception as error:
-    raise UserError(f"{path} is no .npz file: {error}") from error
+    raise UserError(f"{path} is not an .npz file: {error}") from error
   return headers
 
 

@@ -1,8 +1,8 @@
-"""Tiles in `.pt` files: a dict with a tensor `clean_norm` (C, H, W), or the one
-named by `data.key`.
+"""Images in `.pt` files, as dicts of tensors.
 
-Subfolders tell the class (`[prior_clean/]DOMAIN/[train/]NAME.pt`) and, where
-they are named `train` and `validation` (or `val`, or `test`), the split.
+The image is the tensor `clean_norm` (C, H, W), or the one of `data.key`.
+Subfolders define the class (`[prior_clean/]DOMAIN/[train/]NAME.pt`) and, if
+named `train` and `validation` (or `val`, or `test`), the split.
 """
 
 from __future__ import annotations
@@ -14,7 +14,8 @@ import pathlib
 import numpy as np
 
 from jaxgen.config.data import DataConfig
-from jaxgen.data import splits, tiles, values
+from jaxgen.data import photos, splits
+from jaxgen.data.files import values
 from jaxgen.errors import UserError
 from jaxgen.formats.torch_files import read_torch
 
@@ -23,12 +24,12 @@ _TENSOR = "clean_norm"
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class TorchPhotos:
-  """Reads the tile in the i-th file; picklable."""
+  """A reader of the image in the i-th file; picklable."""
 
   paths: tuple[str, ...]
   key: str
 
-  def __call__(self, photo: int) -> tiles.Photo:
+  def __call__(self, photo: int) -> photos.Photo:
     return (read_tile(self.paths[photo], self.key),)
 
 
@@ -40,7 +41,7 @@ class _Tile:
 
 
 def read_tile(path: str, key: str = "") -> np.ndarray:
-  """The tensor (C, H, W) of a file as (H, W, C), of the type it was saved in.
+  """Read the tensor (C, H, W) of a file as (H, W, C), in the type it was saved.
 
   Raises:
     UserError: as `read_torch`, or there is no such tensor.
@@ -49,36 +50,39 @@ def read_tile(path: str, key: str = "") -> np.ndarray:
   key = key or _TENSOR
   tensor = content.get(key) if isinstance(content, dict) else None
   if not isinstance(tensor, np.ndarray) or tensor.ndim != 3:
-    raise UserError(f"{path} holds no dict with a tensor `{key}` (C, H, W)")
+    raise UserError(f"{path}: expected a dict with a tensor `{key}` (C, H, W)")
   return np.ascontiguousarray(np.moveaxis(tensor, 0, 2))
 
 
-def torch_photos(options: DataConfig) -> tiles.Photos:
-  """The tiles of a `.pt` file or of a folder of them, each read once to check
-  it; those that fail are among the `problems`.
+def torch_photos(options: DataConfig) -> photos.Photos:
+  """The images of a `.pt` file or of a folder of them.
+
+  Each is read once to check it; those that fail are among the `problems`.
 
   Raises:
-    UserError: no file, tiles of several types, or more than a tenth of their
-      values outside of `value_range`.
+    UserError: no file, images of several types, or more than a tenth of their
+      values outside `value_range`.
   """
   path = pathlib.Path(options.path)
   root = path.parent if path.is_file() else path
   paths = [path] if path.is_file() else sorted(path.rglob("*.pt"))
   if not paths:
-    raise UserError(f"no .pt files in {path}: set data.path to some")
+    raise UserError(f"data.path={path}: expected a folder with .pt files")
   checked = [(file, _check_file(file, options)) for file in paths]
   good = [(file, x) for file, x in checked if isinstance(x, _Tile)]
   kinds = sorted({tile.kind for _, tile in good})
   if len(kinds) > 1:
-    raise UserError(f"{path}: tiles of several types ({', '.join(kinds)})")
-  found = [tile.values for _, tile in good]
-  values.check_range(str(path), found, options.value_range)
+    raise UserError(
+      f"{path}: expected images of one type, got {', '.join(kinds)}"
+    )
+  checked_values = [tile.values for _, tile in good]
+  values.check_range(str(path), checked_values, options.value_range)
   names = [file.relative_to(root).as_posix() for file, _ in good]
   label_names, labels = splits.class_labels(names)
-  return tiles.Photos(
+  return photos.Photos(
     names=names,
     sizes=[tile.size for _, tile in good],
-    digests=[x.digest for x in found],
+    digests=[x.digest for x in checked_values],
     load=TorchPhotos(paths=tuple(str(x) for x, _ in good), key=options.key),
     labels=labels if label_names else (),
     label_names=label_names,
@@ -116,7 +120,7 @@ def _check_once(
   value_range: tuple[float, float],
   stamp: tuple[int, int],
 ) -> _Tile:
-  del stamp  # a part of the key
+  del stamp  # part of the cache key
   tile = read_tile(path, key)
   return _Tile(
     size=(tile.shape[0], tile.shape[1]),

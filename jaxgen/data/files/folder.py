@@ -1,13 +1,12 @@
-"""A folder of images, with classes and masks where there are any.
+"""A folder of images, with classes and masks if there are any.
 
     FOLDER/[images/][train|validation/][CLASS/]NAME.png
     FOLDER/index.csv          columns `file` and `label`, `class` or `..._class`
-    MASKS/[...]NAME.png       `masks`: beside the images or inside the folder
+    MASKS/[...]NAME.png       `masks`: any folder, or one inside FOLDER
 
 Subfolders `train` and `validation` (or `val`, or `test`) are the splits;
-without them `split_by` tells how they are made. Where all files have 16 bits
-the tiles are uint16, otherwise uint8 (the upper 8 bits). Identical images count
-once.
+without them see `split_by`. If all files have 16 bits the tiles are uint16,
+otherwise uint8 (the upper 8 bits). Of identical images one is used.
 """
 
 from __future__ import annotations
@@ -22,7 +21,7 @@ import numpy as np
 
 from jaxgen.config.data import DataConfig, Split
 from jaxgen.config.fields import check_value
-from jaxgen.data import resize, splits, tiles
+from jaxgen.data import photos, resize, splits, tiles
 from jaxgen.data.source import Source
 from jaxgen.errors import UserError
 from jaxgen.formats import image_files
@@ -32,14 +31,14 @@ Labels = tuple[tuple[str, ...], np.ndarray]
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class ImageFiles:
-  """Decodes photograph i, with its mask; picklable."""
+  """A decoder of photograph i, with its mask; picklable."""
 
   paths: tuple[str, ...]
   masks: tuple[str, ...]
   bits: int
   channels: int
 
-  def __call__(self, photo: int) -> tiles.Photo:
+  def __call__(self, photo: int) -> photos.Photo:
     image = image_files.read_pixels(self.paths[photo], bits=self.bits)
     if self.channels == 1:
       image = resize.to_channels(image, 1)
@@ -51,23 +50,21 @@ class ImageFiles:
 def folder(options: DataConfig, split: Split, resolution: int) -> Source:
   """Tiles of the images in `path`.
 
-  Every file is decoded once at the start, by `threads` threads (about 15 ms for
-  a megapixel of JPEG and a core; once in a process), so that damaged ones are
-  known before the training.
+  Every file is decoded once per process at the start, by `threads` threads
+  (about 15 ms for a megapixel of JPEG on one core), so that damaged files are
+  found before training starts.
 
   Reads `path, masks, channels, crop, crop_size, upsample, split_by,
   validation_fraction, on_bad, cache_mb, threads` of the options.
 
   Raises:
-    UserError: no image found; files that are unreadable, too small or without
-      their mask (all in one message); no label for what an index names.
+    UserError: no images; files that are unreadable, too small or without a mask
+      (all by name); or an index that names none of the images.
   """
   check_value("data.channels", Literal[1, 3], options.channels)
   root = pathlib.Path(options.path)
   if not options.path or not root.is_dir():
-    raise UserError(
-      f"no folder {options.path!r}: set data.path to a folder of images"
-    )
+    raise UserError(f"data.path={options.path!r}: expected a folder of images")
   masks = _masks_folder(root, options.masks)
   paths = _image_paths(root, masks)
   names = [path.relative_to(root).as_posix() for path in paths]
@@ -76,7 +73,7 @@ def folder(options: DataConfig, split: Split, resolution: int) -> Source:
   good = [i for i, x in enumerate(checked) if not isinstance(x, str)]
   infos = [x for x in checked if not isinstance(x, str)]
   label_names, labels = _labels(root, names)
-  photos = tiles.Photos(
+  described = photos.Photos(
     names=[names[i] for i in good],
     sizes=[(info.height, info.width) for info in infos],
     digests=[info.digest for info in infos],
@@ -95,20 +92,24 @@ def folder(options: DataConfig, split: Split, resolution: int) -> Source:
     ],
     extra=extra,
   )
-  return tiles.cut(photos, options, split, resolution)
+  return tiles.cut(described, options, split=split, resolution=resolution)
 
 
 def _check(
   paths: Sequence[pathlib.Path], masks: Sequence[pathlib.Path], threads: int
 ) -> tuple[list[image_files.ImageInfo | str], str]:
-  """For each image what it holds or why it cannot be used, with its mask if
-  there are any, and the digests of the masks."""
+  """Check images, with their masks if there are any.
+
+  Returns:
+    For each image its description, or why it cannot be used; and the digests of
+    the masks.
+  """
   checked = image_files.check_files(paths, threads=threads)
   if not masks:
     return checked, ""
-  found = image_files.check_files(masks, threads=threads, labels=True)
-  digests = [x.digest for x in found if not isinstance(x, str)]
-  matched = [_match(*pair) for pair in zip(checked, found, strict=True)]
+  checked_masks = image_files.check_files(masks, threads=threads, labels=True)
+  digests = [x.digest for x in checked_masks if not isinstance(x, str)]
+  matched = [_match(*pair) for pair in zip(checked, checked_masks, strict=True)]
   return matched, " ".join(digests)
 
 
@@ -121,7 +122,7 @@ def _image_paths(
     paths = [path for path in paths if masks not in path.parents]
   if not paths:
     raise UserError(
-      f"no images in {root}: set data.path to a folder that holds some"
+      f"data.path={root}: expected a folder with images"
       f" ({', '.join(image_files.SUFFIXES)})"
     )
   return paths
@@ -133,20 +134,20 @@ def _masks_folder(root: pathlib.Path, masks: str) -> pathlib.Path | None:
   for place in (pathlib.Path(masks), root / masks):
     if place.is_dir():
       return place
-  raise UserError(f"no folder {masks} of masks: set data.masks to one")
+  raise UserError(f"data.masks={masks}: expected a folder of masks")
 
 
 def _mask_path(
   masks: pathlib.Path, root: pathlib.Path, image: pathlib.Path
 ) -> pathlib.Path:
-  """The label image of the same stem, at the same place or directly in the
-  folder; one that is not there fails the check by its name."""
+  """The mask of an image: the file of the same stem, at the same relative path
+  or directly in the folder; one that does not exist fails the check later."""
   inner = image.relative_to(root)
   if inner.parts[0] == "images":
     inner = inner.relative_to("images")
   places = [masks / inner, masks / image.name]
-  tried = [p.with_suffix(x) for p in places for x in (".png", ".tif", ".tiff")]
-  return next((path for path in tried if path.is_file()), tried[0])
+  paths = [p.with_suffix(x) for p in places for x in (".png", ".tif", ".tiff")]
+  return next((path for path in paths if path.is_file()), paths[0])
 
 
 def _match(
@@ -165,29 +166,30 @@ def _match(
 
 
 def _labels(root: pathlib.Path, names: Sequence[str]) -> Labels:
-  """From the index where it has a column of labels, else from subfolders."""
+  """The labels by the index if it has a column of them, else by subfolders."""
   index = root / "index.csv"
   try:
-    rows = _read_index(index) if index.is_file() else None
+    labels = _read_index(index) if index.is_file() else None
   except (UnicodeDecodeError, csv.Error) as e:
-    raise UserError(f"{index} is no table in UTF-8: {e}") from e
-  if rows is None:
+    raise UserError(f"{index} is not a CSV file in UTF-8: {e}") from e
+  if labels is None:
     return splits.class_labels(names)
-  found = [_look_up(rows, name) for name in names]
-  if not any(found):
+  values = [_look_up(labels, name) for name in names]
+  if not any(values):
     raise UserError(
-      f"{index} names none of the {len(names)} images: its column `file` holds"
-      " names relative to the folder or to images/, with or without extension"
+      f"{index} names none of the {len(names)} images: expected in its column"
+      " `file` names relative to the folder or to images/, with or without"
+      " extension"
     )
-  return splits.index_labels(found)
+  return splits.index_labels(values)
 
 
 def _read_index(path: pathlib.Path) -> dict[str, str] | None:
-  """`file` to label, or None without a column of labels."""
+  """A map from `file` to label; None without a column of labels."""
   with path.open(newline="", encoding="utf-8-sig") as lines:
     first = lines.readline()
     lines.seek(0)
-    semicolons = ";" in first and "," not in first  # as some offices write it
+    semicolons = ";" in first and "," not in first  # of some spreadsheets
     reader = csv.DictReader(lines, delimiter=";" if semicolons else ",")
     columns = [name for name in reader.fieldnames or () if name]
     label = next((x for x in ("label", "class") if x in columns), None)
@@ -195,14 +197,14 @@ def _read_index(path: pathlib.Path) -> dict[str, str] | None:
     if label is None:
       return None
     if "file" not in columns:
-      raise UserError(f"{path} has labels but no column `file`: add one")
+      raise UserError(f"{path}: expected a column `file` beside the labels")
     return {row["file"]: row[label] or "" for row in reader}
 
 
-def _look_up(rows: dict[str, str], name: str) -> str | None:
+def _look_up(labels: dict[str, str], name: str) -> str | None:
   inner = name.removeprefix("images/")
   for full in (name, inner):
     for key in (full, str(pathlib.PurePosixPath(full).with_suffix(""))):
-      if key in rows:
-        return rows[key]
+      if key in labels:
+        return labels[key]
   return None

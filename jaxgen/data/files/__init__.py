@@ -1,0 +1,1 @@
+"""Sources that read files: images, arrays, TensorFlow Datasets, records."""

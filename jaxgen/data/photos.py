@@ -1,0 +1,96 @@
+"""Photographs before they are cut into tiles: their description and loading."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+from collections.abc import Callable, Sequence
+
+import numpy as np
+
+from jaxgen.config.data import DataConfig
+from jaxgen.data import cache
+from jaxgen.data.resize import center_square, resize, resize_labels
+
+Photo = tuple[np.ndarray, ...]  # (h, w, c) and, with masks, (h, w)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Photos:
+  """A list of photographs, described before any of them is read again.
+
+  Attributes:
+    names: for messages; their folders may define the split.
+    sizes: height and width of each.
+    digests: of the content of each.
+    load: decodes photograph i; picklable, thread-safe.
+    in_memory: whether `load` is so cheap that a cache gains nothing.
+    labels: int32 for each; empty without labels.
+    label_names: class names, indexed by `labels`.
+    finish: maps each tile before it is resized; None: the identity.
+    problems: "name: reason" for each file that is not among the photographs.
+    extra: anything else that the fingerprint depends on.
+  """
+
+  names: Sequence[str]
+  sizes: Sequence[tuple[int, int]]
+  digests: Sequence[str]
+  load: Callable[[int], Photo]
+  in_memory: bool = False
+  labels: Sequence[int] | np.ndarray = ()
+  label_names: tuple[str, ...] = ()
+  finish: Callable[[np.ndarray], np.ndarray] | None = None
+  problems: Sequence[str] = ()
+  extra: str = ""
+
+  def fingerprint(self) -> str:
+    """A digest of names, contents and labels."""
+    parts = (*self.names, *self.digests, *map(str, self.labels))
+    text = "\n".join((*parts, *self.label_names, self.extra))
+    return hashlib.blake2b(
+      text.encode(errors="surrogateescape"), digest_size=16
+    ).hexdigest()
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class CachedLoader:
+  """A loader of photographs through the cache of the process.
+
+  With `square` it keeps only the center square, resized to that many pixels.
+  """
+
+  load: Callable[[int], Photo]
+  cache: cache.ImageCache
+  key: str
+  square: int = 0
+  finish: Callable[[np.ndarray], np.ndarray] | None = None
+
+  def __call__(self, photo: int) -> Photo:
+    return self.cache.get((self.key, photo), lambda: self._load(photo))
+
+  def _load(self, photo: int) -> Photo:
+    image, *mask = self.load(photo)
+    if not self.square:
+      return (image, *mask)
+    square = center_square(image)
+    square = square.copy() if self.finish is None else self.finish(square)
+    return (
+      resize(square, self.square),
+      *(resize_labels(center_square(x), self.square) for x in mask),
+    )
+
+
+def loader(
+  photos: Photos, options: DataConfig, *, square: int, fingerprint: str
+) -> Callable[[int], Photo]:
+  """A function that loads photograph i, through the cache if that gains
+  anything; see `CachedLoader`."""
+  if photos.in_memory and not square:
+    return photos.load
+  return CachedLoader(
+    load=photos.load,
+    cache=cache.shared(options.cache_mb << 20),
+    key=f"{fingerprint} {options.channels} {square}",
+    square=square,
+    finish=photos.finish,
+  )

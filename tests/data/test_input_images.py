@@ -1,0 +1,56 @@
+"""Images of a user, loaded at one size."""
+
+import io
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from jaxgen.data.input_images import load_images
+from jaxgen.errors import UserError
+
+RNG = np.random.default_rng(0)
+COLOR = RNG.integers(0, 256, (20, 30, 3)).astype(np.uint8)
+
+
+def encode(pixels, kind="PNG"):
+  file = io.BytesIO()
+  Image.fromarray(pixels).save(file, kind)
+  return file.getvalue()
+
+
+def test_loading_a_folder(tmp_path):
+  for name in ("b/2.PNG", "a/1.png", ".hidden/3.png", "a/._1.png"):
+    (tmp_path / name).parent.mkdir(exist_ok=True)
+    (tmp_path / name).write_bytes(encode(COLOR))
+  (tmp_path / "notes.txt").write_text("no image")
+  for channels in (1, 3):
+    names, pixels = load_images(str(tmp_path), resolution=10, channels=channels)
+    assert names == ["a/1.png", "b/2.PNG"]
+    assert pixels.shape == (2, 10, 10, channels) and pixels.dtype == np.uint8
+  center = COLOR[:, 5:25].astype(float).reshape(10, 2, 10, 2, 3).mean((1, 3))
+  assert np.abs(pixels[0] - center).max() <= 1
+  path = str(tmp_path / "a/1.png")
+  names, one = load_images(path, resolution=10, channels=3)
+  assert names == ["1.png"] and np.array_equal(one[0], pixels[0])
+
+
+def test_all_that_cannot_be_loaded_is_named(tmp_path):
+  with pytest.raises(UserError, match="no images"):
+    load_images(str(tmp_path), resolution=8, channels=3)
+  (tmp_path / "small.png").write_bytes(encode(COLOR[:4, :4]))
+  (tmp_path / "torn.jpg").write_bytes(encode(COLOR, "JPEG")[:300])
+  with pytest.raises(UserError, match="2 unusable.*small.png.*torn.jpg"):
+    load_images(str(tmp_path), resolution=8, channels=3)
+  (tmp_path / "torn.jpg").unlink()
+  _, pixels = load_images(
+    str(tmp_path), resolution=8, channels=3, upsample=True
+  )
+  assert pixels.shape == (1, 8, 8, 3)
+
+
+def test_decompression_bombs_are_refused(tmp_path):
+  Image.new("1", (10000, 9000)).save(tmp_path / "bomb.png")  # 90 megapixels
+  with pytest.warns(Image.DecompressionBombWarning):
+    with pytest.raises(UserError, match="bomb.png: .*decompression"):
+      load_images(str(tmp_path), resolution=8, channels=1)
