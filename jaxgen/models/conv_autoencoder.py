@@ -72,7 +72,9 @@ class Encoder(Levels, kw_only=True):
     x = self.conv(widths[0], "conv_in")(x)
     for depth, width in enumerate(widths):
       if depth:
-        block = self.res_block(width, f"downsample_{depth}", resample="downsample")
+        block = self.res_block(
+          width, f"downsample_{depth}", resample="downsample"
+        )
         x = block(x, None, train)
       x = self.level(x, train, depth=depth)
     return self.head(self.bottom(x, train), self.features)
