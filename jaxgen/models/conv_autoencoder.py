@@ -92,7 +92,8 @@ class Decoder(Levels, kw_only=True):
     x = self.bottom(x, train)
     for depth, width in reversed(list(enumerate(widths))):
       if depth + 1 < len(widths):
-        block = self.res_block(width, f"upsample_{depth}", resample="upsample")
+        name = f"upsample_{depth}"
+        block = self.res_block(width, name, resample="upsample")
         x = block(x, None, train)
       x = self.level(x, train, depth=depth)
     outputs = {"image": self.head(x, self.channels)}
