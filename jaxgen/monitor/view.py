@@ -156,7 +156,7 @@ def _read_experiment(
   workdir: pathlib.Path,
 ) -> tuple[Experiment | None, tuple[str, ...]]:
   """The config, or notes on why it cannot be read."""
-  if not (workdir / run_config.CONFIG).exists():
+  if not run_config.is_recorded(workdir):
     return None, ()
   try:
     return run_config.read_experiment(workdir), ()

@@ -88,7 +88,7 @@ def record_sweep(
         f"--workdir={workdir} holds another sweep ({'; '.join(changes)}).\n"
         "Use a new workdir, or --allow_config_change to run what has changed."
       )
-  if not saved and (workdir / run_config.CONFIG).exists():
+  if not saved and run_config.is_recorded(workdir):
     raise UserError(
       f"--workdir={workdir} holds a training run: choose another folder."
     )

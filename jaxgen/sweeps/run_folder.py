@@ -60,7 +60,7 @@ class RunFolder:
     try:
       return bool(run_config.differences(self.path, parse(self.config)))
     except UserError:  # of a config that does not parse
-      return (self.path / run_config.CONFIG).exists()
+      return run_config.is_recorded(self.path)
 
   def mark_finished(self, measures: dict[str, Any]) -> None:
     """Record the measures of a finished run."""

@@ -44,7 +44,7 @@ class TrainState:
 def initial_state(
   task: Task, config: OptimizerConfig, key: Array
 ) -> TrainState:
-  """The state at step 0; all averages start from the parameters."""
+  """The state at step 0; all EMAs start from the parameters."""
   params = task.init(key)
   zero = jnp.zeros((), jnp.uint32)
   copy = lambda: jax.tree.map(jnp.copy, params)  # noqa: E731

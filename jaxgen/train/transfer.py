@@ -6,7 +6,7 @@ A parameter is carried
 - freshly initialized, where it belongs to a block that is new and starts as the
   identity.
 If any parameter remains, on either side, all of them are named in an error.
-Averages are carried like the parameters. Moments of the optimizer are carried
+EMAs are carried like the parameters. Moments of the optimizer are carried
 where their parameter keeps its shape, else they start from zero.
 """
 

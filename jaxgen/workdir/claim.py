@@ -56,7 +56,7 @@ def _check_shared(workdir: pathlib.Path) -> None:
 
 def _check_config(workdir: pathlib.Path, experiment: Experiment) -> None:
   """Raise a UserError unless the folder's run, if any, has the same config."""
-  recorded = (workdir / run_config.CONFIG).exists()
+  recorded = run_config.is_recorded(workdir)
   if not recorded and any(workdir.glob(f"{checkpoint_index.FOLDER}/[0-9]*")):
     raise UserError(
       f"--workdir={workdir} holds checkpoints, but no config.json to compare "

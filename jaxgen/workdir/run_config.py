@@ -21,6 +21,11 @@ if TYPE_CHECKING:
 CONFIG, CONDITIONS = "config.json", "conditions.json"
 
 
+def is_recorded(workdir: pathlib.Path) -> bool:
+  """Whether a folder records a config."""
+  return (workdir / CONFIG).exists()
+
+
 def read_experiment(workdir: pathlib.Path) -> Experiment:
   """The config of a run, parsed.
 
@@ -37,7 +42,7 @@ def differences(workdir: pathlib.Path, experiment: Experiment) -> list[str]:
   Raises:
     UserError: the recorded config is damaged.
   """
-  if not (workdir / CONFIG).exists():
+  if not is_recorded(workdir):
     return []
   recorded = read_experiment(workdir).to_dict()
   return overrides.differences(recorded, experiment.to_dict())
