@@ -33,6 +33,8 @@ LOG_VARIANCE = (-30.0, 20.0)  # of a posterior; as latent diffusion clamps it
 HIDDEN = 128  # features between the latent and the class
 
 Images = Float[Array, "b h w c"]
+Features = Float[Array, "b h w d"]
+SmallImages = Float[Array, "b small_h small_w d"]
 Latents = Float[Array, "b *latent"]
 
 
@@ -41,21 +43,21 @@ class Levels(Convolutional, kw_only=True):
 
   options: ConvAutoencoderConfig
 
-  def level(self, x: Images, train: bool, *, depth: int) -> Images:
+  def level(self, x: Images, train: bool, *, depth: int) -> Features:
     """The blocks of one level."""
     width = self.options.widths[depth]
     for i in range(self.options.num_res_blocks):
       x = self.res_block(width, f"level_{depth}_{i}")(x, None, train)
     return x
 
-  def bottom(self, x: Images, train: bool) -> Images:
+  def bottom(self, x: Images, train: bool) -> Features:
     """A block at the smallest size, with attention where it is enabled."""
     options = self.options
     head_dim = options.head_dim * options.attention
     block = self.res_block(options.widths[-1], "bottom", head_dim=head_dim)
     return block(x, None, train)
 
-  def head(self, x: Images, features: int, *, name: str = "out") -> Images:
+  def head(self, x: Images, features: int, *, name: str = "out") -> Features:
     """A projection of the last features to an output."""
     x = nn.silu(GroupNorm(name=f"norm_{name}")(x))
     return self.conv(features, f"conv_{name}")(x)
@@ -67,7 +69,7 @@ class Encoder(Levels, kw_only=True):
   features: int
 
   @nn.compact
-  def __call__(self, x: Images, train: bool = False) -> Images:
+  def __call__(self, x: Images, train: bool = False) -> SmallImages:
     widths = self.options.widths
     x = self.conv(widths[0], "conv_in")(x)
     for depth, width in enumerate(widths):
@@ -86,7 +88,9 @@ class Decoder(Levels, kw_only=True):
   channels: int
 
   @nn.compact
-  def __call__(self, x: Images, train: bool = False) -> dict[str, Images]:
+  def __call__(
+    self, x: SmallImages, train: bool = False
+  ) -> dict[str, Float[Array, "b h w _"]]:
     widths, classes = self.options.widths, self.options.num_seg_classes
     x = self.conv(widths[-1], "conv_in")(x)
     x = self.bottom(x, train)

@@ -28,6 +28,8 @@ from jaxgen.typing import Array
 
 Images = Float[Array, "b h w c"]
 Features = Float[Array, "b h w d"]
+NewFeatures = Float[Array, "b new_h new_w new_d"]
+Skips = list[Float[Array, "b _ _ _"]]  # skip connections
 
 
 class UNetBase(Convolutional, DenoisingNetwork, kw_only=True):
@@ -76,7 +78,7 @@ class UNet(UNetBase, kw_only=True):
       level: int,
       resample: Resample = "",
       attention: bool = False,
-    ) -> Features:
+    ) -> NewFeatures:
       features = options.width * options.multipliers[-1 - level]
       made = self.res_block(
         features,
@@ -93,8 +95,8 @@ class UNet(UNetBase, kw_only=True):
     return self.conv(self.channels, "conv_out", zero_init=True)(y), x
 
   def _down(
-    self, block: Callable[..., Features], x: Features
-  ) -> tuple[Features, list[Features]]:
+    self, block: Callable[..., NewFeatures], x: Features
+  ) -> tuple[NewFeatures, Skips]:
     """The bottom's input, and the skip connections of the way up."""
     options, skips = self.options, [x]
     for level in reversed(range(len(options.multipliers))):
@@ -108,8 +110,8 @@ class UNet(UNetBase, kw_only=True):
     return x, skips
 
   def _up(
-    self, block: Callable[..., Features], x: Features, skips: list[Features]
-  ) -> Features:
+    self, block: Callable[..., NewFeatures], x: Features, skips: Skips
+  ) -> NewFeatures:
     options = self.options
     x = block(x, "bottom_0", level=0, attention=True)
     x = block(x, "bottom_1", level=0)

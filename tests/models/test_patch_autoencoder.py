@@ -48,7 +48,7 @@ def test_one_batch_is_overfitted_past_40_db_and_reaches_both_ends():
   """Images that are mostly black and white: a squashed or rectified output
   could not paint them."""
   rng = np.random.default_rng(0)
-  images = np.sign(rng.normal(size=(8, 16, 16, 1))).astype(np.float32)
+  images = jnp.sign(jnp.asarray(rng.normal(size=(8, 16, 16, 1)), jnp.float32))
   model = make()
   params, mse = fit(model, images, 300)
   assert 10 * np.log10(4 / mse) > 40
