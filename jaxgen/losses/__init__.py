@@ -1,0 +1,1 @@
+"""Losses of images, posteriors and labels, as pure functions."""

@@ -1,16 +1,18 @@
-"""A loss of several terms, each with its weight in the config."""
+"""The terms of a loss that is a weighted sum, by their names in the config."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
+from jaxtyping import Float
+
 from jaxgen.config.losses import LossConfig
 from jaxgen.losses.labels import cross_entropy
 from jaxgen.losses.reconstruction import RECONSTRUCTION
 from jaxgen.metrics.perceptual import NETS, perceptual_distance
-from jaxgen.typing import Array, Batch
+from jaxgen.typing import Array, Batch, Images
 
-Distance = Callable[[Array, Array], Array]  # two batches of images to (b,)
+Distance = Callable[[Images, Images], Float[Array, " b"]]
 
 
 def image_distances(config: LossConfig) -> dict[str, Distance]:
@@ -19,19 +21,20 @@ def image_distances(config: LossConfig) -> dict[str, Distance]:
   Raises:
     UserError: the weights of a perceptual network are missing.
   """
-  found: dict[str, Distance] = {}
+  distances: dict[str, Distance] = {}
   for name in config.weights:
     if name in NETS:
-      found[name] = perceptual_distance(name, config.perceptual_weights or None)
+      weights = config.perceptual_weights or None
+      distances[name] = perceptual_distance(name, weights)
     elif name in RECONSTRUCTION:
-      found[name] = RECONSTRUCTION[name]
-  return found
+      distances[name] = RECONSTRUCTION[name]
+  return distances
 
 
 def label_terms(
   config: LossConfig, outputs: dict[str, Array], batch: Batch
-) -> Iterator[tuple[str, Array]]:
-  """The cross-entropies `(b,)` of the heads, by name."""
+) -> Iterator[tuple[str, Float[Array, " b"]]]:
+  """The cross-entropies of the heads, by name."""
   if config.segmentation:
     yield "segmentation", cross_entropy(outputs["segments"], batch["mask"])
   if config.classification:

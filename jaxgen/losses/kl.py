@@ -1,45 +1,50 @@
-r"""How far posteriors are from the prior, and how much that may cost.
+r"""The KL divergence of posteriors from the prior, and its weight.
 
-The divergence of N(m, s^2) from N(0, 1), in nats for each latent number
-(Kingma and Welling 2014, appendix B):
+The divergence of N(m, s^2) from N(0, 1), in nats, for each dimension of a
+latent (Kingma and Welling 2014, appendix B), is
 
     KL = (m^2 + s^2 - 1 - ln s^2) / 2
 
-The loss has its mean over the numbers, times beta. Three things move beta,
-alone or together:
+The loss is its mean over the dimensions times a weight, beta. Three options
+change the weight, alone or together:
 
     schedule     constant; linear: from 0 over `warmup_images`; cyclical: less
-                 by `reduction` in the last `cooldown_images` of each
-                 `period_images`, above a floor that grows by the factor
+                 by the fraction `reduction` in the last `cooldown_images` of
+                 each `period_images`, above a floor that grows by the factor
                  `growth` with each period (after Bowman et al. 2016)
-    adaptive     the share beta KL / total, smoothed, is held in a band: above
-                 it beta shrinks by `rate` per `interval_images`, below it grows
-    free bits    numbers cost at least `free_bits` each, so that there is
-                 nothing to gain below (after Kingma et al. 2016, eq. 15, who
-                 clip means over a batch; here each image's, whatever the batch)
+    adaptive     the smoothed share beta KL / total is held in a band: above it
+                 beta shrinks by `rate` per `interval_images`, below it grows
+    free bits    each dimension costs at least `free_bits`, so that a smaller
+                 divergence gains nothing (after Kingma et al. 2016, eq. 15, who
+                 clip means over a batch; here the value of each image)
 
-All but two numbers follow from the images seen: the adapted beta and the
-smoothed share (as the two sums whose ratio it is) are the state.
+All but two values follow from the images seen: the state is the adapted beta
+and the smoothed share, as the two sums whose ratio it is.
 """
 
 from __future__ import annotations
 
 import jax.numpy as jnp
+from jaxtyping import Float, Integer
 
 from jaxgen.config.losses import KLConfig
 from jaxgen.typing import Array
 
-State = dict[str, Array]
+Scalar = Float[Array, ""]
+Images = Integer[Array, ""]  # number of images seen
+State = dict[str, Scalar]
 
 
-def divergence(mean: Array, log_variance: Array) -> Array:
-  """KL of each latent number, nats, of the shape of `mean`."""
+def divergence(
+  mean: Float[Array, "*s"], log_variance: Float[Array, "*s"]
+) -> Float[Array, "*s"]:
+  """The KL divergence of each dimension, in nats."""
   return (mean**2 + jnp.exp(log_variance) - 1 - log_variance) / 2
 
 
-def cost(nats: Array, free_bits: float) -> Array:
-  """The divergence `(b,)` that the loss counts, of `nats` `(b, ...)`: the mean
-  over the numbers of each image, each at least `free_bits`."""
+def cost(nats: Float[Array, "b *s"], free_bits: float) -> Float[Array, " b"]:
+  """The divergence of each image in the loss: the mean over dimensions, each at
+  least `free_bits`."""
   return jnp.maximum(nats, free_bits).reshape(len(nats), -1).mean(1)
 
 
@@ -50,22 +55,22 @@ def initial_state(config: KLConfig) -> State:
   return {"beta": zero + config.beta, "share": zero, "weight": zero}
 
 
-def beta(config: KLConfig, state: State, images: Array) -> Array:
-  """The weight of the divergence after so many images."""
+def beta(config: KLConfig, state: State, images: Images) -> Scalar:
+  """The weight of the divergence after a number of images."""
   seen = images.astype(jnp.float32) - config.start_images
   value = state["beta"]
   if config.schedule == "linear":
     value = value * jnp.clip(seen / (config.warmup_images or 1e-6), 0, 1)
   if config.schedule == "cyclical":
-    place = jnp.mod(seen, config.period_images)
-    cool = place >= config.period_images - config.cooldown_images
-    value = value * (1 - config.reduction * cool)
+    position = jnp.mod(seen, config.period_images)
+    cooldown = position >= config.period_images - config.cooldown_images
+    value = value * (1 - config.reduction * cooldown)
   value = jnp.clip(value, floor(config, images), config.cap)
   return jnp.where(seen < 0, 0.0, value)
 
 
-def floor(config: KLConfig, images: Array) -> Array:
-  """The least weight after so many images: 0 but for the cyclical schedule."""
+def floor(config: KLConfig, images: Images) -> Scalar:
+  """The least weight after a number of images: 0 unless cyclical."""
   if config.schedule != "cyclical":
     return jnp.zeros(())
   seen = images.astype(jnp.float32) - config.start_images
@@ -75,12 +80,12 @@ def floor(config: KLConfig, images: Array) -> Array:
 
 
 def update(
-  config: KLConfig, state: State, *, share: Array, images: Array, batch: int
+  config: KLConfig, state: State, *, share: Scalar, images: Images, batch: int
 ) -> State:
   """The state after a step.
 
   Args:
-    config: of the controller.
+    config: the options of the controller.
     state: before the step.
     share: of KL in the loss of the step.
     images: seen before the step.
@@ -88,33 +93,33 @@ def update(
   """
   if not config.adaptive:
     return state
-  keep = 0.5 ** (batch / config.smoothing_images)
-  kept = keep * state["share"] + (1 - keep) * share
-  weight = keep * state["weight"] + (1 - keep)
-  smooth = _smoothed(kept, weight)
-  up, down = smooth < config.share_min, smooth > config.share_max
+  decay = 0.5 ** (batch / config.smoothing_images)
+  sum_of_shares = decay * state["share"] + (1 - decay) * share
+  weight = decay * state["weight"] + (1 - decay)
+  smoothed = _ratio(sum_of_shares, weight)
+  up, down = smoothed < config.share_min, smoothed > config.share_max
   log = up * jnp.log1p(config.rate) + down * jnp.log1p(-config.rate)
   value = state["beta"] * jnp.exp(log * batch / config.interval_images)
   least = jnp.maximum(floor(config, images), 1e-12)
   new = {
     "beta": jnp.clip(value, least, config.cap),
-    "share": kept,
+    "share": sum_of_shares,
     "weight": weight,
   }
   warm = images.astype(jnp.float32) >= config.full_from
   return {k: jnp.where(warm, new[k], state[k]) for k in new}
 
 
-def report(config: KLConfig, state: State, images: Array) -> dict[str, Array]:
-  """Metrics of the controller: the adapted beta before the schedule, the
+def report(config: KLConfig, state: State, images: Images) -> State:
+  """The metrics of the controller: the adapted beta before the schedule, the
   smoothed share, and the floor."""
   return {
     "kl/beta_adapted": state["beta"],
-    "kl/share_smoothed": _smoothed(state["share"], state["weight"]),
+    "kl/share_smoothed": _ratio(state["share"], state["weight"]),
     "kl/floor": floor(config, images),
   }
 
 
-def _smoothed(share: Array, weight: Array) -> Array:
-  """The ratio of two sums of the state; 0 before the first step."""
+def _ratio(share: Scalar, weight: Scalar) -> Scalar:
+  """The ratio of the two sums; 0 before the first step."""
   return share / jnp.maximum(weight, 1e-12)

@@ -1,22 +1,25 @@
-"""Cross-entropy of labels, one number per image; what has none is left out."""
+"""The cross-entropy of labels of images or pixels; some may be missing."""
 
 from __future__ import annotations
 
 import jax
 import jax.numpy as jnp
+from jaxtyping import Float, Int
 
 from jaxgen.typing import Array
 
 
-def cross_entropy(logits: Array, labels: Array) -> Array:
-  """Mean of -ln p(label) over the places of each image that have a label.
+def cross_entropy(
+  logits: Float[Array, "b *places k"], labels: Int[Array, " b *places"]
+) -> Float[Array, " b"]:
+  """The mean of -ln p(label) over the labeled places of each image.
 
   Args:
-    logits: `(b, ..., k)`.
-    labels: int `(b, ...)`; others than 0 to k - 1 (as -1 or 255) have none.
+    logits: of k classes.
+    labels: from 0 to k - 1; any other value (such as -1 or 255) is missing.
 
   Returns:
-    `(b,)`, nats; 0 for an image without any label.
+    Nats; 0 for an image without any label.
   """
   known = (labels >= 0) & (labels < logits.shape[-1])
   index = jnp.where(known, labels, 0)[..., None]

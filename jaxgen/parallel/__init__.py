@@ -1,0 +1,1 @@
+"""Devices and processes: meshes, shardings, agreement of hosts, signals."""

@@ -1,4 +1,4 @@
-"""What the compiler says of a program's memory."""
+"""The memory of compiled programs, and the limits of a process."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from typing import Any
 
 
 def program_bytes(compiled: Any) -> int:
-  """Bytes that a compiled program needs on each device: its arguments, what it
-  keeps meanwhile, and its results; 0 where the compiler does not say."""
+  """The bytes of a compiled program on each device: arguments, temporaries and
+  results; 0 if the compiler does not report them."""
   memory = compiled.memory_analysis()
   if memory is None:
     return 0
@@ -24,16 +24,16 @@ def group_limit(
   root: pathlib.Path = pathlib.Path("/sys/fs/cgroup"),
   own: pathlib.Path = pathlib.Path("/proc/self/cgroup"),
 ) -> int | None:
-  """Bytes that the control groups (version 2) of this process leave it: the
-  least limit from its own up to the root; None where there is none."""
+  """The memory limit of this process by its control groups (version 2), in
+  bytes: the least from its own group up to the root; None: no limit."""
   lines = own.read_text().splitlines() if own.is_file() else []
-  inner = next((x[3:] for x in lines if x.startswith("0::")), "/")
-  place = root / inner.strip("/")
-  found = []
-  for folder in (place, *place.parents):
+  name = next((x[3:] for x in lines if x.startswith("0::")), "/")
+  group = root / name.strip("/")
+  limits = []
+  for folder in (group, *group.parents):
     path = folder / "memory.max"
     text = path.read_text().strip() if path.is_file() else ""
-    found += [int(text)] if text.isdecimal() else []
+    limits += [int(text)] if text.isdecimal() else []
     if folder == root:
       break
-  return min(found, default=None)
+  return min(limits, default=None)

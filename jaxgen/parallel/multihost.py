@@ -1,6 +1,6 @@
-"""Several processes of one run: agreeing on what only some of them know.
+"""Agreement between the processes of a run.
 
-Every call here waits for all processes, so all must make it.
+Every call here is a barrier: all processes must make it.
 """
 
 from __future__ import annotations
@@ -19,27 +19,28 @@ T = TypeVar("T")
 
 
 def is_lead_host() -> bool:
-  """Whether this is the process that writes files and speaks for the run."""
+  """Whether this is the process that writes files and prints for the run."""
   return jax.process_index() == 0
 
 
 def allgather(value: int) -> list[int]:
-  """The value of each process (32 bits), in their order."""
+  """The values of all processes (32 bits), in their order."""
   if jax.process_count() == 1:
     return [value]
   return multihost_utils.process_allgather(np.int32(value)).tolist()
 
 
 def all_equal(text: str) -> bool:
-  """Whether all processes give the same text."""
+  """Whether all processes have the same text."""
   return len(set(allgather(zlib.crc32(text.encode()) >> 1))) == 1
 
 
 def failure(action: Callable[[], object]) -> str:
-  """Try something that may fail on some processes only.
+  """Run an action that may fail on some processes only.
 
   Returns:
-    "" where it worked on all; else why not here, or that it failed elsewhere.
+    "" if it succeeded on all; else the error of this process, or a note that it
+    failed on another.
   """
   reason = ""
   try:
@@ -48,27 +49,27 @@ def failure(action: Callable[[], object]) -> str:
     first = str(e).strip().split("\n")[0]
     reason = first[:200] or type(e).__name__
   failed = any(allgather(bool(reason)))
-  return reason or "another process failed at it" if failed else ""
+  return reason or "it failed on another process" if failed else ""
 
 
 def run_on_all(action: Callable[[], T]) -> T:
-  """Run an action that a user's mistake may foil on some processes only.
+  """Run an action that may raise a UserError on some processes only.
 
   Returns:
     The result of the action on this process.
 
   Raises:
-    UserError: on the processes where it failed.
-    SystemExit: with status 2 and silently on the others.
+    UserError: on the processes where it was raised.
+    SystemExit: on the others, with status 2 and without a message.
   """
   error, result = None, None
   try:
     result = action()
   except UserError as e:
     error = e
-  good = all(allgather(error is None))
+  succeeded = all(allgather(error is None))
   if error is not None:
     raise error
-  if not good:
+  if not succeeded:
     raise SystemExit(2)
   return cast(T, result)

@@ -1,4 +1,4 @@
-"""Which device holds what: one mesh axis, `data`, for batches and for FSDP."""
+"""Meshes and shardings: one axis, `data`, for batches and for FSDP."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
 
 from jaxgen.errors import UserError
 
-Devices = Sequence[Any] | None  # of jax.Device; None: all there are
-SMALL = 2**12  # leaves with fewer numbers are replicated, not split
+Devices = Sequence[jax.Device] | None  # None: all devices
+SMALL = 2**12  # leaves with fewer elements are replicated, not sharded
 
 
 def make_mesh(devices: Devices = None) -> Mesh:
-  """All devices of all processes, or the given ones, on one axis."""
+  """A mesh of the devices of all processes, or of given ones, on one axis."""
   size = jax.device_count() if devices is None else len(devices)
   return jax.make_mesh(
     (size,), ("data",), axis_types=(AxisType.Auto,), devices=devices
@@ -25,24 +25,25 @@ def make_mesh(devices: Devices = None) -> Mesh:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Layout:
-  """The placement of batches and of the state on a mesh."""
+  """The shardings of batches and of the train state on a mesh."""
 
   mesh: Mesh
   fsdp: bool = False
 
   @property
   def batch(self) -> NamedSharding:
-    """Images over the devices."""
+    """The sharding of a batch: images over the devices."""
     return NamedSharding(self.mesh, PartitionSpec("data"))
 
   @property
   def replicated(self) -> NamedSharding:
-    """The same on every device."""
+    """The sharding of an array that every device holds."""
     return NamedSharding(self.mesh, PartitionSpec())
 
   def state(self, shapes: Any) -> Any:
-    """A sharding for each leaf: with FSDP the largest axis that the number of
-    devices divides is split; small leaves, or all without FSDP, are copied."""
+    """The sharding of each leaf: with FSDP the largest axis that the number of
+    devices divides is sharded; small leaves, or all without FSDP, are
+    replicated."""
     return jax.tree.map(self._leaf, shapes)
 
   def _leaf(self, x: Any) -> NamedSharding:
@@ -54,16 +55,17 @@ class Layout:
     return self.replicated
 
   def put(self, batch: Any) -> Any:
-    """This process's share of a batch, as one global array."""
+    """A global array of which each process has a part of the batch."""
     return jax.tree.map(
       lambda x: jax.make_array_from_process_local_data(self.batch, x), batch
     )
 
   def check(self, batch_size: int, accumulate: int) -> None:
-    """Raise a UserError where a microbatch does not divide over the devices."""
-    micro, n = batch_size // accumulate, self.mesh.size
-    if micro % n:
+    """Raise a UserError unless a microbatch divides over the devices."""
+    n = self.mesh.size
+    if batch_size // accumulate % n:
       raise UserError(
-        f"stages: a microbatch of {micro} images does not divide over {n} "
-        f"devices; make stages.batch_size a multiple of {n * accumulate}."
+        f"stages.batch_size={batch_size}: expected a multiple of "
+        f"{n * accumulate}, for {n} devices and stages.accumulate="
+        f"{accumulate}."
       )

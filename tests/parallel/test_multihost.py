@@ -126,7 +126,7 @@ def test_all_processes_learn_what_failed_on_one(two):
     assert process["shared"].tolist() == [10, 11]
     assert process["same"].tolist() == [True, False]
     assert process["failure_of_none"] == ""
-  assert first["failure_of_one"] == "another process failed at it"
+  assert first["failure_of_one"] == "it failed on another process"
   assert second["failure_of_one"] == "I am 1"
   assert first["together"] == "SystemExit(2)"
   assert second["together"] == "UserError('I am 1')"
