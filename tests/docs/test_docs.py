@@ -163,19 +163,6 @@ def test_python_examples_compile(page):
       assert callable(getattr(jaxgen, name)), name
 
 
-def test_new_names_of_modules_exist():
-  """The table of renames in the changelog."""
-  text = (ROOT / "CHANGELOG.md").read_text()
-  table = text.partition("| module, before | now |")[2].partition("\n\n")[0]
-  new = [row.rsplit("|", 2)[-2] for row in table.splitlines()[2:]]
-  for module in re.findall(r"`(jaxgen[\w.]*)`", " ".join(new)):
-    parts = module.split(".")
-    places = [ROOT.joinpath(*parts[:n]) for n in (len(parts), len(parts) - 1)]
-    assert places[0].is_dir() or any(
-      place.with_suffix(".py").is_file() for place in places
-    ), module
-
-
 def test_one_version():
   citation = (ROOT / "CITATION.cff").read_text()
   changelog = (ROOT / "CHANGELOG.md").read_text()
