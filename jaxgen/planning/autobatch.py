@@ -8,6 +8,7 @@ stage is decided again where it, the model or `batch.memory_gib` has changed.
 from __future__ import annotations
 
 import dataclasses
+import functools
 import hashlib
 import json
 import pathlib
@@ -66,7 +67,7 @@ def train(
     while True:
       programs = run_on_all(lambda: stage_programs(experiment, devices=devices))
       programs = fitted(programs, workdir)
-      record(experiment, programs[0].names, workdir)
+      names = programs[0].names
       try:
         return loop.train(
           programs,
@@ -74,6 +75,7 @@ def train(
           stop=stop,
           initial=initial,
           allow_data_change=allow_config_change,
+          on_open=functools.partial(record, experiment, names, workdir),
         )
       except loop.OutOfMemory as e:
         halve(programs[e.stage], workdir)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import contextlib
 import math
 import pathlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import jax
 import numpy as np
@@ -49,6 +49,7 @@ def train(
   stop: Stop,
   initial: InitialWeights | None = None,
   allow_data_change: bool = False,
+  on_open: Callable[[], None] = lambda: None,
 ) -> bool:
   """Train in a claimed workdir, or resume from its newest checkpoint.
 
@@ -58,6 +59,8 @@ def train(
     stop: tells when a signal asks to stop.
     initial: weights to start from at step 0, by default fresh ones.
     allow_data_change: resume although the data changed.
+    on_open: called once everything fits together and the newest checkpoint, if
+      any, is restored.
 
   Returns:
     Whether the run is finished; False where it was asked to stop.
@@ -70,6 +73,7 @@ def train(
   with open_run(
     programs, workdir, initial=initial, allow_data_change=allow_data_change
   ) as run:
+    on_open()
     return _run_stages(run, stop)
 
 
