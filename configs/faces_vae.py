@@ -95,33 +95,38 @@ def get_config(variant: str = ""):
     advance_minimum=0.0,
   )
   if variant:
-    config.data.update(
-      source="folder",
-      path="",
-      upsample=False,
-    )
-    config.model.update(
-      base_channels=32,
-      multipliers=(1, 2, 4),
-      downsampling_steps=3,
-      latent_dim=0,
-    )
-    config.loss.update(
-      vgg=0.0,
-      lpips_alex=0.4,
-    )
-    config.kl.start_images = 5 * epoch
-    config.optimizer.update(
-      name="muon",
-      learning_rate=0.01,
-      adam_learning_rate=0.003,
-      warmup_images=2 * epoch,
-      schedule="warmup_cosine",
-    )
-    config.stages.update(
-      resolution=(64,),
-      images=(25 * epoch,),
-      batch_size=(32,),
-      accumulate=(1,),
-    )
+    shrink(config, epoch)
   return smoke(config) if variant == "smoke" else config
+
+
+def shrink(config, epoch: int) -> None:
+  """Set what `small` changes."""
+  config.data.update(
+    source="folder",
+    path="",
+    upsample=False,
+  )
+  config.model.update(
+    base_channels=32,
+    multipliers=(1, 2, 4),
+    downsampling_steps=3,
+    latent_dim=0,
+  )
+  config.loss.update(
+    vgg=0.0,
+    lpips_alex=0.4,
+  )
+  config.kl.start_images = 5 * epoch
+  config.optimizer.update(
+    name="muon",
+    learning_rate=0.01,
+    adam_learning_rate=0.003,
+    warmup_images=2 * epoch,
+    schedule="warmup_cosine",
+  )
+  config.stages.update(
+    resolution=(64,),
+    images=(25 * epoch,),
+    batch_size=(32,),
+    accumulate=(1,),
+  )

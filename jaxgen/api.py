@@ -45,7 +45,7 @@ def train(
   """
   experiment = config if isinstance(config, Experiment) else parse(config)
   workdir = pathlib.Path(workdir)
-  return autobatch.train(
+  return autobatch.train_in_memory(
     experiment,
     workdir,
     initial=initial_weights(experiment, workdir),

@@ -33,7 +33,7 @@ Decision = dict[str, Any]  # accumulate, remat
 Decisions = dict[str, Decision]  # by the stage that they are for
 
 
-def train(
+def train_in_memory(
   experiment: Experiment,
   workdir: pathlib.Path,
   *,

@@ -38,7 +38,7 @@ REMATS: tuple[Remat, ...] = ("none", "blocks", "full")
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Need:
-  """What one way of running a stage takes, in bytes on each device.
+  """The needs of one way of running a stage, in bytes on each device.
 
   Attributes:
     accumulate: microbatches a step.

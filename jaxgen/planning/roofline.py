@@ -28,7 +28,7 @@ REUSE = 1.35  # of the sum's: part of the traffic does not leave the caches
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Speed:
-  """Of each device, per second.
+  """Rates of one device, per second.
 
   Attributes:
     flops: operations.
@@ -39,12 +39,12 @@ class Speed:
   bandwidth: float = float("inf")
 
   def seconds(self, flops: float, traffic: float) -> float:
-    """Of a program of so many operations and bytes on each device."""
+    """Time of a program of so many operations and bytes on each device."""
     return max(flops / self.flops, traffic / self.bandwidth)
 
 
 def measure(dtype: Any, devices: int, repeats: int = 7) -> Speed:
-  """Of all devices that there are, shared out among so many."""
+  """The rates of all devices, divided among so many."""
   return Speed(
     flops=SHARE * matrix_product(dtype, repeats) / devices,
     bandwidth=REUSE * memory_rate(repeats) / devices,

@@ -37,7 +37,7 @@ _COMPILED = ("update", "evaluator", "latent_cache", "preview")
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
 class StageProgram:
-  """What the loop, and the planner, need of one stage; made on first use.
+  """Task, data and programs of one stage, each made on first use.
 
   Attributes:
     experiment: that the stage is of.

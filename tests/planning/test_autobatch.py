@@ -42,7 +42,7 @@ def test_a_stage_out_of_memory_starts_again_in_smaller_parts(
 
   monkeypatch.setattr(stage, "make_update", scarce)
   experiment = experiment_of(command(tmp_path, **TWO))
-  assert autobatch.train(experiment, tmp_path, devices=ONE)
+  assert autobatch.train_in_memory(experiment, tmp_path, devices=ONE)
   said = capsys.readouterr().out
   assert failed == [1, 2] and said.count("out of memory") == 2
   kept = json.loads((tmp_path / "fit.json").read_text())
@@ -63,7 +63,7 @@ def test_a_run_fits_itself_and_keeps_to_it(tmp_path, capsys, monkeypatch):
   gib = (cost.need(p).total - 1 + cost.OVERHEAD // 8) / 2**30
   flags = {"batch.fit": "auto", "batch.memory_gib": gib}
   argv = command(tmp_path, **flags, **{"stages.images": "(64,)"})
-  assert autobatch.train(experiment_of(argv), tmp_path, devices=ONE)
+  assert autobatch.train_in_memory(experiment_of(argv), tmp_path, devices=ONE)
   assert "microbatches of 16" in capsys.readouterr().out
   kept = json.loads((tmp_path / "fit.json").read_text())
   assert [*kept.values()] == [{"accumulate": 2, "remat": "none"}]
@@ -71,7 +71,7 @@ def test_a_run_fits_itself_and_keeps_to_it(tmp_path, capsys, monkeypatch):
   assert recorded["stages"]["accumulate"] == [1]  # what was asked for
   (tmp_path / "fit.json").write_text("[{]")
   with pytest.raises(UserError, match="fit.json is damaged"):
-    autobatch.train(experiment_of(argv), tmp_path, devices=ONE)
+    autobatch.train_in_memory(experiment_of(argv), tmp_path, devices=ONE)
 
 
 @pytest.mark.parametrize(
