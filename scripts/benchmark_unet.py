@@ -1,14 +1,13 @@
-"""Speed of the U-Net, compared with the same network of flax's and PyTorch's
-layers.
+"""Compare the speed of the U-Net with the same one made of stock layers.
 
     python scripts/benchmark_unet.py
     python scripts/benchmark_unet.py --repeats=20
 
 Times a forward pass and a training step (gradient and Adam) of 8 images of 32
-pixels in float32, with 64 channels, multipliers 1, 2, 2, two blocks, attention
-at 16 pixels: jaxgen's network; the same with flax's GroupNorm and attention;
-and the same in PyTorch, run eagerly, where PyTorch is installed. Rounds
-alternate, so that a busy moment affects all; medians are reported.
+pixels in float32, with 64 channels, multipliers 1, 2, 2, two residual blocks,
+and attention at 16 pixels: jaxgen's network; the same with flax's GroupNorm and
+attention; and the same in PyTorch, run eagerly, if PyTorch is installed. Rounds
+alternate, so that a load of the machine affects all; medians are printed.
 """
 
 from __future__ import annotations
@@ -17,8 +16,9 @@ import argparse
 import contextlib
 import statistics
 import time
-from collections.abc import Callable, Iterator
-from typing import Any
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager
+from typing import Any, NamedTuple
 
 import flax.linen as nn
 import jax
@@ -30,15 +30,22 @@ from jaxgen.config.models import UNetConfig
 from jaxgen.models import conv
 from jaxgen.models.build import build
 
-BATCH, SIDE, WIDTH, BLOCKS = 8, 32, 64, 2
-MULTIPLIERS, ATTENTION = (1, 2, 2), (False, True, False)
-OPTIONS = UNetConfig(
-  width=WIDTH,
-  multipliers=MULTIPLIERS,
-  attention=ATTENTION,
-  num_res_blocks=BLOCKS,
+BATCH, SIDE = 8, 32
+MODEL = UNetConfig(
+  width=64,
+  multipliers=(1, 2, 2),
+  attention=(False, True, False),
+  num_res_blocks=2,
   dtype="float32",
 )
+
+
+class Network(NamedTuple):
+  """A network to time: its parameters, a forward pass and a training step."""
+
+  parameters: int
+  forward: Callable[[], Any]
+  train_step: Callable[[], Any]
 
 
 class StockNorm(nn.Module):
@@ -46,7 +53,7 @@ class StockNorm(nn.Module):
 
   @nn.compact
   def __call__(self, x, *, scale=None, shift=None):
-    y = nn.GroupNorm(_groups(x.shape[-1]), epsilon=1e-5)(x)
+    y = nn.GroupNorm(num_groups(x.shape[-1]), epsilon=1e-5)(x)
     if scale is None or shift is None:
       return y
     return y * (1 + scale[:, None, None]) + shift[:, None, None]
@@ -66,15 +73,15 @@ class StockAttention(nn.Module):
     return layer(x)
 
 
-def _groups(channels: int) -> int:
-  """The number of groups that `jaxgen.models.conv.GroupNorm` has."""
+def num_groups(channels: int) -> int:
+  """The number of groups that `jaxgen.models.conv.GroupNorm` chooses."""
   most = min(32, channels // 4)
   return next(g for g in range(most, 0, -1) if channels % g == 0)
 
 
 @contextlib.contextmanager
-def stock() -> Iterator[None]:
-  """A context in which residual blocks are made of flax's own layers."""
+def stock_layers() -> Iterator[None]:
+  """Build residual blocks from flax's own layers within the block."""
   ours: Any = conv.GroupNorm, conv.SelfAttention
   theirs: Any = StockNorm, StockAttention
   conv.GroupNorm, conv.SelfAttention = theirs
@@ -84,13 +91,10 @@ def stock() -> Iterator[None]:
     conv.GroupNorm, conv.SelfAttention = ours
 
 
-def jax_calls(
-  layers: contextlib.AbstractContextManager[None],
-) -> tuple[int, dict[str, Callable[[], object]]]:
-  """Number of parameters, and a forward pass and a training step as functions
-  without arguments."""
+def jax_network(layers: AbstractContextManager) -> Network:
+  """The network of jaxgen, built within a context."""
   with layers:
-    model: Any = build(OPTIONS, resolution=SIDE, channels=3)
+    model: Any = build(MODEL, resolution=SIDE, channels=3)
     x, noise = jnp.ones((BATCH, SIDE, SIDE, 3)), jnp.zeros(BATCH)
     params = jax.jit(model.init)(jax.random.key(0), x, noise)
     tx = optax.adam(1e-4)
@@ -108,23 +112,25 @@ def jax_calls(
     held[:] = step(*held)
     jax.block_until_ready(held)
 
-  count = sum(leaf.size for leaf in jax.tree.leaves(params))
   copy = jax.tree.map(jnp.copy, params)
-  call = lambda: jax.block_until_ready(forward(copy, x, noise))  # noqa: E731
-  return count, {"forward": call, "training": train_step}
+  return Network(
+    parameters=sum(leaf.size for leaf in jax.tree.leaves(params)),
+    forward=lambda: jax.block_until_ready(forward(copy, x, noise)),
+    train_step=train_step,
+  )
 
 
-def torch_calls() -> tuple[int, dict[str, Callable[[], object]]]:
-  """The same for PyTorch, run eagerly."""
+def torch_network() -> Network:
+  """The network in PyTorch, run eagerly."""
   import torch  # pyright: ignore[reportMissingImports]
   from torch_unet import UNet  # pyright: ignore[reportMissingImports]
 
   model = UNet(
-    WIDTH,
-    multipliers=MULTIPLIERS,
-    blocks=BLOCKS,
-    attention=ATTENTION,
-    groups=_groups,
+    MODEL.width,
+    MODEL.multipliers,
+    num_res_blocks=MODEL.num_res_blocks,
+    attention=MODEL.attention,
+    num_groups=num_groups,
   )
   x, noise = torch.ones(BATCH, 3, SIDE, SIDE), torch.zeros(BATCH)
   optimizer = torch.optim.Adam(model.parameters(), 1e-4)
@@ -138,38 +144,43 @@ def torch_calls() -> tuple[int, dict[str, Callable[[], object]]]:
     ((model(x, noise) - x) ** 2).mean().backward()
     optimizer.step()
 
-  count = sum(p.numel() for p in model.parameters())
-  return count, {"forward": forward, "training": train_step}
+  return Network(
+    parameters=sum(p.numel() for p in model.parameters()),
+    forward=forward,
+    train_step=train_step,
+  )
 
 
 def main() -> None:
   """Measure and print."""
   parser = argparse.ArgumentParser(description=__doc__)
-  parser.add_argument("--repeats", type=int, default=10)
+  parser.add_argument(
+    "--repeats", type=int, default=10, help="timed rounds (default: 10)"
+  )
   repeats = parser.parse_args().repeats
   builders = {
-    "jaxgen": lambda: jax_calls(contextlib.nullcontext()),
-    "flax's layers": lambda: jax_calls(stock()),
-    "PyTorch, eager": torch_calls,
+    "jaxgen": lambda: jax_network(contextlib.nullcontext()),
+    "flax's layers": lambda: jax_network(stock_layers()),
+    "PyTorch, eager": torch_network,
   }
-  networks = {}
-  for name, build_calls in builders.items():
+  networks: dict[str, Network] = {}
+  for name, build_network in builders.items():
     try:
-      networks[name] = build_calls()
+      networks[name] = build_network()
     except ImportError:
-      print(f"{name}: not installed, skipped")
-  for kind in ("forward", "training"):
-    calls = {name: made[kind] for name, (_, made) in networks.items()}
-    report(calls, kind, repeats=repeats)
-  print(
-    {name: f"{count:,} parameters" for name, (count, _) in networks.items()}
-  )
+      print(f"{name}: not installed, left out")
+  forward = {name: x.forward for name, x in networks.items()}
+  report(forward, label="forward", repeats=repeats)
+  train_step = {name: x.train_step for name, x in networks.items()}
+  report(train_step, label="training", repeats=repeats)
+  print({k: f"{x.parameters:,} parameters" for k, x in networks.items()})
 
 
 def report(
-  calls: dict[str, Callable[[], object]], kind: str, *, repeats: int
+  calls: Mapping[str, Callable[[], Any]], *, label: str, repeats: int
 ) -> None:
-  """Print the median milliseconds of each, and the ratio of jaxgen's to it."""
+  """Print the median milliseconds of each call, and jaxgen's time relative to
+  it."""
   times: dict[str, list[float]] = {name: [] for name in calls}
   for call in calls.values():
     call()
@@ -181,9 +192,10 @@ def report(
   ours = np.array(times["jaxgen"])
   for name, seconds in times.items():
     ratio = np.median(ours / np.array(seconds))
-    median = statistics.median(seconds) * 1000
+    milliseconds = statistics.median(seconds) * 1000
     print(
-      f"{kind:9} {name:15} {median:8.1f} ms   jaxgen takes {ratio:.2f} of it"
+      f"{label:9} {name:15} {milliseconds:8.1f} ms   "
+      f"jaxgen takes {ratio:.2f} of it"
     )
 
 

@@ -1,15 +1,16 @@
 #!/usr/bin/env bash
-# Train with N processes on this machine: a rehearsal for a cluster, for which
-# CPU cores are enough. (To use all GPUs of one machine no launcher is needed:
-# `jaxgen train` does. Here process i is given GPU i.)
+# Train with N processes on this machine, to test multi-process training; CPU
+# cores are enough. (To use all GPUs of one machine no launcher is needed: `jaxgen
+# train` uses them. Here process i gets GPU i.)
 #
 #   scripts/launch_local.sh 2 --config=configs/textures_patch_ae.py:smoke \
 #     --workdir=runs/two
 #
-# What follows the number goes to `jaxgen train`. Each line of output begins with
-# the number of its process. Ctrl-C and SIGTERM reach all processes: they save
-# the same step and end with status 0; the same command goes on from there. If a
-# process fails, the others are ended, and its status is that of the script.
+# All flags after the number are passed to `jaxgen train`. Each line of output
+# begins with the number of its process. Ctrl-C and SIGTERM reach all processes:
+# they save the same step and exit with status 0; the same command resumes from
+# it. If a process fails, the others are ended, and the script exits with its
+# status.
 set -euo pipefail
 
 if [[ ! ${1:-} =~ ^[1-9][0-9]*$ ]]; then
@@ -27,7 +28,7 @@ with socket.socket() as s:
   print(s.getsockname()[1])
 ')
 
-label() { # reads lines, and writes them behind [$1]
+label() { # writes its input lines after [$1]
   trap "" INT TERM
   while IFS= read -r line; do echo "[$1] $line"; done
 }
@@ -46,16 +47,16 @@ trap "signal TERM" INT TERM
 status=0
 while ((${#pids[@]})); do
   sleep 0.2 &
-  wait $! || true # unlike sleep itself, it lets a trap run at once
+  wait $! || true # unlike sleep itself, it is interrupted by a trap
   for i in "${!pids[@]}"; do
-    kill -0 "${pids[i]}" 2>/dev/null && continue # it is running
+    kill -0 "${pids[i]}" 2>/dev/null && continue # still running
     code=0
     wait "${pids[i]}" || code=$?
     unset "pids[i]"
     if ((code && !status)); then
-      echo "process $i failed with status $code; the others are ended." >&2
+      echo "process $i failed with status $code; ending the others." >&2
       status=$code
-      patience=$((SECONDS + 5)) # most notice it, and end by themselves
+      patience=$((SECONDS + 5)) # most notice it and exit by themselves
     fi
   done
   if ((status && SECONDS > patience && ${#pids[@]})); then signal KILL; fi

@@ -1,17 +1,17 @@
 #!/usr/bin/env bash
-# Train on several hosts of an LSF cluster, one process for each host, which
-# uses all GPUs that the job has there.
+# Train on several hosts of an LSF cluster, one process per host, which uses all
+# GPUs of the job there.
 #
 #   scripts/launch_lsf.sh 2 --config=configs/NAME.py \
 #     --workdir=/a/folder/that/all/hosts/see
 #
-# The number is that of the hosts; what follows goes to `jaxgen train`. Start it
-# at the root of the repository: it submits itself, with the resources below.
+# The number is that of the hosts; all flags after it are passed to `jaxgen
+# train`. Start it at the root of the repository: it submits itself, with the
+# resources below.
 #
-# Three minutes before the time limit the run saves a checkpoint, and the job
-# goes back into the queue (that is what exit status 99 means here); it goes on
-# from there when it starts again, and after the loss of a host from its last
-# regular checkpoint. `bkill` ends it for good.
+# Three minutes before the time limit the run saves a checkpoint, and the job is
+# queued again (by exit status 99). It then resumes from that checkpoint, or
+# after the loss of a host from the last regular one. `bkill` ends it for good.
 set -euo pipefail
 
 if [[ -z ${LSB_JOBID:-} ]]; then # not in a job yet
@@ -44,7 +44,7 @@ status=0
 for pid in "${pids[@]}"; do
   code=0
   wait "$pid" || code=$?
-  while kill -0 "$pid" 2>/dev/null; do # it was a trap that ended the wait
+  while kill -0 "$pid" 2>/dev/null; do # a trap ended the wait
     code=0
     wait "$pid" || code=$?
   done

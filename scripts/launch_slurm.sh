@@ -1,16 +1,16 @@
 #!/usr/bin/env bash
-# Train on several nodes of a SLURM cluster, one process for each GPU.
+# Train on several nodes of a SLURM cluster, one process per GPU.
 #
 #   sbatch --nodes=2 scripts/launch_slurm.sh --config=configs/NAME.py \
 #     --workdir=/a/folder/that/all/nodes/see
 #
-# Flags of sbatch before the script override the lines below; those after it go
-# to `jaxgen train`. Submit from the root of the repository.
+# Flags of sbatch before the script override the lines below; flags after it are
+# passed to `jaxgen train`. Submit it from the root of the repository.
 #
-# Two minutes before the time limit the run saves a checkpoint, and the job goes
-# back into the queue; it goes on from there when it starts again. The same
-# holds where the cluster preempts or loses a node (then from the last regular
-# checkpoint, if there is no time to save). `scancel` ends it for good.
+# Two minutes before the time limit the run saves a checkpoint, and the job is
+# queued again; it then resumes. The same holds if the cluster preempts or loses
+# a node (if there is no time to save, from the last regular checkpoint).
+# `scancel` ends it for good.
 
 #SBATCH --job-name=jaxgen
 #SBATCH --nodes=1
@@ -26,7 +26,7 @@ set -euo pipefail
 
 PATH="$PWD/.venv/bin:$PATH"
 
-# B:USR1 comes to this script alone; SIGTERM goes to the processes on all nodes.
+# B:USR1 reaches only this script; SIGTERM is sent to the processes on all nodes.
 requeue=""
 time_is_up() {
   requeue=yes
@@ -34,13 +34,13 @@ time_is_up() {
 }
 trap time_is_up USR1
 
-# Each task sees all GPUs of its node, and JAX takes the one with its number.
+# Each task sees all GPUs of its node; JAX uses the one with its local index.
 srun --label --kill-on-bad-exit=1 jaxgen train --distributed "$@" &
 step=$!
 
 status=0
 wait "$step" || status=$?
-while kill -0 "$step" 2>/dev/null; do # it was the trap that ended the wait
+while kill -0 "$step" 2>/dev/null; do # the trap ended the wait
   status=0
   wait "$step" || status=$?
 done

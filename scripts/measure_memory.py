@@ -1,12 +1,14 @@
-"""Is the memory that `jaxgen plan` tells that which a training takes?
+"""Compare the memory that `jaxgen plan` predicts with that of training.
 
     python scripts/measure_memory.py [--json=memory.json]
 
-For each combination the step is compiled and its peak read, as `jaxgen plan`
-does; then another process trains two updates as `jaxgen train` does, with
+For each combination the step is compiled and its peak is read, as by `jaxgen
+plan`; then another process trains for two updates, as `jaxgen train` does, with
 evaluation, preview and checkpoint, and its largest resident size is compared
-with what the plan says of a process. Half an hour on two CPU cores.
+with the prediction. Takes half an hour on two CPU cores.
 """
+
+from __future__ import annotations
 
 import argparse
 import json
@@ -15,93 +17,119 @@ import resource
 import subprocess
 import sys
 import tempfile
+from typing import Any, NamedTuple
 
 import jax
-from jaxgen.train.plan import make_plan
 
-from jaxgen.config.files import load_config
+import jaxgen
+from jaxgen.config.experiment import Experiment
+from jaxgen.config.files import load_experiment
 from jaxgen.planning import cost
-from jaxgen.train.loop import train
+from jaxgen.train.stage import StageProgram, stage_programs
 
 CONFIGS = pathlib.Path(__file__).parents[1] / "configs"
-AE, EDM = "rocks_patch_ae_256.py:benchmark", "rocks_edm.py"
-GROWN, CONV = "rocks_edm_progressive.py", "rocks_ae.py"
+MIB = 2**20
+
+
+class Combination(NamedTuple):
+  """A config file, and fields of its stage and its model."""
+
+  config: str
+  stage: dict[str, Any]
+  model: dict[str, Any]
+
+  @property
+  def label(self) -> str:
+    """The fields in one line."""
+    fields = self.stage | self.model
+    return ", ".join(f"{k}={v}" for k, v in fields.items())
+
+
+def patch_autoencoder(scan_layers: bool = False, **stage: Any) -> Combination:
+  """The reference system, 256 pixels."""
+  model = {"scan_layers": True} if scan_layers else {}
+  return Combination("rocks_patch_ae_256.py:benchmark", stage, model)
+
+
+def unet(width: int, num_res_blocks: int, **stage: Any) -> Combination:
+  """A denoiser; 128 pixels are those of the growing one."""
+  grows = stage["resolution"] == 128
+  model = {"width": width, "num_res_blocks": num_res_blocks}
+  name = "rocks_edm_progressive.py" if grows else "rocks_edm.py"
+  return Combination(name, stage, model)
+
+
 COMBINATIONS = [
-  (AE, {"batch_size": 4}, {}),
-  (AE, {"batch_size": 8}, {}),
-  (AE, {"batch_size": 8}, {"scan_layers": True}),
-  (AE, {"batch_size": 8, "remat": "blocks"}, {"scan_layers": True}),
-  (AE, {"batch_size": 8, "remat": "full"}, {"scan_layers": True}),
-  (AE, {"batch_size": 16, "accumulate": 4}, {}),
-  (AE, {"batch_size": 4, "resolution": 512, "patch_size": 32}, {}),
-  (
-    EDM,
-    {"batch_size": 16, "resolution": 32},
-    {"width": 64, "num_res_blocks": 2},
+  patch_autoencoder(batch_size=4),
+  patch_autoencoder(batch_size=8),
+  patch_autoencoder(batch_size=8, scan_layers=True),
+  patch_autoencoder(batch_size=8, remat="blocks", scan_layers=True),
+  patch_autoencoder(batch_size=8, remat="full", scan_layers=True),
+  patch_autoencoder(batch_size=16, accumulate=4),
+  patch_autoencoder(batch_size=4, resolution=512, patch_size=32),
+  unet(64, 2, batch_size=16, resolution=32),
+  unet(64, 1, batch_size=8, resolution=64),
+  unet(32, 1, batch_size=32, resolution=64),
+  unet(32, 1, batch_size=16, resolution=128),
+  Combination(
+    "rocks_ae.py", {"batch_size": 16, "resolution": 128}, {"base_channels": 32}
   ),
-  (
-    EDM,
-    {"batch_size": 8, "resolution": 64},
-    {"width": 64, "num_res_blocks": 1},
-  ),
-  (
-    EDM,
-    {"batch_size": 32, "resolution": 64},
-    {"width": 32, "num_res_blocks": 1},
-  ),
-  (
-    GROWN,
-    {"batch_size": 16, "resolution": 128},
-    {"width": 32, "num_res_blocks": 1},
-  ),
-  (CONV, {"batch_size": 16, "resolution": 128}, {"base_channels": 32}),
 ]
 
 
-def plan_of(index: int):
-  """The plan of a combination, on one device."""
-  name, stage, model = COMBINATIONS[index]
-  alone = {"images": 2 * stage["batch_size"], "warmup_images": 0}
-  stage = alone | {"rate": 1.0, "fade_images": 0} | stage
-  changes = {f"stages.{k}": repr((v,)) for k, v in stage.items()}
-  changes |= {f"model.{k}": v for k, v in model.items()}
-  flags = [f"--config.{k}={v}" for k, v in changes.items()]
-  flags += ["--config.data.num_tiles=64", "--config.data.workers=0"]
-  flags += [
-    "--config.train.latent_cache_tiles=64",
-    "--config.train.validation_tiles=64",
-  ]
-  config = load_config(str(CONFIGS / name), flags)
-  return make_plan(config, jax.devices()[:1])
+def experiment_of(combination: Combination) -> Experiment:
+  """The experiment of a combination: one stage of two updates."""
+  stage = {
+    "images": 2 * combination.stage["batch_size"],
+    "warmup_images": 0,
+    "fade_images": 0,
+    "learning_rate_factor": 1.0,
+    **combination.stage,
+  }
+  fields = {f"stages.{k}": repr((v,)) for k, v in stage.items()}
+  fields |= {f"model.{k}": v for k, v in combination.model.items()}
+  fields |= {"data.num_tiles": 64, "data.workers": 0}
+  fields |= {"train.latent_cache_tiles": 64, "train.validation_tiles": 64}
+  flags = [f"--config.{k}={v}" for k, v in fields.items()]
+  return load_experiment(str(CONFIGS / combination.config), flags)
 
 
-def run(index: int) -> None:
-  """Train two updates and print the largest resident size in bytes."""
+def program_of(combination: Combination) -> StageProgram:
+  """The program of a combination, on one device."""
+  experiment = experiment_of(combination)
+  return stage_programs(experiment, devices=jax.devices()[:1])[0]
+
+
+def train(index: int) -> None:
+  """Train for two updates and print the largest resident size in bytes."""
+  experiment = experiment_of(COMBINATIONS[index])
   with tempfile.TemporaryDirectory() as folder:
-    train(
-      plan_of(index).config, pathlib.Path(folder), devices=jax.devices()[:1]
-    )
+    jaxgen.train(experiment, folder, devices=jax.devices()[:1])
   print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024)
 
 
 def main() -> None:
-  """Predict, measure, print."""
+  """Predict, measure and print."""
   parser = argparse.ArgumentParser(description=__doc__)
-  parser.add_argument("--run", type=int)
-  parser.add_argument("--json", type=pathlib.Path)
+  parser.add_argument("--json", type=pathlib.Path, help="also write the rows")
+  parser.add_argument(
+    "--only", type=int, action="append", help="index of a combination"
+  )
+  parser.add_argument("--train", type=int, help=argparse.SUPPRESS)
   args = parser.parse_args()
-  if args.run is not None:
-    return run(args.run)
+  if args.train is not None:
+    return train(args.train)
   rows = []
-  for index, (name, stage, model) in enumerate(COMBINATIONS):
-    need = cost.need(plan_of(index), 0)
+  for index in args.only or range(len(COMBINATIONS)):
+    combination = COMBINATIONS[index]
+    need = cost.need(program_of(combination))
     predicted = need.total + cost.OVERHEAD
-    command = [sys.executable, __file__, f"--run={index}"]
+    command = [sys.executable, __file__, f"--train={index}"]
     measured = int(subprocess.check_output(command).split()[-1])
-    what = ", ".join(f"{k}={v}" for k, v in (stage | model).items())
-    rows.append([name, what, need.peak, need.code, predicted, measured])
-    mib = [round(x / 2**20) for x in (need.peak, predicted, measured)]
-    print(name, what, *mib, f"{predicted / measured - 1:+.1%}", flush=True)
+    label = (combination.config, combination.label)
+    rows.append([*label, need.peak, need.code, predicted, measured])
+    mib = [round(x / MIB) for x in (need.peak, predicted, measured)]
+    print(*label, *mib, f"{predicted / measured - 1:+.1%}", flush=True)
   if args.json:
     args.json.write_text(json.dumps(rows, indent=2) + "\n")
 

@@ -1,13 +1,15 @@
-"""Single rooms of floor plans, whose floors do not give their use away.
+"""Cut floor plans into single rooms whose floors do not reveal their use.
 
     python scripts/prepare_layouts.py --input=LAYOUTS --out=layouts
 
 LAYOUTS holds `classes.json` and `rooms/` with `index.csv` (file, room_class,
-scene), `images/` and `labels/`. In the plans every use of a room has a floor of
-its own colour: here all floors are painted alike, in the images and in the
-masks, so that walls and furniture (which keeps its colours) have to tell. Whole
+scene), `images/` and `labels/`. In the plans each use of a room has its own
+floor color. Here all floors get the same color, in images and masks, so that
+only walls and furniture (which keep their colors) distinguish the rooms. Whole
 scenes are held out.
 """
+
+from __future__ import annotations
 
 import argparse
 import csv
@@ -26,58 +28,68 @@ ROOMS = (
   "balcony",
   "study",
 )
-FLOOR = (236, 222, 200)  # of all rooms
+FLOOR = (236, 222, 200)  # color of all floors
 
 
-def main():
-  """Read, repaint and write."""
+def main() -> None:
+  """Read, recolor and write."""
   parser = argparse.ArgumentParser(description=__doc__)
-  parser.add_argument("--input", required=True, type=pathlib.Path)
-  parser.add_argument("--out", required=True, type=pathlib.Path)
   parser.add_argument(
-    "--held_out", type=int, default=6, help="every n-th scene"
+    "--input", required=True, type=pathlib.Path, help="folder of the plans"
+  )
+  parser.add_argument(
+    "--out", required=True, type=pathlib.Path, help="a new folder"
+  )
+  parser.add_argument(
+    "--held_out",
+    type=int,
+    default=6,
+    help="hold out every n-th scene (default: 6)",
   )
   args = parser.parse_args()
   if args.held_out < 2:
-    parser.error("--held_out: at least 2 is needed")
+    parser.error(f"--held_out={args.held_out}: expected an integer >= 2")
   if args.out.exists() and any(args.out.iterdir()):
-    parser.error(f"{args.out} is not empty: name a new folder")
+    parser.error(f"--out={args.out}: expected a new or empty folder")
   classes = json.loads((args.input / "classes.json").read_text())["classes"]
   rooms = args.input / "rooms"
   with (rooms / "index.csv").open() as file:
     rows = list(csv.DictReader(file))
   scenes = sorted({row["scene"] for row in rows})
-  table = renumbered(classes)
+  names = mask_names(classes)
+  table = label_table(classes, names)
   for row in rows:
-    held = scenes.index(row["scene"]) % args.held_out == 0
-    split = "validation" if held else "train"
+    held_out = scenes.index(row["scene"]) % args.held_out == 0
+    split = "validation" if held_out else "train"
     name = f"{row['file']}.png"
     image = np.array(Image.open(rooms / "images" / name).convert("RGB"))
     labels = table[np.array(Image.open(rooms / "labels" / name))]
     image[labels == KEPT.index("floor")] = FLOOR
-    write(args.out / "images" / split / name, image)
-    write(args.out / "masks" / split / name, labels)
+    write_png(args.out / "images" / split / name, image)
+    write_png(args.out / "masks" / split / name, labels)
     row["file"] = f"{split}/{row['file']}"
   with (args.out / "index.csv").open("w", newline="") as file:
     writer = csv.writer(file)
     writer.writerow(["file", "label"])
     writer.writerows((row["file"], row["room_class"]) for row in rows)
-  names = [*KEPT, *(x for x in classes if x not in (*KEPT, *ROOMS))]
-  print(f"{len(rows)} rooms; labels of pixels: {', '.join(names)}.")
+  print(f"Wrote {len(rows)} rooms; labels of pixels: {', '.join(names)}.")
 
 
-def renumbered(classes):
-  """From labels of the plans to those of the masks, uint8 `(256,)`."""
-  furniture = [x for x in classes if x not in (*KEPT, *ROOMS)]
-  names = [*KEPT, *furniture]
+def mask_names(classes: list[str]) -> list[str]:
+  """The names of the labels of the new masks, in their order."""
+  return [*KEPT, *(x for x in classes if x not in (*KEPT, *ROOMS))]
+
+
+def label_table(classes: list[str], names: list[str]) -> np.ndarray:
+  """A table from labels of the plans to labels of the masks, uint8 `(256,)`."""
   table = np.full(256, 255, np.uint8)
   for index, name in enumerate(classes):
     table[index] = names.index("floor" if name in ROOMS else name)
   return table
 
 
-def write(path, pixels):
-  """A PNG file, and the folders it is in."""
+def write_png(path: pathlib.Path, pixels: np.ndarray) -> None:
+  """Write a PNG file, and create its folders."""
   path.parent.mkdir(parents=True, exist_ok=True)
   Image.fromarray(pixels).save(path)
 

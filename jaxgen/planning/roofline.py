@@ -1,9 +1,9 @@
-"""How fast the devices are, and so how long a program takes.
+"""The speed of devices, and the time of programs by the roofline model.
 
-The roofline model (Williams, Waterman and Patterson 2009): a program computes
-or moves memory, and takes as long as the slower of the two. Operations run at
-`SHARE` of a matrix product's rate; memory moves at `REUSE` times the rate of a
-sum of an array and a number, into new memory.
+By the roofline model (Williams, Waterman and Patterson 2009) a program takes
+the time of its operations or of its memory traffic, whichever is longer.
+Operations run at `SHARE` of the rate of a matrix product; memory moves at
+`REUSE` times the rate of adding a number to an array, into new memory.
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ from jaxgen.typing import Array
 
 PRODUCT = 2048  # rows and columns of the matrix product
 SUM = 64 << 20  # bytes of the sum, on each device
-# Of these rates, what training reaches; fitted (see README).
-SHARE = 0.5  # of the matrix product's
-REUSE = 1.35  # of the sum's: part of the traffic does not leave the caches
+# Rates of training relative to these, fitted (see docs/benchmarks.md):
+SHARE = 0.5  # of the rate of the matrix product
+REUSE = 1.35  # of the rate of the sum: part of the traffic stays in caches
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -39,12 +39,12 @@ class Speed:
   bandwidth: float = float("inf")
 
   def seconds(self, flops: float, traffic: float) -> float:
-    """Time of a program of so many operations and bytes on each device."""
+    """The time of a program with these operations and bytes on each device."""
     return max(flops / self.flops, traffic / self.bandwidth)
 
 
 def measure(dtype: Any, devices: int, repeats: int = 7) -> Speed:
-  """The rates of all devices, divided among so many."""
+  """Measure the speed of all devices together, divided by `devices`."""
   return Speed(
     flops=SHARE * matrix_product(dtype, repeats) / devices,
     bandwidth=REUSE * memory_rate(repeats) / devices,
@@ -52,7 +52,7 @@ def measure(dtype: Any, devices: int, repeats: int = 7) -> Speed:
 
 
 def seconds(call: Callable[[], Any], repeats: int) -> float:
-  """Median time of a call, after one that is not counted."""
+  """The median time of a call, after one that is not counted."""
   jax.block_until_ready(call())
   times = []
   for _ in range(repeats):
@@ -63,21 +63,21 @@ def seconds(call: Callable[[], Any], repeats: int) -> float:
 
 
 def matrix_product(dtype: Any, repeats: int) -> float:
-  """Operations per second of a square product, all devices."""
+  """Operations per second of a square matrix product on all devices."""
   a = _spread((PRODUCT, PRODUCT), dtype)
   product = jax.jit(lambda x: jnp.einsum("nij,njk->nik", x, x))
   return 2 * len(a) * PRODUCT**3 / seconds(lambda: product(a), repeats)
 
 
 def memory_rate(repeats: int) -> float:
-  """Bytes per second that a sum reads and writes, all devices."""
+  """Bytes per second that a sum reads and writes on all devices."""
   a = _spread((SUM // 4,), jnp.float32)
   sum_ = jax.jit(lambda x: x + 1.0)
   return 2 * a.nbytes / seconds(lambda: sum_(a), repeats)
 
 
 def _spread(shape: tuple[int, ...], dtype: Any) -> Array:
-  """Ones of a shape on every device."""
+  """An array of ones with this shape on every device."""
   n = jax.device_count()
   mesh = jax.make_mesh((n,), ("data",))
   spec = jax.sharding.PartitionSpec("data")
