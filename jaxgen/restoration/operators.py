@@ -35,6 +35,7 @@ class Operator:
 
 
 identity = Operator(apply=lambda x: x, adjoint=lambda y: y)
+"""Images measured as they are."""
 
 
 def mask(seen: Bool[Array, "#b #h #w 1"]) -> Operator:
