@@ -50,7 +50,7 @@ def mask(seen: Bool[Array, "#b #h #w 1"]) -> Operator:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Measurement:
-  """What was measured of a batch of images, with Gaussian noise.
+  """Values measured of a batch of images, with Gaussian noise.
 
   Attributes:
     operator: A.
