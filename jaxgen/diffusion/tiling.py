@@ -27,7 +27,7 @@ def windowed(denoise: DenoiseFn, *, side: int, overlap: int) -> DenoiseFn:
     overlap: in pixels, less than `side`.
   """
   ramp = np.minimum(np.arange(side) + 1, side - np.arange(side))
-  weight = np.outer(ramp, ramp)[..., None].astype(np.float32)
+  weight = np.outer(ramp, ramp)[None, ..., None].astype(np.float32)
 
   def canvas(x: Images, sigma: Sigmas, cond: Conditions = None) -> Images:
     b, h, w, c = x.shape
@@ -45,7 +45,7 @@ def windowed(denoise: DenoiseFn, *, side: int, overlap: int) -> DenoiseFn:
     answers = jax.lax.map(answer, jnp.asarray(padded))
     answers = answers.reshape(-1, b, side, side, c)[: len(places)]
     total = _add_up(answers, places, like=x, weight=weight)
-    return total / _coverage(places, weight, (h, w, 1))
+    return total / _coverage(places, weight, (1, h, w, 1))
 
   return canvas
 
@@ -88,9 +88,9 @@ def _coverage(
   places: np.ndarray, weight: np.ndarray, shape: tuple[int, ...]
 ) -> np.ndarray:
   """The sum of the windows' weights in each pixel."""
-  total, side = np.zeros(shape, np.float32), len(weight)
+  total, side = np.zeros(shape, np.float32), weight.shape[1]
   for top, left in places:
-    total[top : top + side, left : left + side] += weight
+    total[:, top : top + side, left : left + side] += weight
   return total
 
 

@@ -35,6 +35,7 @@ class Operator:
 
 
 identity = Operator(apply=lambda x: x, adjoint=lambda y: y)
+"""Images measured as they are."""
 
 
 def mask(seen: Bool[Array, "#b #h #w 1"]) -> Operator:
@@ -49,7 +50,7 @@ def mask(seen: Bool[Array, "#b #h #w 1"]) -> Operator:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Measurement:
-  """What was measured of a batch of images, with Gaussian noise.
+  """Values measured of a batch of images, with Gaussian noise.
 
   Attributes:
     operator: A.
