@@ -116,7 +116,7 @@ def attend(q: Heads, k: Heads, v: Heads) -> Heads:
   `UNCHUNKED_TOKENS` (arXiv:2112.05682).
 
   It is then fused, where the device supports that, or computed in chunks of
-  queries, each again for its gradient.
+  queries, which the gradient recomputes.
   """
   n = q.shape[1]
   if n <= UNCHUNKED_TOKENS or _TRACING.get() == "unchunked":
@@ -204,12 +204,12 @@ class Blocks(nn.Module, kw_only=True):
 def remat(
   block: type[BlockType], extent: Remat, *, static: int
 ) -> type[BlockType]:
-  """A block whose gradient computes activations again (arXiv:1604.06174).
+  """A block whose gradient recomputes activations (arXiv:1604.06174).
 
   Args:
     block: the class of the block.
-    extent: what is computed again: with `blocks` all but products with weights
-      and convolutions, with `full` all but the block's input.
+    extent: the recomputed activations: with `blocks` all but products with
+      weights and convolutions, with `full` all but the block's input.
     static: the argument of its call that is not an array, counted from 0 with
       `self`.
   """
