@@ -11,7 +11,7 @@ import contextlib
 import contextvars
 import functools
 from collections.abc import Callable, Iterator
-from typing import Literal, TypeVar, no_type_check
+from typing import Literal, TypeVar
 
 import flax.linen as nn
 import jax
@@ -52,7 +52,6 @@ def unpatchify(
   return x.swapaxes(2, 3).reshape(shape)
 
 
-@no_type_check  # not all of flax's fields can be checked at run time
 class Dense(nn.Dense):
   """flax's layer, with the leading axes flattened into one.
 
