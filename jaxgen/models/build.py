@@ -59,7 +59,7 @@ def build(
     cond_channels: channels of an image as a condition (denoisers).
     num_classes: classes predicted from the latent (`conv_autoencoder`).
     sigma_data: standard deviation of the images (`progressive_unet`).
-    remat: activations that the gradient computes again.
+    remat: activations that the gradient recomputes.
   """
   inputs: dict[str, Any] = {
     "resolution": resolution,

@@ -101,7 +101,7 @@ def _statistics(
 
 class ResBlock(nn.Module, kw_only=True):
   """A residual block of the DDPM++ family as in EDM: adaptive group norm,
-  resampling inside, attention after it, and zeros as its last weights.
+  resampling inside, attention after it, and zero-initialized last weights.
 
   Dividing sums by sqrt(2) keeps the variance (Song et al. 2021, table 2).
   """

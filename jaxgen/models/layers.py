@@ -11,7 +11,7 @@ import contextlib
 import contextvars
 import functools
 from collections.abc import Callable, Iterator
-from typing import Literal, TypeVar, no_type_check
+from typing import Literal, TypeVar
 
 import flax.linen as nn
 import jax
@@ -52,7 +52,6 @@ def unpatchify(
   return x.swapaxes(2, 3).reshape(shape)
 
 
-@no_type_check  # not all of flax's fields can be checked at run time
 class Dense(nn.Dense):
   """flax's layer, with the leading axes flattened into one.
 
@@ -116,7 +115,7 @@ def attend(q: Heads, k: Heads, v: Heads) -> Heads:
   `UNCHUNKED_TOKENS` (arXiv:2112.05682).
 
   It is then fused, where the device supports that, or computed in chunks of
-  queries, each again for its gradient.
+  queries, which the gradient recomputes.
   """
   n = q.shape[1]
   if n <= UNCHUNKED_TOKENS or _TRACING.get() == "unchunked":
@@ -204,12 +203,12 @@ class Blocks(nn.Module, kw_only=True):
 def remat(
   block: type[BlockType], extent: Remat, *, static: int
 ) -> type[BlockType]:
-  """A block whose gradient computes activations again (arXiv:1604.06174).
+  """A block whose gradient recomputes activations (arXiv:1604.06174).
 
   Args:
     block: the class of the block.
-    extent: what is computed again: with `blocks` all but products with weights
-      and convolutions, with `full` all but the block's input.
+    extent: the recomputed activations: with `blocks` all but products with
+      weights and convolutions, with `full` all but the block's input.
     static: the argument of its call that is not an array, counted from 0 with
       `self`.
   """

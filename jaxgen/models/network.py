@@ -1,7 +1,7 @@
-"""Base classes of the networks: their options, and what does not stand in them.
+"""Base classes of the networks.
 
-Every network takes its section of the config as `options` and the rest from the
-task: sizes of the images and of the conditions, rematerialization, precision.
+Every network takes its section of the config as `options`. The rest comes from
+the task and the stage: sizes of images and conditions, rematerialization.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ class Network(nn.Module, kw_only=True):
     options: the section.
     resolution: side of the training images in pixels.
     channels: channels of the images.
-    remat: activations that the gradient computes again.
+    remat: activations that the gradient recomputes.
     dtype: type of the computation; parameters are float32.
   """
 

@@ -4,7 +4,6 @@ import dataclasses
 import functools
 import types
 
-import flax.linen as nn
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -13,8 +12,6 @@ import pytest
 
 from jaxgen.config.models import DiTConfig, UNetConfig
 from jaxgen.models.build import build
-from jaxgen.models.conv import GroupNorm, downsample, upsample
-from jaxgen.models.dit import sincos_positions
 
 SIZES = (("kind", 3), ("zoom", 2))
 MODELS = {
@@ -52,7 +49,7 @@ def inputs(n=2, side=16):
   return x, jnp.linspace(-1, 1, n), cond
 
 
-def learnt(model, x, c_noise, cond):
+def nonzero(model, x, c_noise, cond):
   """Parameters that are nowhere zero."""
   shapes = jax.eval_shape(model.init, jax.random.key(0), x, c_noise, cond)
   rng = np.random.default_rng(0)
@@ -78,7 +75,7 @@ def test_it_starts_at_zero(name):
 @EACH
 def test_an_image_does_not_depend_on_its_batch(name):
   model, (x, c_noise, cond) = make(name), inputs(3)
-  params = learnt(model, x, c_noise, cond)
+  params = nonzero(model, x, c_noise, cond)
   whole = model.apply(params, x, c_noise, cond)
   part = jax.tree.map(lambda v: v[1:2], (x, c_noise, cond))
   np.testing.assert_allclose(model.apply(params, *part), whole[1:2], atol=1e-4)
@@ -87,7 +84,7 @@ def test_an_image_does_not_depend_on_its_batch(name):
 @EACH
 def test_every_input_matters_and_a_missing_one_is_a_value_of_its_own(name):
   model, (x, c_noise, cond) = make(name), inputs()
-  params = learnt(model, x, c_noise, cond)
+  params = nonzero(model, x, c_noise, cond)
   base = model.apply(params, x, c_noise, cond)
   far = lambda y: float(jnp.abs(y - base).max())  # noqa: E731
   assert far(model.apply(params, x, c_noise + 0.5, cond)) > 1e-3
@@ -110,7 +107,7 @@ def test_every_input_matters_and_a_missing_one_is_a_value_of_its_own(name):
 @EACH
 def test_one_set_of_weights_serves_several_resolutions(name):
   model, args = make(name), inputs()
-  params = learnt(model, *args)
+  params = nonzero(model, *args)
   shapes = jax.eval_shape(make(name).init, jax.random.key(0), *inputs(2, 24))
   same = jax.tree.map(lambda a, b: a.shape == b.shape, params, shapes)
   assert all(jax.tree.leaves(same))
@@ -121,7 +118,7 @@ def test_one_set_of_weights_serves_several_resolutions(name):
 @EACH
 def test_bfloat16_agrees_with_float32(name):
   args = inputs()
-  params = learnt(make(name), *args)
+  params = nonzero(make(name), *args)
   exact = make(name, dtype="float32").apply(params, *args)
   rough = make(name, dtype="bfloat16").apply(params, *args)
   scale = jnp.abs(exact).max()
@@ -154,7 +151,7 @@ def test_a_batch_is_overfitted(name):
 @EACH
 def test_dropout_is_for_training(name):
   model, args = make(name, dropout=0.5), inputs()
-  params = learnt(model, *args)
+  params = nonzero(model, *args)
   run = lambda k: model.apply(params, *args, True, rngs={"dropout": k})  # noqa: E731
   one, two = run(jax.random.key(0)), run(jax.random.key(1))
   assert jnp.abs(one - two).max() > 1e-3
@@ -165,7 +162,7 @@ def test_dropout_is_for_training(name):
 @EACH
 def test_a_dense_condition_is_seen_and_may_be_missing(name):
   model, (x, c_noise, cond) = make(name, cond_channels=3), inputs()
-  params = learnt(model, x, c_noise, cond)
+  params = nonzero(model, x, c_noise, cond)
   image = jax.random.normal(jax.random.key(3), (2, 16, 16, 3))
   base = model.apply(params, x, c_noise, cond)
   assert base.shape == x.shape
@@ -177,7 +174,7 @@ def test_a_dense_condition_is_seen_and_may_be_missing(name):
 
 def test_scanned_blocks_are_the_unrolled_ones():
   args = inputs()
-  params = learnt(make("dit"), *args)["params"]
+  params = nonzero(make("dit"), *args)["params"]
   blocks = [params[f"block_{i}"] for i in range(2)]
   rest = {k: v for k, v in params.items() if not k.startswith("block_")}
   stacked = rest | {"blocks": jax.tree.map(lambda *x: jnp.stack(x), *blocks)}
@@ -192,42 +189,9 @@ def test_a_circular_u_net_knows_no_edge():
   edges = {}
   for padding in ("circular", "zeros"):
     model = make("unet", padding=padding)
-    params = learnt(model, x, c_noise, cond)
+    params = nonzero(model, x, c_noise, cond)
     apply = lambda x, m=model, p=params: m.apply(p, x, c_noise, cond)  # noqa: E731
     rolled = jnp.roll(apply(x), (4, -6), axis=(1, 2))
     off = jnp.abs(apply(jnp.roll(x, (4, -6), axis=(1, 2))) - rolled)
     edges[padding] = float(off.max() / jnp.abs(rolled).max())
   assert edges["circular"] < 1e-5 < 0.01 < edges["zeros"]
-
-
-def test_group_norm_is_flax_s():
-  x = 3 + 2 * jax.random.normal(jax.random.key(0), (2, 8, 8, 64))
-  params = {"scale": jnp.linspace(0.5, 2, 64), "bias": jnp.linspace(-1, 1, 64)}
-  ours = GroupNorm(groups=16).apply({"params": params}, x)
-  theirs = nn.GroupNorm(num_groups=16, epsilon=1e-5).apply(
-    {"params": params}, x
-  )
-  np.testing.assert_allclose(ours, theirs, atol=2e-5)
-  scale, shift = jnp.full((2, 64), 0.5), jnp.full((2, 64), 7.0)
-  moved = GroupNorm(groups=16).apply(
-    {"params": params}, x, scale=scale, shift=shift
-  )
-  np.testing.assert_allclose(moved, 1.5 * theirs + 7, atol=5e-5)
-
-
-def test_downsampling_undoes_upsampling():
-  x = jax.random.normal(jax.random.key(0), (2, 4, 6, 3))
-  assert upsample(x).shape == (2, 8, 12, 3)
-  np.testing.assert_allclose(downsample(upsample(x)), x, atol=1e-6)
-  corner = downsample(x)[0, 0, 0]
-  np.testing.assert_allclose(corner, x[0, :2, :2].mean((0, 1)), 1e-5)
-
-
-def test_positions_lie_in_between_at_other_resolutions():
-  coarse, fine = (
-    sincos_positions((side, side), width=32, base=4) for side in (4, 8)
-  )
-  assert coarse.shape == (16, 32) and fine.shape == (64, 32)
-  assert len(np.unique(np.round(fine, 4), axis=0)) == 64
-  middle = fine.reshape(4, 2, 4, 2, 32).mean((1, 3)).reshape(16, 32)
-  assert np.abs(middle - coarse).max() < 0.05

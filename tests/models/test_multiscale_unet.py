@@ -23,7 +23,7 @@ def make(scales):
   return build(options, resolution=8, channels=1)
 
 
-def learnt(net):
+def nonzero(net):
   """Numbers everywhere, as in a network that has been trained."""
   x = jnp.zeros((1, 8, 8, 1))
   params = net.init(jax.random.key(8), x, jnp.zeros(1))["params"]
@@ -34,7 +34,7 @@ def learnt(net):
 
 def test_several_sizes_of_the_image_reach_the_network():
   net = make((4, 8, 12))
-  params = learnt(net)
+  params = nonzero(net)
   x = jax.random.normal(jax.random.key(0), (2, 8, 8, 1))
   answer = net.apply({"params": params}, x, jnp.ones(2))
   assert answer.shape == x.shape

@@ -39,7 +39,7 @@ def fresh(net):
   return net.init(jax.random.key(net.resolution), x, jnp.zeros(1))["params"]
 
 
-def learnt(params):
+def nonzero(params):
   """Numbers everywhere; how far blocks have faded in is left alone."""
   shake = lambda x: x + 0.2 * np.random.default_rng(x.size).normal(size=x.shape)  # noqa: E731
   leaves = {
@@ -59,10 +59,10 @@ def denoiser(net, params):
 @pytest.fixture(scope="module")
 def grown():
   """Parameters at 4 pixels, after one growth to 6, and after two to 8."""
-  found = [learnt(fresh(model(4)))]
+  found = [nonzero(fresh(model(4)))]
   for old, new in ((4, 6), (6, 8)):
     before = model(old).set_fade(found[-1], 1.0)
-    found.append(learnt(transfer_params(before, fresh(model(new)), {})))
+    found.append(nonzero(transfer_params(before, fresh(model(new)), {})))
     kept = named(before)
     for name, leaf in kept.items():  # shared by name: bit-equal
       found[-1] = replaced(found[-1], name, leaf)
@@ -100,7 +100,7 @@ def test_before_it_fades_in_a_level_is_the_enlarged_denoiser(
 def test_a_new_level_ends_in_zeros():
   """So even when faded in it changes nothing before it is trained."""
   net = model(6)
-  before = learnt(fresh(model(4)))
+  before = nonzero(fresh(model(4)))
   params = transfer_params(before, fresh(net), {})
   x, s = jax.random.normal(jax.random.key(0), (2, 6, 6, 1)), jnp.ones(2)
   one = denoiser(net, net.set_fade(params, 1.0))(x, s)
@@ -120,7 +120,7 @@ def test_no_resolution_stands_in_a_name():
 
 def test_how_far_a_level_has_faded_in_is_never_trained():
   net = model(6)
-  params = net.set_fade(learnt(fresh(net)), 0.5)
+  params = net.set_fade(nonzero(fresh(net)), 0.5)
   x, s = jnp.ones((1, 6, 6, 1)), jnp.ones(1)
   loss = lambda p: jnp.sum(net.apply({"params": p}, x, s) ** 2)  # noqa: E731
   grads = jax.grad(loss)(params)

@@ -39,7 +39,7 @@ def start(net):
   return jax.jit(net.init)(jax.random.key(net.resolution), x)["params"]
 
 
-def learnt(net):
+def nonzero(net):
   """Numbers everywhere, as in a network that has been trained."""
   draw = lambda x: np.random.default_rng(x.size).normal(size=x.shape)  # noqa: E731
   return jax.tree.map(lambda x: x + 0.1 * draw(x).astype(x.dtype), start(net))
@@ -60,7 +60,7 @@ def test_it_is_at_first_the_one_before_between_means_and_enlarging(
 ):
   """Also where a level is left out, and from 4 to 12 patches a side."""
   small, large = (model(side, latent=latent) for side in sides)
-  before = learnt(small)
+  before = nonzero(small)
   after = transfer_params(before, start(large), large.rules(small))
   x = images(sides[1])
   want = run(small, before, resize(x, sides[0]))
@@ -72,7 +72,7 @@ def test_it_is_at_first_the_one_before_between_means_and_enlarging(
 def test_the_latent_of_a_picture_is_carried_over():
   """Exactly that of its means: repeated tokens, read by a share of each."""
   small, large = model(8), model(16)
-  before = learnt(small)
+  before = nonzero(small)
   after = transfer_params(before, start(large), large.rules(small))
   x, encode = images(16), lambda net, p, x: net.apply(p, x, method="encode")
   old = encode(small, {"params": before}, resize(x, 8))
@@ -83,7 +83,7 @@ def test_the_latent_of_a_picture_is_carried_over():
 def test_a_new_level_learns_from_the_first_step():
   """Zeros that have a gradient, and every one of them."""
   small, large = model(8), model(16)
-  params = transfer_params(learnt(small), start(large), large.rules(small))
+  params = transfer_params(nonzero(small), start(large), large.rules(small))
   x = images(16)
   loss = lambda p: jnp.mean((large.apply({"params": p}, x) - x) ** 2)  # noqa: E731
   gradient = named(jax.jit(jax.grad(loss))(params))
@@ -95,14 +95,14 @@ def test_a_new_level_learns_from_the_first_step():
 def test_patches_of_every_level_grow_with_the_image():
   """From 4 to 6 pixels: the same tokens, FlexiViT's rule for each level."""
   small, large = model(16), model(24, patch_size=6)
-  after = transfer_params(learnt(small), start(large), large.rules(small))
+  after = transfer_params(nonzero(small), start(large), large.rules(small))
   for name in ("patch_in", "finer_in_0"):
     assert after[name]["kernel"].shape == (6 * 6 * 3, 16)
   patches = images(4).reshape(2, 4, 4, 3)
   enlarged = jax.image.resize(patches, (2, 6, 6, 3), "linear")
   for name in ("patch_in", "finer_in_0"):
     new = enlarged.reshape(2, -1) @ after[name]["kernel"]
-    old = patches.reshape(2, -1) @ learnt(small)[name]["kernel"]
+    old = patches.reshape(2, -1) @ nonzero(small)[name]["kernel"]
     np.testing.assert_allclose(new, old, atol=1e-4)
 
 
