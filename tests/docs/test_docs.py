@@ -14,7 +14,8 @@ from support import markdown
 
 import jaxgen
 from jaxgen.cli.main import VERBS, Parser
-from jaxgen.config.files import flatten, load_config
+from jaxgen.config.files import load_config
+from jaxgen.config.overrides import flatten
 
 ROOT = pathlib.Path(__file__).parents[2]
 GUIDES = [ROOT / "README.md", *sorted(ROOT.glob("docs/*.md"))]
@@ -42,7 +43,9 @@ def flags(verb: str) -> set[str]:
 def fields() -> set[str]:
   """Every `section.field` that the packaged configs know."""
   files = sorted(ROOT.glob("configs/*.py"))
-  return {x for file in files for x in flatten(load_config(str(file), []))}
+  return {
+    x for file in files for x in flatten(load_config(str(file), []).to_dict())
+  }
 
 
 @pytest.mark.parametrize("page", EVERY, ids=NAME)
