@@ -106,20 +106,17 @@ def _latents(
   """The statistics of latents, and how smoothly they decode."""
   mean, scale = of_latents.moments(latents)
   values = of_latents.covariance_spectrum(latents)
-  lines = of_latents.lines(latents[:LINES], STEPS)
+  lines = of_latents.straight_lines(latents[:LINES], STEPS)
   decode = functools.partial(run.decode_float, batch=batch)
   flat = decode(lines.reshape(-1, *run.task.latent_shape))
-  way, largest = of_latents.evenness(
-    flat.reshape(*lines.shape[:2], *flat[0].shape)
-  )
+  paths = flat.reshape(*lines.shape[:2], *flat[0].shape)
   noise = of_latents.noise_response(decode, latents[:LINES], LEVELS)
   return {
     "mean": mean.tolist(),
     "scale": scale.tolist(),
     "spectrum": values.tolist(),
     "effective_rank": of_latents.effective_rank(values),
-    "way": way,
-    "largest_step": largest,
+    **of_latents.smoothness(paths)._asdict(),
     "noise_levels": list(LEVELS),
     "noise_psnr": [-10 * math.log10(max(x / 4, 1e-10)) for x in noise],
     **_posterior(run, images[: min(LINES, batch)]),
