@@ -61,9 +61,7 @@ class LatentCache:
       out_shardings=self.layout.replicated,
     )
 
-  def latents(
-    self, params: Params, num: int = 0
-  ) -> Float[np.ndarray, "n ..."]:
+  def latents(self, params: Params, num: int = 0) -> Float[np.ndarray, "n ..."]:
     """Latents `(n, ...)` of at most the first `num` tiles, by default all.
 
     Raises:

@@ -41,14 +41,14 @@ class LatentDensity:
     latents: of real images.
   """
 
-  weights: Float[Array, "k"]
+  weights: Float[Array, " k"]
   means: Float[Array, "k r"]
   factors: Float[Array, "k r r"]
-  center: Float[Array, "d"]
+  center: Float[Array, " d"]
   basis: Float[Array, "r d"]
   latents: Float[Array, "n d"]
 
-  def to_latent(self, coordinates: Float[Array, "r"]) -> Float[Array, "d"]:
+  def to_latent(self, coordinates: Float[Array, " r"]) -> Float[Array, " d"]:
     """The latent of coordinates."""
     return self.center + coordinates @ self.basis
 
@@ -146,7 +146,7 @@ DRAWS: dict[str, Callable[[LatentDensity, Array], Array]] = {
 
 
 def draw(
-  density: LatentDensity, method: Method, keys: Key[Array, "n"]
+  density: LatentDensity, method: Method, keys: Key[Array, " n"]
 ) -> Float[Array, "n d"]:
   """Latents, one for each key.
 

@@ -20,12 +20,12 @@ def lerp(a: AnyArray, b: AnyArray, t: Scalar) -> AnyArray:
 
 
 def slerp(
-  a: Float[Array | np.ndarray, "*d"],
-  b: Float[Array | np.ndarray, "*d"],
+  a: Float[Array | np.ndarray, " *d"],
+  b: Float[Array | np.ndarray, " *d"],
   t: Scalar,
   *,
-  center: Float[Array | np.ndarray, "*d"] | float = 0.0,
-) -> Float[Array, "*d"]:
+  center: Float[Array | np.ndarray, " *d"] | float = 0.0,
+) -> Float[Array, " *d"]:
   """The great circle from `a` to `b` around `center`, its radius going linearly
   from one's to the other's (Shoemake 1985; arXiv:1609.04468).
 

@@ -13,7 +13,7 @@ MAX_RANK = 512  # dimensions that are modeled
 class Mixture(NamedTuple):
   """A mixture of `k` Gaussians over `r` coordinates."""
 
-  weights: Float64[np.ndarray, "k"]
+  weights: Float64[np.ndarray, " k"]
   means: Float64[np.ndarray, "k r"]
   covariances: Float64[np.ndarray, "k r r"]
 
@@ -21,7 +21,7 @@ class Mixture(NamedTuple):
 class Coordinates(NamedTuple):
   """Latents as `center + values @ basis`, with orthonormal rows in `basis`."""
 
-  center: Float64[np.ndarray, "d"]
+  center: Float64[np.ndarray, " d"]
   basis: Float64[np.ndarray, "r d"]
   values: Float64[np.ndarray, "n r"]
 

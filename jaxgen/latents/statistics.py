@@ -18,8 +18,8 @@ Latents = Num[np.ndarray, "n *s c"]
 class Moments(NamedTuple):
   """Mean and standard deviation of each channel."""
 
-  mean: Float[np.ndarray, "c"]
-  scale: Float[np.ndarray, "c"]
+  mean: Float[np.ndarray, " c"]
+  scale: Float[np.ndarray, " c"]
 
 
 class Smoothness(NamedTuple):
@@ -46,7 +46,7 @@ def moments(latents: Latents) -> Moments:
   return Moments(x.mean(0), x.std(0))
 
 
-def covariance_spectrum(latents: Latents) -> Float[np.ndarray, "c"]:
+def covariance_spectrum(latents: Latents) -> Float[np.ndarray, " c"]:
   """Eigenvalues of the channels' covariance, the largest first."""
   x = samples(latents)
   x = x - x.mean(0)
@@ -54,7 +54,7 @@ def covariance_spectrum(latents: Latents) -> Float[np.ndarray, "c"]:
   return np.maximum(values, 0.0)
 
 
-def effective_rank(eigenvalues: Float[np.ndarray, "c"]) -> float:
+def effective_rank(eigenvalues: Float[np.ndarray, " c"]) -> float:
   """exp of the entropy of the eigenvalues' shares: from 1, if all variance lies
   in one direction, to their number, if it is the same in all (Roy and Vetterli
   2007, eq. 4, of the covariance); 0 without any variance."""
@@ -81,7 +81,7 @@ def smoothness(paths: Num[np.ndarray, "pairs steps h w c"]) -> Smoothness:
 
 
 def straight_lines(
-  latents: Num[np.ndarray, "n *s"], steps: int
+  latents: Num[np.ndarray, " n *s"], steps: int
 ) -> Num[np.ndarray, "pairs steps *s"]:
   """Straight lines from latent 2k to 2k + 1, in `steps` latents each."""
   pairs = len(latents) // 2

@@ -28,6 +28,8 @@ def test_slerp_turns_evenly_and_ends_where_it_should():
 def test_slerp_of_equal_or_parallel_vectors_is_a_straight_line():
   a = jnp.array([1.0, 2.0])
   np.testing.assert_allclose(interpolation.slerp(a, a, 0.3), a, atol=1e-6)
-  np.testing.assert_allclose(interpolation.slerp(a, 3 * a, 0.5), 2 * a, atol=1e-5)
+  np.testing.assert_allclose(
+    interpolation.slerp(a, 3 * a, 0.5), 2 * a, atol=1e-5
+  )
   gradient = jax.grad(lambda t: interpolation.slerp(a, a, t).sum())(0.5)
   assert jnp.isfinite(gradient)

@@ -18,7 +18,9 @@ def test_wide_latents_are_modeled_in_their_principal_subspace(monkeypatch):
   latents = generator.normal(size=(60, 8)) @ generator.normal(size=(8, 40)) + 5
   fitted = density.fit(latents, "gaussian")
   assert fitted.basis.shape == (8, 40)
-  np.testing.assert_allclose(fitted.basis @ fitted.basis.T, np.eye(8), atol=1e-4)
+  np.testing.assert_allclose(
+    fitted.basis @ fitted.basis.T, np.eye(8), atol=1e-4
+  )
   drawn = np.asarray(density.draw(fitted, "gaussian", keys(20000)))
   expected = np.cov(latents.T)
   assert (
