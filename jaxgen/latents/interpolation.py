@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from typing import TypeVar
-
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float
 
 from jaxgen.typing import Array
 
-AnyArray = TypeVar("AnyArray", Array, np.ndarray)
 Scalar = Float[Array, ""] | float
 
 
-def lerp(a: AnyArray, b: AnyArray, t: Scalar) -> AnyArray:
+def lerp(
+  a: Float[Array | np.ndarray, "*d"],
+  b: Float[Array | np.ndarray, "*d"],
+  t: Scalar,
+) -> Float[Array | np.ndarray, "*d"]:
   """The straight line from `a` (t = 0) to `b` (t = 1)."""
   return a + t * (b - a)
 
@@ -40,4 +41,4 @@ def slerp(
   wu, wv = jnp.sin((1 - t) * angle) / sine, jnp.sin(t * angle) / sine
   unit_u, unit_v = u / jnp.maximum(ru, 1e-20), v / jnp.maximum(rv, 1e-20)
   arc = (wu * unit_u + wv * unit_v) * lerp(ru, rv, t)
-  return center + jnp.where(near, lerp(u, v, t), arc)
+  return jnp.where(near, lerp(u, v, t), arc) + center

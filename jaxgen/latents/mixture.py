@@ -67,7 +67,8 @@ def fit_mixture(
   model = GaussianMixture(k, reg_covar=1e-2, random_state=seed)
   model.fit((latents - mean) / scale)
   covariances = model.covariances_ * np.outer(scale, scale)
-  return Mixture(model.weights_, model.means_ * scale + mean, covariances)
+  weights, means = np.asarray(model.weights_), np.asarray(model.means_)
+  return Mixture(weights, means * scale + mean, covariances)
 
 
 def factor(covariance: Float64[np.ndarray, "r r"]) -> np.ndarray:

@@ -97,15 +97,15 @@ def shapes(backbone: Backbone) -> dict[str, tuple[int, ...]]:
 
 
 def standardize(
-  x: Float[Array | np.ndarray, "b h w 3"],
-) -> Float[Array | np.ndarray, "b h w 3"]:
+  x: Float[Array, "b h w 3"],
+) -> Float[Array, "b h w 3"]:
   """Images in [-1, 1] with ImageNet's zero mean and unit variance."""
   return (x - (2 * MEAN - 1)) / (2 * STD)
 
 
 def enlarge(
-  x: Float[Array | np.ndarray, "b h w c"], least: int
-) -> Float[Array | np.ndarray, "b h2 w2 c"]:
+  x: Float[Array, "b h w c"], least: int
+) -> Float[Array, "b h2 w2 c"]:
   """Images with a side of less than `least` pixels, bilinearly
   to `least` on the shorter side; others as they are."""
   b, h, w, c = x.shape
@@ -117,7 +117,7 @@ def enlarge(
 
 
 def stages(
-  backbone: Backbone, weights: Weights, x: Float[Array | np.ndarray, "b h w 3"]
+  backbone: Backbone, weights: Weights, x: Float[Array, "b h w 3"]
 ) -> list[Float[Array, "b _ _ _"]]:
   """The outputs of all stages, each after its last ReLU.
 

@@ -78,7 +78,7 @@ def test_standardize_gives_zero_mean_and_unit_variance():
   """Of pixels that are distributed as ImageNet's."""
   mean, std = np.array([0.485, 0.456, 0.406]), np.array([0.229, 0.224, 0.225])
   x = np.random.default_rng(0).normal(mean, std, (1, 200, 200, 3))
-  y = np.asarray(standardize(2 * x - 1))
+  y = np.asarray(standardize(jnp.asarray(2 * x - 1)))
   np.testing.assert_allclose(y.mean((0, 1, 2)), 0, atol=0.02)
   np.testing.assert_allclose(y.std((0, 1, 2)), 1, atol=0.02)
 
