@@ -85,9 +85,7 @@ def scorer(
     size = max(1, CHUNK_BYTES // images[0].nbytes)
     starts = range(0, len(images), size)
     pairs = [(images[i : i + size], references[i : i + size]) for i in starts]
-    parts = [
-      {**similar(*p), **_detail(*p), **perceptual(*p)} for p in pairs
-    ]
+    parts = [{**similar(*p), **_detail(*p), **perceptual(*p)} for p in pairs]
     return {k: np.concatenate([p[k] for p in parts]) for k in parts[0]}
 
   return score
