@@ -14,18 +14,27 @@ import importlib
 import typing
 
 if typing.TYPE_CHECKING:
-  from jaxgen.api import load as load
   from jaxgen.api import show as show
   from jaxgen.api import train as train
   from jaxgen.config import load as config  # noqa: F401
+  from jaxgen.sample.autoencoder import AutoencoderRun as AutoencoderRun
+  from jaxgen.sample.denoiser import DenoiserRun as DenoiserRun
+  from jaxgen.sample.load import load as load
 
 __version__ = "0.1.0"
+
+_MODULES = {
+  "AutoencoderRun": "jaxgen.sample.autoencoder",
+  "DenoiserRun": "jaxgen.sample.denoiser",
+  "load": "jaxgen.sample.load",
+  "show": "jaxgen.api",
+}
 
 
 def __getattr__(name: str):
   """Import on first use, so that `jaxgen --help` imports no JAX."""
-  if name in ("load", "show"):
-    return getattr(importlib.import_module("jaxgen.api"), name)
+  if name in _MODULES:
+    return getattr(importlib.import_module(_MODULES[name]), name)
   if name in ("config", "train"):  # modules that can be called
     return importlib.import_module(f"jaxgen.{name}")
   raise AttributeError(f"module 'jaxgen' has no attribute {name!r}")

@@ -55,3 +55,10 @@ def test_a_grid_is_filled_up_with_white(num, columns, shape):
   white = picture[::102, ::102, 0] == 255
   assert white.shape == shape and white.sum() == rows * wide - num
   assert not white[:-1].any()  # all of them in the last row
+
+
+@pytest.mark.parametrize("num", [1, 2, 3, 7, 8, 64])
+def test_a_grid_shows_every_image(num):
+  values = np.arange(1, num + 1, dtype=np.uint8)[:, None, None, None]
+  shown = images.image_grid(np.broadcast_to(values, (num, 96, 96, 1)))
+  assert set(np.unique(shown)) - {255} == set(range(1, num + 1))

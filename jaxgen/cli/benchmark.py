@@ -13,7 +13,7 @@ import argparse
 import json
 import pathlib
 
-from jaxgen.cli import common
+from jaxgen.cli import flags, outputs
 
 
 def add_flags(parser: argparse.ArgumentParser) -> None:
@@ -26,7 +26,7 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
   )
   parser.add_argument(
     "--repeats",
-    type=common.whole(1),
+    type=flags.integer(1),
     default=10,
     help="timed calls of each program (default: 10)",
   )
@@ -44,7 +44,7 @@ def run(args: argparse.Namespace, rest: list[str]) -> None:
   from jaxgen.planning.benchmark import benchmark
 
   if args.json:
-    common.make_folder(args.json.parent)
+    outputs.make_folder(args.json.parent)
   results = benchmark(load_experiment(args.config, rest), repeats=args.repeats)
   table = Table(title=args.config, show_header=False)
   for name, value in results.items():

@@ -1,8 +1,8 @@
-"""Decode latents from an .npz file to images.
+"""Decode latents in an .npz file to images.
 
   jaxgen decode --workdir=runs/demo --latents=latents.npz --out=decoded
 
-Takes what `jaxgen encode` writes: `latents`, and `names` where there are any.
+Takes the files of `jaxgen encode`: `latents`, and `names` if there are any.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import argparse
 import pathlib
 from typing import TYPE_CHECKING
 
-from jaxgen.cli import common
+from jaxgen.cli import flags, inputs, outputs
 from jaxgen.errors import UserError
 
 if TYPE_CHECKING:
@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 
 
 def add_flags(parser: argparse.ArgumentParser) -> None:
-  """Flags of this verb."""
-  common.add_run_flags(parser)
+  """Add the flags of this verb."""
+  flags.add_run_flags(parser)
   parser.add_argument(
     "--latents", required=True, type=pathlib.Path, help="an .npz file"
   )
@@ -28,25 +28,25 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace, rest: list[str]) -> None:
   """Decode and write."""
-  latents, names = _read(args.latents)
-  images = common.open_autoencoder(args).decode(latents, batch=args.batch)
-  common.write_images(args.out, names, images)
+  latents, names = _read_latents(args.latents)
+  model = inputs.open_autoencoder(args)
+  images = model.decode(latents, batch=args.batch)
+  outputs.write_images(args.out, names, images)
 
 
-def _read(path: pathlib.Path) -> tuple[np.ndarray, list[str]]:
-  """Latents, and a name for each."""
+def _read_latents(path: pathlib.Path) -> tuple[np.ndarray, list[str]]:
+  """The latents in a file, and a name for each."""
   import numpy as np
 
   if not path.is_file():
-    raise UserError(f"--latents={path}: there is no such file.")
+    raise UserError(f"--latents={path}: no such file.")
   try:
     with np.lib.npyio.NpzFile(path.open("rb"), own_fid=True) as file:
-      latents = file["latents"]
+      latents = np.asarray(file["latents"])
       names = file["names"].astype(str).tolist() if "names" in file else []
-    latents = np.asarray(latents)
   except Exception as e:  # numpy and zipfile raise many kinds
     raise UserError(
-      f"--latents={path}: not an .npz file with an array `latents` ({e})."
+      f"--latents={path}: expected an .npz file with an array `latents` ({e})."
     ) from e
   if np.shape(names) != latents.shape[:1]:
     names = [f"{i:05}" for i in range(len(np.atleast_1d(latents)))]

@@ -14,13 +14,23 @@ from __future__ import annotations
 
 import argparse
 import pathlib
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 
 from jaxgen.errors import UserError
 
 
+class Row(NamedTuple):
+  """A line of the table."""
+
+  checkpoint: str
+  step: int
+  error: str  # of the profile
+  scores: Mapping[str, float]
+
+
 def add_flags(parser: argparse.ArgumentParser) -> None:
-  """Flags of this verb."""
+  """Add the flags of this verb."""
   parser.add_argument(
     "--workdir", required=True, type=pathlib.Path, help="the run's folder"
   )
@@ -31,9 +41,6 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace, rest: list[str]) -> None:
   """Reconstruct, measure and print."""
-  from rich.console import Console
-  from rich.table import Table
-
   from jaxgen.config.fields import check_value
   from jaxgen.config.optimizer import SigmaRel
   from jaxgen.sample.load import load
@@ -42,32 +49,35 @@ def run(args: argparse.Namespace, rest: list[str]) -> None:
 
   sigma_rels = [_number(x) for x in args.sigma_rel.split(",")]
   for sigma_rel in sigma_rels:
-    check_value("sigma_rel", SigmaRel, sigma_rel)
+    check_value("--sigma_rel", SigmaRel, sigma_rel)
   model = load(args.workdir, "latest")
-  snapshots, stage = PosthocEMA(args.workdir), model.stage
-  shapes = model.params
-  emas = {f"ema-{x}": snapshots.reconstruct(x, shapes) for x in sigma_rels}
+  snapshots = PosthocEMA(args.workdir)
+  emas = [snapshots.reconstruct(x, model.params) for x in sigma_rels]
   programs = stage_programs(model.experiment, names=model.names)
-  heldout = programs[stage].evaluator
+  evaluator = programs[model.stage].evaluator
+  rows = [
+    Row(f"ema-{x}", ema.step, f"{ema.distance:.1%}", evaluator(ema.params))
+    for x, ema in zip(sigma_rels, emas, strict=True)
+  ]
+  _print([*rows, Row("ordinary EMA", model.step, "", evaluator(model.params))])
+  print(f"Use one with --checkpoint={rows[0].checkpoint}, in every verb.")
+
+
+def _print(rows: Sequence[Row]) -> None:
+  from rich.console import Console
+  from rich.table import Table
+
   table = Table("checkpoint", "step", "profile error")
-  plain = heldout(model.params)
-  for metric in plain:
+  for metric in rows[0].scores:
     table.add_column(f"held-out {metric}", justify="right")
-  for name, x in emas.items():
-    _add(table, name, x.step, f"{x.distance:.1%}", heldout(x.params))
-  _add(table, "ordinary EMA", model.step, "", plain)
+  for name, step, error, scores in rows:
+    cells = (f"{x:.4f}" for x in scores.values())
+    table.add_row(name, str(step), error, *cells)
   Console().print(table)
-  print(f"Use one with --checkpoint={next(iter(emas))}, in every verb.")
 
 
 def _number(text: str) -> float:
   try:
     return float(text)
   except ValueError as e:
-    raise UserError(
-      f"--sigma_rel: expected numbers like 0.1, got {text}."
-    ) from e
-
-
-def _add(table: Any, name: str, step: int, off: str, scores: Any) -> None:
-  table.add_row(name, str(step), off, *(f"{x:.4f}" for x in scores.values()))
+    raise UserError(f"--sigma_rel={text}: expected numbers like 0.1.") from e

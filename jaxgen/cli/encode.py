@@ -1,4 +1,4 @@
-"""Encode a folder of images to latents in an .npz file.
+"""Encode images to latents in an .npz file.
 
   jaxgen encode --workdir=runs/demo --input=my_tiles --out=latents.npz
 
@@ -10,14 +10,14 @@ from __future__ import annotations
 
 import argparse
 
-from jaxgen.cli import common
+from jaxgen.cli import flags, inputs
 from jaxgen.errors import UserError
 
 
 def add_flags(parser: argparse.ArgumentParser) -> None:
-  """Flags of this verb."""
-  common.add_run_flags(parser, out="the .npz file to write")
-  common.add_input_flag(parser, required=True)
+  """Add the flags of this verb."""
+  flags.add_run_flags(parser, out="the .npz file to write")
+  flags.add_input_flag(parser, required=True)
 
 
 def run(args: argparse.Namespace, rest: list[str]) -> None:
@@ -26,15 +26,15 @@ def run(args: argparse.Namespace, rest: list[str]) -> None:
 
   from jaxgen.data.splits import class_labels
 
-  model = common.open_autoencoder(args, args.out.parent)
+  model = inputs.open_autoencoder(args, args.out.parent)
   if args.out.is_dir():
-    raise UserError(f"--out={args.out}: a folder; name the file to write.")
-  names, images = common.read_images(model, args)
-  found = {"latents": model.encode(images, batch=args.batch), "names": names}
+    raise UserError(f"--out={args.out}: expected a file, got a folder.")
+  names, images = inputs.read_images(model, args.input, upsample=args.upsample)
+  arrays = {"latents": model.encode(images, batch=args.batch), "names": names}
   label_names, labels = class_labels(names)
   if label_names:
-    found |= {"labels": np.asarray(labels), "label_names": label_names}
+    arrays |= {"labels": np.asarray(labels), "label_names": label_names}
   with args.out.open("wb") as file:
-    np.savez(file, **found)
-  shape = found["latents"].shape
+    np.savez(file, **arrays)
+  shape = arrays["latents"].shape
   print(f"{shape[0]} latents of shape {shape[1:]} are in {args.out}.")

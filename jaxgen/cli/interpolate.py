@@ -1,4 +1,4 @@
-"""Go from one image to another through latent space.
+"""Interpolate between two images in latent space.
 
   jaxgen interpolate --workdir=runs/demo --a=A.png --b=B.png --out=between
 
@@ -12,7 +12,7 @@ import argparse
 import pathlib
 from typing import TYPE_CHECKING
 
-from jaxgen.cli import common
+from jaxgen.cli import flags, inputs
 from jaxgen.errors import UserError
 
 if TYPE_CHECKING:
@@ -22,16 +22,14 @@ if TYPE_CHECKING:
 
 
 def add_flags(parser: argparse.ArgumentParser) -> None:
-  """Flags of this verb."""
-  common.add_run_flags(parser, batch=False)
+  """Add the flags of this verb."""
+  flags.add_run_flags(parser, batch=False)
   parser.add_argument("--a", required=True, help="the first image")
   parser.add_argument("--b", required=True, help="the last image")
   parser.add_argument(
-    "--steps", type=common.whole(2), default=9, help="images in a row"
+    "--steps", type=flags.integer(2), default=9, help="images in a row"
   )
-  parser.add_argument(
-    "--upsample", action="store_true", help="allow images smaller than the run"
-  )
+  flags.add_upsample_flag(parser)
 
 
 def run(args: argparse.Namespace, rest: list[str]) -> None:
@@ -39,8 +37,9 @@ def run(args: argparse.Namespace, rest: list[str]) -> None:
   from jaxgen.formats.png import write_png
   from jaxgen.images import grid
 
-  model = common.open_autoencoder(args)
-  a, b = (_read(model, args, path) for path in (args.a, args.b))
+  model = inputs.open_autoencoder(args)
+  a = _read_image(model, args.a, upsample=args.upsample)
+  b = _read_image(model, args.b, upsample=args.upsample)
   rows = []
   for how in ("linear", "spherical"):
     images = model.interpolate(a, b, args.steps, how=how)
@@ -51,7 +50,7 @@ def run(args: argparse.Namespace, rest: list[str]) -> None:
   print(f"2 x {args.steps} images and grid.png are in {args.out}.")
 
 
-def _read(model: LoadedRun, args: argparse.Namespace, path: str) -> np.ndarray:
+def _read_image(model: LoadedRun, path: str, *, upsample: bool) -> np.ndarray:
   if not pathlib.Path(path).is_file():
-    raise UserError(f"{path} is no file: --a and --b take one image each.")
-  return common.read_images(model, args, path)[1][0]
+    raise UserError(f"{path}: expected an image file for each of --a and --b.")
+  return inputs.read_images(model, path, upsample=upsample)[1][0]

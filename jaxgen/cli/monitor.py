@@ -18,7 +18,7 @@ import pathlib
 import time
 from typing import TYPE_CHECKING
 
-from jaxgen.cli import common
+from jaxgen.cli import flags
 from jaxgen.errors import UserError
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
   )
   parser.add_argument(
     "--every",
-    type=common.whole(1, 86_400),
+    type=flags.integer(1, 86_400),
     default=5,
     metavar="SECONDS",
     help="interval between updates (default: 5)",

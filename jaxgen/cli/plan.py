@@ -21,7 +21,7 @@ import pathlib
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from jaxgen.cli import common
+from jaxgen.cli import flags, outputs
 from jaxgen.errors import UserError
 
 if TYPE_CHECKING:
@@ -42,13 +42,13 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
   )
   parser.add_argument(
     "--memory",
-    type=common.size,
+    type=flags.byte_size,
     metavar="16GiB",
     help="memory of each device (default: that of this machine's)",
   )
   parser.add_argument(
     "--devices",
-    type=common.whole(1),
+    type=flags.integer(1),
     help="number of devices (default: all; on CPU they are simulated)",
   )
   parser.add_argument(
@@ -85,7 +85,7 @@ def run(args: argparse.Namespace, rest: list[str]) -> None:
   from jaxgen.train.transfer import check_transfers
 
   if args.json and args.json != STDOUT:
-    common.make_folder(args.json.parent)
+    outputs.make_folder(args.json.parent)
   experiment = load_experiment(args.config, rest)
   programs = stage_programs(experiment, devices=_devices(args.devices))
   check_stages(programs)

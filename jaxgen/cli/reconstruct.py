@@ -1,4 +1,4 @@
-"""Encode and decode a folder of images, and show both.
+"""Encode and decode images, and show both.
 
   jaxgen reconstruct --workdir=runs/demo --input=my_tiles --out=rebuilt
 
@@ -9,13 +9,15 @@ from __future__ import annotations
 
 import argparse
 
-from jaxgen.cli import common
+from jaxgen.cli import flags, inputs, outputs
+
+COMPARED = 8  # images in compare.png
 
 
 def add_flags(parser: argparse.ArgumentParser) -> None:
-  """Flags of this verb."""
-  common.add_run_flags(parser)
-  common.add_input_flag(parser, required=True)
+  """Add the flags of this verb."""
+  flags.add_run_flags(parser)
+  flags.add_input_flag(parser, required=True)
 
 
 def run(args: argparse.Namespace, rest: list[str]) -> None:
@@ -23,8 +25,9 @@ def run(args: argparse.Namespace, rest: list[str]) -> None:
   from jaxgen.formats.png import write_png
   from jaxgen.images import grid
 
-  model = common.open_autoencoder(args)
-  names, images = common.read_images(model, args)
-  rebuilt = model.reconstruct(images, batch=args.batch)
-  common.write_images(args.out, names, rebuilt)
-  write_png(args.out / "compare.png", grid([images[:8], rebuilt[:8]]))
+  model = inputs.open_autoencoder(args)
+  names, images = inputs.read_images(model, args.input, upsample=args.upsample)
+  reconstructions = model.reconstruct(images, batch=args.batch)
+  outputs.write_images(args.out, names, reconstructions)
+  rows = [images[:COMPARED], reconstructions[:COMPARED]]
+  write_png(args.out / "compare.png", grid(rows))

@@ -17,7 +17,7 @@ import argparse
 import pathlib
 from typing import TYPE_CHECKING
 
-from jaxgen.cli import common
+from jaxgen.cli import flags
 from jaxgen.errors import UserError
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
   )
   parser.add_argument(
     "--parallel",
-    type=common.whole(1, 1024),
+    type=flags.integer(1, 1024),
     default=1,
     help="processes at a time, here or in a job array (default: 1)",
   )
@@ -84,13 +84,13 @@ def _add_launcher_flags(group: argparse._ArgumentGroup) -> None:
   group.add_argument("--queue", help="partition or queue")
   group.add_argument(
     "--memory",
-    type=common.whole(1),
+    type=flags.integer(1),
     default=32,
     help="memory of a job in GB (default: 32)",
   )
   group.add_argument(
     "--hours",
-    type=common.whole(1),
+    type=flags.integer(1),
     default=24,
     help="time limit of a job in hours (default: 24)",
   )

@@ -15,7 +15,7 @@ import os
 import pathlib
 import sys
 
-from jaxgen.cli import common
+from jaxgen.cli import flags
 from jaxgen.errors import UserError
 
 LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
@@ -40,7 +40,7 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
   )
   parser.add_argument(
     "--memory",
-    type=common.size,
+    type=flags.byte_size,
     metavar="16GiB",
     help="split batches so that each stage fits in this memory on each device "
     "(sets batch.fit=auto)",
@@ -60,11 +60,11 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
     "--coordinator", metavar="HOST:PORT", help="address of the first process"
   )
   group.add_argument(
-    "--num_processes", type=common.whole(1), help="number of processes"
+    "--num_processes", type=flags.integer(1), help="number of processes"
   )
   group.add_argument(
     "--process_id",
-    type=common.whole(0),
+    type=flags.integer(0),
     help="index of this process, from 0",
   )
 

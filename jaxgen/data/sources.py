@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 
 from jaxgen.config.data import DataConfig, Split
+from jaxgen.config.experiment import Experiment
 from jaxgen.data.files.arrays import arrays
 from jaxgen.data.files.folder import folder
 from jaxgen.data.files.records import records
@@ -37,3 +38,12 @@ def build(options: DataConfig, split: Split, resolution: int) -> Source:
       f"{resolution}; set data.upsample=True to enlarge crops."
     )
   return SOURCES[options.source](options, split, resolution)
+
+
+def fingerprint(experiment: Experiment) -> str:
+  """A digest of the data of both splits."""
+  resolution = experiment.stages[0].resolution
+  splits: tuple[Split, ...] = ("train", "validation")
+  return " ".join(
+    build(experiment.data, split, resolution).fingerprint for split in splits
+  )

@@ -1,95 +1,122 @@
-"""Ways of making images, measured on the same data: how good, at what cost."""
+"""Comparison of runs, and of ways to sample from them, on the same data."""
 
 from __future__ import annotations
 
 import dataclasses
 import pathlib
 import time
-from collections.abc import Sequence
-from typing import Any, Literal
+from collections.abc import Callable, Sequence
+from typing import cast
 
-import jax
 import numpy as np
 
-from jaxgen.config.fields import check_value
-from jaxgen.diffusion.samplers import SAMPLERS
+from jaxgen.data import sources
 from jaxgen.errors import UserError
-from jaxgen.evaluation.reference import OVERLAP, Reference, Row
+from jaxgen.evaluation.reference import OVERLAP, Measures, Reference
+from jaxgen.latents.density import Method
 from jaxgen.metrics.features import Features
-from jaxgen.sample.options import PRESETS
-from jaxgen.sample.run import LoadedRun
+from jaxgen.sample.autoencoder import AutoencoderRun
+from jaxgen.sample.denoiser import DenoiserRun
+from jaxgen.sample.options import PRESETS, check_sampler
 from jaxgen.tasks import families
-from jaxgen.train.stage import fingerprint
 from jaxgen.workdir import metrics_csv
 
-LATENT_METHODS = ("gaussian", "gmm")
+Run = AutoencoderRun | DenoiserRun
+DENSITIES: tuple[Method, ...] = ("gaussian", "gmm")
+FLOOR = "real (floor)"
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Candidate:
-  """A run and one way of drawing from it."""
+  """A run and one way to sample from it.
 
-  run: Any
+  Attributes:
+    run: the run.
+    method: a density of an autoencoder, or a sampler of a denoiser.
+    name: of the candidate.
+  """
+
+  run: Run
   method: str
   name: str
 
   @property
-  def options(self) -> dict[str, Any]:
-    """Keywords of the run's `sample`."""
-    key = "sampler" if self.run.task.denoiser else "method"
-    return {key: self.method}
-
-  @property
-  def calls(self) -> int:
-    """Network calls that one image takes."""
-    if self.run.task.denoiser:
-      return self.run.request(**self.options).calls
+  def network_calls(self) -> int:
+    """Calls of the network that one image takes."""
+    if isinstance(self.run, DenoiserRun):
+      return self.run.network_calls(sampler=self.method)
     return 1
+
+  def sampling_bytes(self, batch: int, reference: Reference) -> int:
+    """The memory of the program that samples a batch; it is compiled."""
+    if isinstance(self.run, DenoiserRun):
+      conditions = reference.conditions_for(self.run)
+      return self.run.sampling_bytes(
+        batch, sampler=self.method, conditions=conditions
+      )
+    return self.run.sampling_bytes(batch, method=cast(Method, self.method))
+
+  def sample(
+    self, num: int, reference: Reference, *, seed: int, batch: int
+  ) -> np.ndarray:
+    """Images, under the conditions of real tiles where the run has any."""
+    if isinstance(self.run, DenoiserRun):
+      conditions = reference.conditions_for(self.run)
+      return self.run.sample(
+        num,
+        seed=seed,
+        batch=batch,
+        sampler=self.method,
+        conditions=conditions,
+      )
+    method = cast(Method, self.method)
+    return self.run.sample(num, seed=seed, batch=batch, method=method)
 
 
 def candidates(
-  runs: Sequence[LoadedRun], samplers: Sequence[str] = ()
+  runs: Sequence[Run], samplers: Sequence[str] = ()
 ) -> list[Candidate]:
-  """All ways of a list of runs: an autoencoder's priors, a denoiser's presets
-  (or those named)."""
+  """All candidates of a list of runs: an autoencoder's densities, a denoiser's
+  presets (or the given samplers)."""
   for sampler in samplers:
-    check_value("sampler", Literal[*PRESETS, *SAMPLERS], sampler)
-  found = []
+    check_sampler(sampler)
+  every = []
   for run, name in zip(runs, _names(runs), strict=True):
-    methods = (samplers or PRESETS) if run.task.denoiser else LATENT_METHODS
-    found += [Candidate(run=run, method=m, name=f"{name} {m}") for m in methods]
-  return found
+    denoiser = isinstance(run, DenoiserRun)
+    methods = (samplers or tuple(PRESETS)) if denoiser else DENSITIES
+    every += [Candidate(run=run, method=m, name=f"{name} {m}") for m in methods]
+  return every
 
 
-def _names(runs: Sequence[LoadedRun]) -> list[str]:
-  """Folders' names, or their whole paths where two have the same name."""
+def _names(runs: Sequence[Run]) -> list[str]:
+  """The names of the folders, or their paths where two have the same name."""
   paths = [run.workdir.resolve() for run in runs]
   if len(set(paths)) < len(paths):
-    raise UserError("--workdirs: a run is named twice.")
+    raise UserError("--workdir: expected different runs, got one twice.")
   short = [path.name for path in paths]
   return short if len(set(short)) == len(short) else list(map(str, paths))
 
 
-def check(runs: Sequence[LoadedRun]) -> list[str]:
+def check_comparable(runs: Sequence[Run]) -> list[str]:
   """Notes on what makes a comparison unfair.
 
   Raises:
-    UserError: images of different sizes cannot be compared at all.
+    UserError: the images have different sizes.
   """
   first, notes = runs[0], []
+  names = families.all_condition_values(first.experiment)
   for run in runs[1:]:
     if run.image_shape != first.image_shape:
       raise UserError(
-        f"{run.workdir} makes images of {run.image_shape}, {first.workdir} of "
-        f"{first.image_shape}: name runs of one size."
+        f"--workdir={run.workdir}: expected images of {first.image_shape} as "
+        f"of {first.workdir}, got {run.image_shape}."
       )
-    names, known = (
-      getattr(run, "conditions", {}),
-      families.all_condition_values(first.experiment),
-    )
-    if any(known.get(k) != v for k, v in names.items()):
-      notes.append(f"{run.workdir} knows other conditions: it is drawn freely.")
-    if fingerprint(run.experiment) != fingerprint(first.experiment):
+    if any(names.get(k) != v for k, v in run.conditions.items()):
+      notes.append(
+        f"{run.workdir} has other conditions: it is sampled without any."
+      )
+    data = [sources.fingerprint(x.experiment) for x in (run, first)]
+    if data[0] != data[1]:
       notes.append(
         f"{run.workdir} was trained on other data than {first.workdir}; "
         "distances are to the latter's."
@@ -97,31 +124,32 @@ def check(runs: Sequence[LoadedRun]) -> list[str]:
   return notes
 
 
-def measure(
-  way: Candidate, reference: Reference, num: int, *, batch: int, seed: int = 0
-) -> tuple[Row, np.ndarray]:
-  """Draw `num` images, under the conditions of real tiles where the run knows
-  any, and measure them and what they cost."""
-  options: dict[str, Any] = dict(way.options)
-  if way.run.task.denoiser:
-    options["conditions"] = reference.asked(way.run)
-  memory = way.run.sampling_bytes(batch, **way.options)  # compiles it, too
-  if way.calls == 1:  # else the first call's start-up does not matter
-    way.run.sample(num, seed=seed, batch=batch, **options)
+def measure_candidate(
+  candidate: Candidate,
+  reference: Reference,
+  num: int,
+  *,
+  batch: int,
+  seed: int = 0,
+) -> tuple[Measures, np.ndarray]:
+  """The measures of `num` images and of their cost, and the images."""
+  memory = candidate.sampling_bytes(batch, reference)  # compiles it, too
+  if candidate.network_calls == 1:  # else the first call hardly counts
+    candidate.sample(num, reference, seed=seed, batch=batch)
   start = time.perf_counter()
-  images = way.run.sample(num, seed=seed, batch=batch, **options)
+  images = candidate.sample(num, reference, seed=seed, batch=batch)
   seconds = time.perf_counter() - start
   quality = reference.measure(images, reference.network.extract(images))
   return quality | {
     "images_per_second": num / seconds,
-    "network_calls": way.calls,
+    "network_calls": candidate.network_calls,
     "memory_mib": memory / 2**20,
-    "parameters": sum(x.size for x in jax.tree.leaves(way.run.params)),
-    **training(way.run.workdir),
+    "parameters": candidate.run.num_parameters,
+    **training_cost(candidate.run.workdir),
   }, images
 
 
-def training(workdir: pathlib.Path) -> Row:
+def training_cost(workdir: pathlib.Path) -> Measures:
   """The images that a run has seen and the seconds of its steps, from its log;
   empty where that is missing or damaged."""
   progress = metrics_csv.training_time(metrics_csv.read(workdir))
@@ -138,21 +166,22 @@ def compare(
   network: Features,
   batch: int,
   seed: int = 0,
-  say: Any = print,
-) -> tuple[dict[str, Row], dict[str, np.ndarray]]:
-  """Measure all ways against real tiles of the first one's data.
+  log: Callable[[str], None] = print,
+) -> tuple[dict[str, Measures], dict[str, np.ndarray]]:
+  """Measure all candidates against real tiles of the first one's data.
 
   Returns:
-    Rows of measures, and images, by name; real ones (the floor) come first.
+    Measures, and images, by name; real ones (the floor) come first.
   """
   reference = Reference.of(every[0].run, network, num)
   if reference.overlap:
-    say(OVERLAP)
-  rows = {"real (floor)": reference.measure_floor()}
-  images = {"real (floor)": reference.others["image"]}
-  for way in every:
-    start = time.monotonic()
-    row, drawn = measure(way, reference, num, batch=batch, seed=seed)
-    rows[way.name], images[way.name] = row, drawn
-    say(f"{way.name}: {time.monotonic() - start:.0f} s")
-  return rows, images
+    log(OVERLAP)
+  measures = {FLOOR: reference.measure_floor()}
+  images = {FLOOR: reference.floor_tiles["image"]}
+  for candidate in every:
+    start, name = time.monotonic(), candidate.name
+    measures[name], images[name] = measure_candidate(
+      candidate, reference, num, batch=batch, seed=seed
+    )
+    log(f"{name}: {time.monotonic() - start:.0f} s")
+  return measures, images

@@ -1,4 +1,4 @@
-"""How good a denoiser's new images are, with what it costs said beforehand."""
+"""Evaluation of a denoiser by new images, with its cost known beforehand."""
 
 from __future__ import annotations
 
@@ -7,113 +7,133 @@ import dataclasses
 import pathlib
 import time
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple, Unpack
 
 import numpy as np
 
 from jaxgen.errors import UserError
-from jaxgen.evaluation.reference import OVERLAP, Reference, Row, agreements
+from jaxgen.evaluation.reference import (
+  OVERLAP,
+  Measures,
+  Reference,
+  condition_accuracies,
+)
 from jaxgen.formats.atomic import write_json
 from jaxgen.images import as_uint8
+from jaxgen.metrics import memorization
 from jaxgen.metrics.condition_accuracy import ConditionAccuracy
 from jaxgen.metrics.features import Features
-from jaxgen.metrics.memorization import Nearest, nearest
-from jaxgen.sample.denoiser import Denoiser
+from jaxgen.metrics.memorization import Nearest
+from jaxgen.sample.denoiser import DenoiserRun
+from jaxgen.sample.options import SamplingKeywords
 from jaxgen.sample.run import BATCH
+from jaxgen.typing import ConditionNames
 
-LEAST = 16  # images without which no distance means anything
-TRAINING = 8192  # tiles at most among which copies are looked for
+MIN_IMAGES = 16  # without which no distance means anything
+MAX_TRAINING_TILES = 8192  # among which memorized images are searched
+HELD_OUT = 1024  # tiles that tell how near real images are
+
+
+class Budget(NamedTuple):
+  """The images that a budget allows, and the calls of networks of each."""
+
+  images: int
+  calls: int
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Evaluation:
-  """What an evaluation found.
+  """The result of an evaluation.
 
   Attributes:
-    rows: for `samples` and `real (floor)` the measures of `Reference.measure`.
-    agreement: for each condition.
-    near: each image's nearest training tile.
+    measures: of `samples` and of `real (floor)`, see `Reference.measure`.
+    condition_accuracy: of each condition.
+    nearest: the training tile nearest to each image.
     training: those tiles, `(n, h, w, c)`.
     images: the samples, `(n, h, w, c)`.
-    asked: for each condition the index of the value asked of each image.
-    facts: step, images, calls, seconds, features.
+    requested: for each condition the index of the value of each image.
+    facts: step, images, seconds, features.
   """
 
-  rows: dict[str, Row]
-  agreement: dict[str, ConditionAccuracy]
-  near: Nearest
+  measures: dict[str, Measures]
+  condition_accuracy: dict[str, ConditionAccuracy]
+  nearest: Nearest
   training: np.ndarray
   images: np.ndarray
-  asked: dict[str, np.ndarray]
+  requested: dict[str, np.ndarray]
   facts: dict[str, Any]
 
 
-def afford(
-  run: Denoiser, num: int, budget: int, **asked: Any
-) -> tuple[int, int]:
-  """How many images of `num` a budget of network calls allows, and the calls
-  that each takes.
+def affordable(
+  run: DenoiserRun,
+  num: int,
+  budget: int,
+  **options: Unpack[SamplingKeywords],
+) -> Budget:
+  """The images, of `num`, that a budget of calls of networks allows.
 
   Raises:
-    UserError: fewer than `LEAST`.
+    UserError: fewer than `MIN_IMAGES`.
   """
-  any_ = {k: v[0] for k, v in run.conditions.items()}
-  calls = run.request(conditions=any_, **asked).calls
-  possible = min(num, budget // calls)
-  if possible < LEAST:
+  some = {name: values[0] for name, values in run.conditions.items()}
+  calls = run.network_calls(**(options | {"conditions": some}))
+  images = min(num, budget // calls)
+  if images < MIN_IMAGES:
     raise UserError(
-      f"{possible} images, by --num={num} and --budget={budget}, are too few "
-      f"to judge: at least {LEAST} are needed, of {calls} calls each "
-      f"(--budget={LEAST * calls})."
+      f"--num={num}, --budget={budget}: expected {MIN_IMAGES} or more images, "
+      f"got {images}; {MIN_IMAGES} images of {calls} calls need "
+      f"--budget={MIN_IMAGES * calls}."
     )
-  return possible, calls
+  return Budget(images, calls)
 
 
 def evaluate(
-  run: Denoiser,
+  run: DenoiserRun,
   num: int,
   *,
-  seed: int = 0,
   network: Features,
+  seed: int = 0,
   batch: int = BATCH,
-  say: Callable[[str], None] = print,
-  **asked: Any,
+  log: Callable[[str], None] = print,
+  **options: Unpack[SamplingKeywords],
 ) -> Evaluation:
-  """Draw images and hold them against real ones.
+  """Generate images and compare them with real ones.
 
-  A conditional run is asked for the conditions of as many real tiles, so that
+  Images of a conditional run have the conditions of as many real tiles, so that
   both sets show the same mixture.
 
   Args:
     run: of a denoiser.
-    num: images; real ones are twice as many.
-    seed: of the images.
+    num: generated images; real ones are twice as many.
     network: whose features are compared, see `jaxgen.metrics.features`.
+    seed: of the images.
     batch: images a call of the compiled programs.
-    say: is told what is done.
-    **asked: sampler, steps, guidance: see `request.resolve`.
+    log: takes lines about the progress.
+    **options: the fields of `SamplingOptions`; conditions are replaced.
   """
   reference = Reference.of(run, network, num)
-  conditions = {k: reference.others[k] for k in run.conditions}
-  wanted = reference.asked(run)
+  keywords = options | {"conditions": reference.conditions_for(run)}
   start = time.monotonic()
-  images = run.sample(num, seed=seed, batch=batch, conditions=wanted, **asked)
+  images = run.sample(num, seed=seed, batch=batch, **keywords)
   seconds = time.monotonic() - start
-  say(f"drawn in {seconds:.0f} s; measuring")
+  log(f"generated in {seconds:.0f} s; measuring")
   if reference.overlap:
-    say(OVERLAP)
+    log(OVERLAP)
   features = network.extract(images)
-  training = as_uint8(run.images("train", TRAINING))
+  requested = {k: reference.floor_tiles[k] for k in run.conditions}
+  training = as_uint8(run.images("train", MAX_TRAINING_TILES))
   return Evaluation(
-    rows={
+    measures={
       "samples": reference.measure(images, features),
       "real (floor)": reference.measure_floor(),
     },
-    agreement=agreements(reference, run, conditions, features),
-    near=_copies(run, training, images),
+    condition_accuracy=condition_accuracies(
+      reference, run, requested=requested, features=features
+    ),
+    nearest=_nearest(run, training, images),
     training=training,
     images=images,
-    asked=conditions,
+    requested=requested,
     facts={
       "step": run.step,
       "images": num,
@@ -124,39 +144,59 @@ def evaluate(
   )
 
 
-def _copies(run: Denoiser, training: np.ndarray, new: np.ndarray) -> Nearest:
-  data = run.experiment.data
-  ways = {k: getattr(data, k) for k in ("hflip", "flips", "rot90")}
-  return nearest(training, run.images("validation", 1024), new, **ways)
+def _nearest(
+  run: DenoiserRun, training: np.ndarray, images: np.ndarray
+) -> Nearest:
+  data, held_out = run.experiment.data, run.images("validation", HELD_OUT)
+  return memorization.nearest(
+    training,
+    held_out,
+    images,
+    hflip=data.hflip,
+    flips=data.flips,
+    rot90=data.rot90,
+  )
 
 
-def write(folder: pathlib.Path, found: Evaluation, names: Any) -> None:
+def write_generation(
+  folder: pathlib.Path, evaluation: Evaluation, names: ConditionNames
+) -> None:
   """Write `metrics.json` and `per_image.csv`; `names` of the conditions'
   values."""
-  summary = found.facts | {
-    "copies": int(found.near.copied.sum()),
-    "metrics": found.rows,
-    "agreement": {
+  summary = evaluation.facts | {
+    "memorized": int(evaluation.nearest.memorized.sum()),
+    "metrics": evaluation.measures,
+    "condition_accuracy": {
       k: {"held_out": a.held_out, "samples": a.new, "chance": a.chance}
-      for k, a in found.agreement.items()
+      for k, a in evaluation.condition_accuracy.items()
     },
   }
   write_json(folder / "metrics.json", summary)
-  columns = [f"{k} {x}" for k in found.agreement for x in ("asked", "seen")]
+  conditions = evaluation.condition_accuracy
+  columns = [f"{k} {x}" for k in conditions for x in ("requested", "seen")]
   with (folder / "per_image.csv").open("w", newline="") as file:
     writer = csv.writer(file)
-    writer.writerow(["image", "nearest", "ratio", "copied", *columns])
-    for i, (index, ratio, copied) in enumerate(zip(*found.near, strict=True)):
-      row = [i, index, f"{ratio:.6g}", int(copied)]
-      for k, seen in found.agreement.items():
-        pair = found.asked[k][i], seen.seen[i]
-        row += [names[k][x] if x >= 0 else "" for x in pair]
-      writer.writerow(row)
+    writer.writerow(["image", "nearest", "ratio", "memorized", *columns])
+    for i, near in enumerate(zip(*evaluation.nearest, strict=True)):
+      index, ratio, memorized = near
+      values = _values(evaluation, names, i)
+      writer.writerow([i, index, f"{ratio:.6g}", int(memorized), *values])
 
 
-def pairs(found: Evaluation, num: int = 16) -> np.ndarray:
+def _values(
+  evaluation: Evaluation, names: ConditionNames, image: int
+) -> list[str]:
+  """The values requested and seen of an image, for each condition; empty where
+  they are free."""
+  values = []
+  for name, accuracy in evaluation.condition_accuracy.items():
+    pair = evaluation.requested[name][image], accuracy.seen[image]
+    values += [names[name][x] if x >= 0 else "" for x in pair]
+  return values
+
+
+def nearest_pairs(evaluation: Evaluation, num: int = 16) -> np.ndarray:
   """The images nearest to training tiles, and those tiles: `(2, num, ...)`."""
-  order = np.argsort(found.near.ratio)[:num]
-  return np.stack(
-    [found.images[order], found.training[found.near.index[order]]]
-  )
+  order = np.argsort(evaluation.nearest.ratio)[:num]
+  tiles = evaluation.training[evaluation.nearest.index[order]]
+  return np.stack([evaluation.images[order], tiles])

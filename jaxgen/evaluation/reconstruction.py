@@ -1,11 +1,11 @@
-"""Held-out reconstruction metrics of a run, beside PCA and the mean image."""
+"""Held-out reconstruction metrics of a run, of PCA and of the mean image."""
 
 from __future__ import annotations
 
 import csv
 import math
 import pathlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import jax
@@ -18,7 +18,7 @@ from jaxgen.metrics import baselines
 from jaxgen.metrics.images import similarity
 from jaxgen.metrics.perceptual import perceptual_distance
 from jaxgen.metrics.spectrum import high_frequency_error
-from jaxgen.sample.autoencoder import Autoencoder
+from jaxgen.sample.autoencoder import AutoencoderRun
 from jaxgen.sample.run import BATCH, LoadedRun
 
 FIT_BYTES = 2 << 30  # of float32 tiles that the baselines are fitted to
@@ -31,12 +31,12 @@ def training_tiles(run: LoadedRun) -> np.ndarray:
   """Float32 training tiles in [-1, 1], drawn as training draws them."""
   size = math.prod(run.image_shape) * 4
   num = max(min(FIT_TILES, FIT_BYTES // size), 64)
-  drawn = run.drawn(num, "baselines", keep=("image",))
-  return np.asarray(normalize(drawn["image"]))
+  tiles = run.training_tiles(num, stream="baselines", keep=("image",))
+  return np.asarray(normalize(tiles["image"]))
 
 
 def evaluate(
-  run: Autoencoder, images: np.ndarray, *, batch: int = BATCH
+  run: AutoencoderRun, images: np.ndarray, *, batch: int = BATCH
 ) -> tuple[dict[str, Scores], dict[str, Any]]:
   """Per-image metrics of the run and of the baselines on the same images.
 
@@ -46,22 +46,23 @@ def evaluate(
     batch: images a call of the compiled programs.
 
   Returns:
-    For `autoencoder`, `pca` and `mean image` the metrics of `scorer`,
-    each `(n,)`; and facts: the step, how
-    many images, the latent's shape, PCA's dimensions (fewer than the latent's
-    where there are fewer tiles or pixels), the tiles it was fitted to.
+    For `autoencoder`, `pca` and `mean image` the metrics of `scorer`, each
+    `(n,)`; and facts: the step, the number of images, the latent's shape, PCA's
+    dimensions (fewer than the latent's where there are fewer tiles or pixels)
+    and the number of tiles it was fitted to.
   """
   model = run.decode_float(run.encode(images, batch=batch), batch=batch)
   tiles = training_tiles(run)
-  dimensions = baselines.dimensions(tiles, math.prod(run.task.latent_shape))
+  size = math.prod(run.task.latent_shape)
+  dimensions = baselines.max_components(tiles, size)
   x = np.asarray(normalize(images))
   score = scorer(x.shape[-1], run.experiment.loss.perceptual_weights)
-  others = {
+  reconstructions = {
     "autoencoder": model,
     "pca": baselines.pca(tiles, dimensions)(x),
     "mean image": baselines.mean_image(tiles)(x),
   }
-  scores = {k: score(y, x) for k, y in others.items()}
+  scores = {k: score(y, x) for k, y in reconstructions.items()}
   return scores, {
     "step": run.step,
     "images": len(images),
@@ -78,16 +79,16 @@ def scorer(
   `similarity`, the squared error in fine detail and its share, and LPIPS
   (AlexNet) where its weights are there, or in the file `weights`; in chunks, so
   that many images need little memory."""
-  score, near = jax.jit(similarity), _perceptual(channels, weights)
+  similar, perceptual = jax.jit(similarity), _perceptual(channels, weights)
 
-  def similarities(images: np.ndarray, references: np.ndarray) -> Scores:
+  def score(images: np.ndarray, references: np.ndarray) -> Scores:
     size = max(1, CHUNK_BYTES // images[0].nbytes)
     starts = range(0, len(images), size)
     pairs = [(images[i : i + size], references[i : i + size]) for i in starts]
-    parts = [{**score(*p), **_detail(*p), **near(*p)} for p in pairs]
+    parts = [{**similar(*p), **_detail(*p), **perceptual(*p)} for p in pairs]
     return {k: np.concatenate([p[k] for p in parts]) for k in parts[0]}
 
-  return similarities
+  return score
 
 
 def _detail(images: np.ndarray, references: np.ndarray) -> Scores:
@@ -118,11 +119,12 @@ def means(scores: dict[str, Scores]) -> dict[str, dict[str, float]]:
   }
 
 
-def write(
+def write_reconstruction(
   folder: pathlib.Path,
-  names: list[str],
+  names: Sequence[str],
+  *,
   scores: dict[str, Scores],
-  facts: dict,
+  facts: dict[str, Any],
 ) -> None:
   """Write `metrics.json` (means and facts) and `per_image.csv`."""
   write_json(folder / "metrics.json", facts | {"metrics": means(scores)})

@@ -1,4 +1,4 @@
-"""Generated images beside real ones of the same run's data."""
+"""Real tiles of a run's data, which generated images are compared with."""
 
 from __future__ import annotations
 
@@ -14,7 +14,8 @@ from jaxgen.metrics import distribution
 from jaxgen.metrics.condition_accuracy import (
   Classifier,
   ConditionAccuracy,
-  agreement,
+  Labeled,
+  condition_accuracy,
 )
 from jaxgen.metrics.features import Features
 from jaxgen.metrics.spectrum import spectrum_distance
@@ -22,113 +23,124 @@ from jaxgen.sample.run import LoadedRun
 from jaxgen.tasks import families
 from jaxgen.typing import ConditionNames
 
-Row = dict[str, Any]
+Measures = dict[str, Any]  # numbers, and intervals `(low, high)`, by name
+HELD_OUT = 512  # tiles at most that classifiers are tested on
 OVERLAP = (
   "note: an epoch has fewer tiles than the two real sets, so these share some "
-  "and the floor is too low; a smaller --num mends it."
+  "and the floor is too low; use a smaller --num."
 )
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Reference:
-  """Real tiles that generated ones are compared with.
+  """Two sets of real tiles of the same size, drawn from the training data as
+  training draws them.
 
-  Two sets of the same size, drawn from the training data as training draws
-  them: one to compare with, and another one, whose distance from the first is
-  the least that can be asked of generated images (the floor). Where an epoch
-  has fewer tiles than both sets, they have some in common and the floor is too
-  low; `overlap` says so.
+  Generated images are compared with the first; the distance of the second from
+  it is the least that can be expected of them (the floor). Where an epoch has
+  fewer tiles than both sets, they have some in common and the floor is too low.
 
   Attributes:
     network: whose features are compared.
-    tiles: the set to compare with: images (uint8) and what is known of them.
-    others: the other one.
-    real: features of the first set, `(n, d)`.
-    floor: features of the second.
-    names: of the values of what is known.
+    tiles: the first set: uint8 images, labels and attributes.
+    floor_tiles: the second set.
+    features: of the first set, `(n, d)`.
+    floor_features: of the second set.
+    names: the values of all labels and attributes.
+    overlap: whether the sets share tiles.
   """
 
   network: Features
   tiles: Element
-  others: Element
-  real: np.ndarray
-  floor: np.ndarray
+  floor_tiles: Element
+  features: np.ndarray
+  floor_features: np.ndarray
   names: ConditionNames
   overlap: bool
 
   @classmethod
   def of(cls, run: LoadedRun, network: Features, num: int) -> Reference:
-    """`num` tiles of a run's data and as many others."""
-    drawn = run.drawn(2 * num, "reference")
+    """Two sets of `num` tiles each of a run's data."""
+    drawn = dict(run.training_tiles(2 * num, stream="reference"))
     drawn["image"] = as_uint8(drawn["image"])
-    tiles, others = (
+    tiles, floor_tiles = (
       {k: v[part] for k, v in drawn.items()} for part in np.s_[:num, num:]
     )
     return cls(
       network=network,
       tiles=tiles,
-      others=others,
-      real=network.extract(tiles["image"]),
-      floor=network.extract(others["image"]),
+      floor_tiles=floor_tiles,
+      features=network.extract(tiles["image"]),
+      floor_features=network.extract(floor_tiles["image"]),
       names=families.all_condition_values(run.experiment),
       overlap=2 * num > len(run.source("train")),
     )
 
-  def asked(self, run: Any) -> dict[str, list[str | None]]:
-    """For each condition of a denoiser the values of the other tiles, so that
-    its images show the same mixture; nothing where its names are others."""
+  def conditions_for(self, run: LoadedRun) -> dict[str, list[str | None]]:
+    """The conditions of the second set, for images of a denoiser that show the
+    same mixture; empty where the run has others."""
     if any(self.names.get(k) != v for k, v in run.conditions.items()):
       return {}
     return {
-      k: [v[i] if i >= 0 else None for i in self.others[k]]
-      for k, v in run.conditions.items()
+      name: [values[i] if i >= 0 else None for i in self.floor_tiles[name]]
+      for name, values in run.conditions.items()
     }
 
-  def measure(self, images: np.ndarray, features: np.ndarray) -> Row:
-    """Distances of images `(n, h, w, c)` from the real ones, most of them in
+  def measure(self, images: np.ndarray, features: np.ndarray) -> Measures:
+    """Distances of images `(n, h, w, c)` from the first set, most of them in
     the space of their features `(n, d)`."""
-    row: Row = {}
+    measures: Measures = {}
     for distance in (distribution.frechet, distribution.kid):
       name = distance.__name__
-      row[name] = distance(self.real, features)
-      row[f"{name}_interval"] = distribution.interval(
-        distance, self.real, features
+      measures[name] = distance(self.features, features)
+      measures[f"{name}_interval"] = distribution.interval(
+        distance, self.features, features
       )
-    row |= distribution.manifold(self.real, features)._asdict()
+    measures |= distribution.manifold(self.features, features)._asdict()
     spread = distribution.diversity(features)
-    row["diversity"] = spread / distribution.diversity(self.real)
+    measures["diversity"] = spread / distribution.diversity(self.features)
     off, high = spectrum_distance(self.tiles["image"], images)
-    return row | {"spectrum_db": off, "high_frequencies_db": high}
+    return measures | {"spectrum_db": off, "high_frequencies_db": high}
 
-  def measure_floor(self) -> Row:
-    """`measure` of the other real tiles."""
-    return self.measure(self.others["image"], self.floor)
+  def measure_floor(self) -> Measures:
+    """The measures of the second set."""
+    return self.measure(self.floor_tiles["image"], self.floor_features)
 
 
-def agreements(
+def condition_accuracies(
   reference: Reference,
   run: LoadedRun,
-  asked: dict[str, np.ndarray],
+  *,
+  requested: dict[str, np.ndarray],
   features: np.ndarray,
-  num: int = 512,
 ) -> dict[str, ConditionAccuracy]:
-  """For each condition whether generated images show what was asked of them.
+  """The accuracy of each condition that was requested of generated images.
 
-  Classifiers learn from both sets of real tiles and are tried on held-out ones,
-  as there may be labels that no classifier of such features can tell.
+  Classifiers are trained on both sets of real tiles and tested on held-out
+  ones, too, as no classifier may be able to see some labels.
+
+  Args:
+    reference: the real tiles.
+    run: whose held-out tiles are used.
+    requested: the index of the value of each image, `(n,)`.
+    features: of the generated images, `(n, d)`.
   """
-  source = run.source("validation")
-  held = pipeline.stack(pipeline.fixed_tiles(source, num))
-  held_features = reference.network.extract(held["image"])
-  known = np.concatenate([reference.real, reference.floor])
-  found = {}
-  for name, values in asked.items():
-    labels = [x[name] for x in (reference.tiles, reference.others)]
-    labels = np.concatenate(labels)
-    if len(set(labels[labels >= 0])) < 2 or (held[name] < 0).all():
-      continue  # there is nothing to tell apart
-    classifier = Classifier(known, labels)
-    found[name] = agreement(
-      classifier, (held_features, held[name]), (features, values)
-    )
-  return found
+  held_out = pipeline.stack(
+    pipeline.fixed_tiles(run.source("validation"), HELD_OUT)
+  )
+  held_features = reference.network.extract(held_out["image"])
+  sets = [reference.features, reference.floor_features]
+  accuracies = {}
+  for name, values in requested.items():
+    labels = [x[name] for x in (reference.tiles, reference.floor_tiles)]
+    known = Labeled(np.concatenate(sets), np.concatenate(labels))
+    tested = Labeled(held_features, held_out[name])
+    if _has_two_values(known) and (tested.values >= 0).any():
+      accuracies[name] = condition_accuracy(
+        Classifier(known), tested, Labeled(features, values)
+      )
+  return accuracies
+
+
+def _has_two_values(images: Labeled) -> bool:
+  return len(set(images.values[images.values >= 0])) > 1

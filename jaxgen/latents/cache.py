@@ -1,14 +1,18 @@
-"""The bank: latents of training tiles, which the samplers' priors fit to."""
+"""The latent cache: latents of training tiles, which latent densities are
+fitted to, kept in a run's folder as `latents/STEP.npz`."""
 
 from __future__ import annotations
 
 import contextlib
+import dataclasses
+import functools
 import math
 import pathlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import jax
 import numpy as np
+from jaxtyping import Float
 
 from jaxgen.config.data import DataConfig
 from jaxgen.data import pipeline
@@ -18,77 +22,93 @@ from jaxgen.formats.atomic import write_npz
 from jaxgen.images import normalize
 from jaxgen.latents.statistics import moments
 from jaxgen.parallel.sharding import Layout
-from jaxgen.typing import Codec, Params
+from jaxgen.typing import Array, Codec, Params
+from jaxgen.workdir import checksums
 
-BANK_BYTES = 256 << 20  # of the latents that are kept, at most
-
-
-def affordable(num: int, shape: tuple[int, ...]) -> int:
-  """How many of `num` latents of a shape are kept."""
-  return max(2, min(num, BANK_BYTES // (4 * math.prod(shape))))
+MAX_BYTES = 256 << 20  # of the latents that are kept
+STREAM = "bank"  # of random numbers; another name would draw other tiles
 
 
+def max_tiles(num: int, shape: tuple[int, ...]) -> int:
+  """The number of tiles, at most `num`, whose latents of a shape are kept."""
+  return max(2, min(num, MAX_BYTES // (4 * math.prod(shape))))
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
 class LatentCache:
-  """Encodes the same `num` random training tiles whenever it is asked."""
+  """An encoder of the same random training tiles at each call.
 
-  def __init__(
-    self,
-    codec: Callable[[Params], Codec],
-    source: Source,
-    options: DataConfig,
-    layout: Layout,
-    *,
-    num: int,
-    batch: int,
-  ):
-    self._layout, self._batch, self._num = layout, batch, num
-    self._source, self._options = source, options
-    self._encode = jax.jit(
-      lambda params, x: codec(params).encode(normalize(x)),
-      out_shardings=layout.replicated,
+  Attributes:
+    codec: params -> Codec.
+    source: the training tiles.
+    data: how they are drawn.
+    layout: the mesh that encodes them.
+    num: tiles.
+    batch: tiles a call of the compiled program.
+  """
+
+  codec: Callable[[Params], Codec]
+  source: Source
+  data: DataConfig
+  layout: Layout
+  num: int
+  batch: int
+
+  @functools.cached_property
+  def _encode(self) -> Callable[[Params, Array], Array]:
+    return jax.jit(
+      lambda params, x: self.codec(params).encode(normalize(x)),
+      out_shardings=self.layout.replicated,
     )
 
-  def latents(self, params: Params, num: int = 0) -> np.ndarray:
-    """Latents `(n, ...)` of at most the first `num` tiles, by default all."""
-    num = min(num or self._num, self._num)
-    share = self._batch // jax.process_count()
+  def latents(self, params: Params, num: int = 0) -> Float[np.ndarray, "n ..."]:
+    """Latents `(n, ...)` of at most the first `num` tiles, by default all.
+
+    Raises:
+      RunError: they are not finite.
+    """
+    num = min(num or self.num, self.num)
+    batches = self._batches(-(-num // self.batch))
+    parts = [np.asarray(self._encode(params, x)) for x in batches]
+    latents = np.concatenate(parts)[:num]
+    if not np.isfinite(latents).all():
+      raise RunError(
+        "the latents of training tiles are not finite: the model has diverged."
+        "\nLower optimizer.learning_rate and resume with --allow_config_change."
+      )
+    return latents
+
+  def _batches(self, count: int) -> Iterator[Array]:
+    """Some batches of images, on the devices."""
+    local = self.batch // jax.process_count()
     batches = pipeline.batches(
-      self._source,
-      self._options,
-      batch_size=self._batch,
-      stream="bank",
+      self.source,
+      self.data,
+      batch_size=self.batch,
+      stream=STREAM,
       keep=("image",),
       process=jax.process_index(),
       processes=jax.process_count(),
     )
-    found = []
     with contextlib.closing(batches):
-      for _ in range(-(-num // self._batch)):
-        images = self._layout.put(next(batches)["image"][:share])
-        found.append(np.asarray(self._encode(params, images)))
-    latents = np.concatenate(found)[:num]
-    if not np.isfinite(latents).all():
-      raise RunError(
-        "the latents of training tiles are not finite: the model has diverged."
-        "\nLower optimizer.learning_rate and go on with --allow_config_change."
-      )
-    return latents
+      for _ in range(count):
+        yield self.layout.put(next(batches)["image"][:local])
 
 
 def cache_path(workdir: pathlib.Path, step: int) -> pathlib.Path:
-  """Where the bank of the checkpoint at `step` is kept."""
+  """The file that holds the latents of the checkpoint at `step`."""
   return workdir / "latents" / f"{step}.npz"
 
 
 def _identity(workdir: pathlib.Path, step: int) -> str:
-  """Of a checkpoint: its checksums, for another may have had its number."""
-  path = workdir / "checksums" / f"{step}.json"
+  """The checksums of a checkpoint, which tell it from another of its step."""
+  path = checksums.path_of(workdir, step)
   return path.read_text() if path.is_file() else ""
 
 
 def read_cache(
   workdir: pathlib.Path, step: int, shape: tuple[int, ...]
-) -> np.ndarray | None:
+) -> Float[np.ndarray, "n ..."] | None:
   """The latents `(n, *shape)` kept for a checkpoint; None where there are none,
   or they are damaged or another checkpoint's."""
   try:
@@ -101,9 +121,11 @@ def read_cache(
   return latents if good and identity == _identity(workdir, step) else None
 
 
-def write_cache(workdir: pathlib.Path, step: int, latents: np.ndarray) -> None:
-  """Keep the latents of a checkpoint and their moments as `.npz`, in one atomic
-  step."""
+def write_cache(
+  workdir: pathlib.Path, step: int, latents: Float[np.ndarray, "n ..."]
+) -> None:
+  """Write the latents of a checkpoint and their moments as `.npz`, in one
+  atomic step."""
   mean, scale = moments(latents)
   write_npz(
     cache_path(workdir, step),

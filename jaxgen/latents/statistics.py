@@ -1,4 +1,4 @@
-"""What the latents of an autoencoder are like.
+"""Statistics of the latents of an autoencoder.
 
 Latents are `(n, ..., c)`: vectors, or small images of which every place is
 taken for one sample of the `c` channels.
@@ -7,30 +7,54 @@ taken for one sample of the `c` channels.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import NamedTuple
 
 import numpy as np
+from jaxtyping import Float, Num
+
+Latents = Num[np.ndarray, "n *s c"]
 
 
-def samples(latents: np.ndarray) -> np.ndarray:
-  """Latents `(n, ..., c)` as float64 `(m, c)`."""
+class Moments(NamedTuple):
+  """Mean and standard deviation of each channel."""
+
+  mean: Float[np.ndarray, " c"]
+  scale: Float[np.ndarray, " c"]
+
+
+class Smoothness(NamedTuple):
+  """Smoothness of decoded straight lines: means over the lines, both 1 for a
+  linear decoder, larger where the decoder bends or jumps.
+
+  Attributes:
+    path_ratio: the length of the path over the distance between its ends.
+    largest_step: over the mean step.
+  """
+
+  path_ratio: float
+  largest_step: float
+
+
+def samples(latents: Latents) -> Float[np.ndarray, "m c"]:
+  """Latents as float64 samples of their channels."""
   return np.asarray(latents, np.float64).reshape(-1, latents.shape[-1])
 
 
-def moments(latents: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-  """Mean and standard deviation of each channel, `(c,)` each."""
+def moments(latents: Latents) -> Moments:
+  """The moments of each channel."""
   x = samples(latents)
-  return x.mean(0), x.std(0)
+  return Moments(x.mean(0), x.std(0))
 
 
-def covariance_spectrum(latents: np.ndarray) -> np.ndarray:
-  """Eigenvalues `(c,)` of the channels' covariance, the largest first."""
+def covariance_spectrum(latents: Latents) -> Float[np.ndarray, " c"]:
+  """Eigenvalues of the channels' covariance, the largest first."""
   x = samples(latents)
   x = x - x.mean(0)
   values = np.linalg.eigvalsh(x.T @ x / len(x))[::-1]
   return np.maximum(values, 0.0)
 
 
-def effective_rank(eigenvalues: np.ndarray) -> float:
+def effective_rank(eigenvalues: Float[np.ndarray, " c"]) -> float:
   """exp of the entropy of the eigenvalues' shares: from 1, if all variance lies
   in one direction, to their number, if it is the same in all (Roy and Vetterli
   2007, eq. 4, of the covariance); 0 without any variance."""
@@ -41,30 +65,25 @@ def effective_rank(eigenvalues: np.ndarray) -> float:
   return float(np.exp(-np.sum(share * np.log(share))))
 
 
-def evenness(paths: np.ndarray) -> tuple[float, float]:
-  """How smoothly images change along decoded straight lines between latents.
-
-  Args:
-    paths: images `(pairs, steps, h, w, c)`, at least two steps.
-
-  Returns:
-    The way over the distance between its ends, and the largest step over the
-    mean one: means over the pairs, both 1 for a linear decoder, larger where
-    the decoder bends or jumps.
-  """
+def smoothness(paths: Num[np.ndarray, "pairs steps h w c"]) -> Smoothness:
+  """Smoothness of the images along decoded straight lines between latents, of
+  at least two steps."""
   x = np.asarray(paths, np.float64).reshape(*paths.shape[:2], -1)
   steps = np.linalg.norm(np.diff(x, axis=1), axis=-1)
   ends = np.linalg.norm(x[:, -1] - x[:, 0], axis=-1)
   moved = ends > 0
   if not moved.any():
-    return 1.0, 1.0
+    return Smoothness(1.0, 1.0)
   steps, ends = steps[moved], ends[moved]
-  bend = steps.sum(1) / ends
-  return float(bend.mean()), float((steps.max(1) / steps.mean(1)).mean())
+  ratio = (steps.sum(1) / ends).mean()
+  largest = (steps.max(1) / steps.mean(1)).mean()
+  return Smoothness(float(ratio), float(largest))
 
 
-def lines(latents: np.ndarray, steps: int) -> np.ndarray:
-  """Straight lines `(n // 2, steps, ...)` from latent 2k to 2k + 1."""
+def straight_lines(
+  latents: Num[np.ndarray, " n *s"], steps: int
+) -> Num[np.ndarray, "pairs steps *s"]:
+  """Straight lines from latent 2k to 2k + 1, in `steps` latents each."""
   pairs = len(latents) // 2
   a, b = latents[: 2 * pairs : 2, None], latents[1 : 2 * pairs : 2, None]
   t = np.linspace(0, 1, steps, dtype=np.float32)
@@ -74,7 +93,7 @@ def lines(latents: np.ndarray, steps: int) -> np.ndarray:
 
 def noise_response(
   decode: Callable[[np.ndarray], np.ndarray],
-  latents: np.ndarray,
+  latents: Latents,
   levels: Sequence[float],
   *,
   seed: int = 0,
@@ -82,11 +101,10 @@ def noise_response(
   """Mean square change of decoded images, on the decoder's scale, when noise is
   added to latents: Gaussian, `level` times the scale of each channel."""
   rng = np.random.default_rng(seed)
-  _, scale = moments(latents)
-  noise = rng.standard_normal(latents.shape) * scale
+  noise = rng.standard_normal(latents.shape) * moments(latents).scale
   clean = np.asarray(decode(latents), np.float64)
-  found = []
+  changes = []
   for level in levels:
     moved = decode((latents + level * noise).astype(np.float32))
-    found.append(float(np.mean((moved - clean) ** 2)))
-  return found
+    changes.append(float(np.mean((moved - clean) ** 2)))
+  return changes

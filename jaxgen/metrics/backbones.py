@@ -14,6 +14,7 @@ from typing import Literal, NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jaxtyping import Float
 
 from jaxgen.typing import Array
 
@@ -35,7 +36,7 @@ class Conv(NamedTuple):
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Backbone:
-  """What a network is made of.
+  """A network up to its last convolution.
 
   Attributes:
     name: for messages; in lower case that of its published file.
@@ -95,13 +96,17 @@ def shapes(backbone: Backbone) -> dict[str, tuple[int, ...]]:
   return found
 
 
-def standardize(x: Array) -> Array:
-  """From [-1, 1] to ImageNet's zero mean and unit variance, `(b, h, w, 3)`."""
+def standardize(
+  x: Float[Array, "b h w 3"],
+) -> Float[Array, "b h w 3"]:
+  """Images in [-1, 1] with ImageNet's zero mean and unit variance."""
   return (x - (2 * MEAN - 1)) / (2 * STD)
 
 
-def enlarge(x: Array, least: int) -> Array:
-  """Images `(b, h, w, c)` with a side of less than `least` pixels, bilinearly
+def enlarge(
+  x: Float[Array, "b h w c"], least: int
+) -> Float[Array, "b h2 w2 c"]:
+  """Images with a side of less than `least` pixels, bilinearly
   to `least` on the shorter side; others as they are."""
   b, h, w, c = x.shape
   zoom = least / min(h, w)
@@ -111,12 +116,14 @@ def enlarge(x: Array, least: int) -> Array:
   return jax.image.resize(x, shape, "bilinear")
 
 
-def stages(backbone: Backbone, weights: Weights, x: Array) -> list[Array]:
-  """What each stage puts out, `(b, h', w', c)` after its last ReLU.
+def stages(
+  backbone: Backbone, weights: Weights, x: Float[Array, "b h w 3"]
+) -> list[Float[Array, "b _ _ _"]]:
+  """The outputs of all stages, each after its last ReLU.
 
   Args:
     weights: with the names and shapes of `shapes`.
-    x: float32 `(b, h, w, 3)` from `standardize`, sides at least `least`.
+    x: images from `standardize`, sides at least `least`.
   """
   found, i = [], 0
   for number, stage in enumerate(backbone.stages):

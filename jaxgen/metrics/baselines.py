@@ -1,4 +1,4 @@
-"""What an autoencoder has to beat: PCA of the same size, and the mean image."""
+"""The baselines of an autoencoder: PCA of the same size, and the mean image."""
 
 from __future__ import annotations
 
@@ -6,29 +6,31 @@ import math
 from collections.abc import Callable
 
 import numpy as np
+from jaxtyping import Float
 
-Reconstruct = Callable[[np.ndarray], np.ndarray]
+Images = Float[np.ndarray, "_ h w c"]
+Reconstruct = Callable[[Images], Images]
 
 SMALL = 4096  # numbers in an image up to which the exact solver is used
 
 
-def dimensions(images: np.ndarray, wanted: int) -> int:
-  """How many components PCA can have on `images (n, h, w, c)`: `wanted`, or
+def max_components(images: Images, requested: int) -> int:
+  """The number of components that PCA can have on images: that requested, or
   fewer where there are fewer images or pixels."""
-  return min(wanted, len(images) - 1, math.prod(images.shape[1:]))
+  return min(requested, len(images) - 1, math.prod(images.shape[1:]))
 
 
-def pca(images: np.ndarray, components: int) -> Reconstruct:
+def pca(images: Images, components: int) -> Reconstruct:
   """The linear autoencoder with the least squared error on `images`.
 
   Args:
     images: float32 `(n, h, w, c)`.
-    components: of the latent space, at most `dimensions(images, ...)`; the mean
-      comes on top, as a bias does.
+    components: of the latent space, at most `max_components(images, ...)`; the
+      mean comes on top, as a bias does.
 
   Returns:
     A function from images `(m, h, w, c)` to their reconstructions. Components
-    come from scikit-learn: exact for small images, else a randomised solver.
+    come from scikit-learn: exact for small images, else a randomized solver.
   """
   from sklearn.decomposition import PCA  # seconds to import
 
@@ -44,7 +46,7 @@ def pca(images: np.ndarray, components: int) -> Reconstruct:
   return reconstruct
 
 
-def mean_image(images: np.ndarray) -> Reconstruct:
+def mean_image(images: Images) -> Reconstruct:
   """Every image becomes the mean of `images`, float32 `(n, h, w, c)`."""
   mean = images.mean(0, dtype=np.float64).astype(np.float32)
   return lambda x: np.broadcast_to(mean, x.shape)

@@ -1,56 +1,73 @@
-"""Do images show what was asked for? A classifier has to say so."""
+"""Accuracy of the conditions of generated images, as a classifier sees them."""
 
 from __future__ import annotations
 
 from typing import NamedTuple
 
 import numpy as np
+from jaxtyping import Float, Int
 
 
 class ConditionAccuracy(NamedTuple):
-  """Shares of images in which a classifier sees the value that it should."""
+  """Shares of images in which a classifier sees the value that it should.
 
-  held_out: float  # of real images: how good the classifier is
-  new: float  # of generated images, for the value that was asked
-  chance: float  # the share of the most frequent value in the real ones
-  seen: np.ndarray  # the index of the value that it sees in each new image
+  Attributes:
+    held_out: of real images: how good the classifier is.
+    new: of generated images, for the value that was requested.
+    chance: the share of the most frequent value in the real ones.
+    seen: the index of the value that it sees in each new image.
+  """
+
+  held_out: float
+  new: float
+  chance: float
+  seen: Int[np.ndarray, " n"]
+
+
+class Labeled(NamedTuple):
+  """Features of images, and the index of the value of a condition of each; -1
+  where it is unknown, so that the image does not count."""
+
+  features: Float[np.ndarray, "n d"]
+  values: Int[np.ndarray, " n"]
 
 
 class Classifier:
   """Logistic regression on features (scikit-learn), trained on real images."""
 
-  def __init__(self, features: np.ndarray, values: np.ndarray):
-    """`features` `(n, d)`, `values` `(n,)` indices, -1 where unknown."""
+  def __init__(self, images: Labeled):
+    """Train on the images whose value is known."""
     from sklearn.linear_model import LogisticRegression
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import StandardScaler
 
-    known = values >= 0
+    known = images.values >= 0
     model = LogisticRegression(C=0.01, max_iter=1000)
     self._model = make_pipeline(StandardScaler(), model)
-    self._model.fit(features[known], values[known])
+    self._model.fit(images.features[known], images.values[known])
 
-  def __call__(self, features: np.ndarray) -> np.ndarray:
-    """The most probable value of each image, `(n,)`."""
+  def __call__(
+    self, features: Float[np.ndarray, "n d"]
+  ) -> Int[np.ndarray, " n"]:
+    """The most probable value of each image."""
     return self._model.predict(features)
 
 
-def agreement(
-  classifier: Classifier,
-  held_out: tuple[np.ndarray, np.ndarray],
-  new: tuple[np.ndarray, np.ndarray],
+def condition_accuracy(
+  classifier: Classifier, held_out: Labeled, new: Labeled
 ) -> ConditionAccuracy:
-  """Pairs of features `(n, d)` and of the values `(n,)` that there are, or that
-  were asked for; where they are unknown (-1) images do not count."""
+  """The accuracy of generated images for the values requested of them, and that
+  of held-out ones for their own."""
 
-  def share(features: np.ndarray, values: np.ndarray) -> float:
-    known = values >= 0
-    return float(np.mean(classifier(features)[known] == values[known]))
+  def share(images: Labeled) -> float:
+    known = images.values >= 0
+    right = classifier(images.features)[known] == images.values[known]
+    return float(np.mean(right))
 
-  known = held_out[1][held_out[1] >= 0]
+  known = held_out.values[held_out.values >= 0]
   return ConditionAccuracy(
-    held_out=share(*held_out),
-    new=share(*new),
+    held_out=share(held_out),
+    new=share(new),
     chance=float(np.bincount(known).max() / len(known)),
-    seen=classifier(new[0]),
+    seen=classifier(new.features),
   )

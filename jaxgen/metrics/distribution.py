@@ -1,4 +1,4 @@
-"""How two sets of images differ as distributions, by their features.
+"""Distances between two sets of images as distributions, by their features.
 
 All take float `(n, d)` and `(m, d)`: the features of real images and of
 generated ones.
@@ -10,9 +10,10 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
+from jaxtyping import Float
 from sklearn.metrics import pairwise_distances
 
-Features = np.ndarray
+Features = Float[np.ndarray, "_ d"]
 Distance = Callable[[Features, Features], float]
 
 
@@ -75,10 +76,10 @@ class Manifold(NamedTuple):
   coverage: float  # of real images with a new one in their ball
 
 
-def manifold(real: Features, new: Features, neighbours: int = 5) -> Manifold:
+def manifold(real: Features, new: Features, *, neighbors: int = 5) -> Manifold:
   """Precision and recall (Kynkaanniemi et al. 2019), density and coverage
   (Naeem et al. 2020). A ball reaches to the k-th nearest of its own set."""
-  k = min(neighbours, len(real) - 1, len(new) - 1)
+  k = min(neighbors, len(real) - 1, len(new) - 1)
   between = pairwise_distances(real, new)
   of_real, of_new = (
     np.partition(pairwise_distances(x), k, axis=1)[:, k] for x in (real, new)

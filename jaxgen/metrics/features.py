@@ -18,6 +18,7 @@ from typing import Literal
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jaxtyping import Float, Num
 
 from jaxgen.batching import map_batches
 from jaxgen.config.fields import check_value
@@ -92,9 +93,11 @@ def _extract(network: Callable, images: np.ndarray) -> np.ndarray:
   return map_batches(network, images, BATCH).astype(np.float64)
 
 
-def prepare(images: jax.Array, least: int = LEAST) -> jax.Array:
-  """Any images to float32 `(b, h, w, 3)` in [-1, 1], at least `least` pixels
-  on a side; grey ones have three equal channels, of more the first counts."""
+def prepare(
+  images: Num[jax.Array | np.ndarray, "b h w c"], least: int = LEAST
+) -> Float[jax.Array, "b h2 w2 3"]:
+  """Any images as float32 in [-1, 1], at least `least` pixels on a side; gray
+  ones get three equal channels, of others than 1 and 3 the first counts."""
   x = normalize(images)
   x = x if x.shape[-1] == 3 else jnp.repeat(x[..., :1], 3, axis=-1)
   return enlarge(x, least)

@@ -9,18 +9,21 @@ from __future__ import annotations
 
 import dm_pix
 import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Float
 
 from jaxgen.typing import Array, Metrics
 
 SSIM_WINDOW = 11
+Images = Float[Array | np.ndarray, "b h w c"]
 
 
-def unit(images: Array) -> Array:
+def unit(images: Images) -> Float[Array, "b h w c"]:
   """From [-1, 1], clipped, to [0, 1]."""
   return (jnp.clip(images, -1.0, 1.0) + 1.0) / 2.0
 
 
-def similarity(images: Array, references: Array) -> Metrics:
+def similarity(images: Images, references: Images) -> Metrics:
   """PSNR (dB), SSIM, MSE and L1, each `(b,)`.
 
   Images smaller than SSIM's window get no SSIM. PSNR is capped at 100 dB, so

@@ -8,12 +8,14 @@ to be called FID (Heusel et al. 2017).
 
 from __future__ import annotations
 
+import functools
 import pathlib
 from collections.abc import Callable
 
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jaxtyping import Float
 
 from jaxgen.errors import UserError
 from jaxgen.formats.torch_files import read_torch
@@ -59,7 +61,8 @@ BLOCKS = {
 
 
 def inception(path: str | pathlib.Path) -> Callable[[Array], Array]:
-  """Images float32 `(b, h, w, 3)` in [-1, 1] to features `(b, 2048)`.
+  """A function from images float32 `(b, h, w, 3)` in [-1, 1] to features `(b,
+  2048)`.
 
   Args:
     path: of the weights, `.pth` or `.pt` (a zip archive, as PyTorch has written
@@ -78,12 +81,14 @@ def inception(path: str | pathlib.Path) -> Callable[[Array], Array]:
       f"{path} does not hold the weights of Inception v3 for FID ({e})."
     ) from e
   if not fits:
-    raise UserError(f"{path}: 2048 features are needed, not {out.shape[1]}.")
+    raise UserError(f"{path}: expected 2048 features, got {out.shape[1]}.")
   return lambda images: features(weights, images)
 
 
-def features(weights: Weights, images: Array) -> Array:
-  """The mean over the image of the last block's output, `(b, 2048)`."""
+def features(
+  weights: Weights, images: Float[Array | np.ndarray, "b h w 3"]
+) -> Float[Array, "b features"]:
+  """The mean over the image of the last block's output."""
   b = len(images)
   x = jax.image.resize(images, (b, SIDE, SIDE, 3), "bilinear", antialias=False)
   x = _conv(weights, "Conv2d_1a_3x3/", x, padding=0)
@@ -135,17 +140,20 @@ def _conv(
 
 
 def _maximum(x: Array, stride: int, border: int) -> Array:
-  return _pool(x, -jnp.inf, jax.lax.max, stride, border)
+  return _pool(x, jax.lax.max, start=-jnp.inf, stride=stride, border=border)
 
 
 def _average(x: Array) -> Array:
-  """Of 3 x 3 pixels, of those that there are."""
+  """The mean of 3 x 3 pixels, of those that there are."""
   there = jnp.ones_like(x[:1, :, :, :1])
-  total, count = (_pool(v, 0.0, jax.lax.add, 1, 1) for v in (x, there))
+  add = functools.partial(_pool, add=jax.lax.add, start=0.0, stride=1, border=1)
+  total, count = add(x), add(there)
   return total / count
 
 
-def _pool(x: Array, start: float, add: Callable, stride: int, border: int):
+def _pool(
+  x: Array, add: Callable, *, start: float, stride: int, border: int
+) -> Array:
   edge = (border, border)
   return jax.lax.reduce_window(
     x,

@@ -1,8 +1,8 @@
-"""Has a model learnt its training images by heart?
+"""Generated images that are memorized training images.
 
 Pixels are compared, as means of about 16 x 16 blocks, so that a little noise
 does not hide a copy, in every orientation that training shows. A copy that is
-moved by some pixels, cut otherwise or recoloured is not found.
+moved by some pixels, cropped otherwise or recolored is not found.
 """
 
 from __future__ import annotations
@@ -11,55 +11,72 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 import numpy as np
+from jaxtyping import Bool, Float, Int, Num
 from sklearn.metrics import pairwise_distances
 
 from jaxgen.images import normalize
 
 SIDE = 16  # pixels to which images are shrunk
-AROUND = 50  # nearest training images that tell what is near here
+AROUND = 50  # nearest training images whose mean distance is the unit
+
+Images = Num[np.ndarray, "_ h w c"]  # as sources deliver them
+
+
+class Orientations(NamedTuple):
+  """The orientations that training shows, named as in the section `data`."""
+
+  hflip: bool
+  flips: bool
+  rot90: bool
 
 
 class Nearest(NamedTuple):
-  """For each image its nearest training image."""
+  """The nearest training image of each image.
 
-  index: np.ndarray  # (n,)
-  ratio: np.ndarray  # (n,) its distance, to the mean of the 50 nearest ones
-  copied: np.ndarray  # (n,), booleans
+  Attributes:
+    index: of the training image.
+    ratio: its distance over the mean distance of the 50 nearest ones.
+    memorized: whether it is far nearer than the others.
+  """
+
+  index: Int[np.ndarray, " n"]
+  ratio: Float[np.ndarray, " n"]
+  memorized: Bool[np.ndarray, " n"]
 
 
 def nearest(
-  training: np.ndarray,
-  held_out: np.ndarray,
-  new: np.ndarray,
+  training: Images,
+  held_out: Images,
+  new: Images,
   *,
   hflip: bool = False,
   flips: bool = False,
   rot90: bool = False,
 ) -> Nearest:
-  """Find copies: images whose nearest training image is far nearer than the
-  others around it (Carlini et al. 2023, arXiv:2301.13188, section 5), by half
-  the ratio that 99% of real images from elsewhere keep.
+  """Find memorized images: those whose nearest training image is far nearer
+  than the others around it (Carlini et al. 2023, arXiv:2301.13188, section 5),
+  by half the ratio that 99% of real images from elsewhere keep.
 
   Args:
-    training: images `(m, h, w, c)`, as sources deliver them.
+    training: the training images.
     held_out: real images that are not among them.
     new: generated images.
     hflip, flips, rot90: the orientations that training shows.
   """
-  ways = hflip, flips, rot90
+  shown = Orientations(hflip=hflip, flips=flips, rot90=rot90)
   known = _shrink(training).reshape(len(training), -1)
-  usual = _search(known, held_out, ways)[1]
-  index, ratio = _search(known, new, ways)
+  usual = _search(known, held_out, shown)[1]
+  index, ratio = _search(known, new, shown)
   limit = np.quantile(usual, 0.01) / 2
-  return Nearest(index=index, ratio=ratio, copied=ratio < limit)
+  return Nearest(index=index, ratio=ratio, memorized=ratio < limit)
 
 
 def _search(
-  known: np.ndarray, images: np.ndarray, ways: tuple[bool, bool, bool]
+  known: np.ndarray, images: np.ndarray, shown: Orientations
 ) -> tuple[np.ndarray, np.ndarray]:
   """The nearest of `known` `(m, d)`, and its ratio."""
   between = np.full((len(images), len(known)), np.inf, np.float32)
-  for x in _orientations(_shrink(images), *ways):
+  for x in _oriented(_shrink(images), shown):
     distance = pairwise_distances(x.reshape(len(x), -1), known)
     between = np.minimum(between, distance)
   around = min(AROUND, len(known))
@@ -77,14 +94,12 @@ def _shrink(images: np.ndarray) -> np.ndarray:
   return x.reshape(n, h // f, f, w // f, f, c).mean((2, 4))
 
 
-def _orientations(
-  x: np.ndarray, hflip: bool, flips: bool, rot90: bool
-) -> Iterator[np.ndarray]:
-  sides = [x, x[:, :, ::-1]] if hflip or flips else [x]
-  sides += [y[:, ::-1] for y in sides] if flips else []
+def _oriented(x: np.ndarray, shown: Orientations) -> Iterator[np.ndarray]:
+  sides = [x, x[:, :, ::-1]] if shown.hflip or shown.flips else [x]
+  sides += [y[:, ::-1] for y in sides] if shown.flips else []
   for y in sides:
     yield y
-    if rot90:
+    if shown.rot90:
       yield np.rot90(y, 1, (1, 2))
-      if not flips:
+      if not shown.flips:
         yield from (np.rot90(y, k, (1, 2)) for k in (2, 3))

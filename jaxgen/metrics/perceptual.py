@@ -1,12 +1,12 @@
 """Distances between images as networks see them, one number per image.
 
 With phi_l(x), `(h_l, w_l, c_l)`, what stage l = 1..5 of a network puts out for
-an image standardised as ImageNet's (`jaxgen.metrics.backbones`):
+an image standardized as ImageNet's (`jaxgen.metrics.backbones`):
 
     lpips(x, y) = sum_l 1/(h_l w_l) sum_hw sum_c w_lc (n_lc(x) - n_lc(y))^2,
                   n_l(x) = phi_l(x) / |phi_l(x)|  over the channels
 
-(Zhang et al. 2018, eq. 1, with their learnt w of version 0.1), and
+(Zhang et al. 2018, eq. 1, with their learned w of version 0.1), and
 
     vgg(x, y) = 1/5 sum_l 1/(h_l w_l c_l) |phi_l(x) - phi_l(y)|^2
 
@@ -30,6 +30,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax.core import Tracer
+from jaxtyping import Float
 
 from jaxgen.config.fields import check_value
 from jaxgen.errors import UserError
@@ -63,7 +64,7 @@ def lpips(
   b: Array | np.ndarray,
   net: Net = "alex",
   weights: str | pathlib.Path | None = None,
-) -> Array:
+) -> Float[Array, " n"]:
   """LPIPS v0.1 of pairs of images, float32 `(n,)`; 0 for equal ones.
 
   For measuring: in full float32 precision on any device, and in batches. Losses
@@ -122,8 +123,10 @@ def perceptual_distance(
 
 
 @functools.partial(jax.jit, static_argnums=0)
-def distance(kind: Kind, weights: Weights, a: Array, b: Array) -> Array:
-  """What `perceptual_distance` computes, as a function of the weights too.
+def distance(
+  kind: Kind, weights: Weights, a: Array, b: Array
+) -> Float[Array, " b"]:
+  """The distance of `perceptual_distance` as a function of the weights, too.
 
   Args:
     kind: of the distance.
@@ -164,14 +167,14 @@ def _check_images(a: Array, b: Array) -> None:
   right = a.ndim == 4 and a.shape[-1] in (1, 3) and 0 not in a.shape
   if a.shape != b.shape or not right:
     raise UserError(
-      f"images of the shapes {a.shape} and {b.shape}: two batches of the same "
-      "(n, h, w, 3) or (n, h, w, 1) are needed."
+      "images: expected two batches of the same (n, h, w, 3) or (n, h, w, 1), "
+      f"got {a.shape} and {b.shape}."
     )
   for x in (a, b):
     if not jnp.issubdtype(x.dtype, jnp.floating):
       raise UserError(
-        f"images of the type {x.dtype}: floats in [-1, 1] are needed, as in "
-        "x / 127.5 - 1."
+        "images: expected floats in [-1, 1], as in x / 127.5 - 1, got "
+        f"{x.dtype}."
       )
 
 

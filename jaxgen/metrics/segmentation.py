@@ -1,33 +1,39 @@
-"""How well labels are told: confusion matrices, which add up over images."""
+"""Accuracy of predicted labels, by confusion matrices, which add up."""
 
 from __future__ import annotations
 
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jaxtyping import Float, Int, Shaped
 
 from jaxgen.typing import Array
 
+Matrix = Shaped[np.ndarray, "k k"]  # of confusion, summed over images
 
-def confusion(logits: Array, labels: Array) -> Array:
-  """For each image `(b,)` how often label i (rows) was told as j, `(b, k, k)`;
-  places whose label is not 0 to k - 1 are left out."""
+
+def confusion(
+  logits: Float[Array, "b *places k"],
+  labels: Int[Array | np.ndarray, " b *places"],
+) -> Float[Array, "b k k"]:
+  """The number of places of each image with label i (rows) that were predicted
+  as j; places whose label is not 0 to k - 1 are left out."""
   k = logits.shape[-1]
-  told = jax.nn.one_hot(jnp.argmax(logits, axis=-1), k)
+  predicted = jax.nn.one_hot(jnp.argmax(logits, axis=-1), k)
   true = jax.nn.one_hot(labels, k)  # zeros where there is no such label
   flat = lambda x: x.reshape(len(x), -1, k)  # noqa: E731
-  return jnp.einsum("bni,bnj->bij", flat(true), flat(told))
+  return jnp.einsum("bni,bnj->bij", flat(true), flat(predicted))
 
 
-def accuracy(matrix: np.ndarray) -> float:
-  """Share of places told right; NaN where there were none."""
+def accuracy(matrix: Matrix) -> float:
+  """The share of places predicted right; NaN where there were none."""
   total = matrix.sum()
   return float(np.trace(matrix) / total) if total else float("nan")
 
 
-def mean_iou(matrix: np.ndarray) -> float:
-  """Intersection over union, averaged over the labels that occur or are told
-  (Everingham et al. 2010); NaN where there are none."""
+def mean_iou(matrix: Matrix) -> float:
+  """Intersection over union, averaged over the labels that occur or are
+  predicted (Everingham et al. 2010); NaN where there are none."""
   right = np.diag(matrix)
   union = matrix.sum(0) + matrix.sum(1) - right
   there = union > 0

@@ -1,13 +1,16 @@
-"""How much of each frequency there is in images: a measure of sharpness."""
+"""Power of each frequency in images: a measure of sharpness."""
 
 from __future__ import annotations
 
 import numpy as np
+from jaxtyping import Float, Num
 
 from jaxgen.images import normalize
 
 
-def spectrum(images: np.ndarray) -> np.ndarray:
+def spectrum(
+  images: Num[np.ndarray, "n h h c"],
+) -> Float[np.ndarray, " frequencies"]:
   """Mean power at each whole radial frequency from 1 to half the side, of
   square images `(n, h, h, c)`, as sources deliver them, on [-1, 1]."""
   x = np.asarray(normalize(images), np.float64).mean(-1)
@@ -21,7 +24,9 @@ def spectrum(images: np.ndarray) -> np.ndarray:
   return total[1 : side // 2 + 1]
 
 
-def spectrum_distance(real: np.ndarray, new: np.ndarray) -> tuple[float, float]:
+def spectrum_distance(
+  real: Num[np.ndarray, "n h h c"], new: Num[np.ndarray, "m h h c"]
+) -> tuple[float, float]:
   """Root mean square over the frequencies of the ratio of two spectra, in dB,
   and the mean of its upper half alone: below 0 is blurred, above 0 is noisy."""
   ratio = 10 * np.log10((spectrum(new) + 1e-12) / (spectrum(real) + 1e-12))
@@ -31,17 +36,17 @@ def spectrum_distance(real: np.ndarray, new: np.ndarray) -> tuple[float, float]:
 
 
 def high_frequency_error(
-  images: np.ndarray, references: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
+  images: Float[np.ndarray, "n h w c"], references: Float[np.ndarray, "n h w c"]
+) -> tuple[Float[np.ndarray, " n"], Float[np.ndarray, " n"]]:
   """Error in fine detail: at radial frequencies in the upper half, above a
   quarter of a period per pixel (waves shorter than four pixels).
 
-  Images are float `(n, h, w, c)` in [-1, 1], clipped to it and compared on
+  Images are in [-1, 1], clipped to it and compared on
   [0, 1]. By Parseval's theorem what all frequencies have adds up to the MSE.
 
   Returns:
     The mean square error there, and its share of the whole one (0 where there
-    is no error), each `(n,)`.
+    is no error).
   """
   x, y = (
     np.clip(np.asarray(a, np.float64), -1, 1) for a in (images, references)

@@ -1,5 +1,5 @@
-"""What an autoencoder's held-out tiles say of it as a whole: sums over images
-of what each one adds, and scores from their means."""
+"""Held-out scores of an autoencoder as a whole: sums over images of what each
+one adds, and scores from their means."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import Any
 
 import jax.numpy as jnp
 import numpy as np
+from jaxtyping import Float
 
 from jaxgen.metrics.segmentation import accuracy, mean_iou
 from jaxgen.typing import Array, Metrics
@@ -15,22 +16,24 @@ ACTIVE = 0.01  # variance of a latent's mean over images from which it is active
 NAMED = 32  # latents at most whose KL each has a column of its own
 
 
-def traits(mean: Array, nats: Array) -> Metrics:
-  """Of posteriors: the KL of each image `(b,)` and of each of its units `(b,
-  d)`, and the first two moments of the means.
+def traits(
+  mean: Float[Array, "b *places d"], nats: Float[Array, "b *places d"]
+) -> Metrics:
+  """Statistics of posteriors: the KL of each image `(b,)` and of each of its
+  units `(b, d)`, and the first two moments of the means.
 
   A unit is a number of a vector, or a channel of a small image: its KL is
   summed over the places; the moments are those of each place, `(b, places, d)`.
 
   Args:
-    mean: `(b, ..., d)`.
-    nats: KL of each number, of the same shape.
+    mean: of the posteriors.
+    nats: KL of each number.
   """
   m = mean.reshape(len(mean), -1, mean.shape[-1])
-  of_units = nats.reshape(m.shape).sum(1)
+  units = nats.reshape(m.shape).sum(1)
   return {
-    "kl/nats": of_units.sum(1),
-    "kl/unit": of_units,
+    "kl/nats": units.sum(1),
+    "kl/unit": units,
     "kl/mean": m,
     "kl/square": jnp.square(m),
   }
@@ -45,7 +48,7 @@ def summary(means: dict[str, Any]) -> dict[str, float]:
     square, mean = rest.pop("kl/square"), rest.pop("kl/mean")
     varies = (square - mean**2).mean(0)  # over images, then over places
     scores["kl/active_units"] = int((varies > ACTIVE).sum())
-    scores |= _of_units(rest.pop("kl/unit"))
+    scores |= _unit_scores(rest.pop("kl/unit"))
   for name in ("segments", "classes"):
     if name in rest:
       matrix = rest.pop(name)
@@ -55,7 +58,7 @@ def summary(means: dict[str, Any]) -> dict[str, float]:
   return {k: float(v) for k, v in {**rest, **scores}.items()}
 
 
-def _of_units(nats: np.ndarray) -> dict[str, float]:
+def _unit_scores(nats: np.ndarray) -> dict[str, float]:
   """KL of the units in order, or of many of them its quantiles."""
   low, middle, high = np.quantile(nats, (0.1, 0.5, 0.9))
   found = {"kl/unit_10%": low, "kl/unit_50%": middle, "kl/unit_90%": high}

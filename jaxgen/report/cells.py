@@ -1,20 +1,22 @@
-"""What stands in the tables of a report."""
+"""Cells of the tables of a report."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 from jaxgen.report import charts, html
-from jaxgen.sweeps.choice import Row
+
+Row = Mapping[str, Any]  # the measures of a run
 
 
 def name_cell(run: str, numbers: Mapping[str, int]) -> html.Cell:
-  """A run's name, with the colour that its number has in all charts."""
-  return html.Cell(text=run, value=run, colour=charts.colour(numbers[run]))
+  """A run's name, with the color that its number has in all charts."""
+  return html.Cell(text=run, value=run, color=charts.color(numbers[run]))
 
 
 def number_cell(row: Row, name: str, form: str) -> html.Cell:
-  """A measure, or nothing where it was not taken."""
+  """A measure; empty where it was not taken."""
   if name not in row:
     return html.Cell()
   return html.Cell(text=format(row[name], form), value=row[name])

@@ -1,62 +1,76 @@
-"""A comparison as files: a CSV table, and one HTML page that needs no other."""
+"""A comparison as files: a CSV table and a self-contained HTML page."""
 
 from __future__ import annotations
 
 import csv
 import pathlib
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from jaxgen.errors import writing
-from jaxgen.evaluation.reference import Row
 from jaxgen.report import html
 
-# measure -> its column, and how it is written
+Measures = Mapping[str, Any]  # numbers, and intervals `(low, high)`, by name
+
+
+class Column(NamedTuple):
+  """The title of a measure, and the format of its values."""
+
+  title: str
+  form: str
+
+
 COLUMNS = {
-  "frechet": ("Frechet distance", ".3f"),
-  "kid": ("KID", ".5f"),
-  "precision": ("precision", ".3f"),
-  "recall": ("recall", ".3f"),
-  "density": ("density", ".3f"),
-  "coverage": ("coverage", ".3f"),
-  "diversity": ("diversity", ".3f"),
-  "spectrum_db": ("spectrum off, dB", ".2f"),
-  "high_frequencies_db": ("high frequencies, dB", "+.2f"),
-  "network_calls": ("network calls", ",d"),
-  "images_per_second": ("images/s", ".4g"),
-  "memory_mib": ("memory, MiB", ".0f"),
-  "parameters": ("parameters", ",d"),
-  "training_images": ("training images", ",d"),
-  "training_seconds": ("training, s", ".0f"),
+  "frechet": Column("Frechet distance", ".3f"),
+  "kid": Column("KID", ".5f"),
+  "precision": Column("precision", ".3f"),
+  "recall": Column("recall", ".3f"),
+  "density": Column("density", ".3f"),
+  "coverage": Column("coverage", ".3f"),
+  "diversity": Column("diversity", ".3f"),
+  "spectrum_db": Column("spectrum off, dB", ".2f"),
+  "high_frequencies_db": Column("high frequencies, dB", "+.2f"),
+  "network_calls": Column("network calls", ",d"),
+  "images_per_second": Column("images/s", ".4g"),
+  "memory_mib": Column("memory, MiB", ".0f"),
+  "parameters": Column("parameters", ",d"),
+  "training_images": Column("training images", ",d"),
+  "training_seconds": Column("training, s", ".0f"),
 }
 
 
-def columns(frechet: str) -> dict[str, str]:
-  """What each measure is called; `frechet` is the first one's name."""
-  return {k: name for k, (name, _) in COLUMNS.items()} | {"frechet": frechet}
+def titles(frechet: str) -> dict[str, str]:
+  """The title of each measure; `frechet` is the first one's."""
+  return {k: x.title for k, x in COLUMNS.items()} | {"frechet": frechet}
 
 
-def cell(row: Row, measure: str) -> str:
+def cell_text(measures: Measures, name: str) -> str:
   """A measure as text, with its interval; empty where it has no meaning."""
-  interval = _interval(row, measure)
-  return _value(row, measure) + (f" ({interval})" if interval else "")
+  interval = _interval(measures, name)
+  return _value(measures, name) + (f" ({interval})" if interval else "")
 
 
-def _value(row: Row, measure: str) -> str:
-  return format(row[measure], COLUMNS[measure][1]) if measure in row else ""
-
-
-def _interval(row: Row, measure: str) -> str:
-  if f"{measure}_interval" not in row:
+def _value(measures: Measures, name: str) -> str:
+  if name not in measures:
     return ""
-  low, high = row[f"{measure}_interval"]
-  form = COLUMNS[measure][1]
+  return format(measures[name], COLUMNS[name].form)
+
+
+def _interval(measures: Measures, name: str) -> str:
+  if f"{name}_interval" not in measures:
+    return ""
+  low, high = measures[f"{name}_interval"]
+  form = COLUMNS[name].form
   return f"{low:{form}} to {high:{form}}"
 
 
-def write_csv(path: pathlib.Path, rows: dict[str, Row]) -> None:
-  """One line for each way, intervals as two columns."""
-  flat = [{"way": name} | _flat(row) for name, row in rows.items()]
+def write_comparison_csv(
+  path: pathlib.Path, rows: Mapping[str, Measures]
+) -> None:
+  """Write one line for each candidate, intervals as two columns."""
+  flat = [{"candidate": name} | _flat(x) for name, x in rows.items()]
   names = list(dict.fromkeys(k for row in flat for k in row))
   with writing(path), path.open("w", newline="") as file:
     writer = csv.DictWriter(file, names)
@@ -64,39 +78,51 @@ def write_csv(path: pathlib.Path, rows: dict[str, Row]) -> None:
     writer.writerows(flat)
 
 
-def _flat(row: Row) -> Row:
-  found: Row = {}
-  for k, v in row.items():
-    pair = {f"{k}_low": v[0], f"{k}_high": v[1]} if isinstance(v, tuple) else {}
-    found |= pair or {k: v}
-  return found
+def _flat(measures: Measures) -> dict[str, Any]:
+  row: dict[str, Any] = {}
+  for name, value in measures.items():
+    if isinstance(value, tuple):
+      row[f"{name}_low"], row[f"{name}_high"] = value
+    else:
+      row[name] = value
+  return row
 
 
-def write_html(
+def write_comparison_page(
   path: pathlib.Path,
-  title: str,
-  rows: dict[str, Row],
-  pictures: dict[str, np.ndarray],
-  notes: list[str],
-  names: dict[str, str],
+  rows: Mapping[str, Measures],
+  *,
+  pictures: Mapping[str, np.ndarray],
+  names: Mapping[str, str],
+  notes: Sequence[str],
+  title: str = "Comparison",
 ) -> None:
-  """A table of the measures in `names`, which a click on a head sorts, and a
-  picture `(h, w, 3)` for each way."""
+  """Write a page with a table, which a click on a head sorts, and a picture of
+  each candidate.
+
+  Args:
+    path: of the page.
+    rows: measures of the candidates, by name.
+    pictures: of the candidates, `(h, w, 3)`.
+    names: titles of the measures, see `titles`.
+    notes: paragraphs below the table.
+    title: of the page.
+  """
   cells = [
-    [html.Cell(text=name, value=name), *(_cell(row, k) for k in names)]
-    for name, row in rows.items()
+    [html.Cell(text=name, value=name), *(_cell(x, k) for k in names)]
+    for name, x in rows.items()
   ]
   parts = [
-    html.table(["way", *names.values()], cells, sorts=True),
-    *(html.paragraph(x, "soft") for x in notes),
+    html.table(["candidate", *names.values()], cells, sorts=True),
+    *(html.paragraph(note, "soft") for note in notes),
     *(html.figure(picture, name) for name, picture in pictures.items()),
   ]
-  html.write(path, title, parts)
+  html.write_page(path, title, parts)
 
 
-def _cell(row: Row, measure: str) -> html.Cell:
+def _cell(measures: Measures, name: str) -> html.Cell:
   return html.Cell(
-    text=_value(row, measure),
-    value=row.get(measure),
-    interval=_interval(row, measure),
+    text=_value(measures, name),
+    value=measures.get(name),
+    interval=_interval(measures, name),
   )

@@ -1,37 +1,60 @@
-"""The same held-out images as each run gives them back, and a part of them
-enlarged."""
+"""The section of a report on held-out images: reconstructed by each run, and a
+part of them enlarged."""
 
 from __future__ import annotations
 
 import pathlib
 from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 
 import numpy as np
 from PIL import Image
 
 from jaxgen.report import charts, html
 
-SIDE = 128  # pixels of a shown image, at most
+SIDE = 128  # pixels of an image, at most
+SHOWN = 92  # CSS pixels of an image
 ZOOM = 4  # times that the crops are enlarged
 WHITE = 255
 
 
-def held_out(
+class HeldOut(NamedTuple):
+  """Held-out images uint8 `(n, h, w, 3)`, and their reconstructions."""
+
+  originals: np.ndarray
+  reconstructions: np.ndarray
+
+
+class Window(NamedTuple):
+  """The top left corner of a part of an image."""
+
+  top: int
+  left: int
+
+
+def held_out_section(
   folder: pathlib.Path, runs: Sequence[str], numbers: Mapping[str, int]
 ) -> list[str]:
-  """Parts of a page: the originals of the first run and, below them, what each
-  run makes of its own; a crop of each beside it."""
-  kept = {run: read(folder / run / "images.npz") for run in runs}
-  kept = {run: x for run, x in kept.items() if x is not None}
+  """The parts of a page: the originals of the first run and, below them, the
+  reconstructions of each run; a crop of each image on the right.
+
+  Args:
+    folder: with a folder for each run.
+    runs: names of the runs.
+    numbers: of the runs, for their colors.
+  """
+  images = {run: read_images(folder / run / "images.npz") for run in runs}
+  kept = {run: x for run, x in images.items() if x is not None}
   if not kept:
     return []
-  originals = next(iter(kept.values()))[0]
-  window = detailed(originals)
-  rows = [_row("original", "", originals, window)]
-  for run, (own, images) in kept.items():
-    colour = charts.colour(numbers[run])
-    place = window if own.shape == originals.shape else detailed(own)
-    rows.append(_row(run, colour, images, place))
+  originals = next(iter(kept.values())).originals
+  windows = detailed_windows(originals)
+  rows = [_row("original", originals, windows)]
+  for run, (own, reconstructions) in kept.items():
+    same = own.shape == originals.shape
+    color = charts.color(numbers[run])
+    places = windows if same else detailed_windows(own)
+    rows.append(_row(run, reconstructions, places, color=color))
   return [
     html.heading("Held-out images"),
     html.paragraph(
@@ -43,12 +66,11 @@ def held_out(
   ]
 
 
-def read(path: pathlib.Path) -> tuple[np.ndarray, np.ndarray] | None:
-  """Originals and reconstructions uint8 `(n, h, w, 3)` that a run kept; None
-  where there are none."""
+def read_images(path: pathlib.Path) -> HeldOut | None:
+  """The images that a run kept; None where there are none."""
   try:
     with np.load(path, allow_pickle=False) as file:
-      return _rgb(file["originals"]), _rgb(file["reconstructions"])
+      return HeldOut(_rgb(file["originals"]), _rgb(file["reconstructions"]))
   except Exception:  # not there, or damaged: numpy raises many kinds
     return None
 
@@ -59,10 +81,10 @@ def _rgb(images: np.ndarray) -> np.ndarray:
   return np.repeat(images[..., :1], 3, axis=-1)
 
 
-def detailed(images: np.ndarray) -> list[tuple[int, int]]:
-  """Top and left of the window, a quarter of the side, in which neighbouring
-  pixels of each image differ most; ties go to the first."""
-  found = []
+def detailed_windows(images: np.ndarray) -> list[Window]:
+  """The window of each image, a quarter of its side, in which neighboring
+  pixels differ most; ties go to the first."""
+  windows = []
   for image in images.astype(np.float64):
     h, w = image.shape[:2]
     high, wide = max(h // ZOOM, 1), max(w // ZOOM, 1)
@@ -73,41 +95,42 @@ def detailed(images: np.ndarray) -> list[tuple[int, int]]:
     sums = total[high:, wide:] - total[:-high, wide:]
     sums = sums - total[high:, :-wide] + total[:-high, :-wide]
     top, left = np.unravel_index(sums.argmax(), sums.shape)
-    found.append((int(top), int(left)))
-  return found
+    windows.append(Window(int(top), int(left)))
+  return windows
 
 
-def crops(images: np.ndarray, window: list[tuple[int, int]]) -> np.ndarray:
-  """The window of each image, `(n, h / ZOOM, w / ZOOM, 3)`."""
+def crops(images: np.ndarray, windows: Sequence[Window]) -> np.ndarray:
+  """The windows of images, `(n, h / ZOOM, w / ZOOM, 3)`."""
   high, wide = (max(x // ZOOM, 1) for x in images.shape[1:3])
   return np.stack(
     [
       x[top : top + high, left : left + wide]
-      for x, (top, left) in zip(images, window, strict=True)
+      for x, (top, left) in zip(images, windows, strict=True)
     ]
   )
 
 
 def _row(
-  name: str, colour: str, images: np.ndarray, window: list[tuple[int, int]]
+  name: str,
+  images: np.ndarray,
+  windows: Sequence[Window],
+  *,
+  color: str = "",
 ) -> str:
-  whole = strip(np.stack([small(x) for x in images]))
-  parts = strip(crops(images, window))
-  shown = [
+  whole = strip(np.stack([shrink(x) for x in images]))
+  parts = strip(crops(images, windows))
+  pictures = [
     f"<img class='exact' alt='{html.text(name)}' "
     f"style='width:{SHOWN * len(images)}px' src='{html.embedded(x)}'>"
     for x in (whole, parts)
   ]
-  dot = html.chip(colour) if colour else ""
-  strips = f"<div class='strips'>{''.join(shown)}</div>"
+  dot = html.chip(color) if color else ""
+  strips = f"<div class='strips'>{''.join(pictures)}</div>"
   return f"<div>{dot}{html.text(name)}{strips}</div>\n"
 
 
-SHOWN = 92  # CSS pixels of an image
-
-
-def small(image: np.ndarray) -> np.ndarray:
-  """An image of at most `SIDE` pixels on a side."""
+def shrink(image: np.ndarray) -> np.ndarray:
+  """An image with at most `SIDE` pixels on a side."""
   if max(image.shape[:2]) <= SIDE:
     return image
   h, w = (

@@ -18,9 +18,9 @@ from jaxgen.latents import statistics as of_latents
 from jaxgen.losses.kl import divergence
 from jaxgen.parallel.memory import program_bytes
 from jaxgen.planning import autobatch, cost
-from jaxgen.sample.autoencoder import Autoencoder
+from jaxgen.sample.autoencoder import AutoencoderRun
 from jaxgen.sample.load import load
-from jaxgen.sample.run import BATCH
+from jaxgen.sample.run import BATCH, LoadedRun
 from jaxgen.train.stage import stage_programs
 from jaxgen.workdir import metrics_csv
 
@@ -44,9 +44,9 @@ def measure_run(workdir: pathlib.Path) -> Measures:
   """
   run = load(workdir)
   measures: Measures = {"step": run.step, **_training(workdir, run.step)}
-  measures["parameters"] = sum(x.size for x in jax.tree.leaves(run.params))
+  measures["parameters"] = run.num_parameters
   measures["memory_mib"] = _step_bytes(run) / 2**20
-  if run.task.draws_latents:
+  if isinstance(run, AutoencoderRun):
     measures |= _reconstructions(run, workdir)
   return {k: v for k, v in measures.items() if v is not None}
 
@@ -69,14 +69,14 @@ def _training(workdir: pathlib.Path, step: int) -> Measures:
   }
 
 
-def _step_bytes(run: Any) -> int:
+def _step_bytes(run: LoadedRun) -> int:
   """The memory of the compiled training step on each device."""
   programs = stage_programs(run.experiment, names=run.names)
   program = autobatch.fitted(programs, run.workdir)[run.stage]
   return program_bytes(cost.compile_step(program))
 
 
-def _reconstructions(run: Autoencoder, workdir: pathlib.Path) -> Measures:
+def _reconstructions(run: AutoencoderRun, workdir: pathlib.Path) -> Measures:
   """The errors of reconstructions, and the measures of their latents."""
   images = run.images("validation", run.experiment.train.validation_tiles)
   batch = run.whole_batch(BATCH, len(images))  # compile for one size
@@ -101,32 +101,29 @@ def _reconstructions(run: Autoencoder, workdir: pathlib.Path) -> Measures:
 
 
 def _latents(
-  run: Autoencoder, latents: np.ndarray, *, images: np.ndarray, batch: int
+  run: AutoencoderRun, latents: np.ndarray, *, images: np.ndarray, batch: int
 ) -> Measures:
   """The statistics of latents, and how smoothly they decode."""
   mean, scale = of_latents.moments(latents)
   values = of_latents.covariance_spectrum(latents)
-  lines = of_latents.lines(latents[:LINES], STEPS)
+  lines = of_latents.straight_lines(latents[:LINES], STEPS)
   decode = functools.partial(run.decode_float, batch=batch)
   flat = decode(lines.reshape(-1, *run.task.latent_shape))
-  way, largest = of_latents.evenness(
-    flat.reshape(*lines.shape[:2], *flat[0].shape)
-  )
+  paths = flat.reshape(*lines.shape[:2], *flat[0].shape)
   noise = of_latents.noise_response(decode, latents[:LINES], LEVELS)
   return {
     "mean": mean.tolist(),
     "scale": scale.tolist(),
     "spectrum": values.tolist(),
     "effective_rank": of_latents.effective_rank(values),
-    "way": way,
-    "largest_step": largest,
+    **of_latents.smoothness(paths)._asdict(),
     "noise_levels": list(LEVELS),
     "noise_psnr": [-10 * math.log10(max(x / 4, 1e-10)) for x in noise],
     **_posterior(run, images[: min(LINES, batch)]),
   }
 
 
-def _posterior(run: Autoencoder, images: np.ndarray) -> Measures:
+def _posterior(run: AutoencoderRun, images: np.ndarray) -> Measures:
   """The KL divergence of a variational encoder; empty for any other."""
   if run.task.codec(run.params).posterior is None:
     return {}

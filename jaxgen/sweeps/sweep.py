@@ -8,10 +8,11 @@ from collections.abc import Callable, Mapping
 
 from jaxgen.config.overrides import differences
 from jaxgen.errors import RunError, UserError
-from jaxgen.report import sweep as report
+from jaxgen.report.phase_page import write_phase_report
 from jaxgen.sweeps import files, runner
 from jaxgen.sweeps import folder as folders
 from jaxgen.sweeps.choice import Choice, Row, choose, choose_manually
+from jaxgen.sweeps.report import phase_report
 from jaxgen.sweeps.run_folder import RunFolder
 from jaxgen.sweeps.spec import RULE, Phase, Sweep
 
@@ -175,7 +176,9 @@ def decide(sweep_run: SweepRun, phase: Phase) -> Choice:
     choice = _choose(sweep_run, phase, rows=rows)
   except RunError as e:
     problem = e
-  report.write(folder, phase, rows, errors, choice)
+  write_phase_report(
+    phase_report(folder, phase, rows=rows, errors=errors, choice=choice)
+  )
   if choice is None:
     assert problem is not None
     raise problem

@@ -9,6 +9,7 @@ import pathlib
 from collections.abc import Callable, Iterator, Sequence
 
 from jaxgen.config.experiment import Experiment
+from jaxgen.data import sources
 from jaxgen.errors import UserError
 from jaxgen.parallel.multihost import (
   all_equal,
@@ -19,7 +20,6 @@ from jaxgen.train import plateau
 from jaxgen.train.stage import (
   StageProgram,
   check_stages,
-  fingerprint,
   free_programs,
 )
 from jaxgen.train.state import TrainState, from_trees, to_trees
@@ -168,7 +168,7 @@ def open_run(
   experiment = programs[0].experiment
   run_on_all(lambda: check_stages(programs))
   run_on_all(lambda: check_transfers(programs))
-  if not all_equal(fingerprint(experiment)):
+  if not all_equal(sources.fingerprint(experiment)):
     raise UserError(
       f"data.source={experiment.data.source}: the processes see different "
       "data; are the files the same on all machines?"

@@ -20,7 +20,7 @@ from jaxgen.config.stages import Stage
 from jaxgen.data import pipeline, sources
 from jaxgen.data.source import Source
 from jaxgen.errors import UserError
-from jaxgen.latents.cache import LatentCache, affordable
+from jaxgen.latents.cache import LatentCache, max_tiles
 from jaxgen.parallel.sharding import Devices, Layout, make_mesh
 from jaxgen.tasks import families
 from jaxgen.tasks.task import Task
@@ -150,11 +150,11 @@ class StageProgram:
       return None
     wanted = self.experiment.train.latent_cache_tiles
     return LatentCache(
-      self.task.codec,
-      self.source("train"),
-      self.experiment.data,
-      self.layout,
-      num=affordable(wanted, self.task.latent_shape),
+      codec=self.task.codec,
+      source=self.source("train"),
+      data=self.experiment.data,
+      layout=self.layout,
+      num=max_tiles(wanted, self.task.latent_shape),
       batch=self.evaluation_batch,
     )
 
@@ -234,16 +234,6 @@ def check_stages(programs: Sequence[StageProgram]) -> None:
   for split in ("train", "validation"):
     tiles = pipeline.fixed_tiles(first.source(split), CHECKED)
     first.task.check_data(tiles)
-
-
-def fingerprint(experiment: Experiment) -> str:
-  """A digest of the data of both splits."""
-  resolution = experiment.stages[0].resolution
-  splits: tuple[Split, ...] = ("train", "validation")
-  return " ".join(
-    sources.build(experiment.data, split, resolution).fingerprint
-    for split in splits
-  )
 
 
 def free_programs() -> None:

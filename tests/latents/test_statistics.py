@@ -42,19 +42,19 @@ def test_the_effective_rank_counts_equal_directions(values, rank):
 
 def test_a_linear_decoder_is_even_and_a_bent_one_is_not():
   ends = normal(8, 5).astype(np.float32)
-  lines = statistics.lines(ends, 9)
+  lines = statistics.straight_lines(ends, 9)
   assert lines.shape == (4, 9, 5)
   np.testing.assert_array_equal(lines[:, 0], ends[::2])
   np.testing.assert_allclose(lines[:, -1], ends[1::2], rtol=1e-6)
   linear = (lines @ normal(5, 12, seed=1)).reshape(4, 9, 2, 2, 3)
-  assert statistics.evenness(linear) == pytest.approx((1, 1), rel=1e-5)
+  assert statistics.smoothness(linear) == pytest.approx((1, 1), rel=1e-5)
   jump = (np.arange(9) > 4).astype(float).reshape(1, 9, 1, 1, 1)
-  assert statistics.evenness(jump) == pytest.approx((1, 8))
+  assert statistics.smoothness(jump) == pytest.approx((1, 8))
   angle = np.linspace(0, np.pi, 9)
   arc = np.stack([np.cos(angle), np.sin(angle)], -1).reshape(1, 9, 1, 1, 2)
-  way, largest = statistics.evenness(arc)  # half a circle over its diameter
-  assert way == pytest.approx(8 * np.sin(np.pi / 16)) and largest < 1 + 1e-9
-  assert statistics.evenness(np.zeros((2, 3, 1, 1, 1))) == (1, 1)
+  ratio, largest = statistics.smoothness(arc)  # half a circle over its diameter
+  assert ratio == pytest.approx(8 * np.sin(np.pi / 16)) and largest < 1 + 1e-9
+  assert statistics.smoothness(np.zeros((2, 3, 1, 1, 1))) == (1, 1)
 
 
 def test_noise_reaches_a_linear_decoder_as_its_matrix_says():

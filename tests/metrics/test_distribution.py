@@ -88,7 +88,8 @@ def test_equal_distributions_have_the_expected_density_and_coverage(k):
   nearest are of one's own set."""
   n = 400
   found = [
-    manifold(normal(n, 16, i), normal(n, 16, 90 + i), k) for i in range(8)
+    manifold(normal(n, 16, i), normal(n, 16, 90 + i), neighbors=k)
+    for i in range(8)
   ]
   want = 1 - math.prod((n - j) / (2 * n - j) for j in range(1, k + 1))
   assert np.mean([x.density for x in found]) == pytest.approx(1, abs=0.05)

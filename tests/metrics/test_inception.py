@@ -1,5 +1,6 @@
 """Inception's plumbing; its weights are not at hand."""
 
+import jax.numpy as jnp
 import numpy as np
 import pytest
 
@@ -112,7 +113,7 @@ def test_every_weight_is_used_and_gives_2048_features(weights, monkeypatch):
 
 
 def test_the_average_does_not_count_the_border():
-  x = np.ones((1, 4, 4, 1), "f4")
+  x = jnp.ones((1, 4, 4, 1))
   np.testing.assert_allclose(inception._average(x), 1)
 
 

@@ -28,13 +28,13 @@ PLANTS = {
 }
 
 
-@pytest.mark.parametrize("way", PLANTS)
-def test_a_planted_copy_is_found_and_nothing_else(way):
+@pytest.mark.parametrize("plant", PLANTS)
+def test_a_planted_copy_is_found_and_nothing_else(plant):
   new = NEW.copy()
   for i in range(20):
-    new[i] = PLANTS[way](TRAINING[7 * i]).astype(np.uint8)
+    new[i] = PLANTS[plant](TRAINING[7 * i]).astype(np.uint8)
   found = nearest(TRAINING, HELD, new, flips=True, rot90=True)
-  assert found.copied[:20].all() and not found.copied[20:].any()
+  assert found.memorized[:20].all() and not found.memorized[20:].any()
   np.testing.assert_array_equal(found.index[:20], 7 * np.arange(20))
 
 
@@ -42,7 +42,10 @@ def test_orientations_are_those_of_the_training():
   new = NEW.copy()
   new[0], new[1] = TRAINING[5][:, ::-1], TRAINING[6][::-1]
   new[2] = np.rot90(TRAINING[7], 3)
-  seen = lambda **ways: nearest(TRAINING, HELD, new, **ways).copied[:3].tolist()  # noqa: E731
+
+  def seen(**shown):
+    return nearest(TRAINING, HELD, new, **shown).memorized[:3].tolist()
+
   assert seen() == [False, False, False]
   assert seen(hflip=True) == [True, False, False]
   assert seen(flips=True) == [True, True, False]
@@ -55,6 +58,6 @@ def test_other_types_and_sizes_of_images():
   new = np.concatenate([TRAINING[:2], NEW[:6]])
   big = new.repeat(2, 1).repeat(2, 2)
   held = HELD.repeat(2, 1).repeat(2, 2)
-  assert nearest(wide, held, big).copied.tolist() == [True] * 2 + [False] * 6
+  assert nearest(wide, held, big).memorized.tolist() == [True] * 2 + [False] * 6
   same = nearest(float_.astype(np.float32), HELD, new)
-  assert same.copied.tolist() == [True] * 2 + [False] * 6
+  assert same.memorized.tolist() == [True] * 2 + [False] * 6

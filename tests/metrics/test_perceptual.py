@@ -78,7 +78,7 @@ def test_standardize_gives_zero_mean_and_unit_variance():
   """Of pixels that are distributed as ImageNet's."""
   mean, std = np.array([0.485, 0.456, 0.406]), np.array([0.229, 0.224, 0.225])
   x = np.random.default_rng(0).normal(mean, std, (1, 200, 200, 3))
-  y = np.asarray(standardize(2 * x - 1))
+  y = np.asarray(standardize(jnp.asarray(2 * x - 1)))
   np.testing.assert_allclose(y.mean((0, 1, 2)), 0, atol=0.02)
   np.testing.assert_allclose(y.std((0, 1, 2)), 1, atol=0.02)
 
@@ -123,7 +123,7 @@ def test_its_gradient_leads_to_the_other_image(kind, random_weights):
 
 @pytest.mark.parametrize("size", [0, 1e-30, 1e-6, 1])
 def test_where_no_channel_is_active_the_gradient_is_finite(size):
-  x = size * noise(h=2, w=2, c=8)
+  x = jnp.asarray(size * noise(h=2, w=2, c=8))
   slope = jax.grad(lambda x: perceptual._unit_length(x)[..., 0].sum())
   assert np.isfinite(slope(x)).all()
   length = np.sqrt((np.asarray(perceptual._unit_length(x)) ** 2).sum(-1))
@@ -199,12 +199,12 @@ def test_wrong_arguments_are_named(between, weights_of):
     (a[:0], a[:0]),
   ):
     for f in (lambda x, y: lpips(x, y, weights=path), between("lpips_alex")):
-      with pytest.raises(UserError, match=r"images of the shapes \("):
+      with pytest.raises(UserError, match="images: expected"):
         f(x, y)
   pixels = a.astype(np.uint8)
-  with pytest.raises(UserError, match="type uint8: floats"):
+  with pytest.raises(UserError, match="images: .* uint8"):
     lpips(a, pixels, weights=path)
-  with pytest.raises(UserError, match="net='squeeze': one of alex, vgg"):
+  with pytest.raises(UserError, match="net='squeeze'"):
     lpips(a, a, "squeeze")
-  with pytest.raises(UserError, match="kind='l2': one of lpips_alex"):
+  with pytest.raises(UserError, match="kind='l2'"):
     perceptual_distance("l2")

@@ -90,10 +90,10 @@ def test_interpolation_knows_conditions(run, tiles):
 def test_what_does_not_fit_is_named(run, tiles):
   mask = np.zeros((32, 32), bool)
   for call, says in (
-    (lambda: run.inpaint(tiles, mask[:16]), "mask bool"),
-    (lambda: run.inpaint(tiles, mask.astype(int)), "booleans"),
-    (lambda: run.inpaint(tiles[:, :16], mask), "do not fit this run"),
-    (lambda: run.outpaint(tiles, 16, 64), "a canvas of 16 x 64"),
+    (lambda: run.inpaint(tiles, mask[:16]), "mask: .* bool"),
+    (lambda: run.inpaint(tiles, mask.astype(int)), "mask: .* int"),
+    (lambda: run.inpaint(tiles[:, :16], mask), "images: "),
+    (lambda: run.outpaint(tiles, 16, 64), "canvas 16 x 64"),
     (lambda: run.outpaint(tiles, 64, 64, top=1.5), "top=1.5"),
     (lambda: run.outpaint(tiles, 64, 64, left="a"), "left"),
     (lambda: run.inpaint(tiles, mask, corrections=65), "corrections=65"),
@@ -128,25 +128,25 @@ def test_the_verb(denoiser, tiles, tmp_path, capsys):
   Image.fromarray(mask.astype(np.uint16)).save(tmp_path / "deep.png")
   Image.fromarray(np.stack(4 * [mask], -1)).save(tmp_path / "clear.png")
   for flags, says in (
-    ([], "one of --mask, --canvas, --strength, --to is needed"),
-    (["--canvas=40x40", "--strength=0.5"], "not 2 of them"),
+    ([], "one of --mask, --canvas, --strength, --to"),
+    (["--canvas=40x40", "--strength=0.5"], "got 2"),
     ([f"--mask={tmp_path / 'gone.png'}"], "gone.png"),
-    ([f"--mask={tmp_path / 'small.png'}"], "32 x 8 pixels, but images are"),
-    ([f"--mask={tmp_path / 'black.png'}"], "no pixel is white"),
-    ([f"--mask={tmp_path / 'deep.png'}"], "8-bit"),
-    ([f"--mask={tmp_path / 'clear.png'}"], "mode RGBA with transparency"),
+    ([f"--mask={tmp_path / 'small.png'}"], "small.png"),
+    ([f"--mask={tmp_path / 'black.png'}"], "black.png"),
+    ([f"--mask={tmp_path / 'deep.png'}"], "deep.png"),
+    ([f"--mask={tmp_path / 'clear.png'}"], "clear.png"),
     ([f"--mask={m}", "--between=3"], "--between is for --to"),
-    ([f"--to={b}", "--seed=1"], "--seed is for the other ways"),
+    ([f"--to={b}", "--seed=1"], "--seed is for"),
     ([f"--mask={m}", "--corrections=65"], "corrections"),
-    (["--canvas=40"], "HEIGHTxWIDTH"),
-    (["--canvas=8x8"], "does not hold"),
-    (["--canvas=4²x64"], "HEIGHTxWIDTH"),
-    (["--canvas=1000000x64"], "at most 4096"),
-    ([f"--to={b}", "--sampler=heun"], "the other ways of editing"),
+    (["--canvas=40"], "--canvas=40"),
+    (["--canvas=8x8"], "canvas 8 x 8"),
+    (["--canvas=4²x64"], "--canvas=4²x64"),
+    (["--canvas=1000000x64"], "height=1000000"),
+    ([f"--to={b}", "--sampler=heun"], "--sampler is for"),
     (["--to="], "error"),
     (["--strength=2"], "strength=2.0"),
-    (["--strength=0.5", "--corrections=2"], "for --mask and --canvas"),
-    (["--strength=0.5", "--rock_type=lava"], "one of granite"),
+    (["--strength=0.5", "--corrections=2"], "--corrections is for"),
+    (["--strength=0.5", "--rock_type=lava"], "--rock_type=lava"),
   ):
     assert main([*command, *flags]) == 2
     error = capsys.readouterr().err
@@ -156,4 +156,4 @@ def test_the_verb(denoiser, tiles, tmp_path, capsys):
 def test_an_autoencoder_cannot_edit(trained, tmp_path, capsys):
   command = ["edit", f"--workdir={trained}", f"--out={tmp_path}", "--input=x"]
   assert main([*command, "--strength=0.5"]) == 2
-  assert "not a run of a denoiser" in capsys.readouterr().err
+  assert f"--workdir={trained}" in capsys.readouterr().err

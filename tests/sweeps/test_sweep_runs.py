@@ -105,7 +105,7 @@ def test_the_report_is_one_file_with_everything(swept):
 def test_the_window_holds_the_finest_detail():
   images = np.zeros((1, 16, 16, 3), np.uint8)
   images[0, 9:12:2, 5:8:2] = 255
-  ((top, left),) = pictures.detailed(images)
+  ((top, left),) = pictures.detailed_windows(images)
   crop = pictures.crops(images, [(top, left)])
   assert crop.shape == (1, 4, 4, 3) and crop.sum() == images.sum()
 

@@ -9,10 +9,11 @@ import numpy as np
 import pytest
 
 from jaxgen.formats.atomic import write_npz
-from jaxgen.report import comparison as comparison
-from jaxgen.report import sweep
+from jaxgen.report import comparison
+from jaxgen.report.phase_page import write_phase_report
 from jaxgen.sweeps import Phase
 from jaxgen.sweeps.choice import choose
+from jaxgen.sweeps.report import phase_report
 
 CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
 HOSTILE = "</td><script>window.harm = 1</script><img src=x onerror=harm=1>'\"&"
@@ -74,7 +75,7 @@ def row(mse, size, channels):
       "scale": values.tolist(),
       "spectrum": values.tolist(),
       "effective_rank": 3.0,
-      "way": 1.1,
+      "path_ratio": 1.1,
       "largest_step": 1.2,
       "noise_levels": [0.05, 0.1],
       "noise_psnr": [40.0, 34.0],
@@ -99,7 +100,10 @@ def page(tmp_path_factory):
     (folder / run / "metrics.csv").write_text(log)
   errors = {"failed <i>": HOSTILE}
   phase = Phase(name="phase <b>", runs={x: {} for x in [*rows, *errors]})
-  sweep.write(folder, phase, rows, errors, choose(phase, rows))
+  choice = choose(phase, rows)
+  write_phase_report(
+    phase_report(folder, phase, rows=rows, errors=errors, choice=choice)
+  )
   return folder / "report.html"
 
 
@@ -128,19 +132,25 @@ def test_nothing_in_the_report_points_outside(page):
 
 
 def test_comparisons_sort_and_do_not_overflow(tmp_path):
-  names = comparison.columns("Frechet distance")
+  names = comparison.titles("Frechet distance")
   rows = {
-    f"way {i}": {k: float(i) for k in names if k not in INTEGER}
+    f"candidate {i}": {k: float(i) for k in names if k not in INTEGER}
     | {k: 10**6 * i for k in INTEGER}
     | {"frechet_interval": (i - 0.5, i + 0.5), "kid_interval": (-1.0, 1.0)}
     for i in (2, 1, 3)
   }
   path = tmp_path / "comparison.html"
   images = {x: np.zeros((8, 8, 3), np.uint8) for x in rows}
-  comparison.write_html(path, "Comparison", rows, images, ["a note"], names)
+  comparison.write_comparison_page(
+    path, rows, pictures=images, names=names, notes=["a note"]
+  )
   seen, complaints = look(path, tmp_path)
-  assert not complaints and seen["before"] == ["way 2", "way 1", "way 3"]
-  assert seen["names"] == ["way 1", "way 2", "way 3"]
+  assert not complaints and seen["before"] == [
+    "candidate 2",
+    "candidate 1",
+    "candidate 3",
+  ]
+  assert seen["names"] == ["candidate 1", "candidate 2", "candidate 3"]
   assert [x.partition(" to ")[0] for x in seen["up"]][0] == "1.0000.500"
   assert seen["wide"] <= 0 and len(seen["images"]) == 3
 

@@ -1,0 +1,92 @@
+"""Tables of an evaluation in the terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+  from jaxgen.evaluation.generation import Evaluation
+
+UNITS = {
+  "psnr": "PSNR (dB)",
+  "ssim": "SSIM",
+  "lpips": "LPIPS",
+  "mse": "MSE",
+  "high_frequency_error": "fine MSE",
+  "l1": "L1",
+}
+FORMATS = {"psnr": ".2f", "high_frequency_error": ".5f"}
+
+
+def print_reconstruction(
+  scores: Mapping[str, Mapping[str, float]], facts: Mapping[str, Any]
+) -> None:
+  """Print the mean scores of an autoencoder and of the baselines."""
+  from rich.console import Console
+  from rich.table import Table
+
+  size = " x ".join(map(str, facts["latent_shape"]))
+  print(
+    f"{facts['images']} images of {facts['source']}; step {facts['step']}, "
+    f"latent {size}; PCA of {facts['pca_dimensions']} dimensions, fitted to "
+    f"{facts['training_tiles']} training tiles"
+  )
+  table = Table("")
+  columns = [k for k in UNITS if k in scores["autoencoder"]]
+  for k in columns:
+    table.add_column(UNITS[k], justify="right")
+  for name, row in scores.items():
+    values = [format(row[k], FORMATS.get(k, ".4f")) for k in columns]
+    table.add_row(name, *values)
+  Console().print(table)
+  if held_out := facts.get("held_out"):
+    print("of all held-out images that training evaluates:")
+    for name, value in held_out.items():
+      print(f"{name:18} {value:.4g}")
+
+
+def print_generation(evaluation: Evaluation) -> None:
+  """Print the measures of generated images, and the accuracy of their
+  conditions."""
+  facts = evaluation.facts
+  print(
+    f"{facts['images']} images, step {facts['step']}; features: "
+    f"{facts['features']}; 95% intervals"
+  )
+  _print_measures(evaluation)
+  if evaluation.condition_accuracy:
+    _print_conditions(evaluation)
+  memorized = int(evaluation.nearest.memorized.sum())
+  print(
+    f"{memorized} of {facts['images']} images are memorized, of "
+    f"{len(evaluation.training)} training tiles; the nearest are in "
+    "nearest.png."
+  )
+
+
+def _print_measures(evaluation: Evaluation) -> None:
+  from rich.console import Console
+  from rich.table import Table
+
+  from jaxgen.report import comparison
+
+  rows = evaluation.measures
+  table = Table("", *rows)
+  titles = comparison.titles(evaluation.facts["frechet"])
+  for measure, title in titles.items():
+    cells = [comparison.cell_text(row, measure) for row in rows.values()]
+    if any(cells):
+      table.add_row(title, *cells)
+  Console().print(table)
+
+
+def _print_conditions(evaluation: Evaluation) -> None:
+  from rich.console import Console
+  from rich.table import Table
+
+  table = Table("condition", "real images", "samples", "by chance")
+  for name, x in evaluation.condition_accuracy.items():
+    table.add_row(name, *(f"{v:.1%}" for v in (x.held_out, x.new, x.chance)))
+  Console().print(table)
+  print("(shares in which a classifier sees the requested value)")

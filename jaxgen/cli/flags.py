@@ -1,0 +1,120 @@
+"""Flags that several verbs have, and the types of their values."""
+
+from __future__ import annotations
+
+import argparse
+import math
+import pathlib
+import re
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+  Group = argparse._ActionsContainer  # a parser, or a group of its flags
+
+UNITS = {"": 1, "KiB": 2**10, "MiB": 2**20, "GiB": 2**30, "TiB": 2**40}
+MAX_SEED = 2**32 - 1
+
+
+def integer(low: int, high: float = math.inf) -> Callable[[str], int]:
+  """The type of a flag that takes integers in a range."""
+
+  def parse(text: str) -> int:
+    try:
+      value = int(text)
+    except ValueError:
+      value = None
+    if value is None or not low <= value <= high:
+      span = f">= {low}" if high == math.inf else f"in [{low}, {high}]"
+      raise argparse.ArgumentTypeError(
+        f"expected an integer {span}, got {text!r}"
+      )
+    return value
+
+  return parse
+
+
+def byte_size(text: str) -> int:
+  """The type of a flag that takes a number of bytes, as in 16GiB."""
+  parts = re.fullmatch(r"([0-9.]+)\s*([KMGT]iB)?", text)
+  try:
+    size = int(float(parts[1]) * UNITS[parts[2] or ""]) if parts else 0
+  except ValueError:
+    size = 0
+  if size < 1:
+    raise argparse.ArgumentTypeError(
+      f"expected a size like 16GiB, got {text!r}"
+    )
+  return size
+
+
+def add_run_flags(
+  parser: argparse.ArgumentParser,
+  *,
+  out: str | None = "a folder",
+  batch: bool = True,
+) -> None:
+  """Add the flags that name a run, and where results are written."""
+  parser.add_argument(
+    "--workdir", required=True, type=pathlib.Path, help="the run's folder"
+  )
+  parser.add_argument(
+    "--checkpoint",
+    default="best",
+    help="best (the default), latest, a step, or ema-SIGMA_REL",
+  )
+  if batch:
+    add_batch_flag(parser)
+  if out:
+    parser.add_argument("--out", required=True, type=pathlib.Path, help=out)
+
+
+def add_batch_flag(parser: argparse.ArgumentParser) -> None:
+  """Add `--batch`."""
+  parser.add_argument(
+    "--batch",
+    type=integer(1),
+    default=64,
+    help="images a call of the compiled programs (default: 64)",
+  )
+
+
+def add_seed_flag(group: Group, *, help: str, default: int | None = 0) -> None:
+  """Add `--seed`."""
+  group.add_argument(
+    "--seed", type=integer(0, MAX_SEED), default=default, help=help
+  )
+
+
+def add_input_flag(
+  parser: argparse.ArgumentParser, *, required: bool = False
+) -> None:
+  """Add `--input`, the user's images."""
+  parser.add_argument(
+    "--input",
+    required=required,
+    help="a folder of images, or one image; the middle square is resized",
+  )
+  add_upsample_flag(parser)
+
+
+def add_upsample_flag(parser: argparse.ArgumentParser) -> None:
+  """Add `--upsample`."""
+  parser.add_argument(
+    "--upsample", action="store_true", help="allow images smaller than the run"
+  )
+
+
+def add_features_flags(group: Group) -> None:
+  """Add the flags that choose the network whose features are compared."""
+  group.add_argument(
+    "--features",
+    default="vgg16",
+    choices=("vgg16", "alexnet", "inception"),
+    help="the network whose features are compared (default: vgg16)",
+  )
+  group.add_argument(
+    "--inception_weights",
+    metavar="FILE.pth",
+    help="weights of Inception v3 for FID (pt_inception-2015-12-05)",
+  )

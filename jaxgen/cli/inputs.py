@@ -1,0 +1,70 @@
+"""Runs and images that flags name, opened."""
+
+from __future__ import annotations
+
+import argparse
+import pathlib
+from typing import TYPE_CHECKING
+
+from jaxgen.cli.outputs import make_folder
+from jaxgen.errors import UserError
+
+if TYPE_CHECKING:
+  import numpy as np
+
+  from jaxgen.sample.autoencoder import AutoencoderRun
+  from jaxgen.sample.denoiser import DenoiserRun
+  from jaxgen.sample.run import LoadedRun
+
+
+def open_run(
+  args: argparse.Namespace, out: pathlib.Path | None = None
+) -> AutoencoderRun | DenoiserRun:
+  """The run that the flags name, once it is known that results can be written
+  to the folder `out`, by default --out."""
+  from jaxgen.sample.load import load
+
+  run = load(args.workdir, args.checkpoint)
+  make_folder(out or args.out)
+  return run
+
+
+def open_autoencoder(
+  args: argparse.Namespace, out: pathlib.Path | None = None
+) -> AutoencoderRun:
+  """The run that the flags name, of an autoencoder."""
+  from jaxgen.sample.autoencoder import AutoencoderRun
+
+  run = open_run(args, out)
+  if not isinstance(run, AutoencoderRun):
+    raise UserError(
+      f"--workdir={args.workdir}: expected a run of an autoencoder, got one of "
+      f"{run.experiment.task}."
+    )
+  return run
+
+
+def open_denoiser(args: argparse.Namespace) -> DenoiserRun:
+  """The run that the flags name, of a denoiser."""
+  from jaxgen.sample.denoiser import DenoiserRun
+
+  run = open_run(args)
+  if not isinstance(run, DenoiserRun):
+    raise UserError(
+      f"--workdir={args.workdir}: expected a run of a denoiser, got one of "
+      f"{run.experiment.task}."
+    )
+  return run
+
+
+def read_images(
+  run: LoadedRun, path: str, *, upsample: bool
+) -> tuple[list[str], np.ndarray]:
+  """The names and uint8 images in a folder, or of one file, at the run's
+  size."""
+  from jaxgen.data.input_images import load_images
+
+  side, _, channels = run.image_shape
+  return load_images(
+    path, resolution=side, channels=channels, upsample=upsample
+  )

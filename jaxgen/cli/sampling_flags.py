@@ -1,0 +1,149 @@
+"""The flags of a denoiser's sampler, and the options that they give."""
+
+from __future__ import annotations
+
+import argparse
+import difflib
+import pathlib
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from jaxgen.cli import flags
+from jaxgen.errors import UserError
+
+if TYPE_CHECKING:
+  from jaxgen.cli.flags import Group
+  from jaxgen.sample.denoiser import DenoiserRun
+  from jaxgen.sample.options import SamplingKeywords
+  from jaxgen.sample.run import LoadedRun
+
+SAMPLING = (
+  "sampler",
+  "steps",
+  "guidance",
+  "guidance_weights",
+  "interval",
+  "weak",
+  "eta",
+  "churn",
+)
+
+
+def add_sampling_flags(group: Group) -> None:
+  """Add the flags of every use of a denoiser."""
+  group.add_argument(
+    "--sampler",
+    help="heun-18 (the default), ddpm-1000, ddim-50, ddim-25; or euler, heun, "
+    "edm_stochastic, dpmpp_2m, dpmpp_sde, ddim, ddpm with --steps",
+  )
+  group.add_argument(
+    "--steps", type=flags.integer(1), help="instead of the sampler's own"
+  )
+  group.add_argument(
+    "--guidance", type=float, help="w of D_0 + w (D_c - D_0); 1: none"
+  )
+  group.add_argument(
+    "--guidance_weights",
+    metavar="NAME=W,...",
+    help="instead of --guidance one weight for each condition",
+  )
+  group.add_argument(
+    "--interval", metavar="LOW,HIGH", help="guide at these sigmas only"
+  )
+  group.add_argument("--eta", type=float, help="noise of ddim, 0 to 1")
+  group.add_argument("--churn", type=float, help="noise of edm_stochastic")
+  group.add_argument(
+    "--weak",
+    help="guide away from a worse denoiser: a workdir, or a checkpoint of this "
+    "run (ema-0.05@STEP)",
+  )
+
+
+def refuse(
+  args: argparse.Namespace, names: Sequence[str], *, owner: str
+) -> None:
+  """Raise a UserError where a flag was given that others have."""
+  for name in names:
+    if getattr(args, name, None) not in (None, False):
+      raise UserError(f"--{name} is for {owner}.")
+
+
+def sampling_options(args: argparse.Namespace) -> SamplingKeywords:
+  """The options that the flags give, without conditions."""
+  options: SamplingKeywords = {}
+  if args.sampler is not None:
+    options["sampler"] = args.sampler
+  if args.steps is not None:
+    options["steps"] = args.steps
+  if args.guidance is not None:
+    options["guidance"] = args.guidance
+  if args.guidance_weights is not None:
+    options["guidance_weights"] = _weights(args.guidance_weights)
+  if args.interval is not None:
+    options["interval"] = _interval(args.interval)
+  if args.weak is not None:
+    options["weak"] = _weak(args)
+  if args.eta is not None:
+    options["eta"] = args.eta
+  if args.churn is not None:
+    options["churn"] = args.churn
+  return options
+
+
+def conditions(run: DenoiserRun, rest: Sequence[str]) -> dict[str, str]:
+  """The values that flags like `--rock_type=granite` give to the conditions of
+  a run (`--class` for class labels)."""
+  from jaxgen.sample.resolve import value_index
+
+  known = {("class" if k == "label" else k): k for k in run.conditions}
+  values = {}
+  for argument in rest:
+    name, equals, value = argument.removeprefix("--").partition("=")
+    if name not in known or not equals or not argument.startswith("--"):
+      raise UserError(_no_condition(argument, name, list(known)))
+    value_index(run.conditions[known[name]], value, f"--{name}")
+    values[known[name]] = value
+  return values
+
+
+def _no_condition(argument: str, name: str, known: Sequence[str]) -> str:
+  flag_names = ", ".join(f"--{x}=..." for x in known) or "none"
+  near = difflib.get_close_matches(name, known, n=1)
+  hint = f" Did you mean --{near[0]}=...?" if near else ""
+  hint = f" Write --{name}=VALUE." if name in known else hint
+  return f"{argument}: the conditions of this run are {flag_names}.{hint}"
+
+
+def _weak(args: argparse.Namespace) -> LoadedRun:
+  from jaxgen.sample.load import load
+
+  if pathlib.Path(args.weak).is_dir():
+    return load(args.weak)
+  return load(args.workdir, args.weak)
+
+
+def _weights(text: str) -> dict[str, float]:
+  """`rock_type=2,zoom_level=1`."""
+  weights = {}
+  for part in filter(None, text.split(",")):
+    name, _, number = part.partition("=")
+    name = "label" if name == "class" else name
+    weights[name] = _number(f"--guidance_weights={text}", number)
+  return weights
+
+
+def _interval(text: str) -> tuple[float, float]:
+  """`LOW,HIGH`."""
+  flag = f"--interval={text}"
+  low, _, high = text.partition(",")
+  interval = _number(flag, low), _number(flag, high)
+  if not interval[0] < interval[1]:
+    raise UserError(f"{flag}: expected LOW,HIGH of sigma, LOW < HIGH.")
+  return interval
+
+
+def _number(flag: str, text: str) -> float:
+  try:
+    return float(text)
+  except ValueError as e:
+    raise UserError(f"{flag}: expected a number, got {text!r}.") from e

@@ -1,0 +1,80 @@
+"""Gaussian mixtures fitted to latents, on the host and in float64."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+from jaxtyping import Float64
+
+MAX_RANK = 512  # dimensions that are modeled
+
+
+class Mixture(NamedTuple):
+  """A mixture of `k` Gaussians over `r` coordinates."""
+
+  weights: Float64[np.ndarray, " k"]
+  means: Float64[np.ndarray, "k r"]
+  covariances: Float64[np.ndarray, "k r r"]
+
+
+class Coordinates(NamedTuple):
+  """Latents as `center + values @ basis`, with orthonormal rows in `basis`."""
+
+  center: Float64[np.ndarray, " d"]
+  basis: Float64[np.ndarray, "r d"]
+  values: Float64[np.ndarray, "n r"]
+
+
+def principal_coordinates(
+  latents: Float64[np.ndarray, "n d"],
+) -> Coordinates:
+  """The leading principal coordinates of latents of more than `MAX_RANK`
+  dimensions; others as they are."""
+  d = latents.shape[1]
+  if d <= MAX_RANK:
+    return Coordinates(np.zeros(d), np.eye(d), latents)
+  center = latents.mean(0)
+  off = latents - center
+  values, vectors = np.linalg.eigh(off @ off.T)  # as many as there are latents
+  order = np.argsort(values)[::-1][: min(MAX_RANK, len(latents) - 1)]
+  kept = order[: max(1, int((values[order] > 1e-12 * values.max()).sum()))]
+  length = np.sqrt(np.maximum(values[kept], 1e-300))
+  basis = (vectors[:, kept].T @ off) / length[:, None]
+  return Coordinates(center, basis, off @ basis.T)
+
+
+def fit_gaussian(latents: Float64[np.ndarray, "n d"]) -> Mixture:
+  """One Gaussian with the full covariance, shrunk after Ledoit and Wolf (2004)
+  so that few latents give a usable estimate."""
+  from sklearn.covariance import ledoit_wolf  # seconds to import
+
+  covariance = ledoit_wolf(latents)[0]
+  return Mixture(np.ones(1), latents.mean(0, keepdims=True), covariance[None])
+
+
+def fit_mixture(
+  latents: Float64[np.ndarray, "n d"], *, components: int, seed: int
+) -> Mixture:
+  """EM on standardized latents, with a floor under each variance, mapped back.
+
+  Fewer components where there are less than 20 latents for each of them.
+  """
+  from sklearn.mixture import GaussianMixture
+
+  k = max(1, min(components, len(latents) // 20))
+  mean, scale = latents.mean(0), latents.std(0) + 1e-12
+  model = GaussianMixture(k, reg_covar=1e-2, random_state=seed)
+  model.fit((latents - mean) / scale)
+  covariances = model.covariances_ * np.outer(scale, scale)
+  weights, means = np.asarray(model.weights_), np.asarray(model.means_)
+  return Mixture(weights, means * scale + mean, covariances)
+
+
+def factor(covariance: Float64[np.ndarray, "r r"]) -> np.ndarray:
+  """The lower triangular factor L, covariance = L L', of covariances that may
+  be singular."""
+  values, vectors = np.linalg.eigh(covariance)
+  root = vectors * np.sqrt(np.maximum(values, 0.0))
+  upper: Any = np.linalg.qr(root.T, mode="r")
+  return upper.T

@@ -1,0 +1,98 @@
+"""The results of a sweep's phase as plain values, and as a CSV table."""
+
+from __future__ import annotations
+
+import csv
+import dataclasses
+import io
+import pathlib
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from jaxgen.formats.atomic import replacing
+from jaxgen.report.cells import Row
+from jaxgen.report.svg import Points
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Column:
+  """A measure in a table.
+
+  Attributes:
+    title: of the column.
+    form: format specification of its values.
+    descending: whether the largest value comes first.
+  """
+
+  title: str
+  form: str = ".4g"
+  descending: bool = False
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class PhaseReport:
+  """The results of a phase, as plain values.
+
+  Attributes:
+    name: of the phase.
+    folder: of the phase, with a folder for each run.
+    summary: a line on what was compared, and how.
+    metric: the measure that selects the best.
+    columns: the measures that a run has, by name, the metric first.
+    costs: measures that the metric is drawn against.
+    settings: the overrides of each run; their order gives the colors.
+    rows: measures of the finished runs, from the best to the worst.
+    errors: of the failed runs.
+    winner: the selected run; "": none.
+    reason: why it was selected.
+    groups: runs of each comparison within the phase, by title.
+    curves: points of each run, by title of the vertical axis.
+  """
+
+  name: str
+  folder: pathlib.Path
+  summary: str
+  metric: str
+  columns: Mapping[str, Column]
+  costs: Sequence[str]
+  settings: Mapping[str, Mapping[str, Any]]
+  rows: Mapping[str, Row]
+  errors: Mapping[str, str]
+  winner: str
+  reason: str
+  groups: Mapping[str, Sequence[str]]
+  curves: Mapping[str, Mapping[str, Points]]
+
+  @property
+  def numbers(self) -> dict[str, int]:
+    """The numbers of the runs, which give their colors."""
+    return {run: i for i, run in enumerate(self.settings)}
+
+
+def write_phase_csv(path: pathlib.Path, report: PhaseReport) -> None:
+  """Write one line for each run: its settings, its measures, or its error."""
+  others = {k for row in report.rows.values() for k in row} - {"latents"}
+  names = [*report.columns, *sorted(others - set(report.columns))]
+  settings = dict.fromkeys(k for x in report.settings.values() for k in x)
+  text = io.StringIO(newline="")
+  writer = csv.DictWriter(
+    text,
+    ["run", "status", *settings, *names, "error"],
+    restval="",
+    extrasaction="ignore",
+  )
+  writer.writeheader()
+  for run in [*report.rows, *report.errors]:
+    writer.writerow(_csv_row(report, run))
+  with replacing(path) as file:
+    file.write(text.getvalue().encode(errors="surrogateescape"))
+
+
+def _csv_row(report: PhaseReport, run: str) -> dict[str, Any]:
+  return {
+    "run": run,
+    "status": "failed" if run in report.errors else "finished",
+    **{k: str(v) for k, v in report.settings[run].items()},
+    **report.rows.get(run, {}),
+    "error": report.errors.get(run, ""),
+  }

@@ -1,0 +1,148 @@
+"""Drawing of any number of images by a run's sampler, batch by batch."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from jaxgen import rng
+from jaxgen.config.fields import Seed, check_value
+from jaxgen.errors import UserError
+from jaxgen.parallel.memory import program_bytes
+from jaxgen.sample.program import (
+  Arguments,
+  Inputs,
+  ProgramSpec,
+  sampling_program,
+)
+from jaxgen.sample.resolve import Indices, ResolvedOptions
+from jaxgen.sample.run import LoadedRun
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Canvas:
+  """The images that are drawn.
+
+  Attributes:
+    shape: (n, height, width, channels).
+    inputs: that they are made from.
+    window: side of the windows of a canvas larger than the run's images; 0: it
+      is denoised as a whole.
+    corrections: towards known images, see `restoration.posterior.inpaint`.
+    trajectory: whether the denoised images of each step are returned, too.
+  """
+
+  shape: tuple[int, ...]
+  inputs: Inputs = Inputs()
+  window: int = 0
+  corrections: int = 0
+  trajectory: bool = False
+
+
+class Drawn(NamedTuple):
+  """Images uint8 `(n, h, w, c)`, and those of each step `(steps, n, h, w, c)`
+  where they were requested."""
+
+  images: np.ndarray
+  trajectory: np.ndarray | None
+
+
+def draw(
+  run: LoadedRun,
+  options: ResolvedOptions,
+  canvas: Canvas,
+  *,
+  seed: int,
+  batch: int,
+) -> Drawn:
+  """Run a sampler over images in batches of one shape.
+
+  Raises:
+    UserError: the images are not finite.
+  """
+  check_value("seed", Seed, seed)
+  num, program = canvas.shape[0], run.cached(sampling_program)
+  size, spec = run.whole_batch(batch, num), _spec(options, canvas)
+  images, steps = [], []
+  for first in range(0, num, size):
+    index = np.arange(first, first + size)
+    arguments = _arguments(run, options, canvas, index=index, seed=seed)
+    x, seen, finite = program(arguments, spec)
+    if not finite:
+      raise UserError(
+        f"{run.workdir}: the images are not finite: the weights are damaged or "
+        "the model has diverged; choose another --checkpoint."
+      )
+    images.append(np.asarray(x))
+    steps += [] if seen is None else [np.asarray(seen)]
+  trajectory = np.concatenate(steps, 1)[:, :num] if steps else None
+  return Drawn(np.concatenate(images)[:num], trajectory)
+
+
+def program_memory(
+  run: LoadedRun, options: ResolvedOptions, canvas: Canvas
+) -> int:
+  """The bytes of the program that draws a canvas as one batch."""
+  index = np.arange(canvas.shape[0])
+  arguments = _arguments(run, options, canvas, index=index, seed=0)
+  program = run.cached(sampling_program)
+  lowered = program.lower(arguments, _spec(options, canvas))
+  return program_bytes(lowered.compile())
+
+
+def _spec(options: ResolvedOptions, canvas: Canvas) -> ProgramSpec:
+  weak = options.weak
+  return ProgramSpec(
+    sampler=options.sampler,
+    plain=options.plain,
+    weak=None if weak is None else weak.task.denoiser,
+    image_shape=canvas.shape[1:],
+    window=canvas.window,
+    corrections=canvas.corrections,
+    trajectory=canvas.trajectory,
+  )
+
+
+def _arguments(
+  run: LoadedRun,
+  options: ResolvedOptions,
+  canvas: Canvas,
+  *,
+  index: np.ndarray,
+  seed: int,
+) -> Arguments:
+  """The program's arguments for the images of a batch; indices beyond the last
+  image repeat it."""
+  num = canvas.shape[0]
+  chosen = np.minimum(index, num - 1)
+  keys = rng.per_sample(rng.stream(seed, "sample"), jnp.asarray(index))
+  part = jax.tree.map(lambda x: x[chosen], canvas.inputs)
+  keys, part = jax.device_put((keys, part), run.layout.batch)
+  terms = tuple(
+    {name: _each(name, value, num)[chosen] for name, value in term.items()}
+    for term in options.terms
+  )
+  return Arguments(
+    params=run.params,
+    weak_params=None if options.weak is None else options.weak.params,
+    keys=keys,
+    inputs=part,
+    grid=jnp.asarray(options.grid, jnp.float32),
+    terms=terms,
+    weights=options.weights,
+    interval=options.interval,
+  )
+
+
+def _each(name: str, value: Indices, num: int) -> np.ndarray:
+  """The index of a condition's value for each of `num` images."""
+  if np.ndim(value) and np.shape(value) != (num,):
+    raise UserError(
+      f"conditions: expected one {name}, or one for each of {num} images, got "
+      f"{np.size(value)} values."
+    )
+  return np.broadcast_to(np.asarray(value, np.int32), (num,))

@@ -1,0 +1,106 @@
+"""The report of a phase: what `jaxgen.report` writes, as plain values."""
+
+from __future__ import annotations
+
+import pathlib
+from collections.abc import Mapping
+
+from jaxgen.report.phase import Column, PhaseReport
+from jaxgen.report.svg import Points
+from jaxgen.sweeps.choice import Choice, Row, ranked
+from jaxgen.sweeps.metrics import FACTS, METRICS, Metric, column, metric
+from jaxgen.sweeps.spec import Phase
+from jaxgen.workdir import metrics_csv
+
+COSTS = ("latent_size", "train_images_per_second")  # drawn with the metric
+MAX_CURVES = 2
+
+Rows = Mapping[str, Row]
+
+
+def phase_report(
+  folder: pathlib.Path,
+  phase: Phase,
+  *,
+  rows: Rows,
+  errors: Mapping[str, str],
+  choice: Choice | None,
+) -> PhaseReport:
+  """The report of a phase.
+
+  Args:
+    folder: of the phase, with a folder for each run.
+    phase: what was compared.
+    rows: measures of the finished runs, by name.
+    errors: of the failed ones.
+    choice: the winner; None: there is none yet.
+  """
+  ordered = {run: rows[run] for run in ranked(phase, rows)}
+  return PhaseReport(
+    name=phase.name,
+    folder=folder,
+    summary=_summary(phase, rows, errors),
+    metric=phase.metric,
+    columns=_columns(phase, rows),
+    costs=COSTS,
+    settings=phase.runs,
+    rows=ordered,
+    errors=errors,
+    winner=choice.run if choice else "",
+    reason=choice.reason if choice else "",
+    groups=_groups(phase),
+    curves=_curves(folder, phase, ordered),
+  )
+
+
+def _summary(phase: Phase, rows: Rows, errors: Mapping[str, str]) -> str:
+  measure = metric(phase.metric, phase.direction)
+  budget = f", {phase.images:,} training images each" if phase.images else ""
+  failed = f", {len(errors)} failed" if errors else ""
+  better = "less" if measure.direction == "min" else "more"
+  rules = "; ".join(
+    f"{x.factor:g} times the {FACTS[x.cost].title} must bring {x.gain:.0%} "
+    "less error"
+    for x in phase.trade_offs
+  )
+  return (
+    f"{len(rows)} runs{failed}{budget}. Compared by {measure.title}, {better} "
+    f"is better{'; ' + rules if rules else ''}."
+  )
+
+
+def _columns(phase: Phase, rows: Rows) -> dict[str, Column]:
+  """The measures that at least one run has, the phase's metric first."""
+  every = {phase.metric: metric(phase.metric, phase.direction)}
+  every |= METRICS | FACTS
+  return {
+    name: Column(
+      title=x.title,
+      form=x.form,
+      descending=name.endswith("per_second")
+      or (isinstance(x, Metric) and x.direction == "max"),
+    )
+    for name, x in every.items()
+    if any(name in row for row in rows.values())
+  }
+
+
+def _groups(phase: Phase) -> dict[str, tuple[str, ...]]:
+  """The runs of each comparison, by its title."""
+  return {
+    f"{name} (this one decides)" if name == phase.decides else name: runs
+    for name, runs in phase.groups.items()
+  }
+
+
+def _curves(
+  folder: pathlib.Path, phase: Phase, rows: Rows
+) -> dict[str, dict[str, Points]]:
+  """The held-out metric (or PSNR) and the training loss against images."""
+  logs = {run: metrics_csv.read(folder / run) for run in rows}
+  curves: dict[str, dict[str, Points]] = {}
+  for name in dict.fromkeys((column(phase.metric), "loss", column("psnr"))):
+    points = {run: metrics_csv.curve(log, name) for run, log in logs.items()}
+    if any(points.values()):
+      curves[name.replace(metrics_csv.HELDOUT, "held-out ")] = dict(points)
+  return dict(list(curves.items())[:MAX_CURVES])
