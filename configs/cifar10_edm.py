@@ -5,19 +5,19 @@ r"""CIFAR-10 with the hyperparameters of EDM (Karras et al. 2022, table 7).
     jaxgen train --config=configs/cifar10_edm.py --workdir=runs/cifar10 \
       --config.data.source=folder --config.data.path=MY_CIFAR10_IMAGES
 
-DDPM++ with 128 channels, Adam at 1e-3, batches of 512, a half-life of 0.5
-million images, 200 million images, left-right flips. Not the rest of their
-augmentation, and not trained to the end by us.
+DDPM++ with 128 channels, Adam at 1e-3, batches of 512, an EMA half-life of 0.5
+million images, 200 million images, left-right flips. The rest of their
+augmentation is not included, and this config has not been trained to the end.
 
 Measured, `:demo` on 10,000 of the images as JPEGs (`folder`): held-out
 denoising PSNR 27.21 dB after 44,000 images, in 22 min 27 s on two CPU cores
-that others used as well (34 images/s), at most 2.7 GiB. 256 images by `heun-18`
-with guidance 1.5 (in brackets as many other real images): Frechet distance
+shared with other work (34 images/s), at most 2.7 GiB. 256 samples by `heun-18`
+with guidance 1.5, and in brackets 256 other real images: Frechet distance
 (VGG16) 48.5, 40.8 to 59.7 (42.1, 35.4 to 50.1), KID 0.030 (0.001), precision
-0.80 (0.71), recall 0.30 (0.73); no copies. Scenes have the right colours and
-light, but objects are not formed yet: a classifier that is right on 54% of real
-images sees the class that was asked for in 22% (10% by chance). Nothing was
-trained on a GPU.
+0.80 (0.71), recall 0.30 (0.73); no memorized images. Colors and lighting are
+right, but objects are not formed yet: a classifier with an accuracy of 54% on
+real images finds the requested class in 22% of the samples (chance: 10%).
+Nothing was trained on a GPU.
 """
 
 from jaxgen.config.defaults import denoiser, unet
@@ -25,7 +25,8 @@ from jaxgen.config.variants import check_variant, demo, smoke
 
 
 def get_config(variant: str = ""):
-  """`demo`: a small U-Net for two CPU cores. `smoke`: seconds, for tests."""
+  """The config of the paper; `demo`: a small U-Net for two CPU cores; `smoke`:
+  seconds, for tests."""
   check_variant(variant, ("demo", "smoke"))
   config = denoiser(unet())
   config.data.update(

@@ -1,22 +1,22 @@
-"""A denoiser (EDM) of your own images.
+r"""A denoiser (EDM) of your own images.
 
     jaxgen train --config=configs/folder_edm.py --workdir=runs/mine \
       --config.data.path=MY_IMAGES
 
-What a folder may hold, and how tiles are cut out of it, is told in
+For the layout of the folder and the ways to cut tiles see
 configs/folder_patch_ae.py. With classes (a subfolder for each, or an index.csv)
 
     --config.diffusion.conditions='("label",)'
 
-makes the denoiser conditional, and `jaxgen sample --class=NAME` asks for one.
+makes the denoiser conditional, and `jaxgen sample --class=NAME` selects one.
 `demo` is a small U-Net of 32 pixels for two CPU cores.
 
 Measured, `:demo` on 1,300 aligned faces of Labeled Faces in the Wild
 (`--config.data.crop=whole --config.data.hflip=True`): held-out denoising PSNR
-27.60 dB after 44,000 images, in 23 min 2 s on two CPU cores that others used as
-well (33 images/s). 256 images by `heun-18` (in brackets as many other real
-faces): Frechet distance (VGG16) 16.2, 13.2 to 19.6 (7.6, 5.3 to 10.5), KID
-0.038 (-0.001), precision 0.84 (0.88), recall 0.74 (0.89); no copies.
+27.60 dB after 44,000 images, in 23 min 2 s on two CPU cores shared with other
+work (33 images/s). 256 samples by `heun-18`, and in brackets 256 other real
+faces: Frechet distance (VGG16) 16.2, 13.2 to 19.6 (7.6, 5.3 to 10.5), KID 0.038
+(-0.001), precision 0.84 (0.88), recall 0.74 (0.89); no memorized images.
 """
 
 from jaxgen.config.defaults import denoiser, unet
@@ -24,7 +24,8 @@ from jaxgen.config.variants import check_variant, demo, smoke
 
 
 def get_config(variant: str = ""):
-  """`demo`: minutes on two CPU cores. `smoke`: seconds, for tests."""
+  """The config at 64 pixels; `demo`: minutes on two CPU cores; `smoke`:
+  seconds, for tests."""
   check_variant(variant, ("demo", "smoke"))
   config = denoiser(unet())
   config.data.source = "folder"

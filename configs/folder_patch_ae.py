@@ -1,17 +1,16 @@
-r"""A patch autoencoder on your own images.
+r"""A patch autoencoder of your own images.
 
     jaxgen train --config=configs/folder_patch_ae.py --workdir=runs/mine \
       --config.data.path=MY_IMAGES
 
-MY_IMAGES holds PNG, JPEG, WebP, TIFF or BMP files; one subfolder for each
-class, or an index.csv with the columns file and label, gives labels. The
-defaults cut random 64-pixel squares out of large pictures. Other ways to use a
-folder:
+MY_IMAGES holds PNG, JPEG, WebP, TIFF or BMP files; a subfolder for each class,
+or an index.csv with the columns file and label, defines labels. By default
+random 64-pixel squares are cut out of the images. Other ways to use a folder:
 
-    --config.data.crop=whole          each picture is one tile (faces, objects)
-    --config.data.crop_size=256       cut 256 pixels, shrink them to 64
-    --config.data.split_by=regions    few pictures: hold out a strip of each
-    --config.data.channels=1          grey
+    --config.data.crop=whole          each image is one tile (faces, objects)
+    --config.data.crop_size=256       cut 256 pixels, resize them to 64
+    --config.data.split_by=regions    few images: hold out a strip of each
+    --config.data.channels=1          gray
 """
 
 from jaxgen.config.defaults import autoencoder
@@ -19,7 +18,7 @@ from jaxgen.config.variants import check_variant, smoke
 
 
 def get_config(variant: str = ""):
-  """`smoke`: seconds, for tests."""
+  """The config at 64 pixels; `smoke`: seconds, for tests."""
   check_variant(variant, ("smoke",))
   config = autoencoder()
   config.data.source = "folder"

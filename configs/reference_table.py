@@ -1,5 +1,5 @@
 """The scaling table of the reference system: 256 to 1024 pixels, patches of 16
-and 32. Nothing to train: for `jaxgen plan`.
+and 32. For `jaxgen plan`, not for training.
 
     jaxgen plan --config=configs/reference_table.py --no_fit
     jaxgen plan --config=configs/reference_table.py --memory=16GiB
@@ -12,7 +12,7 @@ SIDES = (256, 512, 768, 1024)
 
 
 def get_config(variant: str = ""):
-  """Eight stages, each of which stands alone. `smoke`: for tests."""
+  """The config, with eight independent stages; `smoke`: for tests."""
   check_variant(variant, ("smoke",))
   config = autoencoder()
   config.data.update(

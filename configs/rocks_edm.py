@@ -4,17 +4,17 @@ r"""A conditional denoiser (EDM) of procedural rock tiles.
     jaxgen sample --workdir=runs/rocks_edm --num=36 --out=new --guidance=2 \
       --rock_type=granite --zoom_level=macro
 
-Conditions: rock type, colour scheme, texture pattern and zoom level, each of
-which may be left out. `demo` is a small U-Net for two CPU cores.
+Conditions: rock type, color scheme, texture pattern and zoom level, each of
+them optional. `demo` is a small U-Net for two CPU cores.
 
 Measured, `:demo`: held-out denoising PSNR 26.46 dB after 44,000 images, in 19
-min 14 s from start to end on two CPU cores of a shared machine (25 to 50
-images/s, as its other users let it). 571 images by `heun-18` with guidance 1.5:
-Frechet distance (VGG16) 36.4 (32.0 to 41.9), other real tiles 11.0; precision
-0.79, recall 0.73; a classifier that is right on 67, 94, 86 and 66% of real
-tiles sees the rock type, colour scheme, pattern and zoom level that were asked
-for in 55, 92, 61 and 51%; no copies of training tiles (none found, in any
-orientation). The other variants were not trained.
+min 14 s on two CPU cores shared with other work (25 to 50 images/s). 571
+samples by `heun-18` with guidance 1.5: Frechet distance (VGG16) 36.4 (32.0 to
+41.9), of other real tiles 11.0; precision 0.79, recall 0.73. A classifier with
+an accuracy of 67, 94, 86 and 66% on real tiles finds the requested rock type,
+color scheme, texture pattern and zoom level in 55, 92, 61 and 51% of the
+samples; no memorized tiles in any orientation. The other variants were not
+trained.
 """
 
 from jaxgen.config.defaults import denoiser, unet
@@ -22,7 +22,7 @@ from jaxgen.config.variants import check_variant, demo, smoke
 
 
 def get_config(variant: str = ""):
-  """The U-Net at 64 pixels; `demo`: 32 pixels, at most 20 minutes on two CPU
+  """The config at 64 pixels; `demo`: 32 pixels, at most 20 minutes on two CPU
   cores; `smoke`: seconds, for tests."""
   check_variant(variant, ("demo", "smoke"))
   config = denoiser(unet())

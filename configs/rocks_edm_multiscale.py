@@ -1,10 +1,10 @@
-"""Rock tiles of 128 pixels with a denoiser that sees them at four sizes.
+"""A denoiser of 128-pixel rock tiles that sees them at four sizes at once.
 
     jaxgen train --config=configs/rocks_edm_multiscale.py --workdir=runs/scales
     jaxgen sample --workdir=runs/scales --num=16 --rock_type=granite --out=new
 
-Beside configs/rocks_edm_progressive.py, which grows through the same sizes one
-after the other. Meant for a GPU or TPU; not trained there yet.
+For comparison with configs/rocks_edm_progressive.py, which grows through the
+same sizes one after the other. For a GPU or TPU; not trained yet.
 """
 
 from jaxgen.config.defaults import denoiser, multiscale_unet
@@ -12,7 +12,7 @@ from jaxgen.config.variants import check_variant, smoke
 
 
 def get_config(variant: str = ""):
-  """`smoke`: for tests."""
+  """The config at 128 pixels; `smoke`: for tests."""
   check_variant(variant, ("smoke",))
   config = denoiser(multiscale_unet())
   config.data.update(

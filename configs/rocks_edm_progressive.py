@@ -1,10 +1,10 @@
-"""Rock tiles at 32, 64, 96 and 128 pixels with one denoiser that grows.
+"""A denoiser of rock tiles that grows from 32 to 64, 96 and 128 pixels.
 
     jaxgen train --config=configs/rocks_edm_progressive.py --workdir=runs/grown
     jaxgen sample --workdir=runs/grown --num=16 --rock_type=granite --out=new
 
-Meant for a GPU or TPU; not trained there yet. What a smaller one reached on two
-CPU cores stands in the README, "Going to higher resolution".
+For a GPU or TPU; not trained yet. For results of a smaller one on two CPU cores
+see docs/benchmarks.md, "Progressive or native training".
 """
 
 from jaxgen.config.defaults import denoiser, progressive_unet
@@ -12,7 +12,7 @@ from jaxgen.config.variants import check_variant, smoke
 
 
 def get_config(variant: str = ""):
-  """`smoke`: for tests."""
+  """The config, with four stages; `smoke`: for tests."""
   check_variant(variant, ("smoke",))
   config = denoiser(progressive_unet())
   config.data.update(
@@ -32,7 +32,7 @@ def get_config(variant: str = ""):
     outer_width=48,
     outer_num_res_blocks=2,
   )
-  config.optimizer.schedule = "stage_cosine"  # each stage learns afresh
+  config.optimizer.schedule = "stage_cosine"  # restarts in each stage
   config.stages.update(
     resolution=(32, 64, 96, 128),
     images=(2_000_000, 1_000_000, 500_000, 500_000),

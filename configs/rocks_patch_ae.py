@@ -1,14 +1,15 @@
-"""A patch autoencoder on procedural rock tiles.
+"""A patch autoencoder of procedural rock tiles.
 
     jaxgen train --config=configs/rocks_patch_ae.py --workdir=runs/rocks
     jaxgen train --config=configs/rocks_patch_ae.py:demo --workdir=runs/rocks_ae
 
-Tiles are a pure function of (data.seed, index); rock type, colour scheme,
-texture pattern and zoom level are known for each. `demo` has the size and the
-data of configs/rocks_edm.py:demo, to be compared with it.
+A tile is a pure function of (data.seed, index); its rock type, color scheme,
+texture pattern and zoom level are known. `demo` has the image size and the data
+of configs/rocks_edm.py:demo, for comparison.
 
-Measured, `:demo`: 25.40 dB held-out PSNR after 128,000 images, 6 minutes on two
-CPU cores with other work to do. The others were not trained to their end.
+Measured, `:demo`: 25.40 dB held-out PSNR after 128,000 images, in 6 minutes on
+two CPU cores shared with other work. The other variants were not trained to the
+end.
 """
 
 from jaxgen.config.defaults import autoencoder
@@ -16,8 +17,8 @@ from jaxgen.config.variants import check_variant, smoke
 
 
 def get_config(variant: str = ""):
-  """At 64 pixels; `demo`: 32 pixels, minutes on two CPU cores; `smoke`:
-  seconds, for tests."""
+  """The config at 64 pixels; `demo`: 32 pixels, minutes on two CPU cores;
+  `smoke`: seconds, for tests."""
   check_variant(variant, ("demo", "smoke"))
   config = autoencoder()
   config.data.update(

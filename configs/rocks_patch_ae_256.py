@@ -6,8 +6,8 @@ r"""The reference system: 256-pixel rock tiles, patch 16, latent 512 (384:1).
       --config.data.split_by=regions
     jaxgen benchmark --config=configs/rocks_patch_ae_256.py:benchmark
 
-Meant for a GPU or TPU; not trained there yet. On two CPU cores a step of 16
-images takes 9.1 s, and as long with model.scan_layers=True.
+For a GPU or TPU; not trained yet. On two CPU cores a step of 16 images takes
+9.1 s, and the same with model.scan_layers=True.
 """
 
 from jaxgen.config.defaults import autoencoder
@@ -15,7 +15,8 @@ from jaxgen.config.variants import check_variant, smoke
 
 
 def get_config(variant: str = ""):
-  """`benchmark`: batches that two CPU cores can take. `smoke`: for tests."""
+  """The config at 256 pixels; `benchmark`: with batches for two CPU cores;
+  `smoke`: for tests."""
   check_variant(variant, ("benchmark", "smoke"))
   config = autoencoder()
   config.data.update(

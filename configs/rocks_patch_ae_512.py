@@ -1,10 +1,10 @@
-r"""A finished 256-pixel run goes on at 512 pixels, with patches twice as large.
+r"""A 256-pixel run continued at 512 pixels, with patches twice as large.
 
     jaxgen train --config=configs/rocks_patch_ae_256.py --workdir=runs/rocks256
     jaxgen train --config=configs/rocks_patch_ae_512.py --workdir=runs/r512 \
       --config.train.init_from=runs/rocks256
 
-Meant for a GPU or TPU; not trained there yet.
+For a GPU or TPU; not trained yet.
 """
 
 from jaxgen.config.defaults import autoencoder
@@ -12,7 +12,8 @@ from jaxgen.config.variants import check_variant, smoke
 
 
 def get_config(variant: str = ""):
-  """`smoke`: for tests, after the smoke run of 256 pixels."""
+  """The config at 512 pixels; `smoke`: for tests, after the smoke run of 256
+  pixels."""
   check_variant(variant, ("smoke",))
   config = autoencoder()
   config.data.update(

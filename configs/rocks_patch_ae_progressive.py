@@ -1,10 +1,12 @@
-r"""Rock tiles in stages: 32, 64, 96 and 128 pixels, in 8 x 8 patches that grow
-with the image, or with `finer` at 32, 64 and 128 pixels in ever more patches of
-8 pixels. Either way what was learnt carries over.
+r"""A patch autoencoder of rock tiles in stages: 32, 64, 96 and 128 pixels.
 
     jaxgen train --config=configs/rocks_patch_ae_progressive.py --workdir=runs/p
     jaxgen train --config=configs/rocks_patch_ae_progressive.py:finer \
       --workdir=runs/finer
+
+The tiles have 8 x 8 patches that grow with the image; with `finer`, at 32, 64
+and 128 pixels, more and more patches of 8 pixels. In both cases the parameters
+are transferred from stage to stage.
 """
 
 from jaxgen.config.defaults import autoencoder
@@ -12,7 +14,8 @@ from jaxgen.config.variants import check_variant, smoke
 
 
 def get_config(variant: str = ""):
-  """`finer`: more patches instead of larger ones. `smoke`: for tests."""
+  """The config, with four stages; `finer`: more patches instead of larger ones;
+  `smoke`: for tests."""
   check_variant(variant, ("finer", "smoke"))
   config = autoencoder()
   config.data.update(
@@ -29,7 +32,7 @@ def get_config(variant: str = ""):
     latent_dim=256,
     patch_features=32,
   )
-  config.optimizer.schedule = "stage_cosine"  # each stage learns afresh
+  config.optimizer.schedule = "stage_cosine"  # restarts in each stage
   config.stages.update(
     resolution=(32, 64, 96, 128),
     patch_size=(4, 8, 12, 16),

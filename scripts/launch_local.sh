@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Train with N processes on this machine, to test multi-process training; CPU
-# cores are enough. (To use all GPUs of one machine no launcher is needed: `jaxgen
-# train` uses them. Here process i gets GPU i.)
+# cores are enough. (To use all GPUs of one machine no launcher is needed:
+# `jaxgen train` uses them. Here process i gets GPU i.)
 #
 #   scripts/launch_local.sh 2 --config=configs/textures_patch_ae.py:smoke \
 #     --workdir=runs/two

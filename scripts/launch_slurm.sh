@@ -26,7 +26,7 @@ set -euo pipefail
 
 PATH="$PWD/.venv/bin:$PATH"
 
-# B:USR1 reaches only this script; SIGTERM is sent to the processes on all nodes.
+# USR1 reaches only this script; SIGTERM is sent to all processes.
 requeue=""
 time_is_up() {
   requeue=yes

@@ -1,15 +1,15 @@
-"""The latent of a convolutional autoencoder on rock tiles, in four phases.
+r"""The latent of a convolutional autoencoder of rock tiles, in four phases.
 
     jaxgen sweep --config=configs/sweeps/latent_design.py --workdir=runs/design
     jaxgen sweep --config=configs/sweeps/latent_design.py:smoke \
       --workdir=runs/design_smoke
 
-1.1 latent channels and width; 1.2 the latent's resolution, R1, R2, R3 being 3,
-4, 5 halvings: with as many channels each, where finer latents are also larger,
-and with as many latent numbers each, which decides; 1.3 plain or variational;
-1.4 weights of the losses, judged by SSIM, which none of them minimises. LPIPS
-among them needs the extra `perceptual`. 1.3 looks at reconstructions alone,
-which favours the plain one: for new images choose by hand, with
+1.1 latent channels and width of the network; 1.2 the resolution of the latent
+(R1, R2, R3: 3, 4, 5 halvings), with equal channels, where finer latents are
+also larger, and with equal latent size, which decides; 1.3 plain or
+variational; 1.4 loss weights, judged by SSIM, which no loss minimizes. LPIPS
+among them needs the extra `perceptual`. Phase 1.3 measures only
+reconstructions, which favors the plain autoencoder; for new images use
 --choose=phase_1_3=variational.
 """
 
@@ -34,9 +34,9 @@ SIZE = TradeOff(cost="parameters", gain=0.1, factor=4.0)
 
 
 def get_sweep(variant: str = ""):
-  """At 256 pixels, for a GPU; `demo`: 64 pixels, for two CPU cores; neither was
-  run to its end yet. `smoke`: all phases on toys, 3 min 22 s there in two
-  processes."""
+  """The sweep at 256 pixels, for a GPU; `demo`: 64 pixels, for two CPU cores;
+  neither was run to the end yet. `smoke`: all phases with tiny models, 3 min
+  22 s on two CPU cores in two processes."""
   check_variant(variant, ("demo", "smoke"))
   toy = variant == "smoke"
   images = {"": 200_000, "demo": 40_000, "smoke": 192}[variant]
@@ -54,7 +54,7 @@ def get_sweep(variant: str = ""):
 
 
 def channels(variant: str, images: int) -> Phase:
-  """1.1: how many channels in the latent, and in the network."""
+  """Phase 1.1: channels of the latent and of the network."""
   widths = {"": (32, 64), "demo": (8, 16), "smoke": (8,)}
   values = {
     "model.latent_channels": (4, 8) if variant == "smoke" else (4, 8, 16),
@@ -70,8 +70,8 @@ def channels(variant: str, images: int) -> Phase:
 
 
 def resolution(toy: bool, images: int) -> Phase:
-  """1.2: how many halvings; a halving leaves a quarter of the places, so that
-  four times the channels keep the size. R2 is the same in both comparisons."""
+  """Phase 1.2: the number of halvings; each leaves a quarter of the positions,
+  so that four times the channels keep the size. R2 is in both comparisons."""
   steps, channels_ = "model.downsampling_steps", "model.latent_channels"
   first = 1 if toy else 3
   return Phase(
@@ -87,15 +87,15 @@ def resolution(toy: bool, images: int) -> Phase:
     trade_offs=(RULE,),
     images=images,
     groups={
-      "as many channels": ("R1", "R2", "R3"),
-      "as many latent numbers": ("R1_equal", "R2", "R3_equal"),
+      "equal channels": ("R1", "R2", "R3"),
+      "equal latent size": ("R1_equal", "R2", "R3_equal"),
     },
-    decides="as many latent numbers",
+    decides="equal latent size",
   )
 
 
 def posterior(images: int) -> Phase:
-  """1.3: a plain autoencoder, or a variational one."""
+  """Phase 1.3: a plain or a variational autoencoder."""
   return Phase(
     name="phase_1_3",
     runs={
@@ -109,7 +109,7 @@ def posterior(images: int) -> Phase:
 
 
 def weights(toy: bool, images: int) -> Phase:
-  """1.4: what the loss weighs, and whether the heads cost quality."""
+  """Phase 1.4: weights of the loss, and whether the heads reduce quality."""
   runs = {
     "mse": {"loss.mse": 1.0, "loss.l1": 0.0},
     "l1": {"loss.mse": 0.0, "loss.l1": 1.0},

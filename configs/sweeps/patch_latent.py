@@ -1,5 +1,4 @@
-"""How large the latent of the patch autoencoder should be on rock tiles, and
-then how wide the network around it.
+r"""The latent size of the patch autoencoder of rock tiles, then its width.
 
     jaxgen sweep --config=configs/sweeps/patch_latent.py --workdir=runs/s
     jaxgen sweep --config=configs/sweeps/patch_latent.py:smoke \
@@ -13,8 +12,8 @@ QUICK = {"train.evaluate_images": 96, "train.preview_images": 0}
 
 
 def get_sweep(variant: str = ""):
-  """At 32 pixels, for two CPU cores, not run to its end yet; `smoke`: toys, a
-  minute or two, for tests."""
+  """The sweep at 32 pixels, for two CPU cores, not run to the end yet; `smoke`:
+  tiny models, a minute or two, for tests."""
   check_variant(variant, ("smoke",))
   toy = variant == "smoke"
   return Sweep(
