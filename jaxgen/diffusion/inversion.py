@@ -15,7 +15,7 @@ from jaxgen.typing import DenoiseFn, Images
 
 
 def truncate(
-  sigmas: Float[np.ndarray, " n"], strength: float
+  sigmas: Float[np.ndarray, " n"], strength: float | int
 ) -> Float[np.ndarray, " m"]:
   """The lower part of a grid, a share `strength` of its steps: at 1 the image
   that is edited is forgotten, towards 0 it is kept."""
