@@ -39,7 +39,7 @@ def correlated(covariance: Float[np.ndarray, "w w"]) -> DenoiseFn:
 
   def denoise(x: Images, sigma: Sigmas, cond: Conditions = None) -> Images:
     level = per_image(sigma) ** 2
-    spread = jnp.asarray(values, jnp.float32)[:, None]
+    spread = jnp.asarray(values, jnp.float32)[None, None, :, None]
     inside = jnp.einsum("ji,bhjc->bhic", axes, x)
     return jnp.einsum("ij,bhjc->bhic", axes, spread / (spread + level) * inside)
 
@@ -51,8 +51,10 @@ def mixture(
 ) -> DenoiseFn:
   """The denoiser of independent pixels from a mixture of N(means[k], std^2):
   the components' denoisers, weighted by their posterior probabilities."""
-  centers = jnp.asarray(means)
+  last = (1, 1, 1, 1, len(means))
+  centers = jnp.asarray(means).reshape(last)
   prior = jnp.log(jnp.asarray(weights or [1 / len(means)] * len(means)))
+  prior = prior.reshape(last)
 
   def denoise(x: Images, sigma: Sigmas, cond: Conditions = None) -> Images:
     total = (std**2 + per_image(sigma) ** 2)[..., None]

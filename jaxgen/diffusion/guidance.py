@@ -42,7 +42,7 @@ def drop_conditions(
   of_images, of_rates, of_each = jax.random.split(key, 3)
   chosen = jax.random.uniform(of_images, shape) < drop_prob
   rate = jnp.where(chosen, jax.random.uniform(of_rates, shape), 0.0)
-  dropped = jax.random.uniform(of_each, (len(cond), *shape)) < rate
+  dropped = jax.random.uniform(of_each, (len(cond), *shape)) < rate[None]
   return {
     name: jnp.where(gone, -1, value)
     for gone, (name, value) in zip(dropped, cond.items(), strict=True)

@@ -45,7 +45,7 @@ def windowed(denoise: DenoiseFn, *, side: int, overlap: int) -> DenoiseFn:
     answers = jax.lax.map(answer, jnp.asarray(padded))
     answers = answers.reshape(-1, b, side, side, c)[: len(places)]
     total = _add_up(answers, places, like=x, weight=weight)
-    return total / _coverage(places, weight, (h, w, 1))
+    return total / _coverage(places, weight, (h, w, 1))[None]
 
   return canvas
 
@@ -77,7 +77,7 @@ def _add_up(
   def add(total: Array, one: tuple[Array, Array]) -> tuple[Array, None]:
     (top, left), window = one
     place = (0, top, left, 0)
-    new = jax.lax.dynamic_slice(total, place, shape) + weight * window
+    new = jax.lax.dynamic_slice(total, place, shape) + weight[None] * window
     return jax.lax.dynamic_update_slice(total, new, place), None
 
   every = (jnp.asarray(places), answers)

@@ -28,8 +28,8 @@ def test_a_task_is_of_its_stage_unless_told_otherwise():
   shape = lambda **where: (  # noqa: E731
     families.build(experiment, {}, **where).model
   )
-  assert shape(stage=0).grid == (2, 2) and shape(stage=0).patch_size == 16
-  assert shape().patch_size == 32  # of the last stage
+  assert shape(stage=0).grid == (2, 2) and shape(stage=0).options.patch_size == 16
+  assert shape().options.patch_size == 32  # of the last stage
   assert shape(stage=0, resolution=64).grid == (4, 4)
 
 

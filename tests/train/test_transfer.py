@@ -39,7 +39,7 @@ def test_larger_patches_keep_what_was_learned(learned):
   random they lose more, though the toy has learned little."""
   run, stage, small = learned
   twice = dict(resolution=2 * stage.stage.resolution, patch_size=2 * 8)
-  assert run.task.model.patch_size == 8
+  assert run.task.model.options.patch_size == 8
   task = cost.change(stage, **twice).task
   fresh = jax.jit(task.init)(jax.random.key(5))
   rules = task.model.rules(run.task.model)
