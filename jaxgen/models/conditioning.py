@@ -22,7 +22,7 @@ def fourier_features(
   """Cosines and sines of `x` at `num / 2` frequencies from 1 to `highest`,
   evenly spaced in their logarithm."""
   frequencies = jnp.geomspace(1.0, highest, num // 2)
-  angles = x[:, None] * frequencies
+  angles = x[:, None] * frequencies[None]
   return jnp.concatenate([jnp.cos(angles), jnp.sin(angles)], axis=-1)
 
 

@@ -75,8 +75,8 @@ class GroupNorm(nn.Module):
   ) -> Float[Array, "b h w c"]:
     """`x` normalized; a `scale` and a `shift` of 0 change nothing."""
     b, c = x.shape[0], x.shape[-1]
-    gain = self.param("scale", nn.initializers.ones, (c,))
-    offset = self.param("bias", ZEROS, (c,))
+    gain = self.param("scale", nn.initializers.ones, (c,))[None]
+    offset = self.param("bias", ZEROS, (c,))[None]
     most = min(self.groups, c // 4)  # of at least four channels each
     groups = next(g for g in range(most, 0, -1) if c % g == 0)
     mean, rate = _statistics(x, groups)

@@ -41,7 +41,7 @@ def sincos_positions(
   y = (jnp.arange(rows) + 0.5) * base / rows
   x = (jnp.arange(columns) + 0.5) * base / columns
   places = jnp.stack(jnp.meshgrid(y, x, indexing="ij"), -1).reshape(-1, 2, 1)
-  angles = (places * frequencies).reshape(rows * columns, -1)
+  angles = (places * frequencies[None, None]).reshape(rows * columns, -1)
   return jnp.concatenate([jnp.sin(angles), jnp.cos(angles)], axis=-1)
 
 
@@ -105,7 +105,8 @@ class DiT(DenoisingNetwork, kw_only=True):
     x = layers.patchify(x, patch)
     x = Dense(width, dtype=self.dtype, name="patch_in")(x)
     base = self.resolution // patch
-    x = x + sincos_positions(grid, width=width, base=base).astype(x.dtype)
+    positions = sincos_positions(grid, width=width, base=base)
+    x = x + positions[None].astype(x.dtype)
     x = self._blocks(x, embedding, train)
     last = Dense(patch**2 * self.channels, kernel_init=ZEROS, name="patch_out")
     x = last(RMSNorm(name="norm_out")(x).astype(jnp.float32))

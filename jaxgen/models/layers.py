@@ -76,6 +76,7 @@ class RMSNorm(nn.Module):
     gain = self.param("scale", nn.initializers.ones, (x.shape[-1],))
     y = x.astype(jnp.float32)
     y = y * jax.lax.rsqrt(jnp.mean(y * y, axis=-1, keepdims=True) + 1e-6)
+    gain = jnp.expand_dims(gain, range(x.ndim - 1))
     return (y * gain).astype(x.dtype)
 
 

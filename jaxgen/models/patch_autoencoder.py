@@ -115,7 +115,7 @@ class PatchAutoencoder(Network, kw_only=True):
       sides=self.levels,
       patch_size=self.options.patch_size,
     )
-    x = self.encoder(x + self.position_in.astype(x.dtype), train)
+    x = self.encoder(x + self.position_in[None].astype(x.dtype), train)
     x = self.features_out(x)
     if self.options.latent == "vector":
       x = self.latent_out(x.reshape(x.shape[0], -1))
@@ -129,7 +129,7 @@ class PatchAutoencoder(Network, kw_only=True):
     vector = self.options.latent == "vector"
     x = self.latent_in(latents) if vector else latents
     x = self.features_in(x.reshape(x.shape[0], rows * columns, -1))
-    x = self.decoder(x + self.position_out.astype(x.dtype), train)
+    x = self.decoder(x + self.position_out[None].astype(x.dtype), train)
     x = pyramid.tokens_to_image(
       (self.patch_out, *self.finer_out),
       x,

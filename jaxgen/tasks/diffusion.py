@@ -208,8 +208,9 @@ def _evaluate(
 def _noise_of(images: Array, level: Array) -> Array:
   """Standard normal noise that depends on each image's pixels and the level."""
   bits = jax.lax.bitcast_convert_type(images, jnp.uint32)
-  order = jnp.arange(images[0].size, dtype=jnp.uint32).reshape(images[0].shape)
-  digests = jnp.sum(bits * (2 * order + 1), axis=(1, 2, 3), dtype=jnp.uint32)
+  order = jnp.arange(images[0].size, dtype=jnp.uint32)
+  weights = 2 * order.reshape(1, *images.shape[1:]) + 1
+  digests = jnp.sum(bits * weights, axis=(1, 2, 3), dtype=jnp.uint32)
 
   def draw(digest: Array) -> Array:
     key = jax.random.fold_in(jax.random.key(0), digest)
