@@ -77,7 +77,7 @@ def test_measures_are_those_of_the_run(swept):
   assert 0 < found["high_frequency_error"] < found["mse"]
   about = found["latents"]
   assert len(about["mean"]) == len(about["spectrum"]) == 4
-  assert 1 <= about["effective_rank"] <= 4 and about["way"] >= 1 - 1e-6
+  assert 1 <= about["effective_rank"] <= 4 and about["path_ratio"] >= 1 - 1e-6
   assert about["noise_psnr"] == sorted(about["noise_psnr"], reverse=True)
 
 
