@@ -32,7 +32,7 @@ from support.programs import (
 
 from jaxgen.cli import train as train_cli
 from jaxgen.config.parse import parse
-from jaxgen.planning.autobatch import train
+from jaxgen.planning.autobatch import train_in_memory
 from jaxgen.train.transfer import transfer_state
 
 ROOT = pathlib.Path(__file__).parents[2]
@@ -194,7 +194,8 @@ def test_two_processes_stop_together_and_go_on(tmp_path):
   assert not re.search(r"(?m)^\[1\] (resum|step|finished)", said)
 
   experiment = parse(config(**FLAGS))
-  assert train(experiment, tmp_path / "one", devices=jax.devices()[:1])
+  one = jax.devices()[:1]
+  assert train_in_memory(experiment, tmp_path / "one", devices=one)
   first, second = of_config(config(**FLAGS), 1)
   start = transfer_state(first.fresh_state(), first, second).params
   moved = [

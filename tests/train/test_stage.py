@@ -12,9 +12,10 @@ from support.staged import EQUAL, TWO, two_stages
 
 from jaxgen.cli.main import main
 from jaxgen.config.parse import parse
+from jaxgen.data.sources import fingerprint
 from jaxgen.errors import UserError
 from jaxgen.train import run
-from jaxgen.train.stage import StageProgram, fingerprint, stage_programs
+from jaxgen.train.stage import StageProgram, stage_programs
 
 
 def test_detail_fades_in_only_where_images_become_larger():

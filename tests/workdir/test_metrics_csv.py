@@ -7,8 +7,8 @@ import pytest
 
 from jaxgen.evaluation import comparison
 from jaxgen.monitor.view import read_run
-from jaxgen.report import sweep as report
-from jaxgen.sweeps import measure
+from jaxgen.sweeps import measure, report
+from jaxgen.sweeps.spec import Phase
 from jaxgen.workdir import metrics_csv
 from jaxgen.workdir.logging import MetricLog
 from jaxgen.workdir.metrics_csv import read_rows, read_text_rows
@@ -88,10 +88,10 @@ def of_monitor(workdir):
 
 
 def of_report(workdir):
-  """The learning curves, drawn."""
-  rows, numbers = {workdir.name: {}}, {workdir.name: 0}
-  drawn = report._curves(workdir.parent, "mse", rows, numbers)
-  return [x.replace(workdir.name, "") for x in drawn]
+  """The learning curves."""
+  phase = Phase(name="one", runs={workdir.name: {}}, metric="mse")
+  curves = report._curves(workdir.parent, phase, {workdir.name: {}})
+  return {name: [*points.values()] for name, points in curves.items()}
 
 
 def of_script(workdir):
@@ -116,7 +116,7 @@ def of_log(workdir):
     of_report,
     of_script,
     of_log,
-    comparison.training,
+    comparison.training_cost,
     lambda workdir: measure._training(workdir, 2),
     lambda workdir: measure._training(workdir, 12),
   ],
