@@ -56,7 +56,7 @@ def join(port: int, number: int) -> None:
     ["--config=x", "--workdir=x", f"--coordinator=127.0.0.1:{port}"]
     + ["--num_processes=2", f"--process_id={number}"]
   )
-  train._join(flags)
+  train._initialize_distributed(flags)
   assert jax.process_count() == 2 and jax.device_count() == 4
 
 
@@ -103,7 +103,7 @@ def end_alone(number: int) -> None:
     fail_on(1, number)
     allgather(0)
   except BaseException as error:
-    train._do_not_wait(error)
+    train._exit_without_peers(error)
     raise
 
 
