@@ -146,6 +146,13 @@ def test_what_the_run_cannot_do_is_named(run, options, says):
     run.sample(2, **(FAST | options))
 
 
+def test_conditions_of_another_number_are_refused(run):
+  with pytest.raises(UserError, match="conditions: .* rock_type"):
+    run.sample(3, conditions={"rock_type": ["granite", None]}, steps=2)
+  with pytest.raises(UserError, match="rock_type=lava"):
+    run.sample(2, conditions={"rock_type": ["granite", "lava"]}, steps=2)
+
+
 def test_the_verb_takes_conditions_as_flags(denoiser, tmp_path, capsys):
   command = ["sample", f"--workdir={denoiser}", f"--out={tmp_path}", "--num=4"]
   fast = ["--sampler=euler", "--steps=3"]
