@@ -81,7 +81,7 @@ def file_names(names: Sequence[str]) -> list[str]:
 
 
 def _usable(names: Sequence[str]) -> bool:
-  """Whether names are different from each other and from other files'."""
+  """True where names differ from each other and from those of other files."""
   others = (*SUMMARIES, "")
   return len({*names, *others}) == len(names) + len(others)
 

@@ -31,7 +31,7 @@ from jaxgen.typing import ConditionNames
 
 MIN_IMAGES = 16  # without which no distance means anything
 MAX_TRAINING_TILES = 8192  # among which memorized images are searched
-HELD_OUT = 1024  # tiles that tell how near real images are
+HELD_OUT = 1024  # tiles whose distances are those of real images
 
 
 class Budget(NamedTuple):

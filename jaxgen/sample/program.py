@@ -69,7 +69,7 @@ class Arguments(NamedTuple):
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class ProgramSpec:
-  """What a sampling program is compiled for, besides the shapes of arguments.
+  """The static part of a sampling program: it is compiled for each.
 
   Attributes:
     sampler: with its own options.

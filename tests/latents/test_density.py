@@ -72,7 +72,7 @@ def test_fewer_latents_than_dimensions_still_give_a_density():
 
 @pytest.mark.parametrize("method", ["gaussian", "gmm"])
 def test_wide_latents_keep_mean_and_covariance(method, monkeypatch):
-  """More numbers than are modelled, on a plane: nothing is lost."""
+  """More numbers than are modeled, on a plane: nothing is lost."""
   monkeypatch.setattr(mixture, "MAX_RANK", 50)
   generator = np.random.default_rng(0)
   basis = generator.normal(size=(3, mixture.MAX_RANK + 100)) / 20
