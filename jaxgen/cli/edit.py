@@ -70,7 +70,7 @@ def run(args: argparse.Namespace, rest: list[str]) -> None:
   mask = None if args.mask is None else masks.read_mask(args.mask)
   model = inputs.open_denoiser(args)
   names, images = inputs.read_images(model, args.input, upsample=args.upsample)
-  conditions = sampling_flags.conditions(model, rest)
+  conditions = sampling_flags.requested_conditions(model, rest)
   if args.to is not None:
     path = _interpolate(model, args, images, conditions=conditions)
     names = [f"{i:03}" for i in range(len(path))]

@@ -108,7 +108,7 @@ def _denoise(
 ) -> np.ndarray:
   sampling_flags.refuse(args, OF_LATENTS, owner="autoencoders")
   options = sampling_flags.sampling_options(args)
-  options["conditions"] = sampling_flags.conditions(model, rest)
+  options["conditions"] = sampling_flags.requested_conditions(model, rest)
   sample = functools.partial(
     model.sample,
     args.num,

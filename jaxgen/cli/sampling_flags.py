@@ -90,7 +90,9 @@ def sampling_options(args: argparse.Namespace) -> SamplingKeywords:
   return options
 
 
-def conditions(run: DenoiserRun, rest: Sequence[str]) -> dict[str, str]:
+def requested_conditions(
+  run: DenoiserRun, rest: Sequence[str]
+) -> dict[str, str]:
   """The values that flags like `--rock_type=granite` give to the conditions of
   a run (`--class` for class labels)."""
   from jaxgen.sample.resolve import value_index

@@ -33,7 +33,7 @@ from jaxgen.metrics.backbones import (
   standardize,
 )
 from jaxgen.metrics.inception import inception
-from jaxgen.metrics.perceptual_weights import load
+from jaxgen.metrics.perceptual_weights import load_weights
 
 Network = Literal["vgg16", "alexnet", "inception"]
 LEAST = 64  # pixels: smaller images are enlarged, or little is left at the end
@@ -79,7 +79,7 @@ def features(
     )
   net: Net = "vgg" if network == "vgg16" else "alex"
   name = {"vgg": "VGG16 relu5_3", "alex": "AlexNet relu5"}[net]
-  last = functools.partial(_last, net, load(net))
+  last = functools.partial(_last, net, load_weights(net))
   return Features(name=f"{name}, mean", extract=lambda x: _extract(last, x))
 
 

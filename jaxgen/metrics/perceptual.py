@@ -42,7 +42,7 @@ from jaxgen.metrics.backbones import (
   stages,
   standardize,
 )
-from jaxgen.metrics.perceptual_weights import load
+from jaxgen.metrics.perceptual_weights import load_weights
 from jaxgen.typing import Array
 
 Kind = Literal["lpips_alex", "lpips_vgg", "vgg"]
@@ -85,7 +85,7 @@ def lpips(
   _check_range("first", a)
   _check_range("second", b)
   kind: Kind = "lpips_alex" if net == "alex" else "lpips_vgg"
-  loaded = load(net, weights)
+  loaded = load_weights(net, weights)
   with jax.default_matmul_precision("highest"):
     parts = [
       distance(kind, loaded, a[i : i + BATCH], b[i : i + BATCH])
@@ -118,7 +118,7 @@ def perceptual_distance(
       function, a wrong shape or type.
   """
   check_value("kind", Kind, kind)
-  loaded = load(NETS[kind], weights)
+  loaded = load_weights(NETS[kind], weights)
   return lambda a, b: distance(kind, loaded, a, b)
 
 
@@ -130,7 +130,7 @@ def distance(
 
   Args:
     kind: of the distance.
-    weights: of `load(NETS[kind])`.
+    weights: of `load_weights(NETS[kind])`.
     a, b: floats `(b, h, w, 3)` or `(b, h, w, 1)`.
   """
   _check_images(a, b)

@@ -32,7 +32,7 @@ _DTYPES = ("f2", "f4", "f8")
 _CORE = ("numpy.core", "numpy._core")  # before NumPy 2, and since
 
 
-def load(
+def load_weights(
   net: Net, path: str | pathlib.Path | None = None
 ) -> dict[str, np.ndarray]:
   """The weights of a network, float32, read once per process and file.

@@ -15,7 +15,7 @@ from jaxgen.report import html
 Measures = Mapping[str, Any]  # numbers, and intervals `(low, high)`, by name
 
 
-class Column(NamedTuple):
+class Heading(NamedTuple):
   """The title of a measure, and the format of its values."""
 
   title: str
@@ -23,21 +23,21 @@ class Column(NamedTuple):
 
 
 COLUMNS = {
-  "frechet": Column("Frechet distance", ".3f"),
-  "kid": Column("KID", ".5f"),
-  "precision": Column("precision", ".3f"),
-  "recall": Column("recall", ".3f"),
-  "density": Column("density", ".3f"),
-  "coverage": Column("coverage", ".3f"),
-  "diversity": Column("diversity", ".3f"),
-  "spectrum_db": Column("spectrum off, dB", ".2f"),
-  "high_frequencies_db": Column("high frequencies, dB", "+.2f"),
-  "network_calls": Column("network calls", ",d"),
-  "images_per_second": Column("images/s", ".4g"),
-  "memory_mib": Column("memory, MiB", ".0f"),
-  "parameters": Column("parameters", ",d"),
-  "training_images": Column("training images", ",d"),
-  "training_seconds": Column("training, s", ".0f"),
+  "frechet": Heading("Frechet distance", ".3f"),
+  "kid": Heading("KID", ".5f"),
+  "precision": Heading("precision", ".3f"),
+  "recall": Heading("recall", ".3f"),
+  "density": Heading("density", ".3f"),
+  "coverage": Heading("coverage", ".3f"),
+  "diversity": Heading("diversity", ".3f"),
+  "spectrum_db": Heading("spectrum off, dB", ".2f"),
+  "high_frequencies_db": Heading("high frequencies, dB", "+.2f"),
+  "network_calls": Heading("network calls", ",d"),
+  "images_per_second": Heading("images/s", ".4g"),
+  "memory_mib": Heading("memory, MiB", ".0f"),
+  "parameters": Heading("parameters", ",d"),
+  "training_images": Heading("training images", ",d"),
+  "training_seconds": Heading("training, s", ".0f"),
 }
 
 

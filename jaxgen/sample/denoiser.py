@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 
 from jaxgen.sample import editing, generate, inpainting
-from jaxgen.sample.program import denoiser_of
 from jaxgen.sample.run import LoadedRun
 from jaxgen.typing import DenoiseFn
 
@@ -35,4 +34,5 @@ class DenoiserRun(LoadedRun):
   def denoise(self) -> DenoiseFn:
     """The denoiser with the run's weights, on float images in [-1, 1] with
     noise."""
-    return denoiser_of(self)(self.params)
+    assert self.task.denoiser is not None  # by `load`
+    return self.task.denoiser(self.params)

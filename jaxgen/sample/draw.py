@@ -51,7 +51,7 @@ class Drawn(NamedTuple):
   trajectory: np.ndarray | None
 
 
-def draw(
+def draw_images(
   run: LoadedRun,
   options: ResolvedOptions,
   canvas: Canvas,

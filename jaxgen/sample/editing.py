@@ -19,7 +19,7 @@ from jaxgen.config.fields import check_value
 from jaxgen.diffusion import inversion
 from jaxgen.images import as_uint8, normalize
 from jaxgen.latents.interpolation import slerp
-from jaxgen.sample.draw import Canvas, draw
+from jaxgen.sample.draw import Canvas, draw_images
 from jaxgen.sample.options import SamplingKeywords, SamplingOptions
 from jaxgen.sample.program import Inputs, denoiser_of
 from jaxgen.sample.resolve import resolve
@@ -68,7 +68,7 @@ def edit(
   resolved = dataclasses.replace(resolved, grid=grid)
   inputs = Inputs(image=np.asarray(normalize(images)))
   canvas = Canvas(shape=images.shape, inputs=inputs)
-  return draw(run, resolved, canvas, seed=seed, batch=batch).images
+  return draw_images(run, resolved, canvas, seed=seed, batch=batch).images
 
 
 def interpolate(
@@ -96,7 +96,7 @@ def interpolate(
   path = [slerp(first, last, t) for t in np.linspace(0, 1, steps)]
   noise = np.stack(path).astype(np.float32)
   canvas = Canvas(shape=noise.shape, inputs=Inputs(noise=noise))
-  return draw(run, resolved, canvas, seed=0, batch=batch).images
+  return draw_images(run, resolved, canvas, seed=0, batch=batch).images
 
 
 def _inversion(run: LoadedRun) -> Callable[..., Array]:

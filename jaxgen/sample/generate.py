@@ -8,7 +8,7 @@ import numpy as np
 
 from jaxgen.config.fields import PositiveInt, check_value
 from jaxgen.errors import UserError
-from jaxgen.sample.draw import Canvas, draw, program_memory
+from jaxgen.sample.draw import Canvas, draw_images, program_memory
 from jaxgen.sample.options import SamplingKeywords, SamplingOptions
 from jaxgen.sample.resolve import resolve
 from jaxgen.sample.run import BATCH, LoadedRun
@@ -24,7 +24,11 @@ def sample(
   trajectory: Literal[False] = False,
   batch: int = BATCH,
   **options: Unpack[SamplingKeywords],
-) -> np.ndarray: ...
+) -> np.ndarray:
+  """Images alone."""
+  ...
+
+
 @overload
 def sample(
   run: LoadedRun,
@@ -35,7 +39,11 @@ def sample(
   trajectory: Literal[True],
   batch: int = BATCH,
   **options: Unpack[SamplingKeywords],
-) -> tuple[np.ndarray, np.ndarray]: ...
+) -> tuple[np.ndarray, np.ndarray]:
+  """Images, and those of each step."""
+  ...
+
+
 def sample(
   run: LoadedRun,
   num: int = 16,
@@ -79,7 +87,7 @@ def sample(
       _check_resolution(used, side)
   shape = num, side, side, run.image_shape[2]
   canvas = Canvas(shape=shape, trajectory=trajectory)
-  images, steps = draw(run, resolved, canvas, seed=seed, batch=batch)
+  images, steps = draw_images(run, resolved, canvas, seed=seed, batch=batch)
   return images if steps is None else (images, steps)
 
 

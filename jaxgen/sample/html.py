@@ -5,24 +5,43 @@ from __future__ import annotations
 import base64
 import html
 import pathlib
-from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+  from jaxgen.sample.run import LoadedRun
 
 PREVIEWS = "samples"  # the folder of a run's preview pictures
 MAX_BYTES = 4 << 20  # of a picture that is shown
 WIDTH = 512  # CSS pixels of it, at most
 
 
-def run_html(workdir: pathlib.Path, facts: Mapping[str, object]) -> str:
-  """A table of facts, and the newest preview picture of the run if there is
-  one; nothing is computed."""
+def run_html(run: LoadedRun) -> str:
+  """A table of facts of a run, and its newest preview picture if there is one;
+  nothing is computed."""
   rows = "".join(
     "<tr><th style='text-align:left'>"
     f"{html.escape(name)}</th><td style='text-align:left'>"
     f"{html.escape(str(value))}</td></tr>"
-    for name, value in facts.items()
+    for name, value in _facts(run).items()
   )
-  name = html.escape(workdir.resolve().name)
-  return f"<div><b>{name}</b><table>{rows}</table>{_picture(workdir)}</div>"
+  name = html.escape(run.workdir.resolve().name)
+  picture = _picture(run.workdir)
+  return f"<div><b>{name}</b><table>{rows}</table>{picture}</div>"
+
+
+def _facts(run: LoadedRun) -> dict[str, object]:
+  """The facts of a run, by name."""
+  ema = "EMA" if run.sigma_rel is None else f"EMA of sigma_rel {run.sigma_rel}"
+  height, width, channels = run.image_shape
+  return {
+    "workdir": run.workdir,
+    "task": run.experiment.task,
+    "model": run.experiment.model.name,
+    "weights": f"{ema} at step {run.step:,}",
+    "stage": f"{run.stage + 1} of {len(run.experiment.stages)}",
+    "images": f"{height} x {width}, {channels} channels",
+    "parameters": f"{run.num_parameters:,}",
+  }
 
 
 def newest_preview(workdir: pathlib.Path) -> pathlib.Path | None:

