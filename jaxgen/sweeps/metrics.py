@@ -63,7 +63,7 @@ class Column:
   form: str = ".4g"
 
 
-FACTS = {
+COLUMNS = {
   "high_frequency_share": Column(title="share of fine detail in the MSE"),
   "train_images_per_second": Column(title="training images/s"),
   "memory_mib": Column(title="peak memory, MiB", form=",.0f"),
