@@ -41,6 +41,7 @@ def write_npz(path: pathlib.Path, **arrays: ArrayLike) -> None:
   import numpy as np  # here, so that JSON is written without it
 
   buffer: Any = io.BytesIO()  # np.savez does not clean up if the disk is full
-  np.savez(buffer, **arrays)
+  contents: Any = arrays
+  np.savez(buffer, **contents)
   with replacing(path) as file:
     file.write(buffer.getbuffer())
