@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from jaxgen.report.phase import Column, PhaseReport
 from jaxgen.report.svg import Points
 from jaxgen.sweeps.choice import Choice, Results, ranked
-from jaxgen.sweeps.metrics import COLUMNS, METRICS, Metric, column, metric
+from jaxgen.sweeps.metrics import METRICS, QUANTITIES, Metric, column, metric
 from jaxgen.sweeps.spec import Phase
 from jaxgen.workdir import metrics_csv
 
@@ -57,7 +57,7 @@ def _summary(phase: Phase, rows: Results, errors: Mapping[str, str]) -> str:
   failed = f", {len(errors)} failed" if errors else ""
   better = "less" if measure.direction == "min" else "more"
   rules = "; ".join(
-    f"{x.factor:g} times the {COLUMNS[x.cost].title} requires {x.gain:.0%} "
+    f"{x.factor:g} times the {QUANTITIES[x.cost].title} requires {x.gain:.0%} "
     "less error"
     for x in phase.trade_offs
   )
@@ -70,7 +70,7 @@ def _summary(phase: Phase, rows: Results, errors: Mapping[str, str]) -> str:
 def _columns(phase: Phase, rows: Results) -> dict[str, Column]:
   """The measures that at least one run has, the phase's metric first."""
   every = {phase.metric: metric(phase.metric, phase.direction)}
-  every |= METRICS | COLUMNS
+  every |= METRICS | QUANTITIES
   return {
     name: Column(
       title=x.title,
