@@ -1,4 +1,4 @@
-"""Watch runs in the terminal: progress, speed, metrics, and the process.
+"""Watch runs in the terminal: progress, speed and metrics.
 
   jaxgen monitor --workdir=runs/rocks
   jaxgen monitor --workdir=runs/rocks --follow --every=2

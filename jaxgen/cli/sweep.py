@@ -1,4 +1,4 @@
-"""Search over configs in phases, each starting from the last one's winner.
+"""Search over configs in phases; each starts from the last winner.
 
   jaxgen sweep --config=configs/sweeps/patch_latent.py:smoke --workdir=sweeps/a
   jaxgen sweep --workdir=sweeps/a --choose phase_1=latent_dim_32

@@ -67,7 +67,7 @@ def batches(
   *,
   batch_size: int,
   start: int = 0,
-  stream: Any = "train",
+  stream: str | tuple[str, int] = "train",
   keep: tuple[str, ...] = (),
   process: int = 0,
   processes: int = 1,

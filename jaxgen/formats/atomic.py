@@ -10,9 +10,12 @@ import io
 import json
 import pathlib
 from collections.abc import Iterator
-from typing import IO, Any
+from typing import IO, TYPE_CHECKING, Any
 
 from jaxgen.errors import writing
+
+if TYPE_CHECKING:
+  from numpy.typing import ArrayLike
 
 
 @contextlib.contextmanager
@@ -33,11 +36,12 @@ def write_json(path: pathlib.Path, value: Any, indent: int | None = 2) -> None:
     file.write(f"{json.dumps(value, indent=indent)}\n".encode())
 
 
-def write_npz(path: pathlib.Path, **arrays: Any) -> None:
+def write_npz(path: pathlib.Path, **arrays: ArrayLike) -> None:
   """Write named arrays as an uncompressed `.npz` file."""
   import numpy as np  # here, so that JSON is written without it
 
   buffer: Any = io.BytesIO()  # np.savez does not clean up if the disk is full
-  np.savez(buffer, **arrays)
+  contents: Any = arrays
+  np.savez(buffer, **contents)
   with replacing(path) as file:
     file.write(buffer.getbuffer())

@@ -39,11 +39,11 @@ class Backbone:
   """A network up to its last convolution.
 
   Attributes:
-    name: for messages; in lower case that of its published file.
-    stages: the convolutions of each.
-    pooled: which stages begin with max-pooling of stride 2, without a border.
-    window: of the pooling, in pixels.
-    least: the smallest side of an image, in pixels, that reaches the end.
+    name: for messages; in lower case that of its file of weights.
+    stages: the convolutions of each stage.
+    pooled: stages that begin with max-pooling of stride 2, without padding.
+    window: side of the pooling window, in pixels.
+    least: the smallest side of an image, in pixels, that the network accepts.
   """
 
   name: str
@@ -83,31 +83,31 @@ BACKBONES: dict[Net, Backbone] = {"alex": ALEXNET, "vgg": VGG16}
 
 
 def shapes(backbone: Backbone) -> dict[str, tuple[int, ...]]:
-  """Names and shapes of the weights: `conv0/kernel` (HWIO) and `conv0/bias`,
-  `conv1/...`, and `lin0` to `lin4`, which weigh the channels for LPIPS."""
-  sizes, depth = {}, 3
+  """The names and shapes of the weights: `conv0/kernel` (HWIO), `conv0/bias`,
+  `conv1/...`, and `lin0` to `lin4`, the weights of the channels in LPIPS."""
+  by_name, depth = {}, 3
   convs = [conv for stage in backbone.stages for conv in stage]
   for i, conv in enumerate(convs):
-    sizes[f"conv{i}/kernel"] = (conv.side, conv.side, depth, conv.width)
-    sizes[f"conv{i}/bias"] = (conv.width,)
+    by_name[f"conv{i}/kernel"] = (conv.side, conv.side, depth, conv.width)
+    by_name[f"conv{i}/bias"] = (conv.width,)
     depth = conv.width
   for i, stage in enumerate(backbone.stages):
-    sizes[f"lin{i}"] = (stage[-1].width,)
-  return sizes
+    by_name[f"lin{i}"] = (stage[-1].width,)
+  return by_name
 
 
 def standardize(
   x: Float[Array, "b h w 3"],
 ) -> Float[Array, "b h w 3"]:
-  """Images in [-1, 1] with ImageNet's zero mean and unit variance."""
+  """Images in [-1, 1], standardized by the mean and variance of ImageNet."""
   return (x - (2 * MEAN - 1)) / (2 * STD)
 
 
 def enlarge(
   x: Float[Array, "b h w c"], least: int
 ) -> Float[Array, "b h2 w2 c"]:
-  """Images with a side of less than `least` pixels, bilinearly
-  to `least` on the shorter side; others as they are."""
+  """Images resized bilinearly to at least `least` pixels on the shorter side;
+  larger ones are unchanged."""
   b, h, w, c = x.shape
   zoom = least / min(h, w)
   if zoom <= 1:

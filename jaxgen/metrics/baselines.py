@@ -11,7 +11,7 @@ from jaxtyping import Float
 Images = Float[np.ndarray, "_ h w c"]
 Reconstruct = Callable[[Images], Images]
 
-SMALL = 4096  # numbers in an image up to which the exact solver is used
+SMALL = 4096  # values of an image up to which the exact solver is used
 
 
 def max_components(images: Images, requested: int) -> int:
@@ -25,14 +25,14 @@ def pca(images: Images, components: int) -> Reconstruct:
 
   Args:
     images: float32 `(n, h, w, c)`.
-    components: of the latent space, at most `max_components(images, ...)`; the
-      mean comes on top, as a bias does.
+    components: dimensions of the latent space, at most
+      `max_components(images, ...)`; the mean is added, as a bias.
 
   Returns:
     A function from images `(m, h, w, c)` to their reconstructions. Components
     come from scikit-learn: exact for small images, else a randomized solver.
   """
-  from sklearn.decomposition import PCA  # seconds to import
+  from sklearn.decomposition import PCA  # takes seconds to import
 
   flat = images.reshape(len(images), -1)
   solver = "covariance_eigh" if flat.shape[1] <= SMALL else "randomized"
@@ -47,6 +47,6 @@ def pca(images: Images, components: int) -> Reconstruct:
 
 
 def mean_image(images: Images) -> Reconstruct:
-  """Every image becomes the mean of `images`, float32 `(n, h, w, c)`."""
+  """The autoencoder that maps every image to the mean of `images`."""
   mean = images.mean(0, dtype=np.float64).astype(np.float32)
   return lambda x: np.broadcast_to(mean, x.shape)

@@ -9,13 +9,13 @@ from jaxtyping import Float, Int
 
 
 class ConditionAccuracy(NamedTuple):
-  """Shares of images in which a classifier sees the value that it should.
+  """The shares of images for which a classifier predicts the right value.
 
   Attributes:
-    held_out: of real images: how good the classifier is.
-    new: of generated images, for the value that was requested.
-    chance: the share of the most frequent value in the real ones.
-    seen: the index of the value that it sees in each new image.
+    held_out: of real images: the accuracy of the classifier.
+    new: of generated images, for the requested value.
+    chance: the share of the most frequent value in the real images.
+    seen: the index of the predicted value of each new image.
   """
 
   held_out: float

@@ -23,7 +23,7 @@ def frechet(real: Features, new: Features) -> float:
       |m1 - m2|^2 + tr(S1 + S2 - 2 (S1^(1/2) S2 S1^(1/2))^(1/2))
 
   (Heusel et al. 2017, eq. 6; there with Inception's features and called FID).
-  Biased upwards, by less the more images there are: compare at the same n.
+  Biased upwards, less so for more images: compare at the same n.
   """
   m1, m2 = real.mean(0), new.mean(0)
   s1, s2 = (np.atleast_2d(np.cov(x.T)) for x in (real, new))
@@ -40,9 +40,9 @@ def kid(real: Features, new: Features) -> float:
   n, m, d = len(real), len(new), real.shape[1]
   kernel = lambda x, y: (x @ y.T / d + 1) ** 3  # noqa: E731
   xx, yy = kernel(real, real), kernel(new, new)
-  of_real = (xx.sum() - np.trace(xx)) / (n * (n - 1))
-  of_new = (yy.sum() - np.trace(yy)) / (m * (m - 1))
-  return float(of_real + of_new - 2 * kernel(real, new).mean())
+  within_real = (xx.sum() - np.trace(xx)) / (n * (n - 1))
+  within_new = (yy.sum() - np.trace(yy)) / (m * (m - 1))
+  return float(within_real + within_new - 2 * kernel(real, new).mean())
 
 
 def interval(
@@ -54,46 +54,53 @@ def interval(
   resamples: int = 40,
   seed: int = 0,
 ) -> tuple[float, float]:
-  """A bootstrap interval of a distance, over both sets.
+  """A bootstrap confidence interval of a distance, over both sets.
 
-  Resampled sets hold images twice, which shifts distances; so the spread of the
-  resampled ones is laid around the measured one.
+  Resampled sets hold images twice, which shifts distances; so the interval of
+  the resampled distances is centered on the measured one.
   """
   rng = np.random.default_rng(seed)
   draw = lambda x: x[rng.integers(len(x), size=len(x))]  # noqa: E731
-  distances = [distance(draw(real), draw(new)) for _ in range(resamples)]
-  low, high = np.quantile(distances, [(1 - level) / 2, (1 + level) / 2])
-  shift = distance(real, new) - float(np.mean(distances))
+  resampled = [distance(draw(real), draw(new)) for _ in range(resamples)]
+  low, high = np.quantile(resampled, [(1 - level) / 2, (1 + level) / 2])
+  shift = distance(real, new) - float(np.mean(resampled))
   return float(low + shift), float(high + shift)
 
 
 class Manifold(NamedTuple):
-  """Shares of one set that lie in balls around the other set's members."""
+  """Shares of one set that lie in balls around the members of the other.
 
-  precision: float  # of new images among the real ones
-  recall: float  # of real images among the new ones
-  density: float  # as precision, counting every ball: 1 for equal sets
-  coverage: float  # of real images with a new one in their ball
+  Attributes:
+    precision: of new images within balls of real ones.
+    recall: of real images within balls of new ones.
+    density: as precision, counting every ball; 1 for equal distributions.
+    coverage: of real images with a new one in their ball.
+  """
+
+  precision: float
+  recall: float
+  density: float
+  coverage: float
 
 
 def manifold(real: Features, new: Features, *, neighbors: int = 5) -> Manifold:
   """Precision and recall (Kynkaanniemi et al. 2019), density and coverage
-  (Naeem et al. 2020). A ball reaches to the k-th nearest of its own set."""
+  (Naeem et al. 2020). A ball reaches to the k-th neighbor in its own set."""
   k = min(neighbors, len(real) - 1, len(new) - 1)
   between = pairwise_distances(real, new)
-  of_real, of_new = (
+  radius_real, radius_new = (
     np.partition(pairwise_distances(x), k, axis=1)[:, k] for x in (real, new)
   )
-  inside = between < of_real[:, None]
+  inside = between < radius_real[:, None]
   return Manifold(
     precision=float(inside.any(0).mean()),
-    recall=float((between < of_new[None]).any(1).mean()),
+    recall=float((between < radius_new[None]).any(1).mean()),
     density=float(inside.sum(0).mean() / k),
     coverage=float(inside.any(1).mean()),
   )
 
 
 def diversity(features: Features) -> float:
-  """Mean distance between two members of a set."""
+  """The mean distance between two members of a set."""
   n = len(features)
   return float(pairwise_distances(features).sum() / (n * (n - 1)))

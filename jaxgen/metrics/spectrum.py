@@ -1,4 +1,4 @@
-"""Power of each frequency in images: a measure of sharpness."""
+"""The power spectrum of images, a measure of sharpness."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from jaxgen.images import normalize
 def spectrum(
   images: Num[np.ndarray, "n h h c"],
 ) -> Float[np.ndarray, " frequencies"]:
-  """Mean power at each whole radial frequency from 1 to half the side, of
-  square images `(n, h, h, c)`, as sources deliver them, on [-1, 1]."""
+  """The mean power of images on [-1, 1] at each integer radial frequency from 1
+  to half the side."""
   x = np.asarray(normalize(images), np.float64).mean(-1)
   side = x.shape[1]
   window = np.hanning(side + 2)[1:-1]
@@ -27,8 +27,8 @@ def spectrum(
 def spectrum_distance(
   real: Num[np.ndarray, "n h h c"], new: Num[np.ndarray, "m h h c"]
 ) -> tuple[float, float]:
-  """Root mean square over the frequencies of the ratio of two spectra, in dB,
-  and the mean of its upper half alone: below 0 is blurred, above 0 is noisy."""
+  """The ratio of two spectra in dB: its root mean square over the frequencies,
+  and its mean over the upper half; below 0 is blurred, above 0 is noisy."""
   ratio = 10 * np.log10((spectrum(new) + 1e-12) / (spectrum(real) + 1e-12))
   return float(np.sqrt(np.mean(ratio**2))), float(
     ratio[len(ratio) // 2 :].mean()
@@ -38,15 +38,14 @@ def spectrum_distance(
 def high_frequency_error(
   images: Float[np.ndarray, "n h w c"], references: Float[np.ndarray, "n h w c"]
 ) -> tuple[Float[np.ndarray, " n"], Float[np.ndarray, " n"]]:
-  """Error in fine detail: at radial frequencies in the upper half, above a
-  quarter of a period per pixel (waves shorter than four pixels).
+  """The error in fine detail: at radial frequencies above a quarter of a period
+  per pixel (waves shorter than four pixels).
 
-  Images are in [-1, 1], clipped to it and compared on
-  [0, 1]. By Parseval's theorem what all frequencies have adds up to the MSE.
+  Images are clipped to [-1, 1] and compared on [0, 1]. By Parseval's theorem
+  the errors at all frequencies add up to the MSE.
 
   Returns:
-    The mean square error there, and its share of the whole one (0 where there
-    is no error).
+    The mean square error there, and its share of the MSE (0 without any error).
   """
   x, y = (
     np.clip(np.asarray(a, np.float64), -1, 1) for a in (images, references)

@@ -1,5 +1,5 @@
-"""Held-out scores of an autoencoder as a whole: sums over images of what each
-one adds, and scores from their means."""
+"""Held-out scores of an autoencoder that are not means of scores of images:
+statistics of each image, and scores of their means."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from jaxtyping import Float
 from jaxgen.metrics.segmentation import accuracy, mean_iou
 from jaxgen.typing import Array, Metrics
 
-ACTIVE = 0.01  # variance of a latent's mean over images from which it is active
-NAMED = 32  # latents at most whose KL each has a column of its own
+ACTIVE = 0.01  # variance over images of the mean of an active unit, at least
+NAMED = 32  # units up to which the KL of each has its own column
 
 
 def traits(
@@ -22,12 +22,12 @@ def traits(
   """Statistics of posteriors: the KL of each image `(b,)` and of each of its
   units `(b, d)`, and the first two moments of the means.
 
-  A unit is a number of a vector, or a channel of a small image: its KL is
-  summed over the places; the moments are those of each place, `(b, places, d)`.
+  A unit is a dimension of a vector, or a channel of a small image, whose KL is
+  summed over places; moments are those of each place, `(b, places, d)`.
 
   Args:
     mean: of the posteriors.
-    nats: KL of each number.
+    nats: KL of each dimension.
   """
   m = mean.reshape(len(mean), -1, mean.shape[-1])
   units = nats.reshape(m.shape).sum(1)
@@ -40,9 +40,9 @@ def traits(
 
 
 def summary(means: dict[str, Any]) -> dict[str, float]:
-  """The scores of a task's means: numbers as they are, `kl/active_units` (Burda
-  et al. 2016: those whose mean varies), quantiles of the units' KL, accuracies
-  and the mean intersection over union of confusion matrices."""
+  """The scores of the mean statistics of a task: scalars unchanged, the number
+  of active units (Burda et al. 2016: those whose mean varies), quantiles of the
+  KL of units, and accuracy and mean IoU of confusion matrices."""
   rest, scores = dict(means), {}
   if "kl/unit" in rest:
     square, mean = rest.pop("kl/square"), rest.pop("kl/mean")
@@ -59,9 +59,9 @@ def summary(means: dict[str, Any]) -> dict[str, float]:
 
 
 def _unit_scores(nats: np.ndarray) -> dict[str, float]:
-  """KL of the units in order, or of many of them its quantiles."""
-  low, middle, high = np.quantile(nats, (0.1, 0.5, 0.9))
-  scores = {"kl/unit_10%": low, "kl/unit_50%": middle, "kl/unit_90%": high}
+  """The quantiles of the KL of units, and of few units each one's KL."""
+  low, median, high = np.quantile(nats, (0.1, 0.5, 0.9))
+  scores = {"kl/unit_10%": low, "kl/unit_50%": median, "kl/unit_90%": high}
   if len(nats) <= NAMED:
     scores |= {f"kl/unit_{i:02}": x for i, x in enumerate(nats)}
   return scores

@@ -2,7 +2,7 @@
 
 The rule "less than 10% better for 4 times the latent size: select the smaller"
 is read as a rate of exchange: each factor f in cost c must reduce the error e
-by a fraction g, whatever the step. A run then beats another exactly where its
+by a fraction g, at every step. A run then beats another exactly if its
 
     merit = e * c ** s,  s = -ln(1 - g) / ln f
 
@@ -19,10 +19,11 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from jaxgen.errors import RunError
-from jaxgen.sweeps.metrics import FACTS, Metric, metric
+from jaxgen.sweeps.metrics import QUANTITIES, Metric, metric
 from jaxgen.sweeps.spec import Phase, TradeOff
 
-Row = Mapping[str, Any]  # the measures of a run, see `jaxgen.sweeps.measure`
+Measures = Mapping[str, Any]  # of a run, by name; see `sweeps.measure`
+Results = Mapping[str, Measures]  # of the finished runs, by name
 LEAST_COST = 1e-9
 
 
@@ -51,7 +52,7 @@ def needed_gain(trade_off: TradeOff, ratio: float) -> float:
 
 
 def merit(
-  measures: Row,
+  measures: Measures,
   name: str,
   *,
   measure: Metric,
@@ -66,12 +67,12 @@ def merit(
   return measure.error(measures[name]) * math.prod(prices)
 
 
-def choose(phase: Phase, rows: Mapping[str, Row]) -> Choice:
+def choose(phase: Phase, results: Results) -> Choice:
   """The winner of a phase by its rule.
 
   Args:
     phase: with the metric and the trade-offs.
-    rows: measures of the finished runs, by name.
+    results: measures of the finished runs, by name.
 
   Raises:
     RunError: no candidate has the measures that the rule needs.
@@ -79,9 +80,9 @@ def choose(phase: Phase, rows: Mapping[str, Row]) -> Choice:
   name, measure = phase.metric, metric(phase.metric, phase.direction)
   needed = [name, *(x.cost for x in phase.trade_offs)]
   comparable = {
-    run: rows[run]
+    run: results[run]
     for run in phase.candidates
-    if run in rows and all(_is_finite(rows[run].get(k)) for k in needed)
+    if run in results and all(_is_finite(results[run].get(k)) for k in needed)
   }
   if not comparable:
     raise RunError(
@@ -104,20 +105,20 @@ def _is_finite(value: Any) -> bool:
   return isinstance(value, int | float) and math.isfinite(value)
 
 
-def _explain(phase: Phase, rows: Mapping[str, Row], *, winner: str) -> str:
+def _explain(phase: Phase, results: Results, *, winner: str) -> str:
   """How the winner compares with the best run, or with the next best."""
   measure = metric(phase.metric, phase.direction)
-  errors = {run: measure.error(rows[run][phase.metric]) for run in rows}
-  best = min(rows, key=lambda run: (errors[run], run))
+  errors = {run: measure.error(results[run][phase.metric]) for run in results}
+  best = min(results, key=lambda run: (errors[run], run))
   name = f"{winner} in {phase.decides}" if phase.decides else winner
-  score = f"{measure.title} {rows[winner][phase.metric]:{measure.form}}"
-  if len(rows) == 1:
+  score = f"{measure.title} {results[winner][phase.metric]:{measure.form}}"
+  if len(results) == 1:
     return f"{name} has {score}; no other run can be compared."
   if best != winner:
-    rejection = _explain_rejection(phase, rows, best=best, winner=winner)
+    rejection = _explain_rejection(phase, results, best=best, winner=winner)
     return f"{name} has {score}. {rejection}"
-  text = f"{name} is best: {score}, {_costs(phase, rows[winner])}"
-  second = min((x for x in rows if x != winner), key=lambda run: errors[run])
+  text = f"{name} is best: {score}, {_costs(phase, results[winner])}"
+  second = min((x for x in results if x != winner), key=lambda run: errors[run])
   if errors[second] == errors[winner]:
     return f"{text} The others are no better and cost no less."
   if not errors[winner]:
@@ -126,27 +127,28 @@ def _explain(phase: Phase, rows: Mapping[str, Row], *, winner: str) -> str:
   return f"{text} The next, {second}, has {excess:.1%} more."
 
 
-def _costs(phase: Phase, measures: Row) -> str:
+def _costs(phase: Phase, measures: Measures) -> str:
   costs = [
-    f"{measures[x.cost]:,.6g} {FACTS[x.cost].title}" for x in phase.trade_offs
+    f"{measures[x.cost]:,.6g} {QUANTITIES[x.cost].title}"
+    for x in phase.trade_offs
   ]
   return f"at {' and '.join(costs)}." if costs else "regardless of its cost."
 
 
 def _explain_rejection(
-  phase: Phase, rows: Mapping[str, Row], *, best: str, winner: str
+  phase: Phase, results: Results, *, best: str, winner: str
 ) -> str:
   """Why the run with the least error is not the winner."""
   measure = metric(phase.metric, phase.direction)
-  low, high = (measure.error(rows[x][phase.metric]) for x in (best, winner))
+  low, high = (measure.error(results[x][phase.metric]) for x in (best, winner))
   gain = 1 - low / high if high else 0.0
   ratios = [
-    (x, rows[best][x.cost] / max(rows[winner][x.cost], LEAST_COST))
+    (x, results[best][x.cost] / max(results[winner][x.cost], LEAST_COST))
     for x in phase.trade_offs
   ]
   required = 1 - math.prod(1 - needed_gain(x, ratio) for x, ratio in ratios)
   costs = " and ".join(
-    f"{ratio:.3g} times its {FACTS[x.cost].title}" for x, ratio in ratios
+    f"{ratio:.3g} times its {QUANTITIES[x.cost].title}" for x, ratio in ratios
   )
   error = "mean square error" if phase.metric == "psnr" else "error"
   return (
@@ -166,15 +168,15 @@ def choose_manually(phase: Phase, run: str, *, rule: Choice | None) -> Choice:
   )
 
 
-def ranked(phase: Phase, rows: Mapping[str, Row]) -> list[str]:
+def ranked(phase: Phase, results: Results) -> list[str]:
   """The runs from the best to the worst by the metric, those without it
   last."""
   measure = metric(phase.metric, phase.direction)
 
   def rank(run: str) -> tuple[bool, float]:
-    value = rows[run].get(phase.metric)
+    value = results[run].get(phase.metric)
     if value is None or not _is_finite(value):
       return True, 0.0
     return False, measure.error(value)
 
-  return sorted(rows, key=rank)
+  return sorted(results, key=rank)

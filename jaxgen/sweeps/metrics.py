@@ -56,22 +56,22 @@ METRICS = {
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Column:
-  """A measure that is not one of quality."""
+class Quantity:
+  """A measure of something other than quality."""
 
   title: str
   form: str = ".4g"
 
 
-FACTS = {
-  "high_frequency_share": Column(title="share of fine detail in the MSE"),
-  "train_images_per_second": Column(title="training images/s"),
-  "memory_mib": Column(title="peak memory, MiB", form=",.0f"),
-  "latent_size": Column(title="latent size", form=",d"),
-  "compression": Column(title="compression", form=".1f"),
-  "parameters": Column(title="parameters", form=",d"),
-  "train_images": Column(title="training images", form=",d"),
-  "train_seconds": Column(title="training time, s", form=",.0f"),
+QUANTITIES = {
+  "high_frequency_share": Quantity(title="share of fine detail in the MSE"),
+  "train_images_per_second": Quantity(title="training images/s"),
+  "memory_mib": Quantity(title="peak memory, MiB", form=",.0f"),
+  "latent_size": Quantity(title="latent size", form=",d"),
+  "compression": Quantity(title="compression", form=".1f"),
+  "parameters": Quantity(title="parameters", form=",d"),
+  "train_images": Quantity(title="training images", form=",d"),
+  "train_seconds": Quantity(title="training time, s", form=",.0f"),
 }
 Cost = Literal["latent_size", "parameters", "memory_mib", "train_seconds"]
 

@@ -1,4 +1,4 @@
-"""The report of a phase: what `jaxgen.report` writes, as plain values."""
+"""The report of a phase as the plain values that `jaxgen.report` writes."""
 
 from __future__ import annotations
 
@@ -7,22 +7,20 @@ from collections.abc import Mapping
 
 from jaxgen.report.phase import Column, PhaseReport
 from jaxgen.report.svg import Points
-from jaxgen.sweeps.choice import Choice, Row, ranked
-from jaxgen.sweeps.metrics import FACTS, METRICS, Metric, column, metric
+from jaxgen.sweeps.choice import Choice, Results, ranked
+from jaxgen.sweeps.metrics import METRICS, QUANTITIES, Metric, column, metric
 from jaxgen.sweeps.spec import Phase
 from jaxgen.workdir import metrics_csv
 
-COSTS = ("latent_size", "train_images_per_second")  # drawn with the metric
+COSTS = ("latent_size", "train_images_per_second")  # plotted with the metric
 MAX_CURVES = 2
-
-Rows = Mapping[str, Row]
 
 
 def phase_report(
   folder: pathlib.Path,
   phase: Phase,
   *,
-  rows: Rows,
+  rows: Results,
   errors: Mapping[str, str],
   choice: Choice | None,
 ) -> PhaseReport:
@@ -33,7 +31,7 @@ def phase_report(
     phase: what was compared.
     rows: measures of the finished runs, by name.
     errors: of the failed ones.
-    choice: the winner; None: there is none yet.
+    choice: the winner; None: no run is selected yet.
   """
   ordered = {run: rows[run] for run in ranked(phase, rows)}
   return PhaseReport(
@@ -53,13 +51,13 @@ def phase_report(
   )
 
 
-def _summary(phase: Phase, rows: Rows, errors: Mapping[str, str]) -> str:
+def _summary(phase: Phase, rows: Results, errors: Mapping[str, str]) -> str:
   measure = metric(phase.metric, phase.direction)
   budget = f", {phase.images:,} training images each" if phase.images else ""
   failed = f", {len(errors)} failed" if errors else ""
   better = "less" if measure.direction == "min" else "more"
   rules = "; ".join(
-    f"{x.factor:g} times the {FACTS[x.cost].title} must bring {x.gain:.0%} "
+    f"{x.factor:g} times the {QUANTITIES[x.cost].title} requires {x.gain:.0%} "
     "less error"
     for x in phase.trade_offs
   )
@@ -69,10 +67,10 @@ def _summary(phase: Phase, rows: Rows, errors: Mapping[str, str]) -> str:
   )
 
 
-def _columns(phase: Phase, rows: Rows) -> dict[str, Column]:
+def _columns(phase: Phase, rows: Results) -> dict[str, Column]:
   """The measures that at least one run has, the phase's metric first."""
   every = {phase.metric: metric(phase.metric, phase.direction)}
-  every |= METRICS | FACTS
+  every |= METRICS | QUANTITIES
   return {
     name: Column(
       title=x.title,
@@ -94,7 +92,7 @@ def _groups(phase: Phase) -> dict[str, tuple[str, ...]]:
 
 
 def _curves(
-  folder: pathlib.Path, phase: Phase, rows: Rows
+  folder: pathlib.Path, phase: Phase, rows: Results
 ) -> dict[str, dict[str, Points]]:
   """The held-out metric (or PSNR) and the training loss against images."""
   logs = {run: metrics_csv.read(folder / run) for run in rows}

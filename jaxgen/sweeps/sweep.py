@@ -11,7 +11,7 @@ from jaxgen.errors import RunError, UserError
 from jaxgen.report.phase_page import write_phase_report
 from jaxgen.sweeps import files, runner
 from jaxgen.sweeps import folder as folders
-from jaxgen.sweeps.choice import Choice, Row, choose, choose_manually
+from jaxgen.sweeps.choice import Choice, Results, choose, choose_manually
 from jaxgen.sweeps.report import phase_report
 from jaxgen.sweeps.run_folder import RunFolder
 from jaxgen.sweeps.spec import RULE, Phase, Sweep
@@ -166,18 +166,19 @@ def decide(sweep_run: SweepRun, phase: Phase) -> Choice:
   """
   folder, runs = sweep_run.folder(phase), run_folders(sweep_run, phase)
   outcomes = {name: x.outcome for name, x in runs.items() if x.state != "stale"}
-  rows = {k: v["measures"] for k, v in outcomes.items() if "measures" in v}
+  results = {k: v["measures"] for k, v in outcomes.items() if "measures" in v}
   errors = {k: v["error"] for k, v in outcomes.items() if "error" in v}
-  if not rows:
+  if not results:
     raise RunError(_no_results(phase, errors))
-  errors |= {run: UNFINISHED for run in runs if run not in {**rows, **errors}}
+  missing = runs.keys() - results.keys() - errors.keys()
+  errors |= {run: UNFINISHED for run in runs if run in missing}
   choice = problem = None
   try:
-    choice = _choose(sweep_run, phase, rows=rows)
+    choice = _choose(sweep_run, phase, results=results)
   except RunError as e:
     problem = e
   write_phase_report(
-    phase_report(folder, phase, rows=rows, errors=errors, choice=choice)
+    phase_report(folder, phase, rows=results, errors=errors, choice=choice)
   )
   if choice is None:
     assert problem is not None
@@ -191,23 +192,21 @@ def decide(sweep_run: SweepRun, phase: Phase) -> Choice:
   return choice
 
 
-def _choose(
-  sweep_run: SweepRun, phase: Phase, *, rows: Mapping[str, Row]
-) -> Choice:
+def _choose(sweep_run: SweepRun, phase: Phase, *, results: Results) -> Choice:
   """The manual choice, made now or before, or else that of the rule."""
   run = sweep_run.manual_choices.get(phase.name)
   before = folders.read_choice(sweep_run.folder(phase))
   if run is None and before is not None and before.by == "person":
     run = before.run
   if run is None or run == RULE:
-    return choose(phase, rows)
-  if run not in rows:
+    return choose(phase, results)
+  if run not in results:
     raise UserError(
       f"--choose={phase.name}={run}: expected a finished run, one of "
-      f"{', '.join(rows)}."
+      f"{', '.join(results)}."
     )
   try:
-    return choose_manually(phase, run, rule=choose(phase, rows))
+    return choose_manually(phase, run, rule=choose(phase, results))
   except RunError:
     return choose_manually(phase, run, rule=None)
 

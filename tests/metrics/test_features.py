@@ -79,8 +79,8 @@ def test_features_do_not_depend_on_the_batch():
 
 
 def test_any_kind_of_image_is_prepared():
-  grey = noise(2, 16)[..., :1]
-  x = prepare(grey)
+  gray = noise(2, 16)[..., :1]
+  x = prepare(gray)
   assert x.shape == (2, 64, 64, 3) and abs(x).max() <= 1
   np.testing.assert_array_equal(x[..., 0], x[..., 2])
   wide = (noise(1, 128).astype(np.uint16) * 257)[..., [0, 1, 2, 0]]

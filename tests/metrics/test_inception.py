@@ -119,10 +119,10 @@ def test_the_average_does_not_count_the_border():
 
 def test_wrong_weights_are_named(monkeypatch, tmp_path, denoiser, capsys):
   monkeypatch.setattr(inception, "read_torch", lambda path: {"a": np.ones(3)})
-  with pytest.raises(UserError, match="does not hold the weights"):
+  with pytest.raises(UserError, match="expected the weights of Inception"):
     inception.inception("w.pth")
   for options in (("inception", None), ("vgg16", "w.pth")):
-    with pytest.raises(UserError, match="go together"):
+    with pytest.raises(UserError, match="features=inception"):
       features(*options)
   monkeypatch.undo()
   command = ["evaluate", f"--workdir={denoiser}", f"--out={tmp_path}"]

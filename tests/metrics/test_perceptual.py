@@ -139,7 +139,7 @@ def test_large_batches_are_measured_in_parts(weights_of):
   np.testing.assert_allclose(found[33:], last, rtol=1e-4)
 
 
-def test_grey_images_are_like_three_equal_channels(between):
+def test_gray_images_are_like_three_equal_channels(between):
   a, b, f = noise(c=1), noise(c=1, seed=1), between("lpips_alex")
   np.testing.assert_allclose(
     f(a, b), f(a.repeat(3, -1), b.repeat(3, -1)), rtol=1e-6
@@ -179,9 +179,9 @@ def test_losses_may_leave_the_range_and_measures_may_not(between, weights_of):
   a, path = noise(), weights_of("alex")
   assert (between("lpips_alex")(3 * a, a) > 0).all()
   for wrong in (1.1 * a, 127.5 * a, np.full_like(a, np.nan)):
-    with pytest.raises(UserError, match=r"the first images range .*\[-1, 1\]"):
+    with pytest.raises(UserError, match=r"first images: .*\[-1, 1\]"):
       lpips(wrong, a, weights=path)
-    with pytest.raises(UserError, match="the second images range"):
+    with pytest.raises(UserError, match="second images: "):
       lpips(a, wrong, weights=path)
   under_jit = jax.jit(lambda x, y: lpips(x, y, weights=path))(a, a[::-1])
   np.testing.assert_allclose(
