@@ -15,6 +15,7 @@ from support.faults import (
   steps,
   wait_for,
 )
+from support.shared import shared_run
 from support.staged import STAGES, TWO
 
 import jaxgen
@@ -25,9 +26,8 @@ from jaxgen.trees import named
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory):
   """The workdir of a run of three resolutions that nothing disturbed."""
-  workdir = tmp_path_factory.mktemp("stages") / "run"
-  assert main(command(workdir, **STAGES)) == 0
-  return workdir
+  argv = lambda workdir: command(workdir, **STAGES)  # noqa: E731
+  return shared_run(tmp_path_factory, "stages", argv)
 
 
 def kill_after(argv, there):
