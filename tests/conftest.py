@@ -45,6 +45,14 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # in a background job
   signal.signal(signal.SIGINT, signal.default_int_handler)
 
 SHARED = ROOT.parent / "shared" / "data"
+RUNS = {"trained", "denoiser", "whole"}  # fixtures
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+  """Tests of whole runs are slow."""
+  for item in items:
+    if RUNS & {*getattr(item, "fixturenames", ())}:
+      item.add_marker("slow")
 
 
 @pytest.fixture(scope="session")

@@ -35,6 +35,8 @@ from jaxgen.config.parse import parse
 from jaxgen.planning.autobatch import train_in_memory
 from jaxgen.train.transfer import transfer_state
 
+pytestmark = pytest.mark.slow
+
 ROOT = pathlib.Path(__file__).parents[2]
 
 

@@ -15,6 +15,8 @@ from jaxgen.sample.load import load
 from jaxgen.sweeps import files
 from jaxgen.sweeps import folder as folders
 
+pytestmark = pytest.mark.slow
+
 TOY = f"{pathlib.Path(__file__).parents[1]}/support/toy_sweep.py"
 BROKEN = "broken <b>&"
 

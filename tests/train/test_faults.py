@@ -4,6 +4,7 @@ import os
 import signal
 import threading
 
+import pytest
 from support.faults import (
   LAST,
   SLOW,
@@ -22,6 +23,8 @@ from support.faults import (
 import jaxgen
 from jaxgen.cli.main import main
 from jaxgen.train import loop
+
+pytestmark = pytest.mark.slow
 
 
 def interrupt(when, number: signal.Signals) -> threading.Thread:

@@ -26,6 +26,8 @@ from support.shared import shared_run
 
 from jaxgen.cli.main import main
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory):
