@@ -1,5 +1,6 @@
 import dataclasses
 import itertools
+from typing import Any
 
 import numpy as np
 import pytest
@@ -15,8 +16,8 @@ OPTIONS = DataConfig(
 
 def take(num, options=OPTIONS, **kwargs):
   source = build(options, "train", 32)
-  kwargs = {"batch_size": 8} | kwargs
-  found = pipeline.batches(source, options, **kwargs)
+  given: dict[str, Any] = {"batch_size": 8} | kwargs
+  found = pipeline.batches(source, options, **given)
   return [b["image"] for b in itertools.islice(found, num)]
 
 

@@ -205,6 +205,6 @@ def test_wrong_arguments_are_named(between, weights_of):
   with pytest.raises(UserError, match="images: .* uint8"):
     lpips(a, pixels, weights=path)
   with pytest.raises(UserError, match="net='squeeze'"):
-    lpips(a, a, "squeeze")
+    lpips(a, a, "squeeze")  # pyright: ignore
   with pytest.raises(UserError, match="kind='l2'"):
-    perceptual_distance("l2")
+    perceptual_distance("l2")  # pyright: ignore

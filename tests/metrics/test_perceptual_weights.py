@@ -83,7 +83,7 @@ def test_how_to_get_them_is_told(monkeypatch, tmp_path):
   with pytest.raises(UserError, match="no file .*none.npz"):
     load("alex", tmp_path / "none.npz")
   with pytest.raises(UserError, match="net='squeeze'"):
-    load("squeeze")
+    load("squeeze")  # pyright: ignore
 
 
 def test_the_package_and_the_file_agree(real_data):

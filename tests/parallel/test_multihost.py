@@ -171,7 +171,7 @@ def launch(workdir, stop_at=None):
     text=True,
   )
   said = []
-  for line in run.stdout:
+  for line in run.stdout or ():
     said.append(line)
     if stop_at and line.startswith(stop_at):
       run.send_signal(signal.SIGTERM)

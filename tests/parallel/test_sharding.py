@@ -1,6 +1,7 @@
 """Laws of devices: where a run is computed does not change what it computes."""
 
 import functools
+from typing import Any
 
 import jax
 import numpy as np
@@ -58,7 +59,7 @@ def microbatches_differ(p):
   """Two microbatches of the same images: is the mean of their gradients not
   that of the first?"""
   half = first_batch(p)["image"][:16]
-  twice = {"image": np.repeat(half, 2, axis=0)}  # microbatches are strided
+  twice: Any = {"image": np.repeat(half, 2, axis=0)}  # microbatches are strided
   first = gradient(p)({"image": half})
   apart = distance(gradient(p, parts=2)(twice), first)
   assert apart < ROUNDING or apart > VISIBLE

@@ -153,7 +153,7 @@ def test_the_verb_takes_conditions_as_flags(denoiser, tmp_path, capsys):
   assert main([*command, *fast, *more]) == 0
   assert len(list(tmp_path.glob("0*.png"))) == 4
   with Image.open(tmp_path / "denoising.gif") as video:
-    assert video.n_frames == 3
+    assert getattr(video, "n_frames", 1) == 3
   weights = ["--rock_type=granite", "--guidance_weights=rock_type=2"]
   assert main([*command, *fast, *weights, "--interval=0.1,2"]) == 0
   weak = ["--weak=latest", "--guidance=2", "--resolution=48"]

@@ -2,6 +2,7 @@ import contextlib
 import dataclasses
 import functools
 import shutil
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -214,7 +215,7 @@ def test_a_disk_that_fills_up_ends_the_run_and_room_lets_it_go_on(
 
 
 def test_other_data_are_refused(copy_of_whole, monkeypatch, capsys):
-  source = sources.build
+  source: Any = sources.build
 
   @functools.lru_cache
   def other(*args):

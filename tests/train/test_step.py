@@ -2,6 +2,7 @@
 
 import dataclasses
 import functools
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -44,7 +45,7 @@ def linear(params, batch, keys, inputs):
 
 def toy_task() -> Task:
   """A task of which training needs the loss alone."""
-  nothing = lambda *_, **__: {}  # noqa: E731
+  nothing: Any = lambda *_, **__: {}  # noqa: E731
   return Task(
     model=None,
     init=lambda key: {"w": jnp.ones((3,))},
