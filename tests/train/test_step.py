@@ -167,6 +167,7 @@ def test_gradients_of_a_vae_are_the_same_for_any_microbatch():
     "mask": rng.integers(0, 6, (8, 16, 16)),
     "rock_type": rng.integers(0, 8, 8),
   }
+  batch = jax.tree.map(jnp.asarray, batch)
 
   @functools.partial(jax.jit, static_argnums=1)
   def run(params, parts):
