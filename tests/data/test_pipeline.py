@@ -30,6 +30,7 @@ def test_a_batch_is_a_function_of_the_seed_and_its_index():
   assert (take(1, stream="latents")[0] != whole[0]).any()
 
 
+@pytest.mark.slow
 def test_worker_processes_and_threads_change_nothing():
   whole = take(3)
   for change in ({"workers": 2}, {"threads": 0}):

@@ -47,7 +47,7 @@ def test_alexnet_is_alexnet(real_data):
     x = jax.lax.conv_general_dilated(
       x, k, (s, s), [(p, p)] * 2, dimension_numbers=("NHWC", "HWIO", "NHWC")
     )
-    x = jnp.maximum(x + b, 0)
+    x = jnp.maximum(x + b[None, None, None], 0)
   found = features("alexnet").extract(images)
   assert found.shape == (3, 256)
   np.testing.assert_allclose(found, x.mean((1, 2)), atol=1e-4)

@@ -79,6 +79,7 @@ def test_the_face_model_has_at_least_50_million_parameters():
   assert sum(x.size for x in jax.tree.leaves(params)) >= 50e6
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
   "latent", [{"latent_channels": 16}, {"latent_dim": 64}]
 )

@@ -46,6 +46,7 @@ def fit(model, images, steps, rate=0.02):
   return params, float(value)
 
 
+@pytest.mark.slow
 def test_one_batch_is_overfitted_past_40_db_and_reaches_both_ends():
   """Images that are mostly black and white: a squashed or rectified output
   could not paint them."""

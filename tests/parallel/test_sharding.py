@@ -27,6 +27,7 @@ from jaxgen.train.schedule import stage_schedule
 FSDP = pytest.mark.parametrize("fsdp", [False, True])
 
 
+@pytest.mark.user_path
 @FSDP
 def test_the_gradient_is_the_same_on_1_and_8_devices(fsdp):
   """Dropout included: its noise belongs to the image, not to the device."""

@@ -146,6 +146,7 @@ def test_what_the_run_cannot_do_is_named(run, options, says):
     run.sample(2, **(FAST | options))
 
 
+@pytest.mark.user_path
 def test_the_verb_takes_conditions_as_flags(denoiser, tmp_path, capsys):
   command = ["sample", f"--workdir={denoiser}", f"--out={tmp_path}", "--num=4"]
   fast = ["--sampler=euler", "--steps=3"]

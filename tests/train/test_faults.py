@@ -39,6 +39,7 @@ def interrupt(when, number: signal.Signals) -> threading.Thread:
   return thread
 
 
+@pytest.mark.user_path
 def test_kill_9_in_the_middle_of_saves_changes_nothing(whole, tmp_path, capsys):
   def nobody_else():
     assert main(command(tmp_path)) == 2
