@@ -36,6 +36,7 @@ lint: .venv/ready
 
 test: lint
 	$(BIN)/python -m pytest --numprocesses=3 --dist=worksteal
+	JAXGEN_TEST_XLA=default $(BIN)/python -m pytest -m user_path --numprocesses=2
 
 check: lint
 	$(BIN)/python -m pytest --numprocesses=3 --dist=worksteal -m "not slow"

@@ -1,13 +1,15 @@
 """Tests run on CPU with 8 simulated devices, and keep compiled programs.
 
-With JAXGEN_TEST_STRICT=1 arrays are never broadcast to a higher rank unsaid,
-and shapes in annotations are checked where they are stated.
+Arrays are never broadcast to a higher rank unsaid, and shapes in annotations
+are checked where they are stated. With JAXGEN_TEST_XLA=default everything is as
+users run it: neither is checked, and programs are optimized.
 """
 
 import gc
 import os
 import pathlib
 import shutil
+import signal
 import typing
 from collections.abc import Iterator
 from unittest import mock
@@ -20,12 +22,10 @@ os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(ROOT / ".cache/xla"))
 os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0")
 os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES", "-1")
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-STRICT = os.environ.get("JAXGEN_TEST_STRICT") == "1"
-if STRICT:
+AS_USERS = os.environ.get("JAXGEN_TEST_XLA") == "default"
+if not AS_USERS:
   os.environ.setdefault("JAX_NUMPY_RANK_PROMOTION", "raise")
-# Most of the time goes into compiling toys: do not optimize them. What users
-# run is tested again as they run it (`-m user_path`).
-if os.environ.get("JAXGEN_TEST_XLA") != "default":
+  # Most of the time goes into compiling toys: do not optimize them.
   os.environ.setdefault("XLA_FLAGS", "--xla_backend_optimization_level=0")
 
 import jax  # noqa: E402
@@ -33,14 +33,26 @@ import pytest  # noqa: E402
 from absl import flags  # noqa: E402
 from flax.linen import linear  # noqa: E402
 from jaxtyping import install_import_hook  # noqa: E402
+from support.faults import command  # noqa: E402
+from support.shared import shared_run  # noqa: E402
 
 TYPED = ("diffusion", "restoration", "models", "losses", "metrics")
-if STRICT:
+if not AS_USERS:
   typing.runtime_checkable(linear.PromoteDtypeFn)  # a field of flax's Dense
   install_import_hook([f"jaxgen.{x}" for x in TYPED], "beartype.beartype")
 flags.FLAGS.mark_as_parsed()  # grain's worker processes read them
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # in a background job
+  signal.signal(signal.SIGINT, signal.default_int_handler)
 
 SHARED = ROOT.parent / "shared" / "data"
+RUNS = {"trained", "denoiser", "whole"}  # fixtures
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+  """Tests of whole runs are slow."""
+  for item in items:
+    if RUNS & {*getattr(item, "fixturenames", ())}:
+      item.add_marker("slow")
 
 
 @pytest.fixture(scope="session")
@@ -76,34 +88,25 @@ def no_old_programs() -> Iterator[None]:
 def trained(tmp_path_factory) -> pathlib.Path:
   """The workdir of a finished smoke run, for tests that only read it."""
   config = ROOT / "configs" / "textures_patch_ae.py:smoke"
-  return train(config, tmp_path_factory)
+  return shared_run(tmp_path_factory, "trained", lambda x: train(config, x))
 
 
 @pytest.fixture(scope="session")
 def denoiser(tmp_path_factory) -> pathlib.Path:
   """The same of a conditional denoiser."""
-  return train(ROOT / "tests/support/toy_edm.py", tmp_path_factory)
+  config = ROOT / "tests/support/toy_edm.py"
+  return shared_run(tmp_path_factory, "denoiser", lambda x: train(config, x))
 
 
-def train(config: pathlib.Path, tmp_path_factory) -> pathlib.Path:
-  """Run a config and return its workdir."""
-  from jaxgen.cli.main import main
-
-  workdir = tmp_path_factory.mktemp("runs") / "run"
-  assert main(["train", f"--config={config}", f"--workdir={workdir}"]) == 0
-  return workdir
+def train(config: pathlib.Path, workdir: pathlib.Path) -> list[str]:
+  """The command line that trains a config."""
+  return ["train", f"--config={config}", f"--workdir={workdir}"]
 
 
 @pytest.fixture(scope="session")
 def whole(tmp_path_factory) -> pathlib.Path:
   """The workdir of a run that nothing disturbed; only to be read."""
-  from support.faults import command
-
-  from jaxgen.cli.main import main
-
-  workdir = tmp_path_factory.mktemp("whole") / "run"
-  assert main(command(workdir)) == 0
-  return workdir
+  return shared_run(tmp_path_factory, "whole", command)
 
 
 @pytest.fixture

@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from typing import Any
 
 import numpy as np
 import pytest
@@ -30,7 +31,8 @@ def test_a_config_is_for_changes():
   found = jaxgen.config("textures_patch_ae:smoke", **changes)
   assert (found.data.seed, found.stages.images) == (3, (64,))
   found.model.width = 64
-  assert parse(found).model.width == 64
+  model: Any = parse(found).model
+  assert model.width == 64
   assert jaxgen.config("textures_patch_ae:smoke").data.seed == 0
 
 

@@ -136,7 +136,7 @@ def _draw_standard(density: LatentDensity, key: Array) -> Array:
   return jax.random.normal(key, density.latents.shape[1:])
 
 
-DRAWS: dict[str, Callable[[LatentDensity, Array], Array]] = {
+DRAWS: dict[Method, Callable[[LatentDensity, Array], Array]] = {
   "gaussian": _draw_mixture,
   "gmm": _draw_mixture,
   "interpolate": _draw_between,

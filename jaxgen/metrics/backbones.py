@@ -100,7 +100,8 @@ def standardize(
   x: Float[Array, "b h w 3"],
 ) -> Float[Array, "b h w 3"]:
   """Images in [-1, 1], standardized by the mean and variance of ImageNet."""
-  return (x - (2 * MEAN - 1)) / (2 * STD)
+  mean, std = MEAN[None, None, None], STD[None, None, None]
+  return (x - (2 * mean - 1)) / (2 * std)
 
 
 def enlarge(
@@ -131,7 +132,7 @@ def stages(
       x = _pool(x, backbone.window)
     for conv in stage:
       x = _convolve(conv, weights[f"conv{i}/kernel"], x)
-      x = jax.nn.relu(x + weights[f"conv{i}/bias"])
+      x = jax.nn.relu(x + weights[f"conv{i}/bias"][None, None, None])
       i += 1
     outputs.append(x)
   return outputs

@@ -136,7 +136,8 @@ def _conv(
     for k in ("weight", "bias", "running_mean", "running_var")
   )
   scale = gain / np.sqrt(variance + 1e-3)
-  return jax.nn.relu(y * scale + (offset - mean * scale))
+  shift = (offset - mean * scale)[None, None, None]
+  return jax.nn.relu(y * scale[None, None, None] + shift)
 
 
 def _maximum(x: Array, stride: int, border: int) -> Array:

@@ -116,7 +116,7 @@ def make_update(
       inputs=inputs,
       parts=stage.accumulate,
     )
-    norm = optax.global_norm(grads)
+    norm = optax.tree.norm(grads)
     middle = state.images.astype(jnp.float32) + size / 2
     rate = schedule.rate(config, middle) * plateau.factor(state.control)
     updates, opt_state = transform.update(grads, state.opt_state, state.params)

@@ -239,6 +239,7 @@ def test_decoded_images_are_numbered_where_names_do_not_fit(trained, tmp_path):
   assert found == ["00000.png", "00001.png", "grid.png"]
 
 
+@pytest.mark.slow
 def test_benchmark_reports_what_it_promises(tmp_path):
   path = tmp_path / "speed.json"
   config = "--config=configs/textures_patch_ae.py:smoke"
@@ -260,6 +261,7 @@ def test_benchmark_reports_what_it_promises(tmp_path):
     assert found[name] > 0
 
 
+@pytest.mark.slow
 def test_benchmark_covers_denoisers(tmp_path):
   path = tmp_path / "speed.json"
   config = "--config=tests/support/toy_edm.py"

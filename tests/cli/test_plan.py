@@ -9,6 +9,7 @@ from support.staged import TWO
 from jaxgen.cli.main import main
 
 
+@pytest.mark.slow
 def test_the_verb(tmp_path, capsys):
   flags = [x for x in command(tmp_path, **TWO) if x.startswith("--config")]
   report = tmp_path / "plan.json"

@@ -1,5 +1,7 @@
 """A parsed config: what follows from it, and the way back to plain data."""
 
+from typing import Any
+
 import pytest
 from support.configs import every_config, toy
 
@@ -38,7 +40,7 @@ def test_only_adaptive_runs_have_a_policy():
 
 def test_a_stage_has_its_own_patch_size_or_the_models():
   stages = {"resolution": (32, 64), "patch_size": (0, 32)}
-  experiment = parse(toy(stages=stages))
+  experiment: Any = parse(toy(stages=stages))
   sizes = [experiment.model_at(i).patch_size for i in (0, 1)]
   assert sizes == [experiment.model.patch_size, 32]
 

@@ -1,5 +1,7 @@
 """The sections `loss` and `kl`: what fits together."""
 
+from typing import Any
+
 import pytest
 
 from jaxgen.config.losses import KLConfig, LossConfig
@@ -23,7 +25,7 @@ def test_what_does_not_go_together_is_named(wrong, named):
 
 def test_the_weight_is_full_where_its_warm_up_ends():
   assert KLConfig().full_from == 0
-  late = {"start_images": 500, "warmup_images": 700}
+  late: dict[str, Any] = {"start_images": 500, "warmup_images": 700}
   assert KLConfig(**late).full_from == 500
   assert KLConfig(schedule="linear", **late).full_from == 1_200
 

@@ -1,6 +1,7 @@
 """What a config may hold: every field of every section refuses nonsense."""
 
 import dataclasses
+from typing import Any
 
 import pytest
 from support.configs import check, toy, toy_denoiser, toy_vae
@@ -313,7 +314,7 @@ def test_of_several_stages_the_wrong_one_is_named():
 
 
 def test_what_is_parsed_is_frozen_and_hashable_by_value():
-  experiment = parse(toy())
+  experiment: Any = parse(toy())
   with pytest.raises(dataclasses.FrozenInstanceError):
     experiment.seed = 3
   assert hash(experiment) == hash(parse(toy()))

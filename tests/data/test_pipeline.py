@@ -1,5 +1,6 @@
 import dataclasses
 import itertools
+from typing import Any
 
 import numpy as np
 import pytest
@@ -15,8 +16,8 @@ OPTIONS = DataConfig(
 
 def take(num, options=OPTIONS, **kwargs):
   source = build(options, "train", 32)
-  kwargs = {"batch_size": 8} | kwargs
-  found = pipeline.batches(source, options, **kwargs)
+  given: dict[str, Any] = {"batch_size": 8} | kwargs
+  found = pipeline.batches(source, options, **given)
   return [b["image"] for b in itertools.islice(found, num)]
 
 
@@ -29,6 +30,7 @@ def test_a_batch_is_a_function_of_the_seed_and_its_index():
   assert (take(1, stream="latents")[0] != whole[0]).any()
 
 
+@pytest.mark.slow
 def test_worker_processes_and_threads_change_nothing():
   whole = take(3)
   for change in ({"workers": 2}, {"threads": 0}):

@@ -2,6 +2,7 @@
 
 import pathlib
 import zipfile
+from typing import Any
 
 import numpy as np
 import pytest
@@ -14,7 +15,7 @@ DATA = pathlib.Path(__file__).parents[2] / "../shared/data"
 pytestmark = pytest.mark.skipif(not DATA.is_dir(), reason="no shared data")
 
 
-def both(source, path, resolution, **other):
+def both(source, path, resolution, **other) -> Any:
   chosen = DataConfig(path=str(path), **other)
   return [
     source(chosen, split, resolution) for split in ("train", "validation")

@@ -1,9 +1,10 @@
 import pickle
+from typing import Any
 
 import numpy as np
 import pytest
 
-from jaxgen.config.data import DataConfig
+from jaxgen.config.data import DataConfig, Split
 from jaxgen.data.textures import textures
 from jaxgen.errors import UserError
 
@@ -21,9 +22,15 @@ def places(image, tile):
   ]
 
 
+PARTS: tuple[tuple[Split, int, int], ...] = (
+  ("train", 0, 384),
+  ("validation", 384, 512),
+)
+
+
 def test_crops_come_from_the_split_s_part_of_the_photograph():
-  for split, low, high in (("train", 0, 384), ("validation", 384, 512)):
-    source = textures(GRAY, split, 64)
+  for split, low, high in PARTS:
+    source: Any = textures(GRAY, split, 64)
     rng = np.random.default_rng(0)
     for index in np.linspace(0, len(source) - 1, 9).astype(int):
       tile = source.read(int(index), rng)

@@ -70,6 +70,7 @@ def test_fewer_latents_than_dimensions_still_give_a_density():
     density.fit(latents[:1], "gaussian")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("method", ["gaussian", "gmm"])
 def test_wide_latents_keep_mean_and_covariance(method, monkeypatch):
   """More numbers than are modeled, on a plane: nothing is lost."""

@@ -27,8 +27,7 @@ def test_wide_latents_are_modeled_in_their_principal_subspace(monkeypatch):
     np.abs(np.cov(drawn.T) - expected).max() < 0.4 * np.diag(expected).max()
   )
   np.testing.assert_allclose(drawn.mean(0), latents.mean(0), atol=0.15)
+  off, basis = drawn - np.asarray(fitted.center), np.asarray(fitted.basis)
   np.testing.assert_allclose(  # nothing leaves the subspace
-    drawn - fitted.center,
-    (drawn - fitted.center) @ fitted.basis.T @ fitted.basis,
-    atol=1e-3,
+    off, off @ basis.T @ basis, atol=1e-3
   )

@@ -1,7 +1,9 @@
 """Random weights of the networks, in the shapes of the real ones."""
 
 import functools
+from collections.abc import Iterator
 
+import jaxtyping
 import numpy as np
 import pytest
 
@@ -18,6 +20,14 @@ def draw(net):
     fan = max(np.prod(shape[:-1]), 200)
     found[name] = x * np.float32(2 / fan) ** np.float32(0.5)
   return found
+
+
+@pytest.fixture
+def any_argument() -> Iterator[None]:
+  """Annotations are not checked here: the code's own checks are under test."""
+  jaxtyping.config.update("jaxtyping_disable", True)
+  yield
+  jaxtyping.config.update("jaxtyping_disable", False)
 
 
 @pytest.fixture(scope="session")

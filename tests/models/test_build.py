@@ -1,5 +1,7 @@
 """Networks from sections of the config."""
 
+from typing import Any
+
 import jax.numpy as jnp
 import pytest
 
@@ -36,7 +38,7 @@ def test_a_network_keeps_its_section_and_takes_the_inputs_that_it_has(name):
 
 
 def test_networks_of_equal_options_are_equal():
-  sizes = {"resolution": 16, "channels": 1}
+  sizes: dict[str, Any] = {"resolution": 16, "channels": 1}
   one, two = (build(UNetConfig(width=8), **sizes) for _ in range(2))
   assert one == two and hash(one) == hash(two)
   assert one != build(UNetConfig(width=16), **sizes)

@@ -1,5 +1,7 @@
 """The convolutional autoencoder: shapes, symmetry, posteriors, other sizes."""
 
+from typing import Any
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -13,7 +15,7 @@ from jaxgen.tasks.reconstruction import draw
 from jaxgen.train.transfer import transfer_params
 from jaxgen.trees import named
 
-SMALL = dict(
+SMALL: dict[str, Any] = dict(
   base_channels=8,
   multipliers=(1, 2),
   downsampling_steps=2,
@@ -22,7 +24,7 @@ SMALL = dict(
 )
 
 
-def make(*, resolution=16, num_classes=0, **fields):
+def make(*, resolution=16, num_classes=0, **fields) -> Any:
   return build(
     ConvAutoencoderConfig(**SMALL | fields),
     resolution=resolution,
@@ -77,6 +79,7 @@ def test_the_face_model_has_at_least_50_million_parameters():
   assert sum(x.size for x in jax.tree.leaves(params)) >= 50e6
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
   "latent", [{"latent_channels": 16}, {"latent_dim": 64}]
 )

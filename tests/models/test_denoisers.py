@@ -125,6 +125,7 @@ def test_bfloat16_agrees_with_float32(name):
   assert jnp.abs(rough.astype(jnp.float32) - exact).max() < 0.1 * scale
 
 
+@pytest.mark.slow
 @EACH
 def test_a_batch_is_overfitted(name):
   """Two images and their noise, from a loss of 1 to a hundredth."""

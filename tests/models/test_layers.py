@@ -1,3 +1,5 @@
+from typing import Any
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -22,14 +24,14 @@ def test_patches_keep_their_pixels_and_their_order():
 
 def test_rms_norm_gives_unit_mean_square_at_any_scale():
   x = 100 * jax.random.normal(jax.random.key(0), (5, 64))
-  norm = RMSNorm()
+  norm: Any = RMSNorm()
   y = norm.apply(norm.init(jax.random.key(1), x), x)
   np.testing.assert_allclose(jnp.mean(y**2, -1), 1.0, rtol=1e-4)
 
 
 @pytest.mark.parametrize("scan", [False, True])
 def test_blocks_start_as_the_identity_and_then_are_not(scan):
-  blocks = Blocks(depth=3, heads=2, mlp_ratio=4, scan=scan)
+  blocks: Any = Blocks(depth=3, heads=2, mlp_ratio=4, scan=scan)
   x = jax.random.normal(jax.random.key(0), (2, 5, 16))
   params = blocks.init(jax.random.key(1), x, False)
   np.testing.assert_array_equal(blocks.apply(params, x, False), x)
@@ -39,7 +41,7 @@ def test_blocks_start_as_the_identity_and_then_are_not(scan):
 
 def test_scanned_blocks_are_the_unrolled_ones():
   x = jax.random.normal(jax.random.key(0), (2, 5, 16))
-  unrolled = Blocks(depth=3, heads=2, mlp_ratio=4)
+  unrolled: Any = Blocks(depth=3, heads=2, mlp_ratio=4)
   params = unrolled.init(jax.random.key(1), x, False)["params"]
   keys = iter(jax.random.split(jax.random.key(2), 100))
   noise = lambda p: p + 0.1 * jax.random.normal(next(keys), p.shape)  # noqa: E731
@@ -47,7 +49,7 @@ def test_scanned_blocks_are_the_unrolled_ones():
   layers = [params[f"block_{i}"] for i in range(3)]
   stacked = {"blocks": jax.tree.map(lambda *p: jnp.stack(p), *layers)}
   a = unrolled.apply({"params": params}, x, False)
-  b = Blocks(depth=3, heads=2, mlp_ratio=4, scan=True).apply(
+  b: Any = Blocks(depth=3, heads=2, mlp_ratio=4, scan=True).apply(
     {"params": stacked}, x, False
   )
   np.testing.assert_allclose(a, b, atol=1e-5)
@@ -55,7 +57,7 @@ def test_scanned_blocks_are_the_unrolled_ones():
 
 def test_attention_sees_every_token():
   x = jax.random.normal(jax.random.key(0), (1, 6, 16))
-  blocks = Blocks(depth=1, heads=2, mlp_ratio=4)
+  blocks: Any = Blocks(depth=1, heads=2, mlp_ratio=4)
   params = jax.tree.map(
     lambda p: p + 0.05, blocks.init(jax.random.key(1), x, False)
   )
@@ -89,7 +91,7 @@ def test_what_is_computed_again_changes_no_gradient():
   """And takes less memory, in layers that are scanned."""
   x, gradients, sizes = jnp.ones((4, 64, 32)), [], []
   for remat in ("none", "blocks", "full"):
-    net = layers.Blocks(
+    net: Any = layers.Blocks(
       depth=6, heads=2, mlp_ratio=4, dropout=0.1, scan=True, remat=remat
     )
     params = jax.jit(net.init, static_argnums=2)(jax.random.key(0), x, False)
@@ -97,7 +99,7 @@ def test_what_is_computed_again_changes_no_gradient():
     loss = lambda p, n=net: jnp.sum(  # noqa: E731
       n.apply(p, x, True, rngs={"dropout": jax.random.key(1)}) ** 2
     )
-    program = jax.jit(jax.grad(loss)).lower(params).compile()
+    program: Any = jax.jit(jax.grad(loss)).lower(params).compile()
     sizes.append(program.memory_analysis().temp_size_in_bytes)
     gradients.append(program(params))
   close = lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-4)  # noqa: E731

@@ -1,5 +1,7 @@
 """The U-Net that sees the image at several sizes."""
 
+from typing import Any
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -33,7 +35,7 @@ def nonzero(net):
 
 
 def test_several_sizes_of_the_image_reach_the_network():
-  net = make((4, 8, 12))
+  net: Any = make((4, 8, 12))
   params = nonzero(net)
   x = jax.random.normal(jax.random.key(0), (2, 8, 8, 1))
   answer = net.apply({"params": params}, x, jnp.ones(2))

@@ -1,3 +1,5 @@
+from typing import Any
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -7,7 +9,7 @@ import pytest
 from jaxgen.config.models import PatchAutoencoderConfig
 from jaxgen.models.build import build
 
-SMALL = dict(
+SMALL: dict[str, Any] = dict(
   patch_size=4,
   width=32,
   encoder_depth=1,
@@ -19,7 +21,7 @@ SMALL = dict(
 )
 
 
-def make(*, resolution=16, **fields):
+def make(*, resolution=16, **fields) -> Any:
   options = PatchAutoencoderConfig(**SMALL | fields)
   return build(options, resolution=resolution, channels=1)
 
@@ -44,6 +46,7 @@ def fit(model, images, steps, rate=0.02):
   return params, float(value)
 
 
+@pytest.mark.slow
 def test_one_batch_is_overfitted_past_40_db_and_reaches_both_ends():
   """Images that are mostly black and white: a squashed or rectified output
   could not paint them."""

@@ -1,6 +1,7 @@
 """The U-Net that grows, against the formula of its first moment."""
 
 import functools
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -99,7 +100,7 @@ def test_before_it_fades_in_a_level_is_the_enlarged_denoiser(
 
 def test_a_new_level_ends_in_zeros():
   """So even when faded in it changes nothing before it is trained."""
-  net = model(6)
+  net: Any = model(6)
   before = nonzero(fresh(model(4)))
   params = transfer_params(before, fresh(net), {})
   x, s = jax.random.normal(jax.random.key(0), (2, 6, 6, 1)), jnp.ones(2)
@@ -119,7 +120,7 @@ def test_no_resolution_stands_in_a_name():
 
 
 def test_how_far_a_level_has_faded_in_is_never_trained():
-  net = model(6)
+  net: Any = model(6)
   params = net.set_fade(nonzero(fresh(net)), 0.5)
   x, s = jnp.ones((1, 6, 6, 1)), jnp.ones(1)
   loss = lambda p: jnp.sum(net.apply({"params": p}, x, s) ** 2)  # noqa: E731

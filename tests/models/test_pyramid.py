@@ -2,6 +2,7 @@
 
 import dataclasses
 import functools
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -29,7 +30,7 @@ TOY = PatchAutoencoderConfig(
 
 
 @functools.cache
-def model(side, **fields):
+def model(side, **fields) -> Any:
   options = dataclasses.replace(TOY, **fields)
   return build(options, resolution=side, channels=3)
 

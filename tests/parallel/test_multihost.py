@@ -35,6 +35,8 @@ from jaxgen.config.parse import parse
 from jaxgen.planning.autobatch import train_in_memory
 from jaxgen.train.transfer import transfer_state
 
+pytestmark = pytest.mark.slow
+
 ROOT = pathlib.Path(__file__).parents[2]
 
 
@@ -169,7 +171,7 @@ def launch(workdir, stop_at=None):
     text=True,
   )
   said = []
-  for line in run.stdout:
+  for line in run.stdout or ():
     said.append(line)
     if stop_at and line.startswith(stop_at):
       run.send_signal(signal.SIGTERM)

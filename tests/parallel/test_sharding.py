@@ -1,6 +1,7 @@
 """Laws of devices: where a run is computed does not change what it computes."""
 
 import functools
+from typing import Any
 
 import jax
 import numpy as np
@@ -26,6 +27,7 @@ from jaxgen.train.schedule import stage_schedule
 FSDP = pytest.mark.parametrize("fsdp", [False, True])
 
 
+@pytest.mark.user_path
 @FSDP
 def test_the_gradient_is_the_same_on_1_and_8_devices(fsdp):
   """Dropout included: its noise belongs to the image, not to the device."""
@@ -58,7 +60,7 @@ def microbatches_differ(p):
   """Two microbatches of the same images: is the mean of their gradients not
   that of the first?"""
   half = first_batch(p)["image"][:16]
-  twice = {"image": np.repeat(half, 2, axis=0)}  # microbatches are strided
+  twice: Any = {"image": np.repeat(half, 2, axis=0)}  # microbatches are strided
   first = gradient(p)({"image": half})
   apart = distance(gradient(p, parts=2)(twice), first)
   assert apart < ROUNDING or apart > VISIBLE

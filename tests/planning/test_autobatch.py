@@ -23,6 +23,7 @@ def experiment_of(argv):
   return load_experiment(AUTOENCODER, flags)
 
 
+@pytest.mark.slow
 def test_a_stage_out_of_memory_starts_again_in_smaller_parts(
   tmp_path, monkeypatch, capsys
 ):
@@ -57,6 +58,7 @@ def test_microbatches_of_one_image_are_not_halved(tmp_path):
   assert not (tmp_path / "fit.json").exists()
 
 
+@pytest.mark.slow
 def test_a_run_fits_itself_and_keeps_to_it(tmp_path, capsys, monkeypatch):
   monkeypatch.setattr(cost, "CODE", 0)
   p = program(1, **{"stages.batch_size": (32,)})
@@ -98,6 +100,7 @@ def test_a_decision_is_for_the_stage_that_it_was_made_for(tmp_path):
     assert autobatch.fitted([other], tmp_path)[0].stage == other.stage
 
 
+@pytest.mark.slow
 def test_a_training_run_is_told_its_memory(tmp_path, capsys):
   """As a flag, which `jaxgen plan` has too; refused before anything runs."""
   argv = command(tmp_path, **{"stages.images": "(64,)"})

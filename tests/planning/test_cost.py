@@ -13,6 +13,7 @@ def no_code(monkeypatch):
   monkeypatch.setattr(cost, "CODE", 0)
 
 
+@pytest.mark.slow
 def test_the_quickest_way_that_fits_is_chosen(no_code):
   p = program(1, **{"stages.batch_size": (32,), "model.scan_layers": True})
   whole = cost.need(p)
@@ -32,6 +33,7 @@ def test_a_batch_is_divided_over_the_devices():
   assert list(cost.divisions(program(8, **flags))) == [1, 2, 4]
 
 
+@pytest.mark.slow
 def test_a_refusal_names_the_largest_that_fits(no_code):
   """A resolution; or where parameters alone are too many, a width."""
 
@@ -55,11 +57,12 @@ def test_operations_of_attention_in_chunks_are_all_counted(monkeypatch):
   assert cost.flops(p) == want
 
 
+@pytest.mark.slow
 def test_memory_traffic_counts_every_turn_of_a_loop():
   """Four scanned layers move about what four unrolled ones do, though the
   compiler counts the body of a loop once; and a batch in parts what it does
   whole."""
-  deep = {"model.encoder_depth": 4, "model.decoder_depth": 4}
+  deep = {"model.encoder_depth": 4}
   deep |= {"stages.batch_size": (32,), "model.width": 64}
   flat, looped, parts = (
     cost.need(program(1, **deep, **more)).traffic

@@ -1,6 +1,7 @@
 """Time by the roofline model."""
 
 import numpy as np
+import pytest
 
 from jaxgen.planning import roofline
 from jaxgen.planning.roofline import Speed
@@ -14,6 +15,7 @@ def test_time_is_that_of_operations_or_of_memory():
   assert Speed(flops=100.0).seconds(300, 1e12) == 3.0
 
 
+@pytest.mark.slow
 def test_rates_are_of_all_devices_and_shared_out(monkeypatch):
   """With calls that take a second: 2 n^3 operations of a product on each of
   eight devices, one array read and one written."""

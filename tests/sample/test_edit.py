@@ -104,6 +104,7 @@ def test_what_does_not_fit_is_named(run, tiles):
       call()
 
 
+@pytest.mark.user_path
 def test_the_verb(denoiser, tiles, tmp_path, capsys):
   a, b, m = (tmp_path / f"{name}.png" for name in "abm")
   Image.fromarray(tiles[0]).save(a)

@@ -2,6 +2,7 @@ import re
 import shutil
 import subprocess
 import sys
+from typing import Any
 
 import numpy as np
 import pytest
@@ -178,7 +179,7 @@ def test_latents_that_are_not_this_checkpoint_s_are_made_again(
   shutil.copytree(trained, tmp_path / "run")
   path = tmp_path / "run" / "latents" / "30.npz"
   DAMAGE[damage](path)
-  again = jaxgen.load(tmp_path / "run")
+  again: Any = jaxgen.load(tmp_path / "run")
   np.testing.assert_allclose(
     again.training_latents, run.training_latents, atol=1e-5
   )

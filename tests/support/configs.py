@@ -1,7 +1,6 @@
 """Toy configs for the tests, and the checks that a run begins with."""
 
 import pathlib
-from collections.abc import Iterator
 from typing import Any
 
 import jax
@@ -50,11 +49,13 @@ def variants(path: pathlib.Path) -> tuple[str, ...]:
   raise AssertionError(f"{path} takes any variant")
 
 
-def every_config() -> Iterator[str]:
+def every_config() -> list[str]:
   """`FILE.py[:variant]` for each config file and variant that there is."""
-  for path in FILES:
-    for variant in variants(path):
-      yield f"{path}:{variant}" if variant else str(path)
+  return [
+    f"{path}:{variant}" if variant else str(path)
+    for path in FILES
+    for variant in variants(path)
+  ]
 
 
 def programs(

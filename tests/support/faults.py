@@ -54,7 +54,7 @@ FLAGS = {
 
 
 def command(
-  workdir: pathlib.Path, config: str = AUTOENCODER, **changes: object
+  workdir: pathlib.Path, config: str = AUTOENCODER, /, **changes: object
 ) -> list[str]:
   """Arguments of `jaxgen` that train a toy for `LAST` updates."""
   flags = FLAGS | SMALL[config] | changes
@@ -68,7 +68,9 @@ def command(
 
 def numbers(workdir: pathlib.Path, step: int = LAST) -> dict[str, bytes]:
   """Every array of a checkpoint, moments included, as its bytes."""
-  tree = ocp.load_checkpointables(workdir.resolve() / f"checkpoints/{step}")
+  tree = ocp.load_checkpointables(
+    str(workdir.resolve() / f"checkpoints/{step}")
+  )
   tree = {name: tree[name] for name in ("state", "ema")}
   leaves = jax.tree_util.tree_leaves_with_path(tree)
   return {jax.tree_util.keystr(k): np.asarray(x).tobytes() for k, x in leaves}

@@ -43,7 +43,7 @@ def load(path: str | pathlib.Path, changes: dict[str, Any]) -> Any:
   return load_config(str(path), flags)
 
 
-def stages(devices: int | None, **changes: Any) -> list[StageProgram]:
+def stages(devices: int | None, /, **changes: Any) -> list[StageProgram]:
   """The stages of `config`, on the first so many devices."""
   return of_config(config(**changes), devices)
 
@@ -53,12 +53,12 @@ def of_config(config: Any, devices: int | None) -> list[StageProgram]:
   return stage_programs(parse(config), devices=jax.devices()[:devices])
 
 
-def program(devices: int | None, **changes: Any) -> StageProgram:
+def program(devices: int | None, /, **changes: Any) -> StageProgram:
   """The first stage of `config`, on the first so many devices."""
   return stages(devices, **changes)[0]
 
 
-def denoiser(devices: int | None, **changes: Any) -> StageProgram:
+def denoiser(devices: int | None, /, **changes: Any) -> StageProgram:
   """The toy denoiser's, with dropout, on the first so many devices."""
   changes = {"model.dropout": 0.3} | changes
   return of_config(load(DENOISER, changes), devices)[0]

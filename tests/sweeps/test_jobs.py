@@ -80,6 +80,7 @@ def checked(folder):
   return {path.name: path.read_text() for path in found}
 
 
+@pytest.mark.slow
 def test_a_sweep_runs_through_both_schedulers(site):
   """SLURM trains it; LSF then skips all finished runs, and decides again."""
   workdir = site / "a folder's"

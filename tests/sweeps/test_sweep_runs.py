@@ -3,6 +3,7 @@
 import csv
 import json
 import pathlib
+from typing import Any
 
 import numpy as np
 import pytest
@@ -14,6 +15,8 @@ from jaxgen.report import pictures
 from jaxgen.sample.load import load
 from jaxgen.sweeps import files
 from jaxgen.sweeps import folder as folders
+
+pytestmark = pytest.mark.slow
 
 TOY = f"{pathlib.Path(__file__).parents[1]}/support/toy_sweep.py"
 BROKEN = "broken <b>&"
@@ -64,7 +67,7 @@ def test_the_winner_flows_into_the_next_phase(swept):
 def test_measures_are_those_of_the_run(swept):
   run = swept / "one/latent_dim_4"
   found = outcome(swept, "one/latent_dim_4")["measures"]
-  model = load(run)
+  model: Any = load(run)
   images = model.images("validation", 512)
   x, y = normalize(images), model.decode_float(model.encode(images))
   wanted = {k: float(np.mean(v)) for k, v in similarity(y, x).items()}
@@ -105,8 +108,8 @@ def test_the_report_is_one_file_with_everything(swept):
 def test_the_window_holds_the_finest_detail():
   images = np.zeros((1, 16, 16, 3), np.uint8)
   images[0, 9:12:2, 5:8:2] = 255
-  ((top, left),) = pictures.detailed_windows(images)
-  crop = pictures.crops(images, [(top, left)])
+  windows = pictures.detailed_windows(images)
+  crop = pictures.crops(images, windows)
   assert crop.shape == (1, 4, 4, 3) and crop.sum() == images.sum()
 
 

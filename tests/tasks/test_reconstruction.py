@@ -28,6 +28,7 @@ def test_terms_add_up_to_the_loss():
     "mask": rng.integers(0, 6, (4, 16, 16)),
     "rock_type": rng.integers(0, 2, 4),
   }
+  batch = jax.tree.map(jnp.asarray, batch)
   params = jax.jit(task.init)(jax.random.key(0))
   keys = jax.random.split(jax.random.key(1), 4)
   inputs = LossInputs(weights={"kl": jnp.float32(0.5)})

@@ -18,16 +18,18 @@ from support.programs import (
   gradient,
   held_out,
 )
+from support.shared import shared_run
 
 from jaxgen.cli.main import main
+
+pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory):
   """The workdir of a run that nothing disturbed; only to be read."""
-  workdir = tmp_path_factory.mktemp("whole") / "run"
-  assert main(command(workdir, DENOISER)) == 0
-  return workdir
+  argv = lambda workdir: command(workdir, DENOISER)  # noqa: E731
+  return shared_run(tmp_path_factory, "whole-denoiser", argv)
 
 
 def test_kill_9_changes_nothing(whole, tmp_path):

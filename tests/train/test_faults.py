@@ -4,6 +4,7 @@ import os
 import signal
 import threading
 
+import pytest
 from support.faults import (
   LAST,
   SLOW,
@@ -23,6 +24,8 @@ import jaxgen
 from jaxgen.cli.main import main
 from jaxgen.train import loop
 
+pytestmark = pytest.mark.slow
+
 
 def interrupt(when, number: signal.Signals) -> threading.Thread:
   """Send this process a signal as soon as `when()`."""
@@ -36,6 +39,7 @@ def interrupt(when, number: signal.Signals) -> threading.Thread:
   return thread
 
 
+@pytest.mark.user_path
 def test_kill_9_in_the_middle_of_saves_changes_nothing(whole, tmp_path, capsys):
   def nobody_else():
     assert main(command(tmp_path)) == 2

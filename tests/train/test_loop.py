@@ -2,6 +2,7 @@ import contextlib
 import dataclasses
 import functools
 import shutil
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -105,6 +106,7 @@ def test_load_takes_the_best_the_latest_or_any_checkpoint(copy_of_whole):
       assert np.asarray(leaf).tobytes() == want[key]
 
 
+@pytest.mark.slow
 def test_a_seam_of_stages_where_a_save_is_due(tmp_path):
   """The end of a stage saves and evaluates; the next must not do it again."""
   stages = {
@@ -123,6 +125,7 @@ def test_a_seam_of_stages_where_a_save_is_due(tmp_path):
   assert scored == ["3", "9"]
 
 
+@pytest.mark.slow
 def test_a_run_may_go_on_with_fewer_stages(tmp_path, capsys):
   two = {k: f"({v}, {v})" for k, v in (("resolution", 32), ("images", 64))}
   two |= {"batch_size": "(32, 32)", "accumulate": "(1, 1)"}
@@ -160,6 +163,7 @@ def test_nan_stops_the_run_at_its_step_and_keeps_the_last_good(
       assert np.isfinite(np.frombuffer(value, np.float32)).all()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("policy", ["stop", "skip"])
 def test_no_checkpoint_holds_what_is_not_finite(
   tmp_path, monkeypatch, capsys, policy
@@ -171,6 +175,7 @@ def test_no_checkpoint_holds_what_is_not_finite(
   assert steps(tmp_path)[-1] == 3
 
 
+@pytest.mark.slow
 def test_a_run_that_skips_all_updates_ends(tmp_path, capsys):
   """A learning rate beyond all reason, by the command line."""
   reckless = {"optimizer.learning_rate": 1e30, "train.save_images": 96}
@@ -210,7 +215,7 @@ def test_a_disk_that_fills_up_ends_the_run_and_room_lets_it_go_on(
 
 
 def test_other_data_are_refused(copy_of_whole, monkeypatch, capsys):
-  source = sources.build
+  source: Any = sources.build
 
   @functools.lru_cache
   def other(*args):

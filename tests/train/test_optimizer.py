@@ -1,4 +1,5 @@
 import dataclasses
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -16,7 +17,7 @@ def with_(**changes):
   return dataclasses.replace(OPTIONS, **changes)
 
 
-PARAMS = {
+PARAMS: dict[str, Any] = {
   "dense": {"kernel": jnp.ones((6, 4)), "bias": jnp.ones((4,))},
   "blocks": {"kernel": jnp.ones((3, 6, 4)), "scale": jnp.ones((3, 6))},
   "position_in": jnp.ones((5, 6)),
@@ -29,7 +30,7 @@ def test_muon_orthogonalises_kernels_and_nothing_else():
   grads = jax.tree.map(
     lambda p: jax.random.normal(next(noise), p.shape), PARAMS
   )
-  updates, _ = tx.update(grads, tx.init(PARAMS), PARAMS)
+  updates: Any = tx.update(grads, tx.init(PARAMS), PARAMS)[0]
   kernels = [updates["dense"]["kernel"], *updates["blocks"]["kernel"]]
   for kernel in kernels:
     values = jnp.linalg.svd(kernel, compute_uv=False)

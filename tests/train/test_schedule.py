@@ -1,6 +1,7 @@
 """Schedules are functions of images seen."""
 
 import dataclasses
+from typing import Any
 
 import jax.numpy as jnp
 import numpy as np
@@ -23,8 +24,8 @@ def rate(images, total=1000, **changes):
 
 
 def test_the_rate_rises_linearly_and_falls_as_a_cosine():
-  kw = dict(learning_rate=2.0, warmup_images=100)
-  flat = dict(schedule="constant", **kw)
+  kw: dict[str, Any] = dict(learning_rate=2.0, warmup_images=100)
+  flat: dict[str, Any] = dict(schedule="constant", **kw)
   assert rate(50, **flat) == pytest.approx(1.0)
   assert rate(100, **flat) == rate(900, **flat) == pytest.approx(2.0)
   assert rate(500, **kw) == pytest.approx(1.0)
@@ -41,10 +42,10 @@ def test_the_rate_knows_images_not_steps():
 
 
 def test_a_ramp_of_no_length_is_over():
-  assert float(ramp(np.float32(0), np.float32(0))) == 1.0
-  assert float(ramp(np.float32(1), np.float32(4))) == 0.25
-  assert float(ramp(np.float32(9), np.float32(4))) == 1.0
-  assert float(ramp(np.float32(-9), np.float32(4))) == 0.0
+  assert float(ramp(jnp.float32(0), jnp.float32(0))) == 1.0
+  assert float(ramp(jnp.float32(1), jnp.float32(4))) == 0.25
+  assert float(ramp(jnp.float32(9), jnp.float32(4))) == 1.0
+  assert float(ramp(jnp.float32(-9), jnp.float32(4))) == 0.0
 
 
 def test_the_rate_and_the_fade_of_each_stage():
@@ -61,7 +62,7 @@ def test_the_rate_and_the_fade_of_each_stage():
     program = two_stages(**flags, **{"optimizer.schedule": schedule})[1]
     place = stage_schedule(program.experiment, 1)
     config = program.experiment.optimizer
-    return [float(place.rate(config, np.float32(64 + x))) for x in images]
+    return [float(place.rate(config, jnp.float32(64 + x))) for x in images]
 
   flat = rates("constant", 0, 8, 32, 64)
   np.testing.assert_allclose(flat, [0, 0.00125, 0.005, 0.005], rtol=1e-5)
@@ -78,8 +79,8 @@ def test_what_an_early_end_leaves_out_of_the_schedule_is_skipped():
   assert (early.begin, planned.begin) == (32, 64)
   config = experiment.optimizer
   for into in (0, 20, 64):
-    found = early.rate(config, np.float32(32 + into))
-    assert float(found) == float(planned.rate(config, np.float32(64 + into)))
+    found = early.rate(config, jnp.float32(32 + into))
+    assert float(found) == float(planned.rate(config, jnp.float32(64 + into)))
 
 
 def test_a_level_fades_in_and_never_out_again():
@@ -96,11 +97,11 @@ def test_a_level_fades_in_and_never_out_again():
 
   def faded(stage, params, images):
     program = programs[stage]
-    share = stage_schedule(program.experiment, stage).fade(np.uint32(images))
+    share = stage_schedule(program.experiment, stage).fade(jnp.uint32(images))
     assert program.task.set_fade is not None
     return program.task.set_fade(params, share)
 
-  start = {f"outer_{i}_fade": np.float32(0) for i in (1, 2)}
+  start = {f"outer_{i}_fade": jnp.float32(0) for i in (1, 2)}
   half = faded(1, start, 64 + 32)
   assert [float(x) for x in half.values()] == [0.5, 0.5]
   whole = faded(1, half, 64 + 64)

@@ -113,6 +113,7 @@ def test_names_are_those_of_the_data_unless_given():
   assert [p.index for p in stages(1, **TWO)] == [0, 1]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("sizes, programs", [("(16,16)", 1), ("(16,24)", 2)])
 def test_each_shape_is_compiled_once(tmp_path, monkeypatch, sizes, programs):
   """Stages that differ in rate, warm-up and fade alone share their programs;

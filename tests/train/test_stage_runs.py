@@ -15,19 +15,21 @@ from support.faults import (
   steps,
   wait_for,
 )
+from support.shared import shared_run
 from support.staged import STAGES, TWO
 
 import jaxgen
 from jaxgen.cli.main import main
 from jaxgen.trees import named
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory):
   """The workdir of a run of three resolutions that nothing disturbed."""
-  workdir = tmp_path_factory.mktemp("stages") / "run"
-  assert main(command(workdir, **STAGES)) == 0
-  return workdir
+  argv = lambda workdir: command(workdir, **STAGES)  # noqa: E731
+  return shared_run(tmp_path_factory, "stages", argv)
 
 
 def kill_after(argv, there):
@@ -40,7 +42,6 @@ def kill_after(argv, there):
     process.communicate()
 
 
-@pytest.mark.slow
 def test_a_run_killed_in_its_second_stage_resumes_bit_for_bit(whole, tmp_path):
   kill_after(command(tmp_path, **STAGES), saved(tmp_path, 6))
   assert 6 <= steps(tmp_path)[-1] < 12
@@ -50,7 +51,6 @@ def test_a_run_killed_in_its_second_stage_resumes_bit_for_bit(whole, tmp_path):
   assert numbers(whole) == numbers(tmp_path) and rows(whole) == rows(tmp_path)
 
 
-@pytest.mark.slow
 def test_a_run_resumes_across_a_boundary_bit_for_bit(tmp_path):
   """Ended where a stage ends, by a config of fewer stages."""
   first = {k: v.split(",")[0].strip("()") for k, v in TWO.items()}
@@ -65,7 +65,6 @@ def test_a_run_resumes_across_a_boundary_bit_for_bit(tmp_path):
   assert numbers(tmp_path / "run", 8) == numbers(at_once, 8)
 
 
-@pytest.mark.slow
 def test_the_log_and_the_samples_know_their_stage(whole):
   with (whole / "metrics.csv").open() as file:
     found = [(r["stage"], r["resolution"]) for r in csv.DictReader(file)]
@@ -77,13 +76,11 @@ def test_the_log_and_the_samples_know_their_stage(whole):
   assert early is None or early.image_shape == (24, 24, 1)
 
 
-@pytest.mark.slow
 def test_previews_carry_their_stage(whole):
   names = sorted(p.name for p in (whole / "samples").iterdir())
   assert names == [f"{4 * i:08}_stage{i}.png" for i in (1, 2, 3)]
 
 
-@pytest.mark.slow
 def test_another_run_lends_its_weights(whole, tmp_path, capsys):
   flags = {k: v for k, v in STAGES.items() if "images" not in k}
   flags |= {"stages.resolution": "(48,)", "stages.patch_size": "(6,)"}
@@ -103,7 +100,6 @@ def test_a_run_that_is_not_there_lends_nothing(tmp_path, capsys):
   assert main(bad) == 2 and "nowhere" in capsys.readouterr().err
 
 
-@pytest.mark.slow
 def test_an_adaptive_run_decides_the_same_when_it_is_resumed(tmp_path):
   """With a tolerance that no training meets each stage ends at its minimum."""
   flags = TWO | {
@@ -132,7 +128,6 @@ def test_a_stage_that_cannot_follow_is_refused_before_anything_is_trained(
   assert "stage 2 (stages.resolution=25" in capsys.readouterr().err
 
 
-@pytest.mark.slow
 def test_a_finished_stage_is_not_gone_back_to(whole, tmp_path, capsys):
   shutil.copytree(whole, tmp_path / "run")
   longer = STAGES | {"stages.images": "(512,128,128)"}

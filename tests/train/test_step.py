@@ -2,6 +2,7 @@
 
 import dataclasses
 import functools
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -44,7 +45,7 @@ def linear(params, batch, keys, inputs):
 
 def toy_task() -> Task:
   """A task of which training needs the loss alone."""
-  nothing = lambda *_, **__: {}  # noqa: E731
+  nothing: Any = lambda *_, **__: {}  # noqa: E731
   return Task(
     model=None,
     init=lambda key: {"w": jnp.ones((3,))},
@@ -166,6 +167,7 @@ def test_gradients_of_a_vae_are_the_same_for_any_microbatch():
     "mask": rng.integers(0, 6, (8, 16, 16)),
     "rock_type": rng.integers(0, 8, 8),
   }
+  batch = jax.tree.map(jnp.asarray, batch)
 
   @functools.partial(jax.jit, static_argnums=1)
   def run(params, parts):

@@ -22,16 +22,18 @@ from support.programs import (
   load,
   of_config,
 )
+from support.shared import shared_run
 
 from jaxgen.cli.main import main
+
+pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory):
   """The workdir of a run that nothing disturbed; only to be read."""
-  workdir = tmp_path_factory.mktemp("whole") / "run"
-  assert main(command(workdir, VAE)) == 0
-  return workdir
+  argv = lambda workdir: command(workdir, VAE)  # noqa: E731
+  return shared_run(tmp_path_factory, "whole-vae", argv)
 
 
 def test_kill_9_changes_nothing_about_beta_and_the_rate(whole, tmp_path):

@@ -68,7 +68,9 @@ def save(store: Checkpoints, step: int, psnr: float | None = None) -> None:
 
 def restored(store: Checkpoints) -> int:
   """The step that is restored, after a look at its bits."""
-  found, meta = restore(store)
+  kept = restore(store)
+  assert kept is not None
+  found, meta = kept
   assert meta == {"stage": 0, "data": "x"}
   step = int(found["state"]["step"])
   jax.tree.map(np.testing.assert_array_equal, found, trees(step))

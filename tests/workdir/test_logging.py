@@ -1,12 +1,15 @@
 import struct
+from typing import Any
 
 import numpy as np
 import pytest
 from support.faults import full_disk, rows
-from tensorboardX.proto.event_pb2 import Event
+from tensorboardX.proto import event_pb2
 
 from jaxgen.errors import RunError
 from jaxgen.workdir.logging import MetricLog
+
+EVENT: Any = vars(event_pb2)["Event"]
 
 
 def log(workdir, step, *reports):
@@ -24,7 +27,7 @@ def events(workdir):
     data = path.read_bytes()
     while data:
       (size,) = struct.unpack("<Q", data[:8])
-      found.append(Event.FromString(data[12 : 12 + size]))
+      found.append(EVENT.FromString(data[12 : 12 + size]))
       data = data[16 + size :]
   return sorted(found, key=lambda event: event.wall_time)
 

@@ -1,4 +1,5 @@
 import pickle
+from typing import Any
 
 import numpy as np
 import pytest
@@ -20,7 +21,8 @@ def save(path, array=None, **named):
 
 
 def options(path, **other):
-  return DataConfig(**{"source": "arrays", "path": str(path)} | other)
+  given: dict[str, Any] = {"source": "arrays", "path": str(path)}
+  return DataConfig(**given | other)
 
 
 def images_of(source):
@@ -51,7 +53,7 @@ def test_whole_arrays_are_resized_middle_squares(tmp_path, dtype):
   values = RNG.random((4, 16, 24)) * (200 if dtype == np.uint8 else 1)
   data = values.astype(dtype)
   path = save(tmp_path / "a.npy", data)
-  source = arrays(options(path, channels=1, crop="whole"), "train", 8)
+  source: Any = arrays(options(path, channels=1, crop="whole"), "train", 8)
   square = data[source.regions[0].photo, :, 4:20].astype(float)
   expected = square.reshape(8, 2, 8, 2).mean((1, 3))
   expected = expected if dtype == np.uint8 else 2 * expected - 1
@@ -75,7 +77,7 @@ def test_shapes(tmp_path, shape, channels, photos):
   data = RNG.integers(0, 65536, shape).astype(np.uint16)
   path = save(tmp_path / "a.npy", data)
   chosen = options(path, channels=channels, split_by="regions")
-  source = arrays(chosen, "train", 16)
+  source: Any = arrays(chosen, "train", 16)
   assert len({region.photo for region in source.regions}) == photos
   assert source.read(0)["image"].shape == (16, 16, channels)
 
@@ -192,7 +194,7 @@ def test_copies_are_in_one_split_only(tmp_path):
 
 def test_npy_files_are_mapped_not_loaded_nor_pickled(tmp_path):
   path = save(tmp_path / "a.npy", RNG.random((50, 64, 64), np.float32))
-  source = arrays(options(path, channels=1), "train", 16)
+  source: Any = arrays(options(path, channels=1), "train", 16)
   (photo,) = source.load(0)
   while photo.base is not None and not isinstance(photo.base, np.memmap):
     photo = photo.base

@@ -1,10 +1,11 @@
 import io
 import pickle
+from typing import Any
 
 import msgpack
 import numpy as np
 import pytest
-from array_record.python import array_record_module
+from array_record.python import array_record_module  # pyright: ignore
 from PIL import Image
 
 from jaxgen.config.data import DataConfig
@@ -44,7 +45,8 @@ def write(path, contents):
 
 
 def options(path, **other):
-  return DataConfig(**{"source": "records", "path": str(path)} | other)
+  given: dict[str, Any] = {"source": "records", "path": str(path)}
+  return DataConfig(**given | other)
 
 
 @pytest.mark.parametrize("packed", [False, True])

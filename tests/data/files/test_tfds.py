@@ -1,5 +1,6 @@
 import io
 import pickle
+from typing import Any
 
 import numpy as np
 import pytest
@@ -80,7 +81,8 @@ def prepared(tmp_path_factory):
 
 
 def options(path, **other):
-  return DataConfig(**{"source": "tfds", "path": f"tiny@{path}"} | other)
+  given: dict[str, Any] = {"source": "tfds", "path": f"tiny@{path}"}
+  return DataConfig(**given | other)
 
 
 def test_a_set_and_its_splits(prepared):

@@ -1,0 +1,37 @@
+"""Held-out metrics."""
+
+import jax
+import numpy as np
+import pytest
+from support.programs import program, random_params
+
+from jaxgen.data import pipeline
+from jaxgen.train.evaluator import SHOWN, Evaluator
+from jaxgen.typing import LossInputs
+
+
+def evaluator(p, num, batch):
+  source = p.source("validation")
+  return Evaluator(p.task, source, p.layout, num=num, batch=batch)
+
+
+def test_scores_are_means_over_tiles_whatever_the_batch():
+  p = program(1)
+  params = random_params(p)
+  tiles = pipeline.stack(pipeline.fixed_tiles(p.source("validation"), 10))
+  each = jax.jit(p.task.evaluate)(params, tiles, LossInputs())
+  for batch in (4, 10, 16):
+    found = evaluator(p, 10, batch)(params)
+    for name in ("psnr", "mse"):
+      want = float(np.mean(each[name]))
+      assert found[name] == pytest.approx(want, rel=1e-5)
+
+
+def test_the_tiles_shown_are_spread_over_those_evaluated():
+  p = program(1)
+  found = evaluator(p, 20, 8)
+  tiles = pipeline.stack(pipeline.fixed_tiles(p.source("validation"), 20))
+  spread = np.linspace(0, 19, SHOWN).round().astype(int)
+  shown = np.asarray(found.shown["image"])
+  np.testing.assert_array_equal(shown, tiles["image"][spread])
+  assert found.num == 20
