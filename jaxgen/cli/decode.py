@@ -41,7 +41,7 @@ def _read_latents(path: pathlib.Path) -> tuple[np.ndarray, list[str]]:
   if not path.is_file():
     raise UserError(f"--latents={path}: no such file.")
   try:
-    with np.lib.npyio.NpzFile(path.open("rb"), own_fid=True) as file:
+    with path.open("rb") as raw, np.lib.npyio.NpzFile(raw) as file:
       latents = np.asarray(file["latents"])
       names = file["names"].astype(str).tolist() if "names" in file else []
   except Exception as e:  # numpy and zipfile raise many kinds

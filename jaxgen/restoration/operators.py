@@ -14,6 +14,7 @@ from collections.abc import Callable
 import jax.numpy as jnp
 from jaxtyping import Bool, Float
 
+from jaxgen.restoration.noise import EXACT, GaussianNoise
 from jaxgen.typing import Array, Images
 
 Values = Float[Array, "b *m"]
@@ -50,15 +51,14 @@ def mask(seen: Bool[Array, "#b #h #w 1"]) -> Operator:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Measurement:
-  """Values measured of a batch of images, with Gaussian noise.
+  """Values measured of a batch of images.
 
   Attributes:
     operator: A.
     values: y `(b, ...)`, shaped as A returns them.
-    variance: of the noise of each value, finite: a number or an array that
-      broadcasts to `values`; 0: exact.
+    noise: n.
   """
 
   operator: Operator
   values: Values
-  variance: float | Array = 0.0
+  noise: GaussianNoise = EXACT

@@ -52,7 +52,7 @@ def guide(
     clean = lambda x: denoise(x, sigma, cond)  # noqa: E731
     answer, scale = clean(x), per_image(sigma) ** 2
     residual = measurement.values - operator.apply(answer)
-    ridge = damping * _fit(scale, residual) + measurement.variance
+    ridge = damping * _fit(scale, residual) + measurement.noise.variance
 
     def correct(carry, _):
       answer, residual, direction, squares = carry

@@ -191,7 +191,10 @@ def open_run(
       stages=len(programs),
       quiet=not lead,
     )
-    with contextlib.closing(terminal):
+    with contextlib.ExitStack() as stack:
+      stack.enter_context(contextlib.closing(terminal))
+      if log is not None:
+        stack.enter_context(contextlib.closing(log))
       yield Run(
         programs=programs,
         workdir=workdir,
@@ -202,8 +205,6 @@ def open_run(
         stage=meta["stage"],
         progress=Progress.from_metadata(meta),
       )
-    if log is not None:
-      log.close()
 
 
 def _restore(

@@ -33,8 +33,9 @@ def test_runs_are_compared(denoiser, trained, tmp_path, capsys):
   assert "960 network calls in all" in capsys.readouterr().out
   with (tmp_path / "comparison.csv").open() as file:
     rows = {row["candidate"]: row for row in csv.DictReader(file)}
-  assert list(rows) == ["real (floor)", "run ddim-25", "run heun-18"]
-  heun = rows["run heun-18"]
+  name = denoiser.name
+  assert list(rows) == ["real (floor)", f"{name} ddim-25", f"{name} heun-18"]
+  heun = rows[f"{name} heun-18"]
   assert heun["network_calls"] == "35" and heun["training_images"] == "960"
   assert all(float(heun[k]) > 0 for k in ("memory_mib", "training_seconds"))
   page = (tmp_path / "comparison.html").read_text()

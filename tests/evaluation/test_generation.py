@@ -99,7 +99,7 @@ def test_the_budget_is_said_and_kept(denoiser, tmp_path, capsys):
   assert len(list((tmp_path / "samples").glob("0*.png"))) == 20
   for wrong, says in (
     ("--input=x", "--input is for autoencoders"),
-    ("--features=inception", "go together"),
+    ("--features=inception", "features=inception"),
     ("--sampler=magic", "sampler='magic'"),
   ):
     assert main([*command, wrong]) == 2

@@ -14,6 +14,7 @@ from jaxgen.diffusion.tiling import windowed
 from jaxgen.laws import diffusion as laws
 from jaxgen.laws.diffusion import COVARIANCE
 from jaxgen.restoration import operators
+from jaxgen.restoration.noise import GaussianNoise
 from jaxgen.restoration.operators import Measurement, Operator
 from jaxgen.restoration.posterior import guide, inpaint
 
@@ -60,7 +61,9 @@ def test_the_answer_is_the_posterior_mean_of_a_measurement(case):
     "total": (TOTAL, 0.3, np.ones((1, 16)), np.full(1, 0.3)),
   }[case]
   x, y = noise(ROW), operator.apply(noise(ROW, 1))
-  measured = Measurement(operator=operator, values=y, variance=variance)
+  measured = Measurement(
+    operator=operator, values=y, noise=GaussianNoise(variance=variance)
+  )
   found = guide(correlated, measured, corrections=20, damping=1e-6)(x, SIGMA)
   seen = y[:, :, 3:11] if "mask" in case else y.reshape(3, 1, -1, 1)
   want = posterior_mean(x, seen, matrix, diagonal)
@@ -70,7 +73,9 @@ def test_the_answer_is_the_posterior_mean_of_a_measurement(case):
 def measured(variance):
   values = jnp.where(SEEN, noise(ROW, 1), 0.0)
   mask = operators.mask(SEEN)
-  return Measurement(operator=mask, values=values, variance=variance)
+  return Measurement(
+    operator=mask, values=values, noise=GaussianNoise(variance=variance)
+  )
 
 
 def test_without_noise_the_guided_denoiser_inpaints():
