@@ -1,6 +1,6 @@
 """jaxgen: learn to generate and restore image tiles with JAX.
 
-The public door, for notebooks and scripts:
+The public API, for notebooks and scripts:
 
     config = jaxgen.config("textures_patch_ae:demo")
     jaxgen.train(config, "runs/demo")
@@ -35,6 +35,6 @@ def __getattr__(name: str):
   """Import on first use, so that `jaxgen --help` imports no JAX."""
   if name in _MODULES:
     return getattr(importlib.import_module(_MODULES[name]), name)
-  if name in ("config", "train"):  # modules that can be called
+  if name in ("config", "train"):  # callable modules
     return importlib.import_module(f"jaxgen.{name}")
   raise AttributeError(f"module 'jaxgen' has no attribute {name!r}")

@@ -1,4 +1,4 @@
-"""`python -m jaxgen` is `jaxgen`."""
+"""`python -m jaxgen`: the same as `jaxgen`."""
 
 import sys
 

@@ -1,4 +1,4 @@
-"""The public door: `jaxgen.load`, `jaxgen.train` and `jaxgen.show`."""
+"""The public API: `jaxgen.load`, `jaxgen.train` and `jaxgen.show`."""
 
 from __future__ import annotations
 
@@ -32,15 +32,15 @@ def train(
 
   Args:
     config: a ConfigDict, or an `Experiment`.
-    workdir: the run's folder; several processes must share it.
-    allow_config_change: resume although the config or the data changed.
-    devices: to train on, by default all of all processes.
+    workdir: the run's folder; shared by all processes.
+    allow_config_change: resume even if the config or the data changed.
+    devices: devices to train on; by default all devices of all processes.
 
   Returns:
-    Whether the run is finished; False where a signal asked it to stop.
+    Whether the run is finished; False if a signal stopped it.
 
   Raises:
-    UserError: a bad config, workdir or data set.
+    UserError: an invalid config, workdir or data set.
     RunError: the loss is not finite, or a checkpoint cannot be written.
   """
   experiment = config if isinstance(config, Experiment) else parse(config)
@@ -57,8 +57,8 @@ def train(
 def initial_weights(
   experiment: Experiment, workdir: pathlib.Path
 ) -> InitialWeights | None:
-  """The weights that `train.init_from` names, where a run in `workdir` starts
-  from them because it has no checkpoint to resume from."""
+  """The weights named by `train.init_from`, or None if it is not set or
+  `workdir` has a checkpoint to resume from."""
   other = experiment.train.init_from
   if not other or checkpoint_index.list_checkpoints(workdir):
     return None
@@ -71,17 +71,17 @@ def initial_weights(
 
 
 def show(images: np.ndarray, *, columns: int | None = None) -> Image.Image:
-  """A grid of images, which a notebook displays.
+  """A grid of images, for display in a notebook.
 
   Args:
     images: uint8 `(n, h, w, c)`, or one `(h, w, c)`.
-    columns: of the grid, by default about as many as rows.
+    columns: columns of the grid; by default it is about square.
 
   Returns:
     A Pillow image.
 
   Raises:
-    UserError: an array of another kind.
+    UserError: an array of another type or shape.
   """
   images = np.asarray(images)
   images = images[None] if images.ndim == 3 else images

@@ -1,4 +1,4 @@
-"""Any number of images through a program of one batch size."""
+"""Padded batches: any number of images for a program of fixed batch size."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ Element = Mapping[str, np.ndarray]
 def padded_batches(
   tiles: Element, size: int
 ) -> list[tuple[Element, np.ndarray]]:
-  """Tiles in batches of `size`, the last one filled up with its first image,
-  each with a float mask `(size,)` that is 0 on the filling."""
+  """Tiles in batches of `size`, the last one padded with its first image, each
+  with a float mask `(size,)` that is 0 on the padding."""
   n = len(tiles["image"])
   batches = []
   for start in range(0, n, size):
@@ -25,7 +25,7 @@ def padded_batches(
 
 
 def map_batches(encode, images: np.ndarray, batch: int) -> np.ndarray:
-  """`encode` over any number of images, in padded batches of one shape."""
+  """Apply `encode` to any number of images, in padded batches of one shape."""
   parts = padded_batches({"image": images}, batch)
-  found = [np.asarray(encode(part["image"])) for part, _ in parts]
-  return np.concatenate(found)[: len(images)]
+  outputs = [np.asarray(encode(part["image"])) for part, _ in parts]
+  return np.concatenate(outputs)[: len(images)]

@@ -1,7 +1,7 @@
-"""Modules that can be called.
+"""Callable modules.
 
-`jaxgen.train` and `jaxgen.config` are packages and, as `jaxgen.load` and
-`jaxgen.show` are, functions of the public door.
+`jaxgen.train` and `jaxgen.config` are packages and also, like `jaxgen.load` and
+`jaxgen.show`, functions of the public API.
 """
 
 from __future__ import annotations
@@ -13,10 +13,10 @@ from typing import Any
 
 
 def make_callable(name: str, function: Callable[..., Any]) -> None:
-  """Let a call of the module `name` be a call of `function`."""
+  """Make the module `name` callable, as `function`."""
 
   class CallableModule(types.ModuleType):
-    """A module that stands for a function as well."""
+    """A module that can also be called as a function."""
 
     def __call__(self, *args: Any, **keywords: Any) -> Any:
       return function(*args, **keywords)

@@ -1,4 +1,4 @@
-"""The two ways in which a program here ends early, as exceptions."""
+"""Exceptions that end a program with a message instead of a traceback."""
 
 from __future__ import annotations
 
@@ -8,23 +8,24 @@ from collections.abc import Iterator
 
 
 class UserError(Exception):
-  """A mistake of the person at the keyboard: exit status 2.
+  """An error in the user's input: exit status 2.
 
-  The message is one or two lines that name the culprit and the remedy; the
+  The message is one or two lines that name the cause and the remedy; the
   command line prints it without a traceback.
   """
 
 
 class RunError(Exception):
-  """A run that cannot go on (NaN, full disk): exit status 1, no traceback."""
+  """A run that cannot continue (NaN, full disk): exit status 1, no
+  traceback."""
 
 
 @contextlib.contextmanager
 def writing(path: pathlib.Path) -> Iterator[None]:
-  """Name the file where the disk is full or will not have it.
+  """Name the file if writing it fails, for example on a full disk.
 
   Raises:
-    RunError: instead of an OSError of the block.
+    RunError: in place of an OSError in the block.
   """
   try:
     yield

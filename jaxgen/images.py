@@ -20,9 +20,9 @@ def normalize(images: Array | np.ndarray) -> Array:
 
 
 def soften(images: Array, side: int, share: Array) -> Array:
-  """Images `(b, h, h, c)`, normalised, with a share from 0 to 1 of the detail
-  that `side` x `side` pixels do not hold (Karras et al. 2017, section 2: real
-  images are faded like the network)."""
+  """Normalized images `(b, h, h, c)` with a fraction `share` in [0, 1] of the
+  detail beyond `side` x `side` pixels (Karras et al. 2017, section 2: real
+  images are faded in like the network)."""
   x = normalize(images)
   coarse = resize(resize(x, side), x.shape[1])
   return (1 - share) * coarse + share * x
@@ -43,7 +43,7 @@ def as_uint8(images: np.ndarray) -> np.ndarray:
 def grid(rows: Any, gap: int = 2, least: int = 96) -> np.ndarray:
   """Images uint8 `(rows, columns, h, w, c)` as one picture `(H, W, 3)`.
 
-  Small images are shown larger, by a whole factor, up to about `least` pixels.
+  Small images are enlarged by an integer factor, to about `least` pixels.
   """
   rows = np.asarray(rows)
   zoom = max(1, least // rows.shape[2])
@@ -59,29 +59,29 @@ def grid(rows: Any, gap: int = 2, least: int = 96) -> np.ndarray:
 
 
 def enlarging(old: int, new: int, circular: bool = False) -> np.ndarray:
-  """Linear interpolation of `old` samples at `new` places, `(new, old)`; with
-  antialiasing where `new` is smaller. As `jax.image.resize` has it, or on a
-  circle."""
-  places = (np.arange(new) + 0.5) * old / new - 0.5
-  apart = np.abs(places[:, None] - np.arange(old))
-  apart = np.minimum(apart, old - apart) if circular else apart
-  weights = np.maximum(1 - apart / max(old / new, 1.0), 0)
+  """The matrix `(new, old)` of linear interpolation from `old` to `new`
+  samples, antialiased if `new` is smaller: as `jax.image.resize`, or with
+  wrap-around."""
+  positions = (np.arange(new) + 0.5) * old / new - 0.5
+  distance = np.abs(positions[:, None] - np.arange(old))
+  distance = np.minimum(distance, old - distance) if circular else distance
+  weights = np.maximum(1 - distance / max(old / new, 1.0), 0)
   return (weights / weights.sum(1, keepdims=True)).astype(np.float32)
 
 
 def shrinking(old: int, new: int) -> np.ndarray:
-  """Means over equal parts of `old` samples, `(new, old)`, exact for any
-  numbers."""
+  """The matrix `(new, old)` of area averages of `old` samples; `new` need not
+  divide `old`."""
   edges = np.arange(new + 1) * old / new
   low, high = edges[:-1, None], edges[1:, None]
-  at = np.arange(old)
-  shared = np.minimum(high, at + 1) - np.maximum(low, at)
-  return (np.maximum(shared, 0) * new / old).astype(np.float32)
+  pixel = np.arange(old)
+  overlap = np.minimum(high, pixel + 1) - np.maximum(low, pixel)
+  return (np.maximum(overlap, 0) * new / old).astype(np.float32)
 
 
 def resize(x: Array, side: int, circular: bool = False) -> Array:
-  """Square images `(b, h, h, c)` to `side` pixels: means where they shrink,
-  linear interpolation where they grow."""
+  """Square images `(b, h, h, c)` resized to `side` pixels: area averages to
+  shrink, linear interpolation to enlarge."""
   old = x.shape[1]
   if old == side:
     return x
@@ -92,7 +92,7 @@ def resize(x: Array, side: int, circular: bool = False) -> Array:
 
 def image_grid(images: np.ndarray, columns: int | None = None) -> np.ndarray:
   """Images uint8 `(n, h, w, c)` as one picture `(H, W, 3)`, by default about
-  square; the last row is filled up with white."""
+  square; the last row is padded with white."""
   columns = columns or max(1, round(len(images) ** 0.5))
   missing = -len(images) % columns
   white = np.full((missing, *images.shape[1:]), 255, np.uint8)

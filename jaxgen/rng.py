@@ -18,7 +18,7 @@ def stream(seed: int, name: str, *indices: int | Array) -> Array:
   """The key of stream `name` (any string), folded with each index in turn.
 
   Raises:
-    ValueError: a seed that is not an integer in [0, 2**32).
+    ValueError: the seed is not in [0, 2**32).
   """
   if not 0 <= seed < 2**32:
     raise ValueError(f"seed={seed}: expected an integer in [0, 2**32).")

@@ -1,4 +1,4 @@
-"""Trees of arrays by the names of their leaves."""
+"""Trees of arrays, flattened by leaf name."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ import jax
 
 
 def named(tree: Any) -> dict[str, Any]:
-  """The leaves by name, as in `params/encoder/kernel`, in the tree's order;
-  Orbax's metadata have the same names."""
+  """The leaves by name, such as `params/encoder/kernel`, in tree order; the
+  same names as in Orbax's metadata."""
   leaves = jax.tree_util.tree_leaves_with_path(tree)
   name = lambda path: jax.tree_util.keystr(path, simple=True, separator="/")  # noqa: E731
   return {name(path): leaf for path, leaf in leaves}

@@ -13,10 +13,10 @@ Array = jax.Array
 Params = Any  # a nested dict of arrays
 Batch = Mapping[str, Array]
 Metrics = dict[str, Array]
-ConditionNames = Mapping[str, tuple[str, ...]]  # values of each condition
-Conditions = Any  # of images: a tree of arrays (b, ...), or None
+ConditionNames = Mapping[str, tuple[str, ...]]  # value names by condition
+Conditions = Any  # a tree of arrays (b, ...), or None
 Images = Float[Array, "b h w c"]
-Sigmas = Float[Array, " b"]  # a noise level of each image
+Sigmas = Float[Array, " b"]  # noise levels, one per image
 
 
 @runtime_checkable
@@ -49,10 +49,11 @@ class Codec:
   """Images to latents and back.
 
   Attributes:
-    encode: with a key, a draw from the posterior where there is one.
+    encode: images to latents; with a key, a sample of the posterior if there
+      is one.
     decode: latents to images.
-    posterior: images to mean and log variance of the posterior, each like the
-      latents; None where the encoder is not variational.
+    posterior: images to mean and log variance of the posterior, each shaped
+      like the latents; None if the encoder is not variational.
   """
 
   encode: EncodeFn
@@ -62,7 +63,7 @@ class Codec:
 
 IDENTITY = Codec(
   encode=lambda images, key=None: images, decode=lambda latents: latents
-)  # of models of pixels
+)  # the codec of pixel-space models
 
 
 @jax.tree_util.register_dataclass
@@ -71,8 +72,8 @@ class LossInputs:
   """Inputs of a loss besides parameters and data.
 
   Attributes:
-    images: seen before the step.
-    weights: of terms that a `LossController` moves, by name.
+    images: images seen before the step.
+    weights: weights of loss terms set by a `LossController`, by name.
     frozen: parameters that are not trained (a codec, a teacher), by name.
   """
 
@@ -83,10 +84,10 @@ class LossInputs:
 
 @runtime_checkable
 class LossFn(Protocol):
-  """What training minimizes: the mean over the batch, and its metrics."""
+  """A training loss: its mean over the batch, and metrics."""
 
   def __call__(
     self, params: Params, batch: Batch, keys: Array, inputs: LossInputs
   ) -> tuple[Array, Metrics]:
-    """`keys` `(b,)` hold one random key for each image."""
+    """`keys` `(b,)` holds one random key per image."""
     ...

@@ -1,7 +1,6 @@
 """Typed configs: sections, parsing, defaults and variants for config files.
 
-The module can be called, as `jaxgen.config("textures_patch_ae:demo")`: see
-`load`.
+The module is callable: `jaxgen.config("textures_patch_ae:demo")`; see `load`.
 """
 
 from __future__ import annotations
@@ -15,7 +14,7 @@ CONFIGS = pathlib.Path(__file__).parents[2] / "configs"
 
 
 def load(name: str, **overrides: Any) -> Any:
-  """Load a config by the path of its file or by its name in `configs/`.
+  """Load a config by its file's path or its name in `configs/`.
 
       config = jaxgen.config("rocks_edm:smoke", **{"data.seed": 3})
 
@@ -24,7 +23,7 @@ def load(name: str, **overrides: Any) -> Any:
     **overrides: values of fields, `section.field`.
 
   Returns:
-    A ConfigDict, for `jaxgen.train` and to be changed.
+    A mutable ConfigDict, for `jaxgen.train`.
 
   Raises:
     UserError: a missing or broken file, or an unknown field.

@@ -1,4 +1,4 @@
-"""The section `data`: where images come from, and how tiles are cut."""
+"""The section `data`: the source of images and the cutting of tiles."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ Split = Literal["train", "validation"]
 
 @section("data")
 class DataConfig:
-  """Where images come from, and how tiles are cut out of them.
+  """The source of images, and how tiles are cut from them.
 
-  Fields that a source has no use for are ignored by it; the docstring of each
-  source names those that it reads.
+  A source ignores fields that it does not use; its docstring lists those that
+  it reads.
   """
 
   source: Literal[
@@ -30,7 +30,7 @@ class DataConfig:
   ] = "textures"
   """Kind of source."""
   path: str = ""
-  """folder, arrays, records: where they are; tfds: name[@data_dir]."""
+  """folder, arrays, records: path of the data; tfds: name[@data_dir]."""
   masks: str = ""
   """folder: a parallel folder of per-pixel label images."""
   channels: PositiveInt = 3
@@ -44,15 +44,15 @@ class DataConfig:
   split_by: Literal["files", "regions"] = "files"
   """Validation holds out whole files, or regions of each file."""
   validation_fraction: OpenUnit = 0.1
-  """Fraction that is held out."""
+  """Fraction of the data that is held out."""
   on_bad: Literal["error", "skip"] = "error"
-  """What to do with unreadable or too small files."""
+  """Unreadable or too small files: raise an error, or skip them."""
   value_range: tuple[Finite, Finite] = (0.0, 1.0)
-  """arrays: black and white of float images."""
+  """arrays: values of black and white in float images."""
   key: str = ""
   """arrays: the array of an .npz; tfds: the image feature."""
   seamless: bool = False
-  """rocks: tiles that wrap around."""
+  """rocks: tiles that wrap around at the edges."""
   num_tiles: PositiveInt = 8192
   """rocks: tiles in the training split."""
   hflip: bool = False
@@ -66,7 +66,7 @@ class DataConfig:
   seed: Seed = 0
   """Seed of shuffling, crops and procedural tiles."""
   threads: NonNegativeInt = 4
-  """Threads that read ahead."""
+  """Prefetching threads."""
   workers: NonNegativeInt = 0
   """Worker processes; 0: none."""
 
@@ -74,6 +74,6 @@ class DataConfig:
     low, high = self.value_range
     if low >= high:
       raise UserError(
-        f"data.value_range={self.value_range}: expected (black, white), the "
-        "smaller number first."
+        f"data.value_range={self.value_range}: expected (black, white) with "
+        "black < white."
       )

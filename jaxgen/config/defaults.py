@@ -1,4 +1,4 @@
-"""Configs with the default of every field, for config files to change."""
+"""Configs with all fields at their defaults, for config files to modify."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from jaxgen.config.stages import Stage
 
 
 def autoencoder(model: Any = None) -> Any:
-  """The base config of autoencoders, by default `patch_autoencoder()`."""
+  """The base config of an autoencoder, by default `patch_autoencoder()`."""
   return _base("autoencoder", patch_autoencoder() if model is None else model)
 
 
 def denoiser(model: Any) -> Any:
-  """The base config of denoisers, around `unet()`, `dit()` and the like."""
+  """The base config of a denoiser with a model such as `unet()` or `dit()`."""
   config = _base("diffusion", model)
   config.optimizer.ema_sigma_rels = (0.05, 0.10)
   return config
@@ -40,12 +40,12 @@ def _section(name: str) -> ConfigDict:
 
 
 def patch_autoencoder() -> Any:
-  """A transformer on patches, from an image to a latent and back."""
+  """A transformer on patches that encodes an image to a latent."""
   return ConfigDict(field_defaults(models.PatchAutoencoderConfig))
 
 
 def conv_autoencoder() -> Any:
-  """Residual convolutions, from an image to a small one and back."""
+  """A residual convolutional autoencoder with spatial or vector latents."""
   return ConfigDict(field_defaults(models.ConvAutoencoderConfig))
 
 

@@ -1,4 +1,4 @@
-"""The section `diffusion`: noise levels and conditions of a denoiser."""
+"""The section `diffusion`: noise levels and conditions of denoisers."""
 
 from __future__ import annotations
 
@@ -23,21 +23,21 @@ class DiffusionConfig:
   sigma_data: Positive = 0.5
   """Standard deviation of the images."""
   noise_distribution: Literal["log_normal", "log_uniform"] = "log_normal"
-  """Distribution of sigma in training; log_uniform: from sigma_min to max."""
+  """Distribution of sigma in training; log_uniform: sigma_min to sigma_max."""
   P_mean: Annotated[Float, Field(ge=-10, le=10)] = -1.2
   """log_normal: mean of log sigma."""
   P_std: Positive = 1.2
   """log_normal: standard deviation of log sigma."""
   sigma_min: Positive = 0.002
-  """Where samplers end."""
+  """Noise level at which samplers end."""
   sigma_max: Positive = 80.0
-  """Where samplers start."""
+  """Noise level at which samplers start."""
   conditions: tuple[str, ...] = ()
   """Conditions, from the data: label, or names of attributes."""
   cond_drop_prob: UnitInterval = 0.2
-  """Fraction of images of which some conditions are dropped in training."""
+  """Fraction of images with some conditions dropped in training."""
   uncertainty: bool = False
-  """Learn the weight of each noise level (arXiv:2312.02696)."""
+  """Learn the loss weight of each noise level (arXiv:2312.02696)."""
   preview_steps: PositiveInt = 12
   """Steps of Heun's method in previews."""
 

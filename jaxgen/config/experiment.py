@@ -1,6 +1,6 @@
 """A parsed config: typed sections and the stages of a run.
 
-An `Experiment` holds nothing that needs a device or data.
+An `Experiment` contains nothing that needs a device or data.
 """
 
 from __future__ import annotations
@@ -52,11 +52,11 @@ class Experiment:
     model: the network.
     optimizer: the update rule and its learning rate.
     stages: the stages of training, in order.
-    batch: how batches are made to fit into memory.
+    batch: how batches are fitted into memory.
     train: intervals and policies of the training loop.
-    loss: terms of the loss; read by autoencoders only.
-    kl: weight of the KL divergence; read by autoencoders only.
-    diffusion: noise levels and conditions; read by denoisers only.
+    loss: terms of the loss; autoencoders only.
+    kl: weight of the KL divergence; autoencoders only.
+    diffusion: noise levels and conditions; denoisers only.
   """
 
   task: TaskName
@@ -73,17 +73,17 @@ class Experiment:
 
   @property
   def lengths(self) -> list[int]:
-    """Images of each stage in whole batches, at most."""
+    """Maximum number of images of each stage, in whole batches."""
     return [stage.length for stage in self.stages]
 
   @property
   def ends(self) -> list[int]:
-    """Images seen at the end of each stage, where none ends early."""
+    """Images seen at the end of each stage, if none ends early."""
     return list(itertools.accumulate(self.lengths))
 
   @property
   def advance_policy(self) -> AdvancePolicy | None:
-    """When stages end early; None: they never do."""
+    """The rule by which stages end early; None: they do not."""
     if self.train.advance == "fixed":
       return None
     return AdvancePolicy(
@@ -93,13 +93,14 @@ class Experiment:
     )
 
   def model_at(self, stage: int) -> ModelConfig:
-    """The network of a stage, with the stage's patch size."""
+    """The model section with the patch size of a stage."""
     patch_size = self.stages[stage].patch_size
     changes = {"patch_size": patch_size} if patch_size else {}
     return with_known(self.model, **changes)
 
   def to_dict(self) -> dict[str, Any]:
-    """Nested plain data, as config files set it and runs record it."""
+    """The config as nested plain data, as set by files and recorded by
+    runs."""
     sections = {
       name: vars_of(getattr(self, name))
       for name in TASK_SECTIONS[self.task]
@@ -115,7 +116,7 @@ def vars_of(section: Any) -> dict[str, Any]:
 
 
 def with_known(section: Any, **values: Any) -> Any:
-  """A section with other values of those fields that it has."""
+  """A copy of a section with new values; unknown fields are ignored."""
   known = {x.name for x in dataclasses.fields(section)}
   changes = {k: v for k, v in values.items() if k in known}
   return dataclasses.replace(section, **changes)

@@ -1,15 +1,15 @@
-"""Types of config fields, and the sections that are made of them.
+"""Types of config fields, and the decorator of sections.
 
     @section("train")
     class TrainConfig:
       log_images: NonNegativeInt = 2_000
-      '''Images between two lines of metrics.'''
+      '''Images between two rows of metrics.'''
 
 A section is a frozen, keyword-only pydantic dataclass. A value of the wrong
-type or out of its range is refused by the name of its field, with what was
-expected, wherever it comes from: a config file, the command line, a saved run,
-Python. Type, range, default and description of a field stand here once; the
-defaults of config files and `docs/config.md` are made from them.
+type or out of range raises an error that names the field and what was expected,
+whether it comes from a config file, the command line, a saved run or Python.
+Type, range, default and description of a field are defined once, here; the
+defaults of config files and `docs/config.md` are derived from them.
 """
 
 from __future__ import annotations
@@ -34,13 +34,13 @@ LIMIT = 2**32  # images and seeds are counted in 32 bits
 
 
 def _python_int(value: Any) -> Any:
-  """NumPy's integers as Python's; anything else as it is."""
+  """NumPy integers as Python ints; anything else unchanged."""
   integral = isinstance(value, numbers.Integral)
   return int(value) if integral and not isinstance(value, bool) else value
 
 
 def _python_float(value: Any) -> Any:
-  """Real numbers of any library as Python's; anything else as it is."""
+  """Real numbers of any library as Python floats; others unchanged."""
   real = isinstance(value, numbers.Real) and not isinstance(value, int)
   return float(value) if real else value
 
@@ -65,10 +65,10 @@ _STRICT = pydantic.ConfigDict(
 
 @dataclass_transform(frozen_default=True, kw_only_default=True)
 def section(name: str) -> Callable[[type[T]], type[T]]:
-  """A class decorator that makes a section of a config, `NAME.FIELD`.
+  """A class decorator for the section `name` of a config.
 
-  The class raises a UserError for fields that are unknown or whose value is
-  not allowed; checks across fields belong in its `__post_init__`.
+  The class raises a UserError for unknown fields and invalid values; checks
+  across fields belong in its `__post_init__`.
   """
 
   def make(cls: type[T]) -> type[T]:
@@ -96,7 +96,7 @@ def _named_errors(init: Callable, cls: Any) -> Callable:
 def _explain(
   cls: Any, values: Mapping[str, Any], error: pydantic.ValidationError
 ) -> str:
-  """The first field that is wrong, what was expected and what was given."""
+  """A message with the first invalid field, its value and what was expected."""
   name = str(error.errors()[0]["loc"][0])
   known = field_types(cls)
   if name not in known:
@@ -108,7 +108,7 @@ def _explain(
 
 
 def near_miss(name: str, known: Any) -> str:
-  """A hint at the names that one may have been meant to be, or nothing."""
+  """A hint with the known names closest to `name`; empty if there are none."""
   near = difflib.get_close_matches(name, list(known), n=3, cutoff=0.5)
   return f" Did you mean {' or '.join(near)}?" if near else ""
 
@@ -121,12 +121,12 @@ def field_types(cls: Any) -> dict[str, Any]:
 
 def field_comments(cls: Any) -> dict[str, str]:
   """The description of each field of a section, by name, on one line."""
-  found: dict[str, str] = {}
+  comments: dict[str, str] = {}
   for base in reversed(cls.__mro__):
     for name, field in getattr(base, "__pydantic_fields__", {}).items():
       text = " ".join((field.description or "").split())
-      found[name] = text or found.get(name, "")
-  return found
+      comments[name] = text or comments.get(name, "")
+  return comments
 
 
 def field_defaults(cls: Any) -> dict[str, Any]:
@@ -157,7 +157,7 @@ _NAMES = {
 
 
 def describe(expected: Any) -> str:
-  """A type in words, as in "an integer >= 1"."""
+  """A type in words, such as "an integer >= 1"."""
   origin, parts = typing.get_origin(expected), typing.get_args(expected)
   if origin is Annotated:
     return f"{describe(parts[0])}{_bounds(parts[1:])}"
@@ -173,7 +173,7 @@ def describe(expected: Any) -> str:
 
 
 def _bounds(metadata: tuple[Any, ...]) -> str:
-  """The range of a number: " >= 1", " in [0, 1)", or nothing."""
+  """The range of a number: " >= 1", " in [0, 1)", or empty."""
   rules = [x for part in metadata for x in getattr(part, "metadata", (part,))]
   low = high = None
   for rule in rules:
@@ -187,5 +187,5 @@ def _bounds(metadata: tuple[Any, ...]) -> str:
       high = f"< {rule.lt}", f"{rule.lt})"
   if low and high:
     return f" in {low[1]}, {high[1]}"
-  one = low or high
-  return f" {one[0]}" if one else ""
+  bound = low or high
+  return f" {bound[0]}" if bound else ""

@@ -1,7 +1,7 @@
-"""Config files: how they are read, and recorded in a workdir.
+"""Reading of config files, and their record in a workdir.
 
-A config file is Python whose `get_config(variant)` returns a `ConfigDict`,
-plain data: a base of `jaxgen.config.defaults`, changed as its experiment needs.
+A config file is Python whose `get_config(variant)` returns a `ConfigDict` of
+plain data: a base from `jaxgen.config.defaults`, modified for its experiment.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ def load_config(path: str, overrides: list[str]) -> Any:
   """Read `FILE.py[:variant]` and apply `--config.a.b=value` arguments.
 
   Raises:
-    UserError: a missing or broken file, an unknown field, a wrong type.
+    UserError: a missing or broken file, an unknown field or a wrong type.
   """
   if not pathlib.Path(path.split(":")[0]).is_file():
     raise UserError(f"--config={path}: no such file.")
@@ -37,33 +37,33 @@ def load_config(path: str, overrides: list[str]) -> Any:
 
 
 def load_experiment(path: str, overrides: list[str]) -> Experiment:
-  """`load_config`, parsed."""
+  """The parsed result of `load_config`."""
   return parse(load_config(path, overrides))
 
 
 def _run(path: str, overrides: list[str]) -> Any:
   """The ConfigDict of a config file."""
   argv = ["jaxgen", f"--config={path}", *overrides]
-  sys.modules.pop("config_config", None)  # nothing is left of another file
+  sys.modules.pop("config_config", None)  # the module of the last file
   holder = flags.FlagValues()
   config_flags.DEFINE_config_file("config", flag_values=holder, sys_argv=argv)
   try:
     holder(argv)
-    config: Any = holder["config"].value  # a broken file raises on first use
+    config: Any = holder["config"].value  # a broken file raises here
     if not isinstance(config, ConfigDict):
       raise ValueError("its get_config() does not return a jaxgen config")
     check_top_level(config.to_dict())
     return config
   except SyntaxError as e:
     raise UserError(f"--config={path}: line {e.lineno}: {e.msg}") from e
-  except (Exception, SystemExit) as e:  # whatever a config file does, in a line
+  except (Exception, SystemExit) as e:  # a config file may raise anything
     error = _innermost(e) if "config file:" in str(e) else e
     message = " ".join(str(error).split()) or repr(error)
     raise UserError(f"--config={path}: {message}") from e
 
 
 def _innermost(error: BaseException) -> BaseException:
-  """What a config file raised, below what ml-collections makes of it."""
+  """The exception of a config file, unwrapped from ml-collections' own."""
   while below := error.__cause__ or error.__context__:
     error = below
   return error
@@ -79,26 +79,26 @@ def _check_override(config: ConfigDict, argument: str) -> None:
 
 
 def save_experiment(experiment: Experiment, path: pathlib.Path) -> None:
-  """Record an experiment as JSON, in one atomic step."""
+  """Write an experiment as JSON, atomically."""
   write_json(path, experiment.to_dict())
 
 
 def read_experiment(path: pathlib.Path) -> Experiment:
-  """The experiment that `save_experiment` wrote.
+  """The experiment written by `save_experiment`.
 
   Raises:
-    UserError: there is none, or it is damaged.
+    UserError: the file is missing or damaged.
   """
   if not path.is_file():
-    raise UserError(f"{path.parent} holds no run: there is no {path.name}.")
+    raise UserError(f"{path.parent} holds no run: {path.name} is missing.")
   try:
     return parse(_tuples(json.loads(path.read_text())))
-  except Exception as e:  # whatever a file by another hand may hold
+  except Exception as e:  # the file may have been edited by hand
     raise UserError(f"{path} is damaged: {e}") from e
 
 
 def _tuples(value: Any) -> Any:
-  """JSON's lists as tuples again."""
+  """JSON lists converted back to tuples."""
   if isinstance(value, dict):
     return {k: _tuples(v) for k, v in value.items()}
   return tuple(map(_tuples, value)) if isinstance(value, list) else value

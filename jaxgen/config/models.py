@@ -1,8 +1,8 @@
 """The section `model`: one class for each network.
 
-`check(resolution)` raises a UserError where numbers do not fit together. Beside
-the fields stand the sizes of the variants `smoke` (seconds on a CPU, with a run
-of `smoke_images`) and `demo` (minutes).
+`check(resolution)` raises a UserError if the sizes are inconsistent. `smoke`
+and `demo` are the sizes of those variants: `smoke` runs in seconds on a CPU,
+with `smoke_images` images, `demo` in minutes.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ Padding = Literal["zeros", "circular"]
 
 @section("model")
 class PatchAutoencoderConfig:
-  """A transformer on patches, from an image to a latent and back."""
+  """A transformer on patches that encodes an image to a latent."""
 
   smoke_images: ClassVar[int] = 960
   smoke: ClassVar[dict[str, Any]] = {
@@ -38,11 +38,11 @@ class PatchAutoencoderConfig:
   demo: ClassVar[dict[str, Any]] = {}
 
   name: Literal["patch_autoencoder"] = "patch_autoencoder"
-  """The network."""
+  """Name of the network."""
   patch_size: PositiveInt = 16
   """Side of a patch in pixels; must divide the resolution."""
   grids: tuple[PositiveInt, ...] = ()
-  """Patches a side of stages with ever more patches, as (4, 8, 16)."""
+  """Patches per side in stages of increasing grid, such as (4, 8, 16)."""
   width: PositiveInt = 512
   """Features of a token."""
   encoder_depth: NonNegativeInt = 6
@@ -54,30 +54,31 @@ class PatchAutoencoderConfig:
   mlp_ratio: PositiveInt = 4
   """Hidden features of an MLP, as a multiple of the width."""
   latent: Literal["vector", "tokens"] = "vector"
-  """One vector for the image, or one for each patch."""
+  """One latent vector per image, or one per patch."""
   latent_dim: PositiveInt = 512
   """Dimensions of a latent vector."""
   patch_features: PositiveInt = 32
-  """Features of a patch between the tokens and the latent vector."""
+  """Features per patch between the tokens and the latent vector."""
   dropout: UnitInterval = 0.0
   """Dropout probability."""
   scan_layers: bool = False
   """Compile one block for all layers of a stack."""
   dtype: DType = "auto"
-  """Of the computation; auto: bfloat16 on GPU and TPU."""
+  """Type of the computation; auto: bfloat16 on GPU and TPU."""
 
   def check(self, resolution: int) -> None:
-    """Raise a UserError where numbers do not fit the resolution."""
+    """Raise a UserError if the sizes do not fit the resolution."""
     _check_patches(self.patch_size, resolution)
     grid = resolution // self.patch_size
     if any(b % a or a == b for a, b in itertools.pairwise(self.grids)):
       raise UserError(
-        f"model.grids={self.grids}: expected multiples of the entry before."
+        f"model.grids={self.grids}: expected each entry to be a larger "
+        "multiple of the one before it."
       )
     if self.grids and grid not in self.grids:
       raise UserError(
-        f"model.grids={self.grids}: {resolution} pixels in patches of "
-        f"{self.patch_size} are {grid} a side; add that."
+        f"model.grids={self.grids}: expected to contain {grid}, the number of "
+        f"patches of {self.patch_size} pixels per side at {resolution} pixels."
       )
     if self.width % self.heads:
       raise UserError(
@@ -87,7 +88,7 @@ class PatchAutoencoderConfig:
 
 @section("model")
 class ConvAutoencoderConfig:
-  """Residual convolutions, from an image to a small one and back."""
+  """A residual convolutional autoencoder with spatial or vector latents."""
 
   smoke_images: ClassVar[int] = 960
   smoke: ClassVar[dict[str, Any]] = {
@@ -100,58 +101,59 @@ class ConvAutoencoderConfig:
   demo: ClassVar[dict[str, Any]] = {}
 
   name: Literal["conv_autoencoder"] = "conv_autoencoder"
-  """The network."""
+  """Name of the network."""
   base_channels: PositiveInt = 64
-  """Channels of the outermost level."""
+  """Channels at full resolution."""
   multipliers: tuple[PositiveInt, ...] = (1, 2, 4)
-  """Of base_channels, for each level; the last entry holds for the rest."""
+  """Multiples of base_channels per level; the last repeats if needed."""
   downsampling_steps: PositiveInt = 3
-  """Halvings: 3 turn 512 pixels into 64."""
+  """Number of halvings: 3 reduce 512 pixels to 64."""
   num_res_blocks: PositiveInt = 2
-  """Residual blocks of each level."""
+  """Residual blocks per level."""
   attention: bool = False
-  """Attention at the bottom."""
+  """Attention at the lowest resolution."""
   head_dim: PositiveInt = 64
   """Channels of an attention head."""
   latent_channels: PositiveInt = 4
-  """Channels of latents that are small images."""
+  """Channels of a spatial latent."""
   latent_dim: NonNegativeInt = 0
-  """0: latents are small images; else vectors of so many dimensions."""
+  """Dimensions of a latent vector; 0: spatial latents."""
   variational: bool = False
-  """A Gaussian posterior for each latent number: a VAE."""
+  """Predict a Gaussian posterior of the latent: a VAE."""
   num_seg_classes: NonNegativeInt = 0
-  """Classes of pixels (data.masks) that the decoder predicts."""
+  """Pixel classes (data.masks) predicted by the decoder."""
   dropout: UnitInterval = 0.0
   """Dropout probability."""
   padding: Padding = "zeros"
   """circular: seamless tiles."""
   dtype: DType = "auto"
-  """Of the computation; auto: bfloat16 on GPU and TPU."""
+  """Type of the computation; auto: bfloat16 on GPU and TPU."""
 
   @property
   def widths(self) -> list[int]:
-    """Channels of each level, the outermost first."""
+    """Channels of each level, full resolution first."""
     last = len(self.multipliers) - 1
     levels = range(self.downsampling_steps + 1)
     return [self.base_channels * self.multipliers[min(i, last)] for i in levels]
 
   def check(self, resolution: int) -> None:
-    """Raise a UserError where numbers do not fit the resolution."""
+    """Raise a UserError if the sizes do not fit the resolution."""
     if not self.multipliers:
-      raise UserError("model.multipliers=(): expected at least one.")
+      raise UserError("model.multipliers=(): expected at least one entry.")
     if resolution % 2**self.downsampling_steps:
       raise UserError(
-        f"model.downsampling_steps={self.downsampling_steps} halvings do not "
-        f"divide a resolution of {resolution}."
+        f"model.downsampling_steps={self.downsampling_steps}: the resolution "
+        f"{resolution} cannot be halved that often."
       )
     if any(width % 4 for width in self.widths):
       raise UserError(
-        f"model.base_channels={self.base_channels}: expected multiples of 4."
+        f"model.base_channels={self.base_channels}: expected the channels of "
+        "every level to be a multiple of 4."
       )
     if self.attention and self.widths[-1] % self.head_dim:
       raise UserError(
         f"model.head_dim={self.head_dim} does not divide the "
-        f"{self.widths[-1]} channels of the bottom."
+        f"{self.widths[-1]} channels of the lowest level."
       )
 
 
@@ -174,15 +176,15 @@ class UNetConfig:
   }
 
   name: Literal["unet"] = "unet"
-  """The network."""
+  """Name of the network."""
   width: PositiveInt = 64
   """Base number of channels."""
   multipliers: tuple[PositiveInt, ...] = (1, 2, 2)
-  """Of the width, for each level, the outermost first."""
+  """Multiples of the width per level, full resolution first."""
   num_res_blocks: PositiveInt = 2
-  """Residual blocks of each level on the way down; one more on the way up."""
+  """Residual blocks per level of the encoder; the decoder has one more."""
   attention: tuple[bool, ...] = (False, True, False)
-  """Attention at each level; the bottom always has it."""
+  """Attention per level; the lowest level always has it."""
   head_dim: PositiveInt = 64
   """Channels of an attention head."""
   dropout: UnitInterval = 0.0
@@ -190,18 +192,19 @@ class UNetConfig:
   padding: Padding = "zeros"
   """circular: seamless tiles."""
   dtype: DType = "auto"
-  """Of the computation; auto: bfloat16 on GPU and TPU."""
+  """Type of the computation; auto: bfloat16 on GPU and TPU."""
 
   def check(self, resolution: int) -> None:
-    """Raise a UserError where numbers do not fit the resolution."""
+    """Raise a UserError if the sizes do not fit the resolution."""
     if len(self.attention) != len(self.multipliers):
       raise UserError(
-        "model.attention and model.multipliers: expected one entry a level."
+        "model.attention and model.multipliers: expected one entry per level, "
+        f"got {len(self.attention)} and {len(self.multipliers)}."
       )
     if resolution % 2 ** (len(self.multipliers) - 1):
       raise UserError(
-        f"model.multipliers: {len(self.multipliers)} levels cannot halve a "
-        f"resolution of {resolution}."
+        f"model.multipliers: the resolution {resolution} cannot be halved for "
+        f"{len(self.multipliers)} levels."
       )
     if any(self.width * m % 4 for m in self.multipliers):
       raise UserError(f"model.width={self.width}: expected a multiple of 4.")
@@ -210,7 +213,7 @@ class UNetConfig:
     if any(a and self.width * m % self.head_dim for m, a in levels):
       raise UserError(
         f"model.head_dim={self.head_dim} does not divide the channels of every "
-        "level with attention (the bottom always has it)."
+        "level with attention (the lowest always has it)."
       )
 
 
@@ -219,48 +222,49 @@ class ProgressiveUNetConfig(UNetConfig):
   """A U-Net that grows with the stages of its run."""
 
   name: Literal["progressive_unet"] = "progressive_unet"  # pyright: ignore
-  """The network."""
+  """Name of the network."""
   resolutions: tuple[PositiveInt, ...] = (32, 64, 96, 128)
-  """Resolutions; the first one is the core's."""
+  """Resolutions, increasing; the first is that of the core U-Net."""
   outer_width: PositiveInt = 32
   """Channels of the levels around the core."""
   outer_num_res_blocks: PositiveInt = 1
-  """Residual blocks of each such level, on the way up."""
+  """Residual blocks per outer level, in the decoder."""
 
   def check(self, resolution: int) -> None:
-    """Raise a UserError where numbers do not fit the resolution."""
+    """Raise a UserError if the sizes do not fit the resolution."""
     known = self.resolutions
     if not known or list(known) != sorted(set(known)):
-      raise UserError(f"model.resolutions={known}: expected rising sizes.")
+      raise UserError(f"model.resolutions={known}: expected increasing sizes.")
     if resolution not in known:
       raise UserError(
-        f"model.resolutions={known}: a resolution of {resolution} is not there."
+        f"model.resolutions={known}: expected to contain the resolution "
+        f"{resolution}."
       )
     super().check(known[0])
 
 
 @section("model")
 class MultiScaleUNetConfig(UNetConfig):
-  """A U-Net that sees the image at several sizes at once."""
+  """A U-Net that processes the image at several sizes at once."""
 
   name: Literal["multiscale_unet"] = "multiscale_unet"  # pyright: ignore
-  """The network."""
+  """Name of the network."""
   scales: tuple[PositiveInt, ...] = (32, 64, 96, 128)
-  """Sizes, sides in pixels."""
+  """Sides of the image in pixels, one per scale."""
   scale_width: PositiveInt = 32
-  """Channels of each."""
+  """Channels of each scale."""
 
 
 @section("model")
 class DiTConfig:
-  """A transformer on patches, the faster one where matrix products are."""
+  """A transformer on patches; fast on hardware for matrix products."""
 
   smoke_images: ClassVar[int] = 960
   smoke: ClassVar[dict[str, Any]] = {"width": 32, "heads": 2, "depth": 1}
   demo: ClassVar[dict[str, Any]] = {"width": 192}  # 4 million parameters
 
   name: Literal["dit"] = "dit"
-  """The network."""
+  """Name of the network."""
   patch_size: PositiveInt = 4
   """Side of a patch in pixels; must divide the resolution."""
   width: PositiveInt = 256
@@ -276,10 +280,10 @@ class DiTConfig:
   scan_layers: bool = False
   """Compile one block for all layers."""
   dtype: DType = "auto"
-  """Of the computation; auto: bfloat16 on GPU and TPU."""
+  """Type of the computation; auto: bfloat16 on GPU and TPU."""
 
   def check(self, resolution: int) -> None:
-    """Raise a UserError where numbers do not fit the resolution."""
+    """Raise a UserError if the sizes do not fit the resolution."""
     _check_patches(self.patch_size, resolution)
     if self.width % self.heads or self.width % 4:
       raise UserError(

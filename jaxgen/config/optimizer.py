@@ -1,4 +1,4 @@
-"""The section `optimizer`: update rule, learning rate, averages of weights."""
+"""The section `optimizer`: update rule, learning rate, EMA of weights."""
 
 from __future__ import annotations
 
@@ -21,22 +21,22 @@ SigmaRel = Annotated[Float, Field(ge=0.001, le=0.28)]  # arXiv:2312.02696
 
 @section("optimizer")
 class OptimizerConfig:
-  """The update rule, its learning rate, and averages of the weights."""
+  """The update rule, its learning rate, and EMAs of the weights."""
 
   name: Literal["muon", "adamw"] = "muon"
-  """Muon (AdamW for what is no matrix), or AdamW."""
+  """Muon (with AdamW for parameters that are not matrices), or AdamW."""
   learning_rate: Positive = 0.02
-  """Learning rate of Muon; AdamW wants about 0.001."""
+  """Learning rate; a good value for AdamW is about 0.001."""
   adam_learning_rate: Positive = 0.02
   """Muon: learning rate of biases, gains and positions."""
   schedule: Literal["warmup_cosine", "stage_cosine", "constant"] = (
     "warmup_cosine"
   )
-  """One cosine over the run, one in each stage, or constant."""
+  """One cosine over the run, one per stage, or constant."""
   warmup_images: NonNegativeInt = 10_000
   """Images of linear warm-up."""
   weight_decay: NonNegative = 0.0
-  """Weight decay of matrices, times the learning rate."""
+  """Weight decay of matrices, multiplied by the learning rate."""
   b1: UnitInterval = 0.9
   """Decay of the first moment."""
   b2: UnitInterval = 0.99
@@ -50,8 +50,8 @@ class OptimizerConfig:
   plateau_patience: NonNegativeInt = 0
   """Evaluations without improvement before the rate is reduced; 0: never."""
   plateau_factor: OpenUnit = 0.5
-  """Factor of such a reduction."""
+  """Factor of the learning rate at each reduction."""
   plateau_tolerance: Positive = 0.01
-  """Improvement that counts, in dB."""
+  """Smallest change that counts as an improvement, in dB."""
   ema_sigma_rels: tuple[SigmaRel, ...] = ()
-  """Widths sigma_rel of power-function EMA profiles kept for `jaxgen ema`."""
+  """Relative widths of power-function EMA profiles kept for `jaxgen ema`."""

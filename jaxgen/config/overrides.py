@@ -1,4 +1,4 @@
-"""Values of single fields, `section.field`, set in a config of plain data."""
+"""Overrides of single fields, `section.field`, in a config of plain data."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from jaxgen.errors import UserError
 
 
 def flatten(config: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-  """Nested mappings as one, `{"model.width": 512, ...}`."""
+  """Nested mappings as a flat one, `{"model.width": 512, ...}`."""
   flat = {}
   for key, value in config.items():
     nested = isinstance(value, Mapping)
@@ -38,7 +38,7 @@ def differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
 def apply_overrides(
   config: Mapping[str, Any], overrides: Mapping[str, Any], where: str = ""
 ) -> dict[str, Any]:
-  """A copy of a config with other values.
+  """A copy of a config with some values replaced.
 
   Args:
     config: nested plain data, see `Experiment.to_dict`.
@@ -46,10 +46,10 @@ def apply_overrides(
     where: prefix of error messages.
 
   Raises:
-    UserError: a field that does not exist, or a value that it does not take.
+    UserError: an unknown field, or a value of the wrong type or range.
   """
   flat = flatten(config)
-  found = {
+  result = {
     k: dict(v) if isinstance(v, Mapping) else v for k, v in config.items()
   }
   for key, value in overrides.items():
@@ -58,14 +58,14 @@ def apply_overrides(
     check_value(f"{where}{key}", _field_type(config, key), value)
     section, _, field = key.partition(".")
     if field:
-      found[section][field] = value
+      result[section][field] = value
     else:
-      found[section] = value
-  return found
+      result[section] = value
+  return result
 
 
 def _field_type(config: Mapping[str, Any], key: str) -> Any:
-  """The annotated type of a field, in a config of this model."""
+  """The annotated type of a field, given the config's model."""
   section, _, field = key.partition(".")
   if section == "stages":
     return tuple[field_types(Stage)[field], ...]

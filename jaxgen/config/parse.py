@@ -1,4 +1,4 @@
-"""From plain data, such as a ConfigDict, to an `Experiment`."""
+"""Parser from plain data, such as a ConfigDict, to an `Experiment`."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from jaxgen.config.optimizer import OptimizerConfig
 from jaxgen.config.run import BatchConfig, TrainConfig
 from jaxgen.errors import UserError
 
-SECTIONS: dict[str, Any] = {  # but for `model` and `stages`
+SECTIONS: dict[str, Any] = {  # all except `model` and `stages`
   "data": DataConfig,
   "loss": LossConfig,
   "kl": KLConfig,
@@ -28,15 +28,14 @@ SECTIONS: dict[str, Any] = {  # but for `model` and `stages`
 
 
 def parse(config: Any) -> Experiment:
-  """Check a config as a whole.
+  """Parse and check a config.
 
   Args:
-    config: a ConfigDict, or nested mappings as `Experiment.to_dict` makes them;
-      fields that are missing have their defaults.
+    config: a ConfigDict, or nested mappings as from `Experiment.to_dict`;
+      missing fields take their defaults.
 
   Raises:
-    UserError: the first field that is unknown or has a value that is not
-      allowed, or fields that do not fit together.
+    UserError: an unknown field, an invalid value or inconsistent fields.
   """
   values = _plain(config)
   check_top_level(values)
@@ -44,21 +43,22 @@ def parse(config: Any) -> Experiment:
     name: _section(name, values.get(name, {}))
     for name in TASK_SECTIONS[values["task"]]
   }
-  found = Experiment(task=values["task"], seed=values["seed"], **sections)
-  for index, stage in enumerate(found.stages):
-    _check_stage(found, index, stage.resolution)
-  if found.ends[-1] >= LIMIT:
+  experiment = Experiment(task=values["task"], seed=values["seed"], **sections)
+  for index, stage in enumerate(experiment.stages):
+    _check_stage(experiment, index, stage.resolution)
+  total = experiment.ends[-1]
+  if total >= LIMIT:
     raise UserError(
-      f"stages.images: {found.ends[-1]:,} in all; expected less than {LIMIT:,}."
+      f"stages.images: expected a total of less than {LIMIT:,}, got {total:,}."
     )
-  return found
+  return experiment
 
 
 def _plain(config: Any) -> dict[str, Any]:
-  found = config.to_dict() if hasattr(config, "to_dict") else config
-  if not isinstance(found, Mapping) or "task" not in found:
-    raise UserError("expected a jaxgen config, with a field `task`.")
-  return dict(found)
+  values = config.to_dict() if hasattr(config, "to_dict") else config
+  if not isinstance(values, Mapping) or "task" not in values:
+    raise UserError("expected a jaxgen config with a field `task`.")
+  return dict(values)
 
 
 def check_top_level(values: Mapping[str, Any]) -> None:
@@ -72,7 +72,7 @@ def check_top_level(values: Mapping[str, Any]) -> None:
   for name in values:
     if name not in known:
       hint = near_miss(name, known)
-      raise UserError(f"{name}: no such section or field of a config.{hint}")
+      raise UserError(f"{name}: no such section or config field.{hint}")
   check_value("seed", Seed, values.get("seed"))
   for name in TASK_SECTIONS[task]:
     if not isinstance(values.get(name, {}), Mapping):
@@ -90,7 +90,7 @@ def _section(name: str, values: Mapping[str, Any]) -> Any:
 
 
 def parse_model(values: Mapping[str, Any]) -> ModelConfig:
-  """The section of the network that `name` names."""
+  """The model section, of the class that its field `name` selects."""
   name = values.get("name")
   if name not in MODELS:
     raise UserError(
@@ -100,7 +100,7 @@ def parse_model(values: Mapping[str, Any]) -> ModelConfig:
 
 
 def _check_stage(experiment: Experiment, index: int, resolution: int) -> None:
-  """Raise a UserError where a stage does not fit the model."""
+  """Raise a UserError if a stage does not fit the model."""
   stage = experiment.stages[index]
   try:
     if stage.patch_size and not hasattr(experiment.model, "patch_size"):
@@ -114,7 +114,7 @@ def _check_stage(experiment: Experiment, index: int, resolution: int) -> None:
 
 
 def stage_label(experiment: Experiment, index: int) -> str:
-  """Which of several stages a message is about; empty where there is one."""
+  """A prefix that names the stage of a message; empty for a single stage."""
   stage = experiment.stages[index]
   patch = f", stages.patch_size={stage.patch_size}" if stage.patch_size else ""
   label = f"stage {index + 1} (stages.resolution={stage.resolution}{patch}): "

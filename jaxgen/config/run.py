@@ -20,50 +20,50 @@ from jaxgen.errors import UserError
 
 @section("batch")
 class BatchConfig:
-  """The fit of batches into memory."""
+  """Fitting of batches into memory."""
 
   fit: Literal["off", "auto"] = "off"
-  """auto: split batches so that each stage fits into memory."""
+  """auto: split batches into microbatches so that each stage fits."""
   memory_gib: NonNegative = 0.0
-  """Memory of each device; 0: what is detected."""
+  """Memory of each device; 0: as detected."""
 
 
 @section("train")
 class TrainConfig:
-  """Intervals in images seen (0: only at the end of a stage), and policies."""
+  """Intervals in images seen (0: only at stage ends), and policies."""
 
   log_images: NonNegativeInt = 2_000
-  """Images between two rows of metrics."""
+  """Images between rows of metrics."""
   evaluate_images: NonNegativeInt = 50_000
-  """Images between two evaluations on held-out tiles."""
+  """Images between evaluations on held-out tiles."""
   preview_images: NonNegativeInt = 100_000
-  """Images between two previews."""
+  """Images between previews."""
   save_images: NonNegativeInt = 50_000
-  """Images between two checkpoints."""
+  """Images between checkpoints."""
   max_to_keep: PositiveInt = 2
-  """Newest checkpoints that are kept; the best is kept as well."""
+  """Number of newest checkpoints to keep; the best is kept as well."""
   validation_tiles: PositiveInt = 512
-  """Held-out tiles, at most."""
+  """Maximum number of held-out tiles."""
   on_nan: Literal["stop", "skip"] = "stop"
-  """stop, or skip: leave non-finite updates out and count them."""
+  """stop the run, or skip and count non-finite updates."""
   fsdp: bool = False
-  """Shard parameters and optimizer over the devices."""
+  """Shard parameters and optimizer state over the devices."""
   latent_cache_tiles: Annotated[Int, Field(ge=2, lt=LIMIT)] = 4_096
-  """Training latents that densities are fitted to for sampling."""
+  """Training latents cached for fitting densities to sample from."""
   init_from: str = ""
-  """Workdir of a finished run to start from its weights."""
+  """Workdir of a finished run whose weights initialize this one."""
   advance: Literal["fixed", "adaptive"] = "fixed"
-  """A stage ends after its images, or when its metric no longer improves."""
+  """End a stage after its images, or when its metric stops improving."""
   advance_window: PositiveInt = 50_000
-  """adaptive: images in which the held-out metric must improve."""
+  """adaptive: images within which the held-out metric must improve."""
   advance_tolerance: NonNegative = 0.05
-  """adaptive: improvement that counts, in dB."""
+  """adaptive: smallest change that counts as an improvement, in dB."""
   advance_minimum: ClosedUnit = 0.2
-  """adaptive: least fraction of its images that a stage takes."""
+  """adaptive: minimum fraction of a stage's images."""
 
   def __post_init__(self):
     if self.advance == "adaptive" and not self.evaluate_images:
       raise UserError(
         "train.advance=adaptive needs the held-out metric: expected "
-        "train.evaluate_images above 0."
+        "train.evaluate_images > 0."
       )

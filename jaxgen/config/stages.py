@@ -1,7 +1,7 @@
 """The section `stages`: a run as a sequence of stages.
 
-In a config file each field is a tuple with one entry a stage; a tuple of one
-entry holds for all stages.
+In a config file each field is a tuple with one entry per stage; a single entry
+applies to all stages.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from jaxgen.config.fields import (
 from jaxgen.errors import UserError
 
 Remat = Literal["none", "blocks", "full"]
-SCHEDULED = (  # numbers that a compiled step is given, not compiled for
+SCHEDULED = (  # runtime inputs of the compiled step, not constants
   "images",
   "learning_rate_factor",
   "warmup_images",
@@ -30,26 +30,26 @@ SCHEDULED = (  # numbers that a compiled step is given, not compiled for
 
 @section("stages")
 class Stage:
-  """A stretch of training at one resolution and batch size."""
+  """A part of training at one resolution and batch size."""
 
   resolution: PositiveInt = 256
   """Side of the tiles in pixels."""
   images: PositiveInt = 1_000_000
-  """Images seen in the stage; at most, where train.advance is adaptive."""
+  """Images seen in the stage; a maximum if train.advance is adaptive."""
   batch_size: PositiveInt = 64
-  """Images of a step, over all devices and processes."""
+  """Images per step, over all devices and processes."""
   accumulate: PositiveInt = 1
-  """Microbatches of a step."""
+  """Microbatches per step."""
   patch_size: NonNegativeInt = 0
   """Patch size of the model in this stage; 0: model.patch_size."""
   learning_rate_factor: Positive = 1.0
   """Factor of the learning rate."""
   warmup_images: NonNegativeInt = 0
-  """Warm-up at the start of the stage, on top of the optimizer's."""
+  """Images of warm-up at the start of the stage, besides the optimizer's."""
   fade_images: NonNegativeInt = 0
-  """After the first stage: images in which new blocks, or detail, fade in."""
+  """Images over which new blocks or detail fade in, after the first stage."""
   remat: Remat = "none"
-  """Activations that the gradient computes again."""
+  """Rematerialization: activations recomputed in the backward pass."""
 
   def __post_init__(self):
     if self.batch_size % self.accumulate:
@@ -59,18 +59,18 @@ class Stage:
       )
     if self.fade_images > self.images:
       raise UserError(
-        f"stages.fade_images={self.fade_images}: a stage of {self.images} "
-        "images ends before the fade-in does."
+        f"stages.fade_images={self.fade_images}: expected at most "
+        f"stages.images={self.images}."
       )
 
   @property
   def length(self) -> int:
-    """Images of the stage in whole batches, at most."""
+    """Maximum number of images of the stage, in whole batches."""
     return -(-self.images // self.batch_size) * self.batch_size
 
   @property
   def shapes(self) -> tuple[Any, ...]:
-    """All that its programs are compiled for."""
+    """The fields that its programs are compiled for."""
     names = [x.name for x in dataclasses.fields(self)]  # pyright: ignore
     return tuple(getattr(self, x) for x in names if x not in SCHEDULED)
 
@@ -79,9 +79,8 @@ class Stage:
 class AdvancePolicy:
   """The rule by which an adaptive stage ends.
 
-  It ends when the held-out metric has risen by less than `tolerance` within the
-  last `window` images, at the earliest after a fraction `minimum` of the
-  images of the stage.
+  It ends when the held-out metric has risen by less than `tolerance` over the
+  last `window` images, but not before a fraction `minimum` of its images.
   """
 
   window: int
@@ -89,7 +88,7 @@ class AdvancePolicy:
   minimum: float
 
   def due(self, stage: Stage, scores: tuple[tuple[int, float], ...]) -> bool:
-    """Whether a stage ends, given its `(images, metric)` so far."""
+    """Whether a stage should end, given its `(images, metric)` so far."""
     seen = scores[-1][0] if scores else 0
     before = [score for images, score in scores if images <= seen - self.window]
     after = [score for images, score in scores if images > seen - self.window]
@@ -103,8 +102,8 @@ def from_columns(columns: Mapping[str, Any]) -> tuple[Stage, ...]:
   """Stages from tuples of equal length, or of one entry for all.
 
   Raises:
-    UserError: a field that is unknown or no tuple, tuples of unequal length,
-      or a stage with a value that is not allowed.
+    UserError: an unknown field, a field that is not a tuple, tuples of unequal
+      length, or an invalid value.
   """
   known = [x.name for x in dataclasses.fields(Stage)]  # pyright: ignore
   for name, values in columns.items():
@@ -124,7 +123,7 @@ def from_columns(columns: Mapping[str, Any]) -> tuple[Stage, ...]:
 
 
 def to_columns(stages: tuple[Stage, ...]) -> dict[str, tuple[Any, ...]]:
-  """One tuple a field; of one entry where all stages share it."""
+  """One tuple per field, with a single entry if all stages share it."""
   columns = {}
   for x in dataclasses.fields(Stage):  # pyright: ignore[reportArgumentType]
     values = tuple(getattr(stage, x.name) for stage in stages)

@@ -8,13 +8,13 @@ from jaxgen.config.models import MODELS
 
 
 def check_variant(variant: str, known: tuple[str, ...]) -> None:
-  """Raise a ValueError for a variant that a config file does not have."""
+  """Raise a ValueError for a variant that a config file does not define."""
   if variant and variant not in known:
     raise ValueError(f"variant {variant!r}: expected one of {', '.join(known)}")
 
 
 def demo(config: Any, images: int = 44_000) -> Any:
-  """A denoiser's config shrunk to minutes on two CPU cores, at 32 pixels."""
+  """A denoiser's config reduced to minutes on two CPU cores, at 32 pixels."""
   config.model.update(MODELS[config.model.name].demo)
   config.stages.update(
     resolution=(32,),
@@ -38,7 +38,7 @@ def demo(config: Any, images: int = 44_000) -> Any:
 
 
 def smoke(config: Any) -> Any:
-  """A config shrunk to seconds on a CPU: the same kind of run, a toy model."""
+  """A config reduced to seconds on a CPU: the same run with a toy model."""
   model = MODELS[config.model.name]
   config.data.update(num_tiles=64, workers=0)
   config.model.update(model.smoke)

@@ -1,6 +1,6 @@
-"""Atomic writes: a file is written under another name, then renamed.
+"""Atomic writes: a file is written under a temporary name, then renamed.
 
-All functions raise a RunError that names a file that cannot be written.
+All functions raise a RunError that names the file if it cannot be written.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 
 @contextlib.contextmanager
 def replacing(path: pathlib.Path) -> Iterator[IO[bytes]]:
-  """Open a file that replaces `path` if the block ends without an error; its
-  folder is created if needed."""
+  """Open a file that replaces `path` if the block succeeds; its folder is
+  created if needed."""
   part = path.with_suffix(".part")
   with writing(path):
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -38,9 +38,9 @@ def write_json(path: pathlib.Path, value: Any, indent: int | None = 2) -> None:
 
 def write_npz(path: pathlib.Path, **arrays: ArrayLike) -> None:
   """Write named arrays as an uncompressed `.npz` file."""
-  import numpy as np  # here, so that JSON is written without it
+  import numpy as np  # imported lazily: JSON does not need it
 
-  buffer: Any = io.BytesIO()  # np.savez does not clean up if the disk is full
+  buffer: Any = io.BytesIO()  # np.savez leaves a partial file on a full disk
   contents: Any = arrays
   np.savez(buffer, **contents)
   with replacing(path) as file:

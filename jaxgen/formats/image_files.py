@@ -1,9 +1,9 @@
-"""Image files: listing, checking and safely decoding them.
+"""Listing, checking and safe decoding of image files.
 
-PNG, JPEG, WebP, TIFF (the first page) and BMP of 8 or 16 bits: gray, RGB, RGBA
+PNG, JPEG, WebP, TIFF (first page) and BMP of 8 or 16 bits: gray, RGB, RGBA
 (alpha is dropped, not blended), palette, CMYK. The EXIF orientation is applied.
-Files are never trusted: `check_files` decodes each of them once, in full,
-before training starts.
+Files are not trusted: `check_files` fully decodes each of them once before
+training starts.
 """
 
 from __future__ import annotations
@@ -32,12 +32,12 @@ _LOW_BYTES = {"16B": "16L", "16L": "16B", "16N": "16B"}
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class ImageInfo:
-  """The description of an image file, from a full decode.
+  """Size, depth and digest of an image file, from a full decode.
 
   Attributes:
     height, width: after the EXIF orientation.
     bits: 8 or 16.
-    digest: of the pixels, so that copies in other files are recognized.
+    digest: hash of the pixels, to recognize duplicates in other files.
   """
 
   height: int
@@ -47,7 +47,7 @@ class ImageInfo:
 
 
 def list_images(root: pathlib.Path) -> list[pathlib.Path]:
-  """The image files below a folder, sorted, without hidden ones."""
+  """The image files below a folder, sorted; hidden ones are left out."""
   return sorted(
     path
     for path in root.rglob("*")
@@ -62,14 +62,14 @@ def decode(data: bytes, *, bits: int) -> np.ndarray:
 
   Args:
     data: the content of the file.
-    bits: 16 keeps uint16 of the file; 8 keeps the upper 8 bits.
+    bits: 16 keeps 16-bit files as uint16; 8 keeps their upper 8 bits.
 
   Returns:
     (h, w, 1) or (h, w, 3), uint8 in [0, 255] or uint16 in [0, 65535].
 
   Raises:
-    Exception: of many types, by PIL: the file is damaged, too large (PIL's
-      limit against decompression bombs) or of an unsupported format.
+    Exception: any of PIL's: the file is damaged, too large (PIL's limit
+      against decompression bombs) or of an unsupported format.
   """
   image = _open(data)
   if image.mode in _GRAY16:
@@ -84,8 +84,8 @@ def decode(data: bytes, *, bits: int) -> np.ndarray:
 
 
 def decode_labels(data: bytes) -> np.ndarray:
-  """Decode a label image to (h, w) int32: the stored values (of a palette the
-  indices), up to 16 bits (PNG) or 32 (TIFF).
+  """Decode a label image to (h, w) int32: the stored values or palette
+  indices, up to 16 bits (PNG) or 32 (TIFF).
 
   Raises:
     Exception: as `decode`; ValueError for a color image.
@@ -114,13 +114,13 @@ def check_labels(data: bytes) -> ImageInfo:
 def check_files(
   paths: Sequence[pathlib.Path], *, threads: int, labels: bool = False
 ) -> list[ImageInfo | str]:
-  """Check files, about 15 ms for a megapixel of JPEG on one core.
+  """Check files, in about 15 ms per megapixel of JPEG on one core.
 
-  Results are cached in this process while a file's size and time stay the same,
-  so that each file is checked once for both splits and all stages.
+  Results are cached in this process by path, size and modification time, so
+  that each file is checked once for both splits and all stages.
 
   Returns:
-    For each file its description, or the reason why it cannot be used.
+    For each file its `ImageInfo`, or the reason why it cannot be used.
   """
   with concurrent.futures.ThreadPoolExecutor(max(threads, 1)) as pool:
     return list(pool.map(lambda path: _check_file(path, labels), paths))
@@ -130,7 +130,7 @@ def read_pixels(path: str | pathlib.Path, *, bits: int) -> np.ndarray:
   """Decode a file that has passed the check; see `decode`.
 
   Raises:
-    UserError: it cannot be decoded any more.
+    UserError: it can no longer be decoded.
   """
   return _read(path, lambda data: decode(data, bits=bits))
 
@@ -141,7 +141,7 @@ def read_labels(path: str | pathlib.Path) -> np.ndarray:
 
 
 def report_bad(problems: Sequence[str], remedy: str) -> UserError:
-  """One error for all unusable files: how many, and the first 10 by name."""
+  """One error for all unusable files: their number and the first 10 names."""
   shown = "; ".join(problems[:10]) + ("; ..." if len(problems) > 10 else "")
   return UserError(f"{len(problems)} unusable images: {shown}\n{remedy}")
 
@@ -168,13 +168,13 @@ def _read(path: str | pathlib.Path, decoder: Callable) -> np.ndarray:
     return decoder(pathlib.Path(path).read_bytes())
   except Exception as error:
     raise UserError(
-      f"{path} cannot be read any more ({reason(error)}): was it changed?"
+      f"{path} can no longer be read ({reason(error)}): was it changed?"
     ) from error
 
 
 @functools.cache
 def _check_once(path: pathlib.Path, size: int, time: int, labels: bool):
-  del size, time  # parts of the cache key
+  del size, time  # part of the cache key
   return (check_labels if labels else check)(path.read_bytes())
 
 
@@ -212,7 +212,7 @@ def _to_8_bits(image: Image.Image) -> Image.Image:
 
 
 def _is_deep_color(image: Image.Image) -> bool:
-  """Whether a lazily opened RGB or RGBA image has 16 bits to a channel."""
+  """Whether a lazily opened RGB or RGBA image has 16 bits per channel."""
   tag, separate = _PLANAR
   tags = getattr(image, "tag_v2", {})
   if (
@@ -231,7 +231,7 @@ def _raw_mode(image: Image.Image) -> str:
 
 
 def _deep_color(image: Image.Image, data: bytes) -> np.ndarray:
-  """Decode 16 bits of each channel, (h, w, 3) uint16, in two passes."""
+  """Decode 16-bit color to (h, w, 3) uint16, in two passes."""
   low = _open(data)
   low.tile = [_with_low_bytes(tile) for tile in low.tile]  # pyright: ignore
   halves = [np.asarray(ImageOps.exif_transpose(x)) for x in (image, low)]

@@ -11,8 +11,8 @@ from jaxgen.formats.atomic import replacing
 
 
 def write_png(path: pathlib.Path, image: np.ndarray) -> None:
-  """Write a uint8 image `(h, w, c)`, as RGB if c is 3, else its first channel
-  as gray."""
+  """Write a uint8 image `(h, w, c)`: RGB if c is 3, else its first channel as
+  gray."""
   pixels = image if image.shape[-1] == 3 else image[..., 0]
   with replacing(path) as file:
     Image.fromarray(pixels).save(file, format="PNG")

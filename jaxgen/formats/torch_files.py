@@ -1,5 +1,5 @@
-"""Tensors in PyTorch's `.pt` files, read without PyTorch and without executing
-what the files contain.
+"""Reader of tensors in PyTorch's `.pt` files: it needs no PyTorch and executes
+no code from the files.
 
 A `.pt` file (torch.save since 1.6) is an uncompressed zip archive:
 
@@ -10,10 +10,10 @@ A `.pt` file (torch.save since 1.6) is an uncompressed zip archive:
     NAME/data/KEY      the storage's bytes
     NAME/byteorder     "little" or "big"; absent: little
 
-A pickle calls any callable that it names. Here it may name only those of
-`_Unpickler.find_class`: containers, the two ways to build a tensor and the
-types of storages (as strings). Any other name is refused before it is looked
-up, so that no code outside this file runs.
+A pickle can call any callable that it names. Here it may name only those in
+`_Unpickler.find_class`: containers, the functions that build tensors and the
+storage types (as strings). Any other name is rejected before it is looked up,
+so that no code outside this file runs.
 """
 
 from __future__ import annotations
@@ -44,13 +44,13 @@ _STORAGES = {
   "LongStorage": "int64",
   "BoolStorage": "bool",
 }
-_DTYPES = ("uint16", "uint32", "uint64")  # types without a storage type
+_DTYPES = ("uint16", "uint32", "uint64")  # types without a typed storage
 _UNTYPED = "untyped"
-_MAX_EXPANDED = 2**28  # elements of a tensor with strides of 0, at most
+_MAX_EXPANDED = 2**28  # maximum elements of a tensor with strides of 0
 
 
 class RefusedError(ValueError):
-  """An error: the pickle names something other than a tensor or container."""
+  """A pickle that names something other than a tensor or container."""
 
 
 def read_torch(path: str | pathlib.Path) -> Any:
@@ -63,7 +63,7 @@ def read_torch(path: str | pathlib.Path) -> Any:
     Arrays, and dict, OrderedDict, list, tuple, str, numbers, bool and None.
 
   Raises:
-    UserError: the file is missing or damaged, or it holds anything else.
+    UserError: the file is missing or damaged, or holds other objects.
   """
   try:
     with zipfile.ZipFile(path) as archive:
@@ -130,10 +130,10 @@ class _Reader:
 
 
 class _Unpickler(pickle.Unpickler):
-  """An unpickler that accepts a few names.
+  """An unpickler that accepts only a few names.
 
-  It maps them to strings, bound methods and OrderedDict, none of which a pickle
-  can turn into anything else.
+  They map to strings, bound methods and OrderedDict, none of which gives a
+  pickle access to other callables.
   """
 
   def __init__(self, file: io.BytesIO, storage):
@@ -180,15 +180,15 @@ class _Unpickler(pickle.Unpickler):
 
 
 def check_memo(data: bytes) -> None:
-  """Raise a ValueError for a memo index larger than the pickle: the memo takes
-  memory up to its largest index."""
+  """Raise a ValueError for a memo index larger than the pickle: the memo
+  allocates memory up to its largest index."""
   for opcode, argument, _ in pickletools.genops(data):
     if opcode.name.endswith("PUT") and int(argument or 0) > len(data):
       raise ValueError(f"its pickle has the memo index {argument}")
 
 
 def _view(storage: np.ndarray, offset, size, stride) -> np.ndarray:
-  """A strided view, all of whose elements lie inside the storage."""
+  """A strided view, checked to lie inside the storage."""
   numbers = (offset, *size, *stride)
   if len(size) != len(stride) or any(
     not isinstance(x, int) or x < 0 for x in numbers

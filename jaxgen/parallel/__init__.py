@@ -1,1 +1,1 @@
-"""Devices and processes: meshes, shardings, agreement of hosts, signals."""
+"""Devices and processes: meshes, shardings, multi-host helpers, signals."""

@@ -1,4 +1,4 @@
-"""The memory of compiled programs, and the limits of a process."""
+"""Memory use of compiled programs, and memory limits of a process."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from typing import Any
 
 
 def program_bytes(compiled: Any) -> int:
-  """The bytes of a compiled program on each device: arguments, temporaries and
-  results; 0 if the compiler does not report them."""
+  """Memory of a compiled program on each device, in bytes: arguments,
+  temporaries and results; 0 if the compiler does not report them."""
   memory = compiled.memory_analysis()
   if memory is None:
     return 0
@@ -24,8 +24,8 @@ def group_limit(
   root: pathlib.Path = pathlib.Path("/sys/fs/cgroup"),
   own: pathlib.Path = pathlib.Path("/proc/self/cgroup"),
 ) -> int | None:
-  """The memory limit of this process by its control groups (version 2), in
-  bytes: the least from its own group up to the root; None: no limit."""
+  """The memory limit of this process by its control groups (v2), in bytes: the
+  smallest from its own group up to the root; None: no limit."""
   lines = own.read_text().splitlines() if own.is_file() else []
   name = next((x[3:] for x in lines if x.startswith("0::")), "/")
   group = root / name.strip("/")

@@ -1,4 +1,4 @@
-"""Agreement between the processes of a run.
+"""Collective operations over the processes of a run.
 
 Every call here is a barrier: all processes must make it.
 """
@@ -19,12 +19,12 @@ T = TypeVar("T")
 
 
 def is_lead_host() -> bool:
-  """Whether this is the process that writes files and prints for the run."""
+  """Whether this is the process that writes and prints for the run."""
   return jax.process_index() == 0
 
 
 def allgather(value: int) -> list[int]:
-  """The values of all processes (32 bits), in their order."""
+  """The 32-bit values of all processes, in process order."""
   if jax.process_count() == 1:
     return [value]
   return multihost_utils.process_allgather(np.int32(value)).tolist()

@@ -1,4 +1,4 @@
-"""Preemption: SIGTERM and Ctrl-C stop a run between two steps."""
+"""Preemption: SIGTERM and Ctrl-C stop a run between steps."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from jaxgen.parallel.signals import handling
 
 
 class Stop:
-  """A request to stop the run, and the signal it came by."""
+  """A request to stop the run, and the signal that made it."""
 
   def __init__(self):
     self.signal: signal.Signals | None = None
 
   def handle(self, number: int, frame: object) -> None:
-    """Record a signal; a second Ctrl-C stops at once."""
+    """Record a signal; a second Ctrl-C stops immediately."""
     repeated = self.signal is not None
     self.signal = signal.Signals(number)
     if repeated and self.signal is signal.SIGINT:
@@ -42,8 +42,8 @@ class Stop:
 def watching() -> Iterator[Stop]:
   """Catch SIGTERM and SIGINT while the block runs.
 
-  With several processes jax.distributed handles SIGTERM, and a SIGINT is
-  forwarded as one.
+  With several processes jax.distributed handles SIGTERM, and SIGINT is
+  forwarded as SIGTERM.
   """
   stop = Stop()
   signals = [signal.SIGINT]

@@ -16,7 +16,7 @@ SMALL = 2**12  # leaves with fewer elements are replicated, not sharded
 
 
 def make_mesh(devices: Devices = None) -> Mesh:
-  """A mesh of the devices of all processes, or of given ones, on one axis."""
+  """A one-axis mesh of the given devices, or of all of all processes."""
   size = jax.device_count() if devices is None else len(devices)
   return jax.make_mesh(
     (size,), ("data",), axis_types=(AxisType.Auto,), devices=devices
@@ -32,17 +32,17 @@ class Layout:
 
   @property
   def batch(self) -> NamedSharding:
-    """The sharding of a batch: images over the devices."""
+    """The sharding of a batch: images divided over the devices."""
     return NamedSharding(self.mesh, PartitionSpec("data"))
 
   @property
   def replicated(self) -> NamedSharding:
-    """The sharding of an array that every device holds."""
+    """The sharding of an array that every device holds in full."""
     return NamedSharding(self.mesh, PartitionSpec())
 
   def state(self, shapes: Any) -> Any:
-    """The sharding of each leaf: with FSDP the largest axis that the number of
-    devices divides is sharded; small leaves, or all without FSDP, are
+    """The sharding of each leaf: with FSDP the largest axis divisible by the
+    number of devices is sharded; small leaves, and all without FSDP, are
     replicated."""
     return jax.tree.map(self._leaf, shapes)
 
@@ -55,7 +55,7 @@ class Layout:
     return self.replicated
 
   def put(self, batch: Any) -> Any:
-    """A global array of which each process has a part of the batch."""
+    """Global arrays, from the part of the batch on each process."""
     return jax.tree.map(
       lambda x: jax.make_array_from_process_local_data(self.batch, x), batch
     )

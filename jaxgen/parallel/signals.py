@@ -14,10 +14,10 @@ Handler = Callable[[int, FrameType | None], None]
 def handling(
   handler: Handler, signals: Sequence[signal.Signals]
 ) -> Iterator[None]:
-  """Handle signals while the block runs, then restore the handlers before."""
-  before = [signal.signal(x, handler) for x in signals]
+  """Handle signals while the block runs, then restore the old handlers."""
+  old = [signal.signal(x, handler) for x in signals]
   try:
     yield
   finally:
-    for number, previous in zip(signals, before, strict=True):
+    for number, previous in zip(signals, old, strict=True):
       signal.signal(number, previous)
