@@ -1,4 +1,4 @@
-"""What lies below a run's `checkpoints/`, read without Orbax or JAX."""
+"""Index of a run's checkpoints, read without Orbax or JAX."""
 
 from __future__ import annotations
 
@@ -10,18 +10,19 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 FOLDER = "checkpoints"
-SCORES = "metrics/metrics"  # below a checkpoint
-STAGE_WEIGHT = 1e6  # more than any two metrics differ
+SCORES = "metrics/metrics"  # within a checkpoint
+STAGE_WEIGHT = 1e6  # larger than any difference of metrics
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class CheckpointInfo:
-  """A complete checkpoint, described; empty where a part cannot be read.
+  """Step, metrics and metadata of a complete checkpoint; parts that cannot be
+  read are empty.
 
   Attributes:
     step: finished updates.
     scores: held-out metrics at that step.
-    metadata: the run's position when it was saved (`stage`, `ended`, ...).
+    metadata: the run's position at the save (`stage`, `ended`, ...).
   """
 
   step: int
@@ -30,8 +31,8 @@ class CheckpointInfo:
 
 
 def rank(scores: Mapping[str, float], metric: str) -> float:
-  """The number by which the best checkpoint is selected, higher is better:
-  later stages first, as metrics at other resolutions cannot be compared."""
+  """The number that ranks checkpoints, higher is better: later stages first,
+  since metrics at different resolutions are not comparable."""
   stage = scores.get("stage", 0)
   return scores.get(metric, -math.inf) + STAGE_WEIGHT * stage
 
@@ -41,7 +42,7 @@ def read_scores(path: pathlib.Path) -> dict[str, float]:
 
   Raises:
     ValueError: the file is damaged.
-    OSError: there is no such file.
+    OSError: the file is missing.
   """
   scores = json.loads(path.read_bytes())
   if not isinstance(scores, dict):
@@ -59,7 +60,7 @@ def list_checkpoints(workdir: pathlib.Path) -> list[CheckpointInfo]:
 
 
 def _describe(folder: pathlib.Path) -> CheckpointInfo:
-  """A checkpoint may be deleted while it is read."""
+  """The index entry of a checkpoint, which may be deleted meanwhile."""
   try:
     scores = read_scores(folder / SCORES)
   except (OSError, ValueError):
@@ -73,15 +74,15 @@ def _describe(folder: pathlib.Path) -> CheckpointInfo:
 
 
 def best_step(checkpoints: Sequence[CheckpointInfo], metric: str) -> int | None:
-  """The step of the best checkpoint; None where none has the metric."""
+  """The step of the best checkpoint; None if none has the metric."""
   scored = [x for x in checkpoints if metric in x.scores]
   best = max(scored, key=lambda x: rank(x.scores, metric), default=None)
   return None if best is None else best.step
 
 
 def damaged_scores(workdir: pathlib.Path) -> list[pathlib.Path]:
-  """The damaged files of held-out metrics; Orbax opens no checkpoint of a run
-  that has one."""
+  """The damaged files of held-out metrics; a single one keeps Orbax from
+  opening any checkpoint of the run."""
   damaged = []
   for path in (workdir / FOLDER).glob(f"*/{SCORES}"):
     try:

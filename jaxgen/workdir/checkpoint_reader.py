@@ -1,7 +1,7 @@
-"""Checkpoints of a run, opened to be read: chosen, verified, restored.
+"""Reader of a run's checkpoints: selects, verifies and restores them.
 
-`checkpoints/N` is the run after N finished updates: named trees of arrays (of a
-training run `state` and `ema`, apart, so that samplers read nothing else),
+`checkpoints/N` is the run after N finished updates: named trees of arrays (for
+a training run `state` and `ema`, separate so that samplers read only `ema`),
 held-out metrics, and as metadata the run's position in its data and stages.
 """
 
@@ -21,7 +21,7 @@ from jaxgen.errors import UserError
 from jaxgen.trees import named
 from jaxgen.workdir import checkpoint_index, checksums
 
-Trees = Mapping[str, Any]  # named trees: of arrays, or of their shapes
+Trees = Mapping[str, Any]  # named trees of arrays or of their shapes
 Metadata = dict[str, Any]
 LeafShapes = MutableMapping[str, tuple[int, ...]]
 
@@ -35,7 +35,7 @@ _DISK_ERRORS = (
 
 
 class CheckpointReader:
-  """The checkpoints of a run, which may be training: nothing is written."""
+  """Read-only access to the checkpoints of a run, which may be training."""
 
   def __init__(self, workdir: pathlib.Path, *, metric: str):
     """Open the checkpoints of a run.
@@ -45,13 +45,13 @@ class CheckpointReader:
       metric: held-out metric, higher is better, that selects the best.
 
     Raises:
-      UserError: a file of held-out metrics is damaged, so that no checkpoint
-        can be told from the others.
+      UserError: a file of held-out metrics is damaged, so that Orbax cannot
+        open the folder.
     """
     if damaged := checkpoint_index.damaged_scores(workdir):
       raise UserError(
-        f"{damaged[0]} is damaged.\nMove its checkpoint away, or resume the "
-        "training run, which does so."
+        f"{damaged[0]} is damaged.\nMove its checkpoint to another folder, or "
+        "resume the training run, which does so."
       )
     self._open(workdir, metric)
 
@@ -71,7 +71,7 @@ class CheckpointReader:
     return [c.step for c in self._orbax.checkpoints]
 
   def best(self) -> int | None:
-    """The step with the highest held-out metric; None where none has any."""
+    """The step with the highest held-out metric; None if there are none."""
     scored = [c for c in self._orbax.checkpoints if c.metrics]
     best = max(scored, key=lambda c: self._rank(c.metrics), default=None)
     return None if best is None else best.step
@@ -80,10 +80,10 @@ class CheckpointReader:
     return checkpoint_index.rank(scores, self.metric)
 
   def metadata(self, step: int) -> Metadata:
-    """The metadata that a checkpoint was saved with.
+    """The metadata saved with a checkpoint.
 
     Raises:
-      ValueError: they are missing.
+      ValueError: the metadata is missing.
     """
     metadata = self._orbax.checkpointables_metadata(step).custom_metadata
     if not isinstance(metadata, dict) or not metadata:
@@ -95,10 +95,10 @@ class CheckpointReader:
     path = checksums.path_of(self.workdir, step)
     damaged = checksums.first_damaged(self.folder / str(step), path)
     if damaged:
-      raise ValueError(f"{damaged} is not as it was written")
+      raise ValueError(f"{damaged} does not match its checksum")
 
   def read(self, step: int, shapes: Trees) -> dict[str, Any]:
-    """Those trees of one checkpoint that `shapes` names.
+    """The trees of a checkpoint named by `shapes`, after all checks.
 
     Raises:
       UserError: the arrays have other names or shapes.
@@ -110,10 +110,10 @@ class CheckpointReader:
     return self.load(step, shapes)
 
   def load(self, step: int, shapes: Trees) -> dict[str, Any]:
-    """The trees that `shapes` names, placed as it says, without a check.
+    """The trees named by `shapes`, with its shardings, without checks.
 
     Raises:
-      ValueError: they cannot be loaded.
+      ValueError: the trees cannot be loaded.
     """
     try:
       return self._orbax.load_checkpointables(step, dict(shapes))
@@ -121,13 +121,13 @@ class CheckpointReader:
       raise ValueError(root_cause(e)) from e
 
   def check_shapes(self, step: int, shapes: Trees) -> None:
-    """Raise a UserError where a checkpoint holds other arrays than `shapes`."""
+    """Raise a UserError if the arrays of a checkpoint differ from `shapes`."""
     try:
       saved = self._orbax.checkpointables_metadata(step).metadata
       trees = [_leaf_shapes({name: saved[name]}) for name in shapes]
-    except Exception:  # it is damaged, which loading it will find
+    except Exception:  # damaged: loading raises the error
       return
-    if not all(trees):  # here, too
+    if not all(trees):  # likewise
       return
     if mismatch := _mismatch(
       collections.ChainMap(*trees), _leaf_shapes(shapes)
@@ -138,24 +138,24 @@ class CheckpointReader:
       )
 
   def reload(self) -> None:
-    """List the checkpoints again."""
+    """Refresh the list of checkpoints."""
     self._orbax.reload()
 
   def close(self) -> None:
     """Release the folder."""
-    with contextlib.suppress(Exception):  # it repeats the error of a save
+    with contextlib.suppress(Exception):  # Orbax raises a save's error again
       self._orbax.close()
 
 
 def choose_step(reader: CheckpointReader, checkpoint: str | int) -> int:
-  """The step that `best`, `latest` or a step names.
+  """The step of a checkpoint given as `best`, `latest` or a step.
 
   Raises:
-    UserError: there is no such checkpoint.
+    UserError: the checkpoint does not exist.
   """
   steps, workdir = reader.steps, reader.workdir
   if not steps:
-    raise UserError(f"{workdir} holds no checkpoint yet.")
+    raise UserError(f"{workdir} has no checkpoint yet.")
   if checkpoint == "latest":
     return steps[-1]
   if checkpoint == "best":
@@ -163,29 +163,32 @@ def choose_step(reader: CheckpointReader, checkpoint: str | int) -> int:
     return steps[-1] if best is None else best
   if not str(checkpoint).isdigit() or int(checkpoint) not in steps:
     raise UserError(
-      f"{workdir} has no checkpoint {checkpoint!r}; there are {steps}, "
-      "and the words best, latest and ema-SIGMA_REL."
+      f"{workdir} has no checkpoint {checkpoint!r}; expected one of {steps}, "
+      "or best, latest or ema-SIGMA_REL."
     )
   return int(checkpoint)
 
 
 def _leaf_shapes(trees: Trees) -> LeafShapes:
-  """`{"state/params/...": shape}`."""
+  """The shapes of all leaves, `{"state/params/...": shape}`."""
   return {name: tuple(leaf.shape) for name, leaf in named(trees).items()}
 
 
 def _mismatch(saved: LeafShapes, expected: LeafShapes) -> str:
-  """The first leaf that differs, and its two shapes; empty where none does."""
+  """The first leaf that differs, with both shapes; empty if all match."""
   for name in sorted({*saved, *expected}):
-    there, here = saved.get(name, "missing"), expected.get(name, "not expected")
-    if there != here:
-      return f"{name} is {there} there, {here} here"
+    got, wanted = (
+      saved.get(name, "missing"),
+      expected.get(name, "no such array"),
+    )
+    if got != wanted:
+      return f"{name}: expected {wanted}, got {got}"
   return ""
 
 
 def root_cause(error: BaseException) -> str:
-  """One line that says why: of a chain of errors the first, of a system's
-  error its name."""
+  """The cause of an error in one line: the first of a chain; for an OSError
+  its `strerror`."""
   while error.__cause__ is not None:
     error = error.__cause__
   if isinstance(error, OSError) and error.strerror:

@@ -1,4 +1,4 @@
-"""Recovery of a run: its newest good checkpoint.
+"""Recovery of a run from its newest intact checkpoint.
 
 A damaged checkpoint is reported and moved to `damaged-N` in the workdir.
 """
@@ -25,26 +25,26 @@ Restored = tuple[dict[str, Any], Metadata]  # trees of arrays, and metadata
 
 
 class _DamagedError(Exception):
-  """A checkpoint cannot be read, and why."""
+  """A damaged checkpoint, with the reason."""
 
 
 def restore_newest(
   checkpoints: Checkpoints, shapes: Callable[[Metadata], Trees]
 ) -> Restored | None:
-  """The newest good checkpoint and its metadata; None where there is none.
+  """The newest intact checkpoint and its metadata; None if there are none.
 
-  Where the newest is damaged, the one before is taken.
+  Damaged checkpoints are skipped in favor of older ones.
 
   Args:
-    checkpoints: those of the run that resumes.
-    shapes: from the metadata of a checkpoint to the trees that are expected of
-      it, as shapes with shardings.
+    checkpoints: the checkpoints of the run.
+    shapes: maps the metadata of a checkpoint to its expected trees, as shapes
+      with shardings.
 
   Raises:
-    UserError: there are checkpoints, and none of them can be read, or the
-      newest good one is of another model or optimizer.
-    RunError: the processes see different ones, or a good one cannot be
-      loaded, for example for lack of memory.
+    UserError: none of the checkpoints can be read, or the newest intact one
+      does not match the model or optimizer.
+    RunError: the processes see different checkpoints, or an intact one cannot
+      be loaded, for example for lack of memory.
   """
   _check_same_newest(checkpoints)
   damaged: dict[int, str] = {}
@@ -61,27 +61,30 @@ def restore_newest(
     reasons = "; ".join(f"{step}: {why}" for step, why in damaged.items())
     raise UserError(
       f"{checkpoints.folder}: no checkpoint can be read ({reasons}).\n"
-      "Start again in a new workdir, or restore the files from a copy."
+      "Start over in a new workdir, or restore the files from a backup."
     )
   return None
 
 
 def _check_same_newest(checkpoints: Checkpoints) -> None:
-  """Raise a RunError where the processes see different newest checkpoints."""
+  """Raise a RunError if the processes see different newest checkpoints."""
   steps = checkpoints.steps
   newest = allgather(steps[-1] if steps else -1)
   if len(set(newest)) > 1:
     raise RunError(
-      f"{checkpoints.folder}: the newest checkpoint is another one for each "
-      f"process ({newest}).\nIf the file system lags, start again in a minute."
+      f"{checkpoints.folder}: the processes see different newest checkpoints "
+      f"({newest}).\nIf the file system lags, restart in a minute."
     )
 
 
 def _restore(
   checkpoints: Checkpoints, step: int, shapes: Callable[[Metadata], Trees]
 ) -> Restored:
-  """One checkpoint and its metadata; a _DamagedError on all processes where it
-  is damaged on any."""
+  """A checkpoint and its metadata.
+
+  Raises:
+    _DamagedError: on all processes, if it is damaged on any.
+  """
   _on_all(lambda: is_lead_host() and checkpoints.verify(step))
   metadata = _on_all(lambda: checkpoints.metadata(step))
   expected = shapes(metadata)
@@ -91,14 +94,17 @@ def _restore(
   except _DamagedError as e:
     if checksums.path_of(checkpoints.workdir, step).exists():
       raise RunError(
-        f"checkpoint {step} is intact, yet cannot be loaded: {e}"
+        f"checkpoint {step} is intact but cannot be loaded: {e}"
       ) from e
     raise
 
 
 def _on_all(action: Callable[[], T]) -> T:
-  """The result of an action; a _DamagedError on all processes where it fails on
-  any."""
+  """The result of an action.
+
+  Raises:
+    _DamagedError: on all processes, if the action fails on any.
+  """
   results: list[T] = []
   if reason := failure(lambda: results.append(action())):
     raise _DamagedError(reason)
@@ -114,4 +120,4 @@ def _move_damaged(workdir: pathlib.Path, damaged: Mapping[int, str]) -> None:
     (workdir / checkpoint_index.FOLDER / str(step)).rename(target)
     checksums.path_of(workdir, step).unlink(missing_ok=True)
     print(f"checkpoint {step} is damaged ({reason}); moved to {target.name}.")
-  allgather(0)  # the others look again when that is done
+  allgather(0)  # barrier: then all processes list the checkpoints

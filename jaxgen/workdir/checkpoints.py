@@ -23,7 +23,7 @@ from jaxgen.workdir.checkpoint_reader import (
   root_cause,
 )
 
-_KEEP: Any = ocp.training.preservation_policies  # their types disagree
+_KEEP: Any = ocp.training.preservation_policies  # inconsistently typed
 _SAVE: Any = ocp.training.save_decision_policies
 
 
@@ -33,12 +33,12 @@ class Checkpoints(CheckpointReader):
   def __init__(
     self, workdir: pathlib.Path, *, metric: str, max_to_keep: int = 2
   ):
-    """Create the folder if need be, and remove what unfinished saves left.
+    """Create the folder if needed, and remove leftovers of unfinished saves.
 
     Args:
       workdir: the run's folder.
       metric: held-out metric, higher is better, that selects the best.
-      max_to_keep: number of the newest that are kept.
+      max_to_keep: number of newest checkpoints to keep.
 
     Raises:
       UserError: the folder cannot be written.
@@ -67,22 +67,22 @@ class Checkpoints(CheckpointReader):
     metadata: Metadata,
     scores: Mapping[str, float] | None = None,
   ) -> None:
-    """Start to write a checkpoint; the file work continues in the background.
+    """Start to write a checkpoint; files are written in the background.
 
     Args:
       step: finished updates.
       trees: named trees of arrays.
-      metadata: the run's position, as JSON has it; not empty.
-      scores: held-out metrics at this step, if there are any.
+      metadata: the run's position, as JSON values; not empty.
+      scores: held-out metrics at this step, if any.
 
     Raises:
-      RunError: this save, or the one before, could not be written.
+      RunError: this save or the previous one could not be written.
     """
     self.wait()
     if scores and not math.isfinite(self._rank(scores)):
-      scores = None  # what cannot be compared must not be the best
+      scores = None  # never rank a non-finite score as the best
     try:
-      if is_lead_host():  # of an earlier checkpoint with this number
+      if is_lead_host():  # left by an earlier checkpoint of this step
         checksums.path_of(self.workdir, step).unlink(missing_ok=True)
       response = self._orbax.save_checkpointables_async(
         step, dict(trees), metrics=scores, custom_metadata=metadata, force=True
@@ -102,7 +102,7 @@ class Checkpoints(CheckpointReader):
       raise RunError(_save_failed(step, e)) from e
 
   def check(self) -> None:
-    """Raise the error of a save that has failed meanwhile."""
+    """Raise the error of a background save that has failed."""
     if self._pending is not None and self._pending.done():
       self.wait()
 
@@ -122,7 +122,7 @@ class Checkpoints(CheckpointReader):
 
 
 def _prepare(workdir: pathlib.Path) -> None:
-  """Create the folder, and rename files that keep Orbax from opening it."""
+  """Create the folder, and rename files that prevent Orbax from opening it."""
   folder = workdir / checkpoint_index.FOLDER
   damaged = checkpoint_index.damaged_scores(workdir)
   try:
@@ -132,11 +132,11 @@ def _prepare(workdir: pathlib.Path) -> None:
   if is_lead_host():
     for path in damaged:
       path.rename(path.with_name("damaged"))
-  allgather(0)  # the others open the folder when that is done
+  allgather(0)  # barrier: then all processes open the folder
 
 
 def _save_failed(step: int, error: Exception) -> str:
   return (
     f"checkpoint {step} could not be written ({root_cause(error)}).\n"
-    "The checkpoints before it are intact: fix the disk, then start again."
+    "Earlier checkpoints are intact: fix the disk, then restart."
   )

@@ -1,10 +1,9 @@
 """Checksums of finished checkpoints.
 
-Orbax writes no checksum of array data, so a flipped byte would load silently
-as wrong numbers. After a save is complete, the sizes and CRC-32 of its files
-are written to `checksums/STEP.json`; before a restore they are compared. A
-checkpoint without such a file (the process died in between) is complete, only
-not verified.
+Orbax writes no checksum of array data, so a flipped byte would silently load
+as wrong numbers. After a save the sizes and CRC-32 of its files are written to
+`checksums/STEP.json`; they are compared before a restore. A checkpoint without
+that file (the process died in between) is complete but not verified.
 """
 
 from __future__ import annotations
@@ -47,8 +46,8 @@ def write(folder: pathlib.Path, path: pathlib.Path) -> None:
 
 
 def first_damaged(folder: pathlib.Path, path: pathlib.Path) -> str:
-  """The first file that differs from its checksum; empty where none does, or
-  the checksums cannot be read."""
+  """The first file that differs from its checksum; empty if none does or the
+  checksums cannot be read."""
   try:
     expected = json.loads(path.read_text())
   except (FileNotFoundError, ValueError):
@@ -63,7 +62,7 @@ def first_damaged(folder: pathlib.Path, path: pathlib.Path) -> str:
 
 
 def remove_stale(workdir: pathlib.Path) -> None:
-  """Remove the checksums of checkpoints that are no longer there."""
+  """Remove the checksums of deleted checkpoints."""
   for path in (workdir / FOLDER).glob("*.json"):
     if not (workdir / checkpoint_index.FOLDER / path.stem).exists():
       path.unlink()

@@ -1,5 +1,4 @@
-"""The claim on a run's folder: one owner at a time, one config for its whole
-life."""
+"""Exclusive claim of a run's folder, with one config for its lifetime."""
 
 from __future__ import annotations
 
@@ -20,17 +19,17 @@ from jaxgen.workdir import checkpoint_index, lock, run_config
 def claim(
   workdir: pathlib.Path, experiment: Experiment, *, allow_change: bool
 ) -> Iterator[None]:
-  """Create the folder if need be, hold its lock, and compare its config.
+  """Create the folder if needed, hold its lock, and compare its config.
 
-  Of several processes the first one does so for all.
+  With several processes the lead host does so for all.
 
   Raises:
     UserError: the folder cannot be written or is not shared by all processes,
-      another run trains in it, it holds one with another config and no change
-      is allowed, or the processes were given different configs.
+      another run is training in it, it holds a run with another config and no
+      change is allowed, or the configs of the processes differ.
   """
   if not all_equal(str(experiment.to_dict())):
-    raise UserError("--config: the processes were not given the same config.")
+    raise UserError("--config: expected the same config on all processes.")
   with contextlib.ExitStack() as stack:
 
     def acquire() -> None:
@@ -45,12 +44,12 @@ def claim(
 
 
 def _check_shared(workdir: pathlib.Path) -> None:
-  """Raise a UserError unless this process sees the lock that the first one has
+  """Raise a UserError unless this process sees the lock that the lead host has
   just created."""
   if not (workdir / lock.NAME).is_file():
     raise UserError(
       f"--workdir={workdir.resolve()} is another folder on process "
-      f"{jax.process_index()}; it must be on a file system that all share."
+      f"{jax.process_index()}; expected a file system shared by all processes."
     )
 
 
@@ -59,7 +58,7 @@ def _check_config(workdir: pathlib.Path, experiment: Experiment) -> None:
   recorded = run_config.is_recorded(workdir)
   if not recorded and any(workdir.glob(f"{checkpoint_index.FOLDER}/[0-9]*")):
     raise UserError(
-      f"--workdir={workdir} holds checkpoints, but no config.json to compare "
+      f"--workdir={workdir} has checkpoints but no config.json to compare "
       "with.\nUse a new workdir, or --allow_config_change to resume with this "
       "config."
     )
@@ -74,7 +73,7 @@ def _check_config(workdir: pathlib.Path, experiment: Experiment) -> None:
 def record(
   experiment: Experiment, names: ConditionNames, workdir: pathlib.Path
 ) -> None:
-  """Record the config in the folder, and the names of the conditions' values,
-  once a run with them could be opened there."""
+  """Record the config and the names of condition values in the folder, once
+  the run has been opened successfully."""
   if is_lead_host():
     run_config.save(workdir, experiment, names)

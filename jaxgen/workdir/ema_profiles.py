@@ -1,4 +1,4 @@
-"""Power-function EMA profiles, and the combination of some into any other.
+"""Power-function EMA profiles, and the combination of several into another.
 
 The profile of an EMA at time t is (gamma + 1) tau^gamma / t^(gamma + 1) on
 [0, t]; sigma_rel is its standard deviation divided by t (Karras et al. 2024,
@@ -24,8 +24,8 @@ def gamma(sigma_rel: float) -> float:
 
 
 def decay(sigma_rel: float, batch: Any, images: Any) -> Any:
-  """The share of an EMA that one step keeps: (1 - batch / images)^(gamma + 1),
-  with `images` seen after the step (their eq. 127)."""
+  """The decay of an EMA in one step: (1 - batch / images)^(gamma + 1), with
+  `images` seen after the step (their eq. 127)."""
   return (1 - batch / images) ** (gamma(sigma_rel) + 1)
 
 
@@ -53,7 +53,8 @@ def inner_products(
 def combine(
   profiles: Sequence[Profile], target: Profile
 ) -> tuple[np.ndarray, float]:
-  """Least-squares weights of profiles whose sum is nearest to a target.
+  """Weights of profiles whose weighted sum is closest to a target, by least
+  squares.
 
   Returns:
     The weights `(n,)`, and the distance from the target relative to its norm.

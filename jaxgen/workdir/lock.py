@@ -1,7 +1,7 @@
-"""Locks of folders: held by the process that works there, seen by all others.
+"""Folder locks, held by the process that works in a folder.
 
-A process that dies releases its locks, whatever killed it. Locks of other
-machines are seen only where the file system shares them.
+A process that dies releases its locks, whatever killed it. Locks held on other
+machines are visible only if the file system shares them.
 """
 
 from __future__ import annotations
@@ -15,9 +15,9 @@ from typing import IO
 
 from jaxgen.errors import UserError
 
-NAME = ".lock"  # of the training run in a folder
+NAME = ".lock"  # file of the training run's lock
 TRAINING = "training process"
-PATIENCE = 0.25  # seconds: `is_held` holds the lock for a moment
+PATIENCE = 0.25  # seconds: `is_held` holds the lock briefly
 PAUSE = 0.05  # seconds between two attempts
 
 
@@ -29,13 +29,13 @@ def hold(
   name: str = NAME,
   patience: float = PATIENCE,
 ) -> Iterator[None]:
-  """Hold a lock of a folder, which is created if need be.
+  """Hold a lock of a folder, which is created if needed.
 
   Args:
     folder: the folder.
     holder: kind of process that holds this lock, for messages.
-    name: file of the lock; locks of different names do not exclude each other.
-    patience: seconds in which another holder may still release it.
+    name: file of the lock; locks with different names are independent.
+    patience: seconds to wait for another holder to release it.
 
   Raises:
     UserError: the folder cannot be written, or another process holds the lock.
@@ -68,9 +68,9 @@ def _acquire(file: IO[str]) -> bool:
 
 
 def is_held(folder: pathlib.Path, *, name: str = NAME) -> bool | None:
-  """Whether a process holds a lock of a folder; None where that is unknown.
+  """Whether a process holds a lock of a folder; None if unknown.
 
-  Creates and writes nothing.
+  Nothing is created or written.
   """
   try:
     with (folder / name).open() as file:

@@ -1,4 +1,4 @@
-"""Writers of a run's numbers and pictures: `metrics.csv` and TensorBoard."""
+"""Writers of a run's metrics and pictures: `metrics.csv` and TensorBoard."""
 
 from __future__ import annotations
 
@@ -19,18 +19,18 @@ from jaxgen.workdir import metrics_csv
 
 
 class EventLog:
-  """A file of TensorBoard events, written when they are given.
+  """A file of TensorBoard events, written synchronously.
 
   tensorboardX's own SummaryWriter writes in a thread behind a queue: on a full
-  disk the thread dies, and the training run waits for it forever.
+  disk the thread dies, and the training run waits forever.
   """
 
   def __init__(self, folder: pathlib.Path, *, step: int):
-    """Start a file; readers drop what other files there hold past `step`."""
+    """Start a file; readers drop events of older files past `step`."""
     self._folder = folder
     with writing(folder):
       folder.mkdir(exist_ok=True)
-      name = f".{time.time_ns()}"  # else two starts in a second share a file
+      name = f".{time.time_ns()}"  # unique, even for two starts in a second
       self._file = EventsWriter(str(folder / "events"), name)
     self._write(
       Event(step=step + 1, session_log=SessionLog(status=SessionLog.START))
@@ -60,10 +60,10 @@ class EventLog:
 
 
 class MetricLog:
-  """The log of a run: `metrics.csv`, one row a step, and TensorBoard.
+  """The log of a run: `metrics.csv`, one row per step, and TensorBoard.
 
-  After a resume the rows past the restored step are dropped, so that every step
-  has one row. Columns may appear at any time; the file is then rewritten.
+  On resume, rows past the restored step are dropped, so that every step has one
+  row. Columns may be added at any time; the file is then rewritten.
   """
 
   def __init__(self, workdir: pathlib.Path, *, step: int):
@@ -84,7 +84,7 @@ class MetricLog:
       part.replace(self._path)
 
   def scalars(self, step: int, values: dict[str, float]) -> None:
-    """Add to the row of a step, and to TensorBoard; both are then on disk."""
+    """Add to a step's row and to TensorBoard; both are on disk on return."""
     row = {"step": str(step)} | {k: f"{v:.7g}" for k, v in values.items()}
     new = [k for k in row if k not in self._columns]
     self._columns += new

@@ -1,8 +1,8 @@
-"""The one reader of a run's `metrics.csv`.
+"""The reader of a run's `metrics.csv`.
 
-A row of the file is a step. The last line may be cut: a disk was full, or it is
-being written. Where the steps start again from an earlier one, the rows before
-that are superseded. Neither is ever seen by a caller.
+Each row is a step. The last line may be incomplete: the disk was full, or it is
+being written. Rows that were followed by a resume from an earlier step are
+superseded. Callers see neither.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import pathlib
 from collections.abc import Iterable, Mapping, Sequence
 
 NAME = "metrics.csv"
-HELDOUT = "validation/"  # what the columns of held-out metrics begin with
+HELDOUT = "validation/"  # prefix of the columns of held-out metrics
 POSITION = ("step", "images", "images_per_second", "stage", "resolution")
 
 Row = Mapping[str, float]
@@ -22,10 +22,10 @@ Curve = list[tuple[float, float]]  # images seen, value
 
 
 def read_text_rows(path: pathlib.Path) -> list[dict[str, str]]:
-  """The whole rows of the file as text, each with its `step`, in rising order.
+  """The complete rows of the file as text, in increasing order of `step`.
 
   Returns:
-    No rows where there is no file.
+    The rows; none if there is no file.
 
   Raises:
     OSError: the file cannot be read.
@@ -36,7 +36,7 @@ def read_text_rows(path: pathlib.Path) -> list[dict[str, str]]:
     return []
   lines = text[: text.rfind("\n") + 1].splitlines()
   rows: list[dict[str, str]] = []
-  with contextlib.suppress(csv.Error):  # rubbish from there on
+  with contextlib.suppress(csv.Error):  # corrupt from here on
     for row in csv.DictReader(lines):
       whole = None not in row and None not in row.values()
       if whole and row.get("step", "").isdecimal():
@@ -51,9 +51,9 @@ def _drop_superseded(step: int, rows: list[dict[str, str]]) -> None:
 
 
 def read_rows(path: pathlib.Path) -> list[Row]:
-  """The rows of the file as numbers; cells without one are left out.
+  """The rows of the file as numbers; other cells are left out.
 
-  A metric may be infinite or NaN, the columns of `POSITION` may not.
+  Metrics may be infinite or NaN; the columns of `POSITION` may not.
 
   Raises:
     OSError: the file cannot be read.
@@ -62,7 +62,7 @@ def read_rows(path: pathlib.Path) -> list[Row]:
 
 
 def read(workdir: pathlib.Path) -> list[Row]:
-  """The rows of a run; none where its file is missing or cannot be read."""
+  """The rows of a run; none if its file is missing or cannot be read."""
   with contextlib.suppress(OSError):
     return read_rows(workdir / NAME)
   return []
@@ -98,13 +98,13 @@ def latest(rows: Iterable[Row]) -> dict[str, float]:
 
 
 def at_step(rows: Iterable[Row], step: int) -> Row:
-  """The row of a step; empty where there is none."""
+  """The row of a step; empty if there is none."""
   return next((row for row in rows if row.get("step") == step), {})
 
 
 def training_time(rows: Sequence[Row]) -> tuple[int, float] | None:
-  """The images seen, and the seconds that their steps took; None where the
-  rows do not hold a speed."""
+  """The images seen and the seconds of training that they took; None if no row
+  has a speed."""
   images, seconds = 0, 0.0
   for row in rows:
     speed = row.get("images_per_second", 0.0)

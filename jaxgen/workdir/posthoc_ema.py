@@ -1,9 +1,9 @@
-"""Post-hoc EMA: snapshots of a few EMA profiles, and any other out of them.
+"""Post-hoc EMA: snapshots of a few EMA profiles, combined into any other.
 
-While a run trains it keeps EMAs of the weights with a few power-function
-profiles, and writes about 32 snapshots of them along with its checkpoints. The
-EMA of any other sigma_rel is then the combination of snapshots whose profile is
-nearest to its own (Karras et al. 2024, arXiv:2312.02696, section 3).
+A training run keeps EMAs of the weights with a few power-function profiles, and
+writes about 32 snapshots of them along with its checkpoints. The EMA of any
+other sigma_rel is approximated by the combination of snapshots with the closest
+profile (Karras et al. 2024, arXiv:2312.02696, section 3).
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from jaxgen.typing import Params
 from jaxgen.workdir.ema_profiles import Profile, combine
 
 FOLDER = "posthoc_ema"
-MAX_SNAPSHOTS = 32  # of a run: each is as large as all its EMA profiles
+MAX_SNAPSHOTS = 32  # per run; each is as large as all its EMA profiles
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -34,7 +34,7 @@ class Reconstruction:
   Attributes:
     params: the weights.
     step: finished updates at the end of its profile.
-    distance: from the wanted profile to this one, relative to its norm.
+    distance: distance from the requested profile, relative to its norm.
   """
 
   params: Params
@@ -55,7 +55,7 @@ class PosthocEMA:
     return sorted(int(x) for x in names if x.isdecimal())
 
   def due(self, images: int, total: int) -> bool:
-    """Whether a snapshot is due: over a whole run about `MAX_SNAPSHOTS` are."""
+    """Whether a snapshot is due; a run has about `MAX_SNAPSHOTS` of them."""
     every = max(total // MAX_SNAPSHOTS, 1)
     last = _read_header(self._path(self.steps[-1])).images if self.steps else 0
     return images // every > last // every or images >= total
@@ -83,7 +83,7 @@ class PosthocEMA:
     )
 
   def remove_after(self, step: int) -> None:
-    """Remove the snapshots of later steps than that a run resumes from."""
+    """Remove the snapshots after the step from which a run resumes."""
     for later in self.steps:
       if later > step:
         self._path(later).unlink()
@@ -95,18 +95,18 @@ class PosthocEMA:
   def reconstruct(
     self, sigma_rel: float, shapes: Params, *, step: int | None = None
   ) -> Reconstruction:
-    """The EMA of a sigma_rel, combined from all snapshots up to a step that are
-    of its stage.
+    """The EMA for a sigma_rel, combined from the snapshots up to a step, of
+    the stage of the last of them.
 
     Args:
-      sigma_rel: width of its profile, 0.001 to 0.28.
+      sigma_rel: relative width of its profile, 0.001 to 0.28.
       shapes: tree of the parameters' shapes.
-      step: the step that its profile ends at: that of the last snapshot up to
-        it, by default the last one.
+      step: upper bound of the snapshots; the profile ends at the last of them.
+        None: all snapshots.
 
     Raises:
-      UserError: there are no snapshots, or none up to that step, or one is
-        damaged or of another model.
+      UserError: there are no snapshots up to that step, or one is damaged or
+        from another model.
     """
     headers = {s: _read_header(self._path(s)) for s in self._steps_until(step)}
     last = max(headers)
@@ -120,7 +120,8 @@ class PosthocEMA:
   def _weighted_sum(
     self, steps: list[int], weights: np.ndarray, shapes: Params
   ) -> Params:
-    """The sum of all EMAs in some snapshots, in float64, as float32."""
+    """The weighted sum of all EMAs in the snapshots of `steps`, accumulated in
+    float64, as float32."""
     total = [np.zeros(x.shape) for x in jax.tree.leaves(shapes)]
     remaining = iter(weights)
     for step in steps:
@@ -134,7 +135,7 @@ class PosthocEMA:
     return jax.tree.unflatten(jax.tree.structure(shapes), leaves)
 
   def _not_finite(self, steps: list[int], shapes: Params) -> str:
-    """The error that names the damaged ones of some snapshots."""
+    """A message that names the snapshots with non-finite numbers."""
 
     def finite(step: int) -> bool:
       emas = _read_leaves(self._path(step), shapes)
@@ -142,8 +143,8 @@ class PosthocEMA:
 
     damaged = ", ".join(f"{s}.npz" for s in steps if not finite(s))
     return (
-      f"{self.folder}: not all numbers of {damaged} are finite; remove it, and "
-      "the other snapshots are combined."
+      f"{self.folder}: {damaged} contains non-finite numbers; remove it to "
+      "combine the other snapshots."
     )
 
   def _path(self, step: int) -> pathlib.Path:
@@ -155,8 +156,8 @@ class PosthocEMA:
     if until:
       return until
     raise UserError(
-      f"{self.folder.parent} has no post-hoc EMA up to step {step}; there are "
-      f"{steps}."
+      f"{self.folder.parent} has no post-hoc EMA up to step {step}; available "
+      f"steps: {steps}."
       if steps
       else f"{self.folder.parent} has no post-hoc EMA: train with "
       "--config.optimizer.ema_sigma_rels=0.05,0.1."
@@ -165,7 +166,7 @@ class PosthocEMA:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class _Header:
-  """The contents of a snapshot, but for its arrays."""
+  """The contents of a snapshot without its arrays."""
 
   images: int
   sigma_rels: tuple[float, ...]
@@ -173,7 +174,7 @@ class _Header:
 
   @property
   def profiles(self) -> list[Profile]:
-    """The profiles of its EMAs, in their order."""
+    """The profiles of the EMAs, in order."""
     return [Profile(sigma_rel=x, images=self.images) for x in self.sigma_rels]
 
 
@@ -198,19 +199,19 @@ def _read_leaves(path: pathlib.Path, shapes: Params) -> list[list[np.ndarray]]:
       for sigma_rel in file["sigma_rels"]
     ]
     if any([x.shape for x in ema] != expected for ema in emas):
-      raise ValueError("it is of another model")
+      raise ValueError("it is from another model")
   return emas
 
 
 @contextlib.contextmanager
 def _open(path: pathlib.Path) -> Iterator[Any]:
-  """An open snapshot; whatever goes wrong in the block is its damage."""
+  """An open snapshot; errors in the block are reported as damage."""
   try:
     with np.load(path, allow_pickle=False) as file:
       yield file
-  except Exception as e:  # numpy and zipfile raise many kinds
+  except Exception as e:  # numpy and zipfile raise many types
     reason = str(e).strip().splitlines() or [type(e).__name__]
     raise UserError(
-      f"{path} cannot be read ({reason[0][:120]}): remove it, and the other "
-      "snapshots are combined."
+      f"{path} cannot be read ({reason[0][:120]}): remove it to combine the "
+      "other snapshots."
     ) from e

@@ -1,7 +1,7 @@
-"""The config of a run as its folder records it, read without JAX.
+"""The config recorded in a run's folder, read without JAX.
 
-`config.json` is the resolved config; `conditions.json` holds the names of the
-conditions' values, so that a run can be opened without its data.
+`config.json` is the resolved config; `conditions.json` has the value names of
+the conditions, so that a run can be opened without its data.
 """
 
 from __future__ import annotations
@@ -36,8 +36,8 @@ def read_experiment(workdir: pathlib.Path) -> Experiment:
 
 
 def differences(workdir: pathlib.Path, experiment: Experiment) -> list[str]:
-  """`field: old -> new` for each field in which an experiment differs from that
-  of the run in a folder; none where the folder records no config.
+  """`field: old -> new` for each field in which an experiment differs from the
+  config recorded in a folder; empty if none is recorded.
 
   Raises:
     UserError: the recorded config is damaged.
@@ -51,14 +51,14 @@ def differences(workdir: pathlib.Path, experiment: Experiment) -> list[str]:
 def save(
   workdir: pathlib.Path, experiment: Experiment, names: ConditionNames
 ) -> None:
-  """Record a config, and the names of its conditions' values if it has any."""
+  """Record a config, and the value names of its conditions if it has any."""
   files.save_experiment(experiment, workdir / CONFIG)
   if names:
     write_json(workdir / CONDITIONS, dict(names))
 
 
 def read_condition_names(workdir: pathlib.Path) -> ConditionNames:
-  """The names of the conditions' values; empty where a run has none.
+  """The value names of the conditions; empty if a run has none.
 
   Raises:
     UserError: the file is damaged.

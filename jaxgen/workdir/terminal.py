@@ -1,4 +1,4 @@
-"""Display of a run's progress in its terminal."""
+"""Display of a run's progress in the terminal."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from jaxgen.workdir.duration import duration
 
 
 class Terminal:
-  """A live line on a terminal; plain lines where the output is a file."""
+  """A live progress line on a terminal; plain lines if output is a file."""
 
   def __init__(
     self, *, images: int, total: int, stages: int, quiet: bool = False
@@ -32,39 +32,39 @@ class Terminal:
     self._live.start()
 
   def say(self, text: str) -> None:
-    """Print a line that stays."""
+    """Print a permanent line."""
     self._console.print(text, markup=False)
 
   def speed(self, images: int) -> float:
     """The images per second since the last call."""
     now = time.monotonic()
-    then, before = self._last
-    if images > before:
-      self._speed = (images - before) / max(now - then, 1e-9)
+    last_time, last_images = self._last
+    if images > last_images:
+      self._speed = (images - last_images) / max(now - last_time, 1e-9)
     self._last = (now, images)
     return self._speed
 
   @contextlib.contextmanager
   def paused(self) -> Iterator[None]:
-    """Leave the time in this block out of the speed."""
+    """Exclude the time of the block from the speed."""
     start = time.monotonic()
     yield
-    then, images = self._last
-    self._last = (then + time.monotonic() - start, images)
+    last_time, images = self._last
+    self._last = (last_time + time.monotonic() - start, images)
 
   def progress(self, images: int, step: int, stage: int, values: dict) -> None:
     """Show the position and the newest metrics of the run."""
     speed = values.get("images_per_second", 0.0)
-    left = duration((self._total - images) / speed) if speed else "?"
+    remaining = duration((self._total - images) / speed) if speed else "?"
     numbers = "  ".join(
       f"{name} {values[key]:.{digits}f}"
       for name, key, digits in _SHOWN
       if key in values
     )
-    where = f"stage {stage + 1}/{self._stages}  " if self._stages > 1 else ""
+    position = f"stage {stage + 1}/{self._stages}  " if self._stages > 1 else ""
     line = (
-      f"{where}step {step}  {images:,}/{self._total:,} images  "
-      f"{speed:.0f} images/s  {left} left  {numbers}"
+      f"{position}step {step}  {images:,}/{self._total:,} images  "
+      f"{speed:.0f} images/s  {remaining} left  {numbers}"
     )
     self._live.update(self._task, completed=images, description=line)
     if self._live.disable:
