@@ -1,7 +1,7 @@
-"""Data whose denoiser, and whose probability flow, are known in closed form.
+"""Denoisers and probability flows of distributions with a closed form.
 
-What a network would learn on them is written down here, so that samplers,
-guidance and editing can be checked to rounding.
+They are the optimum of a trained network, so that samplers, guidance and
+editing can be checked to rounding.
 """
 
 from __future__ import annotations
@@ -25,23 +25,23 @@ def gaussian(mean: float = 0.0, std: float = 0.5) -> DenoiseFn:
   """
 
   def denoise(x: Images, sigma: Sigmas, cond: Conditions = None) -> Images:
-    share = std**2 / (std**2 + per_image(sigma) ** 2)
-    return mean + share * (x - mean)
+    gain = std**2 / (std**2 + per_image(sigma) ** 2)
+    return mean + gain * (x - mean)
 
   return denoise
 
 
 def correlated(covariance: Float[np.ndarray, "w w"]) -> DenoiseFn:
-  """The denoiser of independent rows of w pixels N(0, S), S `covariance`
-  `(w, w)`: D = S (S + sigma^2 I)^-1 x."""
+  """The denoiser of independent rows of w pixels N(0, S) with S = `covariance`:
+  D = S (S + sigma^2 I)^-1 x."""
   values, vectors = np.linalg.eigh(np.asarray(covariance, np.float64))
   axes = jnp.asarray(vectors, jnp.float32)
-  spread = jnp.asarray(values, jnp.float32)[None, None, :, None]
+  variance = jnp.asarray(values, jnp.float32)[None, None, :, None]
 
   def denoise(x: Images, sigma: Sigmas, cond: Conditions = None) -> Images:
-    level = per_image(sigma) ** 2
-    inside = jnp.einsum("ji,bhjc->bhic", axes, x)
-    return jnp.einsum("ij,bhjc->bhic", axes, spread / (spread + level) * inside)
+    gain = variance / (variance + per_image(sigma) ** 2)
+    coordinates = jnp.einsum("ji,bhjc->bhic", axes, x)
+    return jnp.einsum("ij,bhjc->bhic", axes, gain * coordinates)
 
   return denoise
 
@@ -53,14 +53,16 @@ def mixture(
   the components' denoisers, weighted by their posterior probabilities."""
   shape = (1, 1, 1, 1, len(means))
   centers = jnp.asarray(means).reshape(shape)
-  shares = jnp.asarray(weights or [1 / len(means)] * len(means))
-  prior = jnp.log(shares).reshape(shape)
+  probabilities = jnp.asarray(weights or [1 / len(means)] * len(means))
+  log_prior = jnp.log(probabilities).reshape(shape)
 
   def denoise(x: Images, sigma: Sigmas, cond: Conditions = None) -> Images:
-    total = (std**2 + per_image(sigma) ** 2)[..., None]
-    off = x[..., None] - centers
-    belief = jax.nn.softmax(prior - off**2 / (2 * total), axis=-1)
-    return jnp.sum(belief * (centers + std**2 / total * off), axis=-1)
+    variance = (std**2 + per_image(sigma) ** 2)[..., None]
+    offset = x[..., None] - centers
+    logits = log_prior - offset**2 / (2 * variance)
+    posterior = jax.nn.softmax(logits, axis=-1)
+    denoised = centers + std**2 / variance * offset
+    return jnp.sum(posterior * denoised, axis=-1)
 
   return denoise
 
@@ -72,22 +74,23 @@ def mixture_flow(
   means: Sequence[float],
   std: float,
 ) -> Float[np.ndarray, "*s"]:
-  """Ends of the probability flow of an even mixture, from x at `sigma` to 0.
+  """Endpoints of the probability flow of a mixture with equal weights, from x
+  at `sigma` to 0.
 
-  A flow in one dimension keeps the order of points, so that F_0(end) =
-  F_sigma(x) with F the distribution functions; solved by bisection, float64.
+  A one-dimensional flow preserves order, so that F_0(end) = F_sigma(x) for the
+  distribution functions F; solved by bisection in float64.
   """
   from scipy.special import ndtr
 
-  def below(x: np.ndarray, sigma: float) -> np.ndarray:
+  def cdf(x: np.ndarray, sigma: float) -> np.ndarray:
     spread = np.hypot(std, sigma)
     return np.mean([ndtr((x - m) / spread) for m in means], axis=0)
 
-  target = below(np.asarray(x, np.float64), sigma)
+  target = cdf(np.asarray(x, np.float64), sigma)
   low = np.full(target.shape, min(means) - 10 * std)
   high = np.full(target.shape, max(means) + 10 * std)
   for _ in range(60):
     middle = (low + high) / 2
-    less = below(middle, 0.0) < target
+    less = cdf(middle, 0.0) < target
     low, high = np.where(less, middle, low), np.where(less, high, middle)
   return (low + high) / 2

@@ -1,14 +1,14 @@
 """The denoiser of Karras et al. 2022 (EDM, arXiv:2206.00364): preconditioning
-of a network, and the loss weight that goes with it.
+of a network, and the matching loss weight.
 
-A noisy image is x = y + sigma n with n standard normal: noise is added, nothing
-is shrunk, and sigma is all the time there is. With s = sigma_data,
+A noisy image is x = y + sigma n with n standard normal: the image is not
+scaled, and sigma plays the role of time. With s = sigma_data,
 
     D(x, sigma) = c_skip x + c_out F(c_in x, c_noise)                  (eq. 7)
     loss = weight |D(y + sigma n, sigma) - y|^2                        (eq. 2)
 
-so that the network F sees and has to produce numbers of unit variance at every
-sigma, and weight * c_out^2 = 1 (table 1, column "Ours").
+so that inputs and targets of the network F have unit variance at every sigma,
+and weight * c_out^2 = 1 (table 1, column "Ours").
 """
 
 from __future__ import annotations
@@ -24,11 +24,11 @@ from jaxgen.typing import Array, Conditions, DenoiseFn, Images, Sigmas
 SIGMA_DATA = 0.5  # standard deviation of the clean images
 
 Network = Callable[[Images, Sigmas, Conditions], Images]  # x, c_noise, cond
-Levels = Float[Array, "*s"]  # of sigma, in any shape
+Levels = Float[Array, "*s"]  # noise levels of any shape
 
 
 class Scalings(NamedTuple):
-  """The four functions of sigma, each of sigma's shape."""
+  """The four coefficients, each a function of sigma with its shape."""
 
   c_skip: Levels
   c_out: Levels
@@ -37,7 +37,7 @@ class Scalings(NamedTuple):
 
 
 def scalings(sigma: Levels, sigma_data: float = SIGMA_DATA) -> Scalings:
-  """Table 1 of the paper, for `sigma` > 0."""
+  """The coefficients of table 1, for `sigma` > 0."""
   s2 = sigma_data**2
   total = jnp.square(sigma) + s2
   return Scalings(
@@ -49,7 +49,7 @@ def scalings(sigma: Levels, sigma_data: float = SIGMA_DATA) -> Scalings:
 
 
 def weight(sigma: Levels, sigma_data: float = SIGMA_DATA) -> Levels:
-  """lambda(sigma) of the loss: 1 / c_out^2."""
+  """The loss weight lambda(sigma) = 1 / c_out^2."""
   return (sigma**2 + sigma_data**2) / (sigma * sigma_data) ** 2
 
 
@@ -68,5 +68,5 @@ def precondition(network: Network, sigma_data: float = SIGMA_DATA) -> DenoiseFn:
 
 
 def per_image(values: Shaped[Array, " b"]) -> Shaped[Array, "b 1 1 1"]:
-  """One value for each image, shaped to go with images."""
+  """One value per image, shaped to broadcast over images."""
   return values[:, None, None, None]

@@ -1,13 +1,13 @@
-"""Guidance: a denoiser made of several answers of a denoiser.
+"""Guidance: a denoiser that combines several outputs of a denoiser.
 
-One convention throughout, w = 1 is no guidance:
+By convention w = 1 is no guidance:
 
     classifier-free   D_0 + w (D_c - D_0)          (arXiv:2207.12598, rewritten)
     composed          D_0 + sum_k w_k (D_k - D_0)  (arXiv:2206.01714)
     autoguidance      D_weak + w (D - D_weak)      (arXiv:2406.02507)
 
-D_0 knows no condition, D_k only the k-th. All answers of one denoiser are
-computed in one batch.
+D_0 is unconditional, D_k conditioned on the k-th condition only. All outputs of
+a denoiser are computed in one batch.
 """
 
 from __future__ import annotations
@@ -21,31 +21,35 @@ from jaxtyping import Int, Key
 from jaxgen.diffusion.edm import per_image
 from jaxgen.typing import Array, Conditions, DenoiseFn, Images, Sigmas
 
-Labels = Int[Array, "*b"]  # of images, or of one
-Interval = tuple[float | Array, float | Array]  # of sigma: (low, high]
+Labels = Int[Array, "*b"]  # labels of a batch, or of an image
+Interval = tuple[float | Array, float | Array]  # sigmas in (low, high]
 EVERYWHERE = (0.0, float("inf"))
 
 
 def drop_conditions(
   key: Key[Array, ""], cond: dict[str, Labels], *, drop_prob: float
 ) -> dict[str, Labels]:
-  """Conditions as training shows them: of a share `drop_prob` of the images
-  some are missing (-1), each of them with a probability drawn for the image, so
-  that every subset occurs, none and all included. `cond` holds `(b,)`, or
-  scalars.
+  """Conditions with random ones replaced by -1 (missing), for training.
 
-  With one condition it is missing with probability `drop_prob / 2`.
+  For a fraction `drop_prob` of the images each condition is dropped with a
+  probability drawn per image, so that every subset occurs. A single condition
+  is dropped with probability `drop_prob / 2`.
+
+  Args:
+    key: random key.
+    cond: labels by name, `(b,)` or scalars.
+    drop_prob: fraction of images with dropped conditions.
   """
   if not cond:
     return cond
   shape = next(iter(cond.values())).shape
-  of_images, of_rates, of_each = jax.random.split(key, 3)
-  chosen = jax.random.uniform(of_images, shape) < drop_prob
-  rate = jnp.where(chosen, jax.random.uniform(of_rates, shape), 0.0)
-  dropped = jax.random.uniform(of_each, (len(cond), *shape)) < rate[None]
+  image_key, rate_key, drop_key = jax.random.split(key, 3)
+  chosen = jax.random.uniform(image_key, shape) < drop_prob
+  rate = jnp.where(chosen, jax.random.uniform(rate_key, shape), 0.0)
+  dropped = jax.random.uniform(drop_key, (len(cond), *shape)) < rate[None]
   return {
-    name: jnp.where(gone, -1, value)
-    for gone, (name, value) in zip(dropped, cond.items(), strict=True)
+    name: jnp.where(drop, -1, value)
+    for drop, (name, value) in zip(dropped, cond.items(), strict=True)
   }
 
 
@@ -55,27 +59,26 @@ def compose(
   weights: Sequence[float | Array],
   interval: Interval = EVERYWHERE,
 ) -> DenoiseFn:
-  """The denoiser D_0 + sum_k w_k (D_k - D_0) where sigma lies in `interval`.
+  """The denoiser D_0 + sum_k w_k (D_k - D_0) for sigma in `interval`.
 
-  Its condition is a sequence of conditions of `denoise`: first the one that
-  says nothing, then one for each weight. With one weight it is classifier-free
-  guidance. Outside of the interval (low, high] all weights are 1
-  (arXiv:2404.07724).
+  Its condition is a sequence of conditions of `denoise`: first the empty one,
+  then one per weight. With one weight it is classifier-free guidance. Outside
+  of the interval (low, high] all weights are 1 (arXiv:2404.07724).
 
   Args:
-    denoise: takes conditions.
-    weights: w_k, a number or one for each image `(b,)`.
-    interval: of sigma.
+    denoise: a conditional denoiser.
+    weights: w_k, each a number or one per image `(b,)`.
+    interval: interval of sigma.
   """
   n = 1 + len(weights)
 
   def guided(x: Images, sigma: Sigmas, cond: Conditions = None) -> Images:
-    every = cond or ()
-    if len(every) != n:
-      raise ValueError(f"cond: expected {n} conditions, got {len(every)}")
-    stacked = jax.tree.map(lambda *values: jnp.concatenate(values), *every)
-    answers = denoise(_times(x, n), _times(sigma, n), stacked)
-    base, *others = jnp.split(answers, n)
+    conditions = cond or ()
+    if len(conditions) != n:
+      raise ValueError(f"cond: expected {n} conditions, got {len(conditions)}")
+    stacked = jax.tree.map(lambda *values: jnp.concatenate(values), *conditions)
+    outputs = denoise(_times(x, n), _times(sigma, n), stacked)
+    base, *others = jnp.split(outputs, n)
     inside = (sigma > interval[0]) & (sigma <= interval[1])
     result = base
     for other, weight in zip(others, weights, strict=True):
@@ -97,13 +100,13 @@ def autoguidance(
   weight: float | Array,
   interval: Interval = EVERYWHERE,
 ) -> DenoiseFn:
-  """The denoiser D_weak + w (D - D_weak): away from the mistakes of a weaker
+  """The denoiser D_weak + w (D - D_weak), which extrapolates away from a weaker
   one, such as an earlier checkpoint or a smaller model."""
 
   def guided(x: Images, sigma: Sigmas, cond: Conditions = None) -> Images:
     good, bad = denoise(x, sigma, cond), weak(x, sigma, cond)
     inside = (sigma > interval[0]) & (sigma <= interval[1])
     w = jnp.where(inside, weight, 1.0)
-    return good + per_image(w - 1) * (good - bad)  # w = 1: good, bit for bit
+    return good + per_image(w - 1) * (good - bad)  # w = 1: exactly `good`
 
   return guided

@@ -1,16 +1,16 @@
-r"""The samplers, one `Sampler` each; `sampling.sample` runs them.
+r"""The samplers, each a `Sampler` that `sampling.sample` runs.
 
 Deterministic ones follow the probability flow dx/dsigma = (x - D) / sigma
-(Karras et al. 2022, eq. 3). For the stochastic ones it is useful that with
+(Karras et al. 2022, eq. 3). For the stochastic ones note that with
 tau = 1 / sigma^2 and y = tau x the reverse process is
 
     dy = D dtau + dW,      W a Brownian motion in tau,
 
-whatever the data: noise of the interval [s, t] of sigma has, in x, the variance
-t^4 (1/t^2 - 1/s^2). DDPM's posterior step is this with D held fixed.
+for any data: the noise added from sigma = s to t has, in x, the variance
+t^4 (1/t^2 - 1/s^2). DDPM's posterior step is this with D held constant.
 
-Steps have the types of `sampling.StepFn`. Samplers with options are functions
-of them, cached: equal options give the same object, which jit compiles once.
+Steps have the types of `sampling.StepFn`. Samplers with options are cached
+functions: equal options give the same object, which jit compiles once.
 """
 
 from __future__ import annotations
@@ -61,13 +61,14 @@ def edm_stochastic(
   s_tmax: float = 50.0,
   s_noise: float = 1.003,
 ) -> Sampler:
-  """Heun steps after a little fresh noise (Karras et al. 2022, algorithm 2).
+  """Heun steps with added noise (Karras et al. 2022, algorithm 2).
 
   Args:
-    s_churn: sigma rises by min(s_churn / steps, sqrt(2) - 1) a step.
+    s_churn: each step raises sigma by a factor of
+      1 + min(s_churn / steps, sqrt(2) - 1).
     s_tmin: lowest sigma at which noise is added.
     s_tmax: highest sigma at which noise is added.
-    s_noise: standard deviation of the fresh noise.
+    s_noise: standard deviation of the added noise.
   """
 
   def init(x, sigmas):
@@ -75,7 +76,7 @@ def edm_stochastic(
 
   def step(denoise, x, s, t, *, noise, memory):
     gain = jnp.where((s >= s_tmin) & (s <= s_tmax), memory, 0.0)
-    spread = s * jnp.sqrt(gain * (2 + gain))  # to s (1 + gain)
+    spread = s * jnp.sqrt(gain * (2 + gain))  # raises s to s (1 + gain)
     x = x + spread * s_noise * noise(0)
     return _heun(denoise, x, s * (1 + gain), t, noise=noise, memory=memory)
 
@@ -83,40 +84,42 @@ def edm_stochastic(
 
 
 def _dpmpp_2m(denoise, x, s, t, *, noise, memory):
-  before, d_before = memory
+  s_prev, d_prev = memory
   d = _at(denoise, x, s)
-  h_before, h = jnp.log(before / s), jnp.log(s / t)  # of log(1 / sigma)
-  second = d + (d - d_before) * h / (2 * h_before)
+  h_prev, h = jnp.log(s_prev / s), jnp.log(s / t)  # steps in log(1 / sigma)
+  second = d + (d - d_prev) * h / (2 * h_prev)
   estimate = jnp.where(t == 0, d, second)
   return t / s * x + (1 - t / s) * estimate, (s, d), d
 
 
 def _dpmpp_2m_init(x, sigmas):
-  """As if an infinitely long step went before: the first is of first order."""
+  """The memory of an infinitely long step, which makes the first step first
+  order."""
   return jnp.full((), jnp.inf, x.dtype), jnp.zeros_like(x)
 
 
 dpmpp_2m = Sampler(step=_dpmpp_2m, init=_dpmpp_2m_init)
 """DPM-Solver++(2M): second order from the denoised images of two steps (Lu et
-al. 2022, arXiv:2211.01095, algorithm 2); first and last step of first order."""
+al. 2022, arXiv:2211.01095, algorithm 2); the first and last steps are first
+order."""
 
 
 def _posterior(x: Images, d: Images, *, s: Array, t: Array, noise: Images):
-  """A draw of x at t given x at s, had the clean image been d."""
+  """A sample of x at t given x at s and the clean image d."""
   ratio = (t / s) ** 2
   return ratio * x + (1 - ratio) * d + t * jnp.sqrt(1 - ratio) * noise
 
 
 def _dpmpp_sde(denoise, x, s, t, *, noise, memory):
   middle = jnp.sqrt(s * t)
-  one, two = noise(0), noise(1)
+  noise_1, noise_2 = noise(0), noise(1)
   d = _at(denoise, x, s)
 
   def second(x):
-    half = _posterior(x, d, s=s, t=middle, noise=one)
-    rough = _at(denoise, half, middle)
-    half = _posterior(x, rough, s=s, t=middle, noise=one)
-    return _posterior(half, rough, s=middle, t=t, noise=two)
+    half = _posterior(x, d, s=s, t=middle, noise=noise_1)
+    d_half = _at(denoise, half, middle)
+    half = _posterior(x, d_half, s=s, t=middle, noise=noise_1)
+    return _posterior(half, d_half, s=middle, t=t, noise=noise_2)
 
   return jax.lax.cond(t > 0, second, lambda x: d, x), memory, d
 
@@ -124,15 +127,15 @@ def _dpmpp_sde(denoise, x, s, t, *, noise, memory):
 dpmpp_sde = Sampler(step=_dpmpp_sde, calls=2, draws=2)
 """DPM-Solver++ for the reverse SDE: the midpoint rule in log sigma (Lu et al.
 2022, section 5) on the exact process above. Both halves of a step share one
-Brownian path, as they must for the order of the rule to show."""
+Brownian path, which the order of convergence requires."""
 
 
 @functools.cache
 def ddim(*, eta: float = 0.0) -> Sampler:
   """DDIM (Song et al. 2021, arXiv:2010.02502, eq. 12 and 16) for any grid.
 
-  Divided by sqrt(abar) the update is a step of the flow to a lower sigma, then
-  noise up to the next one; with eta = 1 that is DDPM's posterior step.
+  Divided by sqrt(abar), the update is a flow step to below the next sigma, then
+  added noise; with eta = 1 it is DDPM's posterior step.
   """
 
   def step(denoise, x, s, t, *, noise, memory):

@@ -1,11 +1,11 @@
-"""One function that runs any sampler: from noise to images along a falling
-grid of noise levels.
+"""Sampling: runs any sampler from noise to images, along a decreasing grid of
+noise levels.
 
     x = sampling.initial_noise(keys, (h, w, c), sigma=sigmas[0])
     x = sampling.sample(samplers.heun, denoise, x, sigmas)
 
-A `Sampler` is data: its step from one noise level to the next, and what that
-step costs. `samplers` has one row for each.
+A `Sampler` is data: its step from one noise level to the next, and the cost of
+a step. They are defined in `samplers`.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ Keys = Key[Array, " b"]
 Level = Float[Array, ""]
 Trajectory = Float[Array, "steps b h w c"]
 Noise = Callable[[int], Images]  # k -> the k-th draw of a step, shaped like x
-Memory = Any  # a tree of arrays, the sampler's own
+Memory = Any  # a tree of arrays, private to the sampler
 
 
 @runtime_checkable
@@ -44,8 +44,8 @@ class StepFn(Protocol):
     noise: Noise,
     memory: Memory,
   ) -> tuple[Images, Memory, Images]:
-    """Returns x at t, the memory for the next step, the images denoised at
-    s; `s` and `t` are scalars."""
+    """Returns x at t, the memory for the next step, and the images denoised
+    at s; `s` and `t` are scalars."""
     ...
 
 
@@ -55,12 +55,12 @@ def _no_memory(x: Images, sigmas: Grid) -> Memory:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Sampler:
-  """A solver of the flow from noise to images, or of its stochastic twin.
+  """A solver of the flow from noise to images, or of the reverse SDE.
 
   Attributes:
-    step: from one noise level to the next.
-    calls: of the denoiser in a step; the last step, to 0, takes one.
-    draws: of standard normal noise in a step; 0: deterministic.
+    step: a step from one noise level to the next.
+    calls: denoiser calls per step; the last step, to 0, takes one.
+    draws: draws of standard normal noise per step; 0: deterministic.
     init: the memory before the first step, from the images and the grid.
   """
 
@@ -71,11 +71,11 @@ class Sampler:
 
   @property
   def stochastic(self) -> bool:
-    """Whether images depend on more than their first noise."""
+    """Whether steps add noise."""
     return self.draws > 0
 
   def nfe(self, steps: int) -> int:
-    """Calls of the denoiser on a grid of `steps` steps that ends in 0."""
+    """Denoiser calls on a grid of `steps` steps that ends in 0."""
     return self.calls * (steps - 1) + 1
 
 
@@ -89,7 +89,7 @@ def sample(
   keys: Keys | None = None,
   trajectory: Literal[False] = False,
 ) -> Images:
-  """The images alone."""
+  """The images only."""
   ...
 
 
@@ -103,7 +103,7 @@ def sample(
   keys: Keys | None = None,
   trajectory: Literal[True],
 ) -> tuple[Images, Trajectory]:
-  """The images, and those denoised at each step."""
+  """The images, and the denoised images of each step."""
   ...
 
 
@@ -116,22 +116,22 @@ def sample(
   keys: Keys | None = None,
   trajectory: bool = False,
 ) -> Images | tuple[Images, Trajectory]:
-  """Walk a sampler down a grid of noise levels.
+  """Run a sampler down a grid of noise levels.
 
   Args:
-    sampler: what a step does.
-    denoise: the denoiser, conditions bound to it.
+    sampler: the sampler.
+    denoise: the denoiser, with its conditions bound.
     x: `(b, h, w, c)`, sigmas[0] times standard normal noise.
-    sigmas: falling levels `(steps + 1,)` that end in 0 (`diffusion.sigmas`).
-    keys: one random key for each image `(b,)`, so that an image does not depend
-      on its batch; only stochastic samplers need them.
-    trajectory: also return the images denoised at each step.
+    sigmas: decreasing levels `(steps + 1,)`, ending in 0 (`diffusion.sigmas`).
+    keys: one random key per image `(b,)`, so that an image does not depend on
+      its batch; only needed by stochastic samplers.
+    trajectory: also return the denoised images of each step.
 
   Returns:
-    The images; with `trajectory` a pair of them and of `(steps, b, h, w, c)`.
+    The images; with `trajectory` also the denoised ones `(steps, b, h, w, c)`.
   """
   if sampler.stochastic and keys is None:
-    raise ValueError("keys: expected one for each image, got None")
+    raise ValueError("keys: expected one key per image, got None")
   start = jnp.asarray(x)
   levels = jnp.asarray(sigmas, start.dtype)
 
@@ -146,20 +146,20 @@ def sample(
     return (x, memory), d if trajectory else None
 
   intervals = levels[:-1], levels[1:], jnp.arange(len(levels) - 1)
-  before = start, sampler.init(start, levels)
-  (end, _), seen = jax.lax.scan(body, before, intervals)
-  return (end, seen) if trajectory else end
+  init = start, sampler.init(start, levels)
+  (end, _), denoised = jax.lax.scan(body, init, intervals)
+  return (end, denoised) if trajectory else end
 
 
 def initial_noise(
   keys: Keys, shape: tuple[int, ...], *, sigma: float | Level
 ) -> Images:
-  """Noise at the top of a grid, `(b, *shape)`: a function of each key."""
+  """Noise `(b, *shape)` of level `sigma`, each image a function of its key."""
   draw = lambda key: jax.random.normal(jax.random.fold_in(key, 2**31), shape)  # noqa: E731
   return sigma * jax.vmap(draw)(keys)
 
 
 def _noise(keys: Keys, i: Array, x: Images) -> Images:
-  """Standard normal, a function of each image's key and of the index."""
+  """Standard normal noise, a function of each image's key and the index."""
   shape, fold = x.shape[1:], jax.random.fold_in
   return jax.vmap(lambda k: jax.random.normal(fold(k, i), shape, x.dtype))(keys)

@@ -1,7 +1,7 @@
-"""Noise levels: the grids that samplers walk down, and the draws of training.
+"""Noise levels: grids for samplers, and random levels for training.
 
-A grid is `(steps + 1,)`, falls from sigma_max and ends in 0. Grids are NumPy's,
-in float64: constants of a compiled program, rounded to the images' type there.
+A grid is `(steps + 1,)`, decreasing from sigma_max to 0. Grids are float64
+NumPy arrays: constants of a compiled program, cast there to the images' type.
 """
 
 from __future__ import annotations
@@ -37,10 +37,10 @@ def log_uniform(
 
 
 def ddpm(steps: int = vp.STEPS) -> Float[np.ndarray, " {steps+1}"]:
-  """`steps` of DDPM's noise levels, evenly spaced in time, the last of them
-  first, then 0 (Ho et al. 2020; the spacing of DDIM, Song et al. 2021).
+  """`steps` of DDPM's noise levels, evenly spaced in time and decreasing, then
+  0 (Ho et al. 2020; spacing as in DDIM, Song et al. 2021).
 
-  The highest is about 157 for the linear schedule of 1000 steps.
+  The highest level of the linear schedule of 1000 steps is about 157.
   """
   if not 1 <= steps <= vp.STEPS:
     raise ValueError(f"steps: expected 1 to {vp.STEPS}, got {steps}")

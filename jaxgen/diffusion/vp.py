@@ -1,13 +1,13 @@
-"""DDPM's discrete, variance-preserving process, read on the sigma axis.
+"""DDPM's discrete, variance-preserving process as a function of sigma.
 
-DDPM (Ho et al. 2020, arXiv:2006.11239) shrinks the image as noise is added,
+DDPM (Ho et al. 2020, arXiv:2006.11239) scales the image down as it adds noise,
 
     z_t = sqrt(abar_t) y + sqrt(1 - abar_t) n,   abar_t = prod (1 - beta_s),
 
 and x = z_t / sqrt(abar_t) = y + sigma n with sigma^2 = (1 - abar_t) / abar_t is
 the process of `edm`. So a network trained to predict n (epsilon) or v (Salimans
-and Ho 2022, arXiv:2202.00512) becomes a denoiser by change of variables, and
-every sampler takes it.
+and Ho 2022, arXiv:2202.00512) becomes a denoiser by a change of variables,
+usable by every sampler.
 """
 
 from __future__ import annotations
@@ -24,13 +24,14 @@ from jaxgen.typing import Array, Conditions, DenoiseFn, Images, Sigmas
 STEPS = 1000
 BETAS = np.linspace(1e-4, 0.02, STEPS)  # linear
 ABAR = np.cumprod(1 - BETAS)
-SIGMAS = np.sqrt((1 - ABAR) / ABAR)  # rising: SIGMAS[t], t = 0 ... 999
+SIGMAS = np.sqrt((1 - ABAR) / ABAR)  # increasing: SIGMAS[t], t = 0 ... 999
 
-Network = Callable[[Images, Sigmas, Conditions], Images]  # z, t as floats, cond
+Network = Callable[[Images, Sigmas, Conditions], Images]  # z, float t, cond
 
 
 def time(sigma: Float[Array, "*s"]) -> Float[Array, "*s"]:
-  """The time in [0, 999] of each sigma, linear in log sigma between steps."""
+  """The time in [0, 999] of each sigma, by linear interpolation in log
+  sigma."""
   return jnp.interp(
     jnp.log(sigma),
     jnp.asarray(np.log(SIGMAS), jnp.float32),

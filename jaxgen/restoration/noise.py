@@ -1,4 +1,4 @@
-"""Noise models of measurements: how values scatter around A x."""
+"""Noise models of measurements: the distribution of values around A x."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ from jaxgen.typing import Array
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class GaussianNoise:
-  """Independent Gaussian noise of every measured value.
+  """Independent Gaussian noise on every measured value.
 
   Attributes:
-    variance: finite, in squared units of the values: a number or an array that
-      broadcasts to them; 0: exact.
+    variance: finite variance, in squared units of the values: a number or an
+      array that broadcasts to them; 0: exact.
   """
 
   variance: float | Array
 
 
 EXACT = GaussianNoise(variance=0.0)
-"""Values measured without noise."""
+"""The noise model of exact measurements."""

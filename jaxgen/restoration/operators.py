@@ -1,9 +1,9 @@
-"""Linear measurements of images: what was seen, and how exactly.
+"""Linear measurements of images with Gaussian noise.
 
     y = A x + n,    n ~ N(0, diag(variance))
 
-An `Operator` is A with its adjoint, as functions: nothing is known of it but
-how it maps, so that a mask, a blur or a mosaic are written in a few lines.
+An `Operator` is A and its adjoint as functions, so that a mask, a blur or a
+mosaic takes a few lines.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ Values = Float[Array, "b *m"]
 class Operator:
   """A linear map of images, with its adjoint: <A x, y> = <x, A' y>.
 
-  Each image of a batch is mapped by itself.
+  Each image of a batch is mapped independently.
 
   Attributes:
     apply: A, images `(b, h, w, c)` to measurements `(b, ...)`.
@@ -36,12 +36,12 @@ class Operator:
 
 
 identity = Operator(apply=lambda x: x, adjoint=lambda y: y)
-"""Images measured as they are."""
+"""The identity: images are measured directly."""
 
 
 def mask(seen: Bool[Array, "#b #h #w 1"]) -> Operator:
-  """The operator that keeps pixels where `seen` is True and makes the others
-  0: its own adjoint."""
+  """The operator that keeps pixels where `seen` is True and sets the others to
+  0; it is its own adjoint."""
 
   def keep(x: Images) -> Images:
     return jnp.where(seen, x, 0.0)
@@ -51,12 +51,12 @@ def mask(seen: Bool[Array, "#b #h #w 1"]) -> Operator:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Measurement:
-  """Values measured of a batch of images.
+  """Measured values of a batch of images.
 
   Attributes:
     operator: A.
-    values: y `(b, ...)`, shaped as A returns them.
-    noise: n.
+    values: y `(b, ...)`, with the shape of A's output.
+    noise: the noise model of n.
   """
 
   operator: Operator

@@ -1,16 +1,16 @@
-"""Posterior guidance: denoisers of images of which something was measured, so
-that what is sampled agrees with it at every noise level.
+"""Posterior guidance: denoisers conditioned on a measurement of the images, so
+that samples agree with it at every noise level.
 
-Given x, clean images are about Gaussian with mean D and covariance
-C = sigma^2 dD/dx (Tweedie's formulas); given y = A x_0 + n, n ~ N(0, S), as
-well, their mean is
+Given x, clean images are approximately Gaussian with mean D and covariance
+C = sigma^2 dD/dx (Tweedie's formulas). Given also y = A x_0 + n, n ~ N(0, S),
+their mean is
 
     D + C A' (A C A' + S)^-1 (y - A D).
 
-The inverse is by conjugate gradients (moment matching posterior sampling,
-arXiv:2405.13712), exact for Gaussian data after enough of them. C is symmetric,
-so that forward derivatives do: XLA on CPU is five times slower at backward ones
-within a loop, and they need no memory.
+The linear system is solved by conjugate gradients (moment matching posterior
+sampling, arXiv:2405.13712), exact for Gaussian data after enough iterations. C
+is symmetric, so that forward-mode derivatives suffice: they store no
+activations, and XLA on CPU is five times slower at reverse mode within a loop.
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ from jaxgen.restoration.operators import Measurement
 from jaxgen.typing import Array, Conditions, DenoiseFn, Images, Sigmas
 
 Values = Float[Array, "b *_"]
-CORRECTIONS = 2  # by default
-DAMPING = 0.02  # by default
+CORRECTIONS = 2  # default
+DAMPING = 0.02  # default
 
 
 def guide(
@@ -36,41 +36,41 @@ def guide(
   corrections: int = CORRECTIONS,
   damping: float = DAMPING,
 ) -> DenoiseFn:
-  """The denoiser of images of which a linear measurement is known.
+  """A denoiser conditioned on a linear measurement of the images.
 
   Args:
-    denoise: of images.
-    measurement: of the same images.
-    corrections: steps of conjugate gradients, a forward derivative (two calls)
-      each; 0: the denoiser's answer stays as it is.
-    damping: share of sigma^2 added to A C A', without which some images diverge
-      under networks, whose dD/dx is not quite symmetric.
+    denoise: the unconditional denoiser.
+    measurement: the measurement of the same images.
+    corrections: iterations of conjugate gradients, each a forward-mode
+      derivative (the cost of two calls); 0: the output is not corrected.
+    damping: fraction of sigma^2 added to A C A'; without it some images diverge
+      for networks, whose dD/dx is not exactly symmetric.
   """
   operator = measurement.operator
 
   def guided(x: Images, sigma: Sigmas, cond: Conditions = None) -> Images:
     clean = lambda x: denoise(x, sigma, cond)  # noqa: E731
-    answer, scale = clean(x), per_image(sigma) ** 2
-    residual = measurement.values - operator.apply(answer)
+    mean, scale = clean(x), per_image(sigma) ** 2
+    residual = measurement.values - operator.apply(mean)
     ridge = damping * _fit(scale, residual) + measurement.noise.variance
 
     def correct(carry, _):
-      answer, residual, direction, squares = carry
+      mean, residual, direction, squares = carry
       _, slope = jax.jvp(clean, (x,), (operator.adjoint(direction),))
-      moved = scale * slope  # C A' direction
-      curved = operator.apply(moved) + ridge * direction
-      floor = _dot(direction, ridge * direction)  # as if C were 0
-      curvature = jnp.maximum(_dot(direction, curved), floor)
+      update = scale * slope  # C A' direction
+      mapped = operator.apply(update) + ridge * direction
+      floor = _dot(direction, ridge * direction)  # the value for C = 0
+      curvature = jnp.maximum(_dot(direction, mapped), floor)
       length = squares / jnp.maximum(curvature, 1e-20)
-      answer = answer + _fit(length, answer) * moved
-      residual = residual - length * curved
+      mean = mean + _fit(length, mean) * update
+      residual = residual - length * mapped
       new = _dot(residual, residual)
       direction = residual + new / jnp.maximum(squares, 1e-20) * direction
-      return (answer, residual, direction, new), None
+      return (mean, residual, direction, new), None
 
-    start = answer, residual, residual, _dot(residual, residual)
-    (answer, *_), _ = jax.lax.scan(correct, start, length=corrections)
-    return answer
+    start = mean, residual, residual, _dot(residual, residual)
+    (mean, *_), _ = jax.lax.scan(correct, start, length=corrections)
+    return mean
 
   return guided
 
@@ -83,15 +83,14 @@ def inpaint(
   corrections: int = CORRECTIONS,
   damping: float = DAMPING,
 ) -> DenoiseFn:
-  """The denoiser of images that are `known` `(b, h, w, c)` where `mask`
-  `(b, h, w, 1)` is True: measured without noise, and returned as they are.
+  """A denoiser of images whose pixels are known where `mask` is True: measured
+  without noise, and returned unchanged.
 
   Args:
-    denoise: of images.
-    known: the images.
-    mask: what is known of them.
-    corrections: as for `guide`; 0: the denoiser's answer is only replaced where
-      the images are known.
+    denoise: the unconditional denoiser.
+    known: images `(b, h, w, c)` with the known pixels.
+    mask: `(b, h, w, 1)`, True where pixels are known.
+    corrections: as for `guide`; 0: known pixels are replaced, nothing else.
     damping: as for `guide`.
   """
   measurement = Measurement(
@@ -111,5 +110,5 @@ def _dot(a: Values, b: Values) -> Values:
 
 
 def _fit(values: Values, like: Values) -> Values:
-  """One number for each image, `(b, 1, ...)`, with as many axes as `like`."""
+  """One number per image, `(b, 1, ...)`, with as many axes as `like`."""
   return values.reshape(-1, *(1,) * (like.ndim - 1))
