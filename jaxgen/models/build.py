@@ -1,4 +1,4 @@
-"""Flax modules from config sections."""
+"""Construction of Flax modules from config sections."""
 
 from __future__ import annotations
 
@@ -31,8 +31,8 @@ NETWORKS: dict[str, type[Network]] = {
 
 
 def compute_dtype(name: str) -> jnp.dtype:
-  """The type of a computation; `auto` is bfloat16 on devices that have it in
-  hardware (GPU, TPU), else float32."""
+  """The dtype of a computation; `auto` is bfloat16 on devices with hardware
+  support (GPU, TPU), else float32."""
   if name == "auto":
     name = "float32" if jax.default_backend() == "cpu" else "bfloat16"
   return jnp.dtype(name)
@@ -49,17 +49,17 @@ def build(
   sigma_data: float = SIGMA_DATA,
   remat: Remat = "none",
 ) -> Network:
-  """The network of a section `model`.
+  """Build the network of a section `model`.
 
   Args:
     options: the section.
     resolution: side of the images in pixels.
     channels: channels of the images.
     condition_sizes: name and number of values of each condition (denoisers).
-    cond_channels: channels of an image as a condition (denoisers).
+    cond_channels: channels of an image condition (denoisers).
     num_classes: classes predicted from the latent (`conv_autoencoder`).
     sigma_data: standard deviation of the images (`progressive_unet`).
-    remat: activations that the gradient recomputes.
+    remat: activations recomputed in the backward pass.
   """
   inputs: dict[str, Any] = {
     "resolution": resolution,

@@ -1,4 +1,4 @@
-"""Inputs of a denoiser besides the noisy image, embedded as one vector."""
+"""Embedding of a denoiser's inputs other than the noisy image."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def fourier_features(
   x: Float[Array, " b"], num: int, *, highest: float = 1000.0
 ) -> Float[Array, "b {num}"]:
   """Cosines and sines of `x` at `num / 2` frequencies from 1 to `highest`,
-  evenly spaced in their logarithm."""
+  evenly spaced on a logarithmic scale."""
   frequencies = jnp.geomspace(1.0, highest, num // 2)
   angles = x[:, None] * frequencies[None]
   return jnp.concatenate([jnp.cos(angles), jnp.sin(angles)], axis=-1)
@@ -30,7 +30,7 @@ def concat_condition(
   x: Float[Array, "b h w c"], cond: Cond, *, channels: int
 ) -> Float[Array, "b h w {x.shape[-1]+channels}"]:
   """`x` with the image condition `cond["dense"]`, float `(b, h, w, channels)`,
-  as further channels; zeros where it is missing."""
+  as additional channels; zeros if it is missing."""
   if not channels:
     return x
   shape = (*x.shape[:-1], channels)
@@ -41,9 +41,8 @@ def concat_condition(
 class Conditioning(nn.Module, kw_only=True):
   """An embedding of noise level, resolution and named conditions.
 
-  Each condition has an embedding table with one row more than it has values:
-  row 0 stands for a missing value. The rows are summed, so any condition may
-  be left out.
+  Each condition has an embedding table with one extra row: row 0 represents a
+  missing value. The rows are summed, so any condition may be left out.
   """
 
   width: int
@@ -54,11 +53,11 @@ class Conditioning(nn.Module, kw_only=True):
   def __call__(
     self, c_noise: Float[Array, " b"], cond: Cond, side: int
   ) -> Float[Array, "b d"]:
-    """A vector `(b, width)`.
+    """The embedding `(b, width)`.
 
     Args:
       c_noise: the noise level.
-      cond: int32 `(b,)` by name; -1 is missing, and so is an absent name.
+      cond: int32 `(b,)` by name; -1 or an absent name means missing.
       side: side of the image in pixels.
     """
     x = Dense(self.width, name="noise")(fourier_features(c_noise, self.width))

@@ -29,7 +29,7 @@ def conv(
   dtype: DTypeLike,
   zero_init: bool = False,
 ) -> nn.Conv:
-  """A 3 x 3 convolution; with circular padding the image is a torus."""
+  """A 3 x 3 convolution; circular padding wraps around the image."""
   return nn.Conv(
     features,
     (3, 3),
@@ -59,8 +59,8 @@ class GroupNorm(nn.Module):
   """Group normalization (arXiv:1803.08494) with a learned gain and offset, and
   optionally a scale and a shift for each image.
 
-  Statistics are float32. Everything after them is one multiplication and one
-  addition for each number, which XLA fuses with what follows.
+  Statistics are float32. The rest is one multiplication and one addition per
+  element, which XLA fuses with the operations that follow.
   """
 
   groups: int = 32
@@ -77,7 +77,7 @@ class GroupNorm(nn.Module):
     b, c = x.shape[0], x.shape[-1]
     gain = self.param("scale", nn.initializers.ones, (c,))[None]
     offset = self.param("bias", ZEROS, (c,))[None]
-    most = min(self.groups, c // 4)  # of at least four channels each
+    most = min(self.groups, c // 4)  # at least four channels per group
     groups = next(g for g in range(most, 0, -1) if c % g == 0)
     mean, rate = _statistics(x, groups)
     if scale is not None and shift is not None:
@@ -90,7 +90,7 @@ class GroupNorm(nn.Module):
 def _statistics(
   x: Float[Array, "b h w c"], groups: int
 ) -> tuple[Float[Array, "b c"], Float[Array, "b c"]]:
-  """Mean and 1 / standard deviation of each channel's group."""
+  """Mean and inverse standard deviation of each channel's group."""
   b, c = x.shape[0], x.shape[-1]
   y = x.astype(jnp.float32).reshape(b, -1, c)
   sums = jnp.stack([y.mean(1), jnp.square(y).mean(1)])
@@ -101,9 +101,9 @@ def _statistics(
 
 class ResBlock(nn.Module, kw_only=True):
   """A residual block of the DDPM++ family as in EDM: adaptive group norm,
-  resampling inside, attention after it, and zero-initialized last weights.
+  optional resampling and attention, and zero-initialized last weights.
 
-  Dividing sums by sqrt(2) keeps the variance (Song et al. 2021, table 2).
+  Dividing sums by sqrt(2) preserves the variance (Song et al. 2021, table 2).
   """
 
   options: ConvOptions

@@ -3,11 +3,11 @@
     conv -> levels, each downsampled -> bottom -> norm, conv        (encode)
     conv -> bottom -> levels, each upsampled -> norm, conv          (decode)
 
-Latents are small images `(b, h / 2^n, w / 2^n, latent_channels)`, or with
-`latent_dim` one vector, mapped from and to the small image by a dense layer. A
+Latents are feature maps `(b, h / 2^n, w / 2^n, latent_channels)`, or with
+`latent_dim` a vector, mapped from and to the feature map by a dense layer. A
 variational encoder predicts a diagonal Gaussian over the latent (Kingma and
-Welling 2014). Two heads are optional: classes of pixels, from the features of
-the decoder's last level, and a class of the image, from its latent.
+Welling 2014). There are two optional heads: pixel classes, from the features of
+the decoder's last level, and an image class, from the latent.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from jaxgen.models.resampling import (
 )
 from jaxgen.typing import Array
 
-LOG_VARIANCE = (-30.0, 20.0)  # of a posterior; as latent diffusion clamps it
+LOG_VARIANCE = (-30.0, 20.0)  # clipping range, as in latent diffusion
 HIDDEN = 128  # features between the latent and the class
 
 Images = Float[Array, "b h w c"]
@@ -39,7 +39,7 @@ Latents = Float[Array, "b *latent"]
 
 
 class Levels(Convolutional, kw_only=True):
-  """The parts that encoder and decoder share."""
+  """The layers common to encoder and decoder."""
 
   options: ConvAutoencoderConfig
 
@@ -51,7 +51,7 @@ class Levels(Convolutional, kw_only=True):
     return x
 
   def bottom(self, x: Images, train: bool) -> Features:
-    """A block at the smallest size, with attention where it is enabled."""
+    """A block at the lowest resolution, with attention if enabled."""
     options = self.options
     head_dim = options.head_dim * options.attention
     block = self.res_block(options.widths[-1], "bottom", head_dim=head_dim)
@@ -64,7 +64,7 @@ class Levels(Convolutional, kw_only=True):
 
 
 class Encoder(Levels, kw_only=True):
-  """Images to small images of `features` channels."""
+  """The encoder: images to feature maps of `features` channels."""
 
   features: int
 
@@ -83,7 +83,7 @@ class Encoder(Levels, kw_only=True):
 
 
 class Decoder(Levels, kw_only=True):
-  """Small images to images, and logits of the classes of their pixels."""
+  """The decoder: feature maps to images and logits of pixel classes."""
 
   channels: int
 
@@ -110,11 +110,11 @@ class ConvAutoencoder(Network, kw_only=True):
   """Images `(b, resolution, resolution, channels)` to latents and back."""
 
   options: ConvAutoencoderConfig
-  num_classes: int  # of images, predicted from the latent; 0: no such head
+  num_classes: int  # image classes predicted from the latent; 0: no head
 
   def rules(self, old: ConvAutoencoder) -> TransferRules:
     """Rules for the parameters of a model of another resolution: convolutions
-    are unchanged, layers tied to the small image are resampled."""
+    are unchanged, layers tied to the latent's size are resampled."""
     grid = {"old": old.side, "new": self.side}
     rules = {
       "latent_out/kernel": functools.partial(resize_input_kernel, **grid),
@@ -125,7 +125,7 @@ class ConvAutoencoder(Network, kw_only=True):
 
   @property
   def side(self) -> int:
-    """Side of the small image in pixels."""
+    """Side of the latent feature map in pixels."""
     return self.resolution // 2**self.options.downsampling_steps
 
   @property
@@ -155,8 +155,8 @@ class ConvAutoencoder(Network, kw_only=True):
   def posterior(
     self, images: Images, train: bool = False
   ) -> tuple[Latents, Latents | None]:
-    """Mean and log variance of the latents, float32, of images in [-1, 1]; no
-    log variance where the encoder is not variational."""
+    """Mean and log variance of the latents, float32, for images in [-1, 1];
+    the log variance is None if the encoder is not variational."""
     x = self.encoder(images, train)
     if self.options.latent_dim:
       x = self.latent_out(x.reshape(len(x), -1))
@@ -169,8 +169,8 @@ class ConvAutoencoder(Network, kw_only=True):
   def outputs(
     self, latents: Latents, train: bool = False
   ) -> dict[str, Float[Array, "b ..."]]:
-    """The `image`, about [-1, 1] and not clipped, and the heads' logits, all
-    float32: `segments` `(b, h, w, segments)` and `classes` `(b, classes)`."""
+    """The float32 `image`, about [-1, 1] and not clipped, and the heads'
+    logits: `segments` `(b, h, w, segments)` and `classes` `(b, classes)`."""
     x = latents
     if self.options.latent_dim:
       x = self.latent_in(x).reshape(len(x), self.side, self.side, -1)
@@ -189,7 +189,7 @@ class ConvAutoencoder(Network, kw_only=True):
     return self.posterior(images, train)[0]
 
   def decode(self, latents: Latents, train: bool = False) -> Images:
-    """The image alone."""
+    """The image only."""
     return self.outputs(latents, train)["image"]
 
   def __call__(

@@ -1,5 +1,5 @@
 """A transformer on patches as the inner network of a denoiser (DiT,
-arXiv:2212.09748): nearly all of its work is matrix products.
+arXiv:2212.09748): nearly all of its operations are matrix products.
 """
 
 from __future__ import annotations
@@ -34,22 +34,22 @@ def sincos_positions(
   """Sines and cosines of the position of each patch of a grid (rows, columns).
 
   Positions are relative to the image's side and scaled to `base` patches, so
-  that an image at another resolution has the positions in between.
+  that other resolutions use interpolated positions.
   """
   rows, columns = grid
   frequencies = 1 / 100 ** (jnp.arange(width // 4) / (width // 4))
   y = (jnp.arange(rows) + 0.5) * base / rows
   x = (jnp.arange(columns) + 0.5) * base / columns
-  places = jnp.stack(jnp.meshgrid(y, x, indexing="ij"), -1).reshape(-1, 2, 1)
-  angles = (places * frequencies[None, None]).reshape(rows * columns, -1)
+  centers = jnp.stack(jnp.meshgrid(y, x, indexing="ij"), -1).reshape(-1, 2, 1)
+  angles = (centers * frequencies[None, None]).reshape(rows * columns, -1)
   return jnp.concatenate([jnp.sin(angles), jnp.cos(angles)], axis=-1)
 
 
 class DiTBlock(nn.Module, kw_only=True):
-  """A transformer block whose norms and residuals the condition scales.
+  """A transformer block with norms and residuals modulated by the conditions.
 
-  It starts as the identity, since attention and MLP end in zeros; the gates
-  start at 1, since gates of 0 would block every gradient.
+  It starts as the identity, since the last layers of attention and MLP are
+  zero; the gates start at 1, since gates of 0 would also block all gradients.
   """
 
   options: DiTConfig

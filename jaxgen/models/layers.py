@@ -1,8 +1,8 @@
 """Building blocks of the transformers: patches, norms, attention, MLP.
 
 Blocks are pre-norm residual and start as the identity (their last layers are
-zero-initialized), so that a network of any depth starts as its linear skeleton
-and a block added to a trained network changes nothing until it is trained.
+zero-initialized), so that a network of any depth starts as a linear map, and a
+block added to a trained network changes nothing until it is trained.
 """
 
 from __future__ import annotations
@@ -24,9 +24,9 @@ from jaxgen.config.stages import Remat
 from jaxgen.typing import Array
 
 ZEROS = nn.initializers.zeros
-UNCHUNKED_TOKENS = 1024  # tokens up to which attention is computed in one piece
-QUERY_CHUNK = 256  # queries in each of its chunks past that
-CUDNN_HEAD_DIMS = range(8, 129, 8)  # dimensions of a head that cuDNN supports
+UNCHUNKED_TOKENS = 1024  # up to this many tokens attention is not chunked
+QUERY_CHUNK = 256  # queries per chunk
+CUDNN_HEAD_DIMS = range(8, 129, 8)  # head dimensions that cuDNN supports
 
 Tokens = Float[Array, "b n d"]
 Heads = Float[Array, "b n heads head_dim"]
@@ -53,10 +53,10 @@ def unpatchify(
 
 
 class Dense(nn.Dense):
-  """flax's layer, with the leading axes flattened into one.
+  """Flax's dense layer with the leading axes flattened into one.
 
-  On CPU the gradient of an MLP on `(8, 256, 512)` is computed twice as fast
-  this way (98 ms against 197 ms on two cores, JAX 0.10.2).
+  On CPU this makes the gradient of an MLP on `(8, 256, 512)` twice as fast (98
+  ms instead of 197 ms on two cores, JAX 0.10.2).
   """
 
   def __call__(self, inputs: Float[Array, "*b d"]) -> Float[Array, "*b e"]:
@@ -68,7 +68,7 @@ class Dense(nn.Dense):
 class RMSNorm(nn.Module):
   """Division by the root mean square over the last axis, times a learned gain.
 
-  Computed in float32 whatever the input's type (arXiv:1910.07467, eq. 4).
+  Always computed in float32 (arXiv:1910.07467, eq. 4).
   """
 
   @nn.compact
@@ -82,13 +82,12 @@ class RMSNorm(nn.Module):
 
 @contextlib.contextmanager
 def attention_tracing(mode: AttentionTracing) -> Iterator[None]:
-  """A context in which attention is traced in another way.
+  """A context that changes how attention is traced.
 
   Args:
-    mode: `unchunked` for one piece whatever the number of tokens, so that all
-      operations are counted (the body of a loop is counted only once);
-      `forward_mode` for attention with forward-mode derivatives, which cuDNN's
-      lacks; empty for no change.
+    mode: `unchunked`: never in chunks, so that all operations are counted (the
+      body of a loop is counted only once); `forward_mode`: with forward-mode
+      derivatives, which cuDNN's attention lacks; empty: no change.
   """
   token = _TRACING.set(mode)
   try:
@@ -103,7 +102,7 @@ _TRACING: contextvars.ContextVar[AttentionTracing] = contextvars.ContextVar(
 
 
 def _use_cudnn(q: Heads) -> bool:
-  """Whether cuDNN's attention supports these, whose memory grows linearly."""
+  """Whether to use cuDNN's attention, which needs linear memory."""
   fits = q.dtype in (jnp.bfloat16, jnp.float16) and (
     q.shape[-1] in CUDNN_HEAD_DIMS
   )
@@ -112,11 +111,11 @@ def _use_cudnn(q: Heads) -> bool:
 
 
 def attend(q: Heads, k: Heads, v: Heads) -> Heads:
-  """Attention whose memory grows linearly with the tokens past
-  `UNCHUNKED_TOKENS` (arXiv:2112.05682).
+  """Attention with linear memory above `UNCHUNKED_TOKENS` tokens
+  (arXiv:2112.05682).
 
-  It is then fused, where the device supports that, or computed in chunks of
-  queries, which the gradient recomputes.
+  There it is fused if the device supports that, else computed in chunks of
+  queries that are recomputed in the backward pass.
   """
   n = q.shape[1]
   if n <= UNCHUNKED_TOKENS or _TRACING.get() == "unchunked":
@@ -149,7 +148,7 @@ class SelfAttention(nn.Module):
 
 
 class MLP(nn.Module):
-  """Two dense layers with `ratio * d` GELUs between them."""
+  """Two dense layers with `ratio * d` GELU units in between."""
 
   ratio: int
   dtype: DTypeLike = jnp.float32
@@ -179,7 +178,7 @@ class Block(nn.Module, kw_only=True):
 
 
 class Blocks(nn.Module, kw_only=True):
-  """A stack of `depth` equal blocks, unrolled or as one scan."""
+  """A stack of `depth` identical blocks, unrolled or scanned."""
 
   depth: int
   heads: int
@@ -204,14 +203,13 @@ class Blocks(nn.Module, kw_only=True):
 def remat(
   block: type[BlockType], extent: Remat, *, static: int
 ) -> type[BlockType]:
-  """A block whose gradient recomputes activations (arXiv:1604.06174).
+  """A block class with rematerialization (arXiv:1604.06174).
 
   Args:
     block: the class of the block.
-    extent: the recomputed activations: with `blocks` all but products with
-      weights and convolutions, with `full` all but the block's input.
-    static: the argument of its call that is not an array, counted from 0 with
-      `self`.
+    extent: the recomputed activations: `blocks`: all except products with
+      weights and convolutions; `full`: all except the block's input.
+    static: index of the call argument that is not an array, with `self` as 0.
   """
   if extent == "none":
     return block
@@ -231,11 +229,11 @@ def _keep_products(
 def stack(
   make: Callable[..., nn.Module], depth: int, *, scan: bool
 ) -> Callable[..., Tokens]:
-  """A function `(x, *args)` that passes `x` through `depth` blocks, each called
-  as `block(x, *args)`; for compact methods.
+  """A function `(x, *args)` that applies `depth` blocks to `x`, each called as
+  `block(x, *args)`; for compact methods.
 
-  As a scan one block is compiled for all, and parameters have a leading axis of
-  length `depth`.
+  With `scan` one block is compiled for all, and parameters have a leading axis
+  of length `depth`.
   """
   if scan and depth:
     return functools.partial(_scanned, make, depth)

@@ -1,8 +1,7 @@
-"""A U-Net that sees the image at several sizes at once.
+"""A U-Net that processes the image at several sizes at once.
 
 Each size has its own convolution and residual block; their features are resized
-to the image, concatenated, and added to the first features of the U-Net. One
-preconditioned denoiser, whatever the sizes.
+to the image's size, concatenated, and added to the first features of the U-Net.
 """
 
 from __future__ import annotations
@@ -54,7 +53,7 @@ class MultiScaleUNet(UNetBase, kw_only=True):
     embedding: Float[Array, "b e"],
     train: bool,
   ) -> Float[Array, "b h h d"]:
-    """Features of the image at one size, resized to the image."""
+    """Features of the image at scale `i`, resized to the image's size."""
     options = self.options
     circular = options.padding == "circular"
     y = resize(x, options.scales[i], circular=circular)

@@ -1,7 +1,7 @@
 """Base classes of the networks.
 
-Every network takes its section of the config as `options`. The rest comes from
-the task and the stage: sizes of images and conditions, rematerialization.
+Every network takes its section of the config as `options`. Its other attributes
+come from the task and the stage: image sizes, conditions, rematerialization.
 """
 
 from __future__ import annotations
@@ -16,13 +16,13 @@ from jaxgen.models.resampling import TransferRules
 
 
 class Network(nn.Module, kw_only=True):
-  """A network that a section `model` describes.
+  """A network described by a section `model`.
 
   Attributes:
     options: the section.
     resolution: side of the training images in pixels.
     channels: channels of the images.
-    remat: activations that the gradient recomputes.
+    remat: activations recomputed in the backward pass.
     dtype: type of the computation; parameters are float32.
   """
 
@@ -33,18 +33,18 @@ class Network(nn.Module, kw_only=True):
   dtype: DTypeLike
 
   def rules(self, old: Network) -> TransferRules:
-    """Rules for the parameters of a model of the same kind at another
-    resolution; none where all keep their shapes."""
+    """Rules for transferring parameters from `old`, the same network at another
+    resolution; empty if all shapes are equal."""
     return {}
 
 
 class DenoisingNetwork(Network, kw_only=True):
   """The inner network of a denoiser, `(x (b, h, w, channels), c_noise (b,),
-  cond)` to the shape of `x`, at the resolution of training or others.
+  cond)` to the shape of `x`, at the training resolution or others.
 
   Attributes:
     condition_sizes: name and number of values of each condition.
-    cond_channels: channels of an image as a condition, `cond["dense"]`.
+    cond_channels: channels of the image condition `cond["dense"]`.
   """
 
   condition_sizes: ConditionSizes

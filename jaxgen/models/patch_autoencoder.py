@@ -4,14 +4,13 @@
     latent -> features -> tokens -> blocks -> patches          (decode)
 
 `features` are a few numbers per patch; one dense layer maps all of them to the
-latent vector. With the blocks at their zero initialization the whole is one
-linear map each way, so the network starts inside the family of linear
-autoencoders (PCA is the best of them) and the blocks learn what a linear map
-cannot do. Nothing squashes or normalizes the output: every pixel value is in
-reach.
+latent vector. With the zero initialization of the blocks, encoder and decoder
+are linear maps, so the network starts as a linear autoencoder (PCA is the
+optimal one) and the blocks learn the nonlinear rest. The output is neither
+squashed nor normalized, so that every pixel value can be reached.
 
-With `grids` there is a level of patches for each of them (`models.pyramid`), so
-that a network can continue with more patches of the same size as before.
+With `grids` there is a level of patches for each grid (`models.pyramid`), so
+that training can continue with more patches of the same size.
 """
 
 from __future__ import annotations
@@ -42,8 +41,8 @@ Latents = Float[Array, "b *latent"]
 
 
 class PatchAutoencoder(Network, kw_only=True):
-  """Images `(b, resolution, resolution, channels)` to one latent vector
-  `(b, latent_dim)`, or with `latent="tokens"` to a grid of them
+  """Images `(b, resolution, resolution, channels)` to a latent vector
+  `(b, latent_dim)`, or with `latent="tokens"` a grid of vectors
   `(b, rows, columns, latent_dim)`, and back."""
 
   options: PatchAutoencoderConfig
@@ -52,7 +51,7 @@ class PatchAutoencoder(Network, kw_only=True):
     """Rules for the parameters of a model of another resolution or patch size.
 
     Raises:
-      ValueError: its levels are not the first ones of this model.
+      ValueError: the levels of `old` are not the first ones of this model.
     """
     _check_levels(old, self)
     return _patch_rules(old, self) | _grid_rules(old, self)
@@ -65,7 +64,7 @@ class PatchAutoencoder(Network, kw_only=True):
 
   @property
   def levels(self) -> tuple[int, ...]:
-    """Patches a side of each level at this resolution."""
+    """Patches per side of each level at this resolution."""
     side = self.grid[0]
     return tuple(x for x in self.options.grids if x < side) + (side,)
 
@@ -158,12 +157,12 @@ def _check_levels(old: PatchAutoencoder, new: PatchAutoencoder) -> None:
   if several and new.levels[: len(old.levels)] != old.levels:
     raise ValueError(
       f"model.grids={new.options.grids}: expected to start with the levels of "
-      f"the model before, {old.levels}."
+      f"the previous model, {old.levels}."
     )
 
 
 def _patch_rules(old: PatchAutoencoder, new: PatchAutoencoder) -> TransferRules:
-  """Rules for the layers of patches, at every level."""
+  """Rules for the patch layers of every level."""
   patch = {"old": old.options.patch_size, "new": new.options.patch_size}
   finer = range(len(new.levels) - 1)
   inputs = ("patch_in", *(f"finer_in_{i}" for i in finer))
@@ -178,7 +177,7 @@ def _patch_rules(old: PatchAutoencoder, new: PatchAutoencoder) -> TransferRules:
 
 
 def _grid_rules(old: PatchAutoencoder, new: PatchAutoencoder) -> TransferRules:
-  """Rules for the parameters of each place on the grid of patches."""
+  """Rules for the parameters that depend on the grid of patches."""
   matrix = repeat_matrix if len(new.levels) > 1 else enlarging
   grid = {"old": old.grid[0], "new": new.grid[0], "matrix": matrix}
   rules: TransferRules = {

@@ -1,23 +1,23 @@
 r"""A U-Net that grows outwards: one network for a sequence of resolutions.
 
-The core is a U-Net at the first resolution. Each further one adds a level
-around the network so far. With x the noisy image at this level, x' = Down x the
-means of its pixels at the level below, and r the fraction of the noise that
-remains in them,
+The core is a U-Net at the first resolution. Each further resolution adds a
+level around the previous network. With x the noisy image at this level,
+x' = Down x its area average at the level below, and r the fraction of the noise
+that remains in x',
 
     D(x, s) = Up D'(x', r s) + c_skip(s) (x - Up x') + fade c_out(s) G
 
-where D' is the denoiser so far and G the output of the new blocks, from
-features of both levels. G ends in zeros and `fade` grows from 0 to 1, so that a
-level is at first exactly the denoiser so far, enlarged, plus the high
-frequencies scaled by EDM's c_skip. Written for the network F of
-D = c_skip x + c_out F:
+where D' is the previous denoiser and G the output of the new blocks, from
+features of both levels. The last layer of G is zero at first and `fade` grows
+from 0 to 1, so that a new level starts exactly as the previous denoiser,
+enlarged, plus the high frequencies scaled by EDM's c_skip. For the network F of
+D = c_skip x + c_out F this is
 
     F = a(s) Up x' + b(s) Up F' + fade G
     a = (1 - r^2) s d / ((r^2 s^2 + d^2) sqrt(s^2 + d^2)),     d = sigma_data
     b = r sqrt((s^2 + d^2) / (r^2 s^2 + d^2))
 
-so that nothing is divided by a small s. Sizes need not double: 64 to 96 to 128.
+which avoids divisions by a small s. Sizes need not double: 64 to 96 to 128.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ Embedding = Float[Array, "b e"]
 
 class ProgressiveUNet(UNetBase, kw_only=True):
   """`(x (b, h, h, channels), c_noise (b,), cond)` to the shape of `x`, at any
-  of `resolutions` that has been reached."""
+  of `resolutions` up to the current one."""
 
   options: ProgressiveUNetConfig
   sigma_data: float
@@ -65,7 +65,7 @@ class ProgressiveUNet(UNetBase, kw_only=True):
     return self._level(level, inputs)[0]
 
   def _level(self, level: int, inputs: LevelInputs) -> tuple[Images, Features]:
-    """F, and the features that it is projected from."""
+    """F, and the features from which it is projected."""
     if not level:
       return core(self, self.options.resolutions[0]).with_features(
         inputs.x, inputs.c_noise, inputs.cond, inputs.train, extra=inputs.extra
@@ -96,8 +96,7 @@ class ProgressiveUNet(UNetBase, kw_only=True):
     return resize(x, side, circular=self.options.padding == "circular")
 
   def set_fade(self, params: Params, fade: Float[Array, ""] | float) -> Params:
-    """Parameters with the fade of every level at `fade` at least; a level that
-    has faded in stays so."""
+    """Parameters with the fade of every level raised to at least `fade`."""
     top = self.options.resolutions.index(self.resolution)
     names = [f"outer_{level}_fade" for level in range(1, top + 1)]
     fade = jnp.asarray(fade, jnp.float32)
@@ -113,7 +112,7 @@ class LevelInputs:
     c_noise: its noise level.
     cond: its conditions.
     train: whether dropout is on.
-    extra: features of the level around it, added to its first features.
+    extra: features of the next outer level, added to the first features.
   """
 
   x: Images
@@ -135,12 +134,12 @@ def _coefficients(
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Outer:
-  """The layers of one level around the core; their parameters are the
-  network's.
+  """The layers of one level around the core; their parameters belong to the
+  network.
 
   Attributes:
     net: the network.
-    level: from 1, the first around the core.
+    level: index of the level; 1 is the first around the core.
     cond: conditions of the images.
     train: whether dropout is on.
   """
@@ -164,7 +163,7 @@ class Outer:
     return self._block(h, embedding, "block_in"), embedding
 
   def to_inner(self, h: Features) -> Float[Array, "b h h inner_width"]:
-    """Features for the level below; zeros at first."""
+    """Features for the level below; zeros at initialization."""
     options = self.net.options
     width = options.width if self.level == 1 else options.outer_width
     name, dtype = self._name("to_inner"), self.net.dtype
@@ -173,8 +172,8 @@ class Outer:
   def decode(
     self, h: Features, inner: Float[Array, "b h h k"], embedding: Embedding
   ) -> tuple[Images, Features]:
-    """G, zeros at first, and the features that it is projected from; `inner`
-    are features of the level below."""
+    """G, zeros at initialization, and the features from which it is projected;
+    `inner` are features of the level below."""
     y = jnp.concatenate([h, inner], axis=-1)
     for i in range(self.net.options.outer_num_res_blocks):
       y = self._block(y, embedding, f"block_out_{i}")

@@ -1,16 +1,15 @@
-"""Images to tokens and back through patches at several sizes at once.
+"""Conversion of images to tokens and back, with patches at several scales.
 
-A level of n x n patches, each of p x p pixels, sees the image at n p pixels and
+A level of n x n patches of p x p pixels processes the image at n p pixels and
 adds to the sum of the coarser levels:
 
-    tokens_n = repeat tokens_m + input_n(means of the pixels)
-    image_n  = enlarge image_m + output_n(means of the tokens)
+    tokens_n = repeat tokens_m + input_n(average-pooled image)
+    image_n  = enlarge image_m + output_n(average-pooled tokens)
 
-A level whose layers are zero leaves the others unchanged. If tokens are
-repeated ones, so are those after any block of attention: a softmax over keys
-that are all repeated alike does not change. With the position embeddings
-repeated too, a network with a new level equals the network before, between
-means and enlarging: up D(down x).
+A level with zero layers leaves the others unchanged. Attention maps repeated
+tokens to repeated tokens, since repeating all keys equally does not change a
+softmax. With the position embeddings repeated as well, a network D with a new
+level computes the same function at the lower resolution: up D(down x).
 """
 
 from __future__ import annotations
@@ -40,9 +39,9 @@ def image_to_tokens(
   """The sum of the tokens of all levels, on the finest grid.
 
   Args:
-    layers: patches to tokens, of each level.
+    layers: layers from patches to tokens, one per level.
     images: square images.
-    sides: patches a side of each level, from coarse to fine.
+    sides: patches per side of each level, from coarse to fine.
     patch_size: side of a patch in pixels, at every level.
   """
 
@@ -62,12 +61,12 @@ def tokens_to_image(
   sides: Sequence[int],
   patch_size: int,
 ) -> Images:
-  """The sum of the images of all levels, at the size of the finest one.
+  """The sum of the images of all levels, at the finest resolution.
 
   Args:
-    layers: tokens to patches, of each level.
-    tokens: those of the finest grid.
-    sides: patches a side of each level, from coarse to fine.
+    layers: layers from tokens to patches, one per level.
+    tokens: tokens of the finest grid.
+    sides: patches per side of each level, from coarse to fine.
     patch_size: side of a patch in pixels, at every level.
   """
   on_grid = unpatchify(tokens, 1, grid=(sides[-1], sides[-1]))
@@ -83,8 +82,8 @@ def tokens_to_image(
 
 
 def repeat_tokens(tokens: Tokens, side: int) -> Float[Array, "b {side*side} d"]:
-  """Tokens of an m x m grid, each repeated on a `side` x `side` grid; `side` is
-  a multiple of m."""
+  """Tokens of an m x m grid repeated to a `side` x `side` grid; `side` is a
+  multiple of m."""
   b, n, d = tokens.shape
   m = math.isqrt(n)
   x = tokens.reshape(b, m, 1, m, 1, d)

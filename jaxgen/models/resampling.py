@@ -1,11 +1,11 @@
-"""Weights for another patch size or another number of patches.
+"""Resampling of weights to another patch size or number of patches.
 
 Every rule is a linear map of a weight. Let B be the matrix that enlarges one
 axis of a patch (or of the grid of patches), by interpolation or repetition.
-Kernels applied to a patch become those of least norm that give for B x what the
-old ones gave for x: pinv(B)^T w (FlexiViT, arXiv:2212.08013, section 3.3).
-Kernels that produce a patch are enlarged like an image: w B^T. So a network
-encodes and decodes enlarged images as it did the small ones.
+Kernels applied to a patch become the minimum-norm ones that map B x to the
+output of the old ones for x: pinv(B)^T w (FlexiViT, arXiv:2212.08013, section
+3.3). Kernels that produce a patch are enlarged like an image: w B^T. So a
+network encodes and decodes enlarged images as it did the small ones.
 """
 
 from __future__ import annotations
@@ -20,18 +20,19 @@ from jaxgen.images import enlarging, shrinking
 from jaxgen.typing import Array
 
 TransferRule = Callable[[Array], Array]  # from an old weight to the new one
-TransferRules = dict[str, TransferRule]  # by the names of parameters
+TransferRules = dict[str, TransferRule]  # by parameter name
 ResizeMatrix = Callable[[int, int], np.ndarray]  # (old, new) -> `(new, old)`
 
 
 def repeat_matrix(old: int, new: int) -> Float[np.ndarray, "{new} {old}"]:
-  """The matrix that repeats each of `old` samples; `new` is a multiple."""
+  """The matrix that repeats each of `old` samples; `new` is a multiple of
+  `old`."""
   return np.repeat(np.eye(old, dtype=np.float32), new // old, axis=0)
 
 
 def remaining_noise(old: int, new: int) -> float:
-  """Standard deviation of white noise of unit variance after `resize` to fewer
-  pixels: the root mean square of the rows' norms, 1 / f for a whole factor f.
+  """Standard deviation of unit white noise after `resize` to fewer pixels: 1 /
+  f for an integer factor f.
   """
   return float(np.square(shrinking(old, new)).sum(1).mean())
 
@@ -43,8 +44,8 @@ def resize_input_kernel(
   new: int,
   matrix: ResizeMatrix = enlarging,
 ) -> Float[Array, "new_inputs d"]:
-  """A kernel `(old^2 c, d)` applied to squares of `old` x `old` numbers with c
-  channels, resized to `(new^2 c, d)`."""
+  """A kernel `(old^2 c, d)` applied to `old` x `old` squares with c channels,
+  resized to `(new^2 c, d)`."""
   b = np.linalg.pinv(matrix(old, new)).T
   x = w.reshape(old, old, -1)
   return jnp.einsum("ai,bj,ijx->abx", b, b, x).reshape(-1, w.shape[-1])

@@ -2,10 +2,10 @@
 
     conv -> down the levels -> bottom -> up the levels -> norm, conv
 
-Levels are counted from the bottom (0, the smallest images), and parameter names
-contain no resolution, so that a network that grows outwards keeps them. Fully
-convolutional except for the attention, which takes any number of pixels: one
-set of weights runs at every resolution that is divisible often enough by 2.
+Levels are counted from the bottom (0, the lowest resolution), and parameter
+names contain no resolution, so that they stay valid as a network grows
+outwards. Convolutions and attention take any number of pixels: the same weights
+run at every resolution divisible by 2^(levels - 1).
 """
 
 from __future__ import annotations
@@ -33,8 +33,8 @@ Skips = list[Float[Array, "b _ _ _"]]  # skip connections
 
 
 class UNetBase(Convolutional, DenoisingNetwork, kw_only=True):
-  """A denoising network with the options of a U-Net; all parameters keep their
-  shapes at another resolution."""
+  """A denoising network with the options of a U-Net; the shapes of its
+  parameters do not depend on the resolution."""
 
   options: UNetConfig
 
@@ -62,8 +62,8 @@ class UNet(UNetBase, kw_only=True):
     *,
     extra: Float[Array, "b h w width"] | float = 0.0,
   ) -> tuple[Images, Features]:
-    """The output, and the features that it is projected from; `extra` is added
-    to the features after the first convolution."""
+    """The output, and the features from which it is projected; `extra` is
+    added to the features after the first convolution."""
     options = self.options
     embedding = Conditioning(
       width=4 * options.width,
@@ -80,13 +80,13 @@ class UNet(UNetBase, kw_only=True):
       attention: bool = False,
     ) -> NewFeatures:
       features = options.width * options.multipliers[-1 - level]
-      made = self.res_block(
+      res_block = self.res_block(
         features,
         f"level_{level}_{name}",
         resample=resample,
         head_dim=options.head_dim * attention,
       )
-      return made(x, embedding, train)
+      return res_block(x, embedding, train)
 
     x = concat_condition(x, cond, channels=self.cond_channels)
     x = self.conv(options.width, "conv_in")(x) + extra
@@ -97,7 +97,7 @@ class UNet(UNetBase, kw_only=True):
   def _down(
     self, block: Callable[..., NewFeatures], x: Features
   ) -> tuple[NewFeatures, Skips]:
-    """The bottom's input, and the skip connections of the way up."""
+    """The input of the bottom blocks, and the skip connections."""
     options, skips = self.options, [x]
     for level in reversed(range(len(options.multipliers))):
       if level < len(options.multipliers) - 1:
@@ -127,7 +127,7 @@ class UNet(UNetBase, kw_only=True):
 
 
 def core(outer: UNetBase, resolution: int) -> UNet:
-  """The U-Net inside another network, with that network's options."""
+  """The core U-Net of another network, with that network's options."""
   return UNet(
     options=outer.options,
     resolution=resolution,
