@@ -1,1 +1,1 @@
-"""Losses of images, posteriors and labels, as pure functions."""
+"""Losses on images, posteriors and labels, as pure functions."""

@@ -1,4 +1,4 @@
-"""The terms of a loss that is a weighted sum, by their names in the config."""
+"""Terms of the weighted loss, by their names in the config."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def image_distances(config: LossConfig) -> dict[str, Distance]:
   """The terms that compare images, by name.
 
   Raises:
-    UserError: the weights of a perceptual network are missing.
+    UserError: the weights of a perceptual network are not available.
   """
   distances: dict[str, Distance] = {}
   for name in config.weights:

@@ -6,20 +6,21 @@ latent (Kingma and Welling 2014, appendix B), is
     KL = (m^2 + s^2 - 1 - ln s^2) / 2
 
 The loss is its mean over the dimensions times a weight, beta. Three options
-change the weight, alone or together:
+control it, alone or in combination:
 
-    schedule     constant; linear: from 0 over `warmup_images`; cyclical: less
-                 by the fraction `reduction` in the last `cooldown_images` of
-                 each `period_images`, above a floor that grows by the factor
-                 `growth` with each period (after Bowman et al. 2016)
-    adaptive     the smoothed share beta KL / total is held in a band: above it
+    schedule     constant; linear: from 0 over `warmup_images`; cyclical:
+                 reduced by the fraction `reduction` in the last
+                 `cooldown_images` of each `period_images`, above a floor that
+                 grows by the factor `growth` with each period (after Bowman et
+                 al. 2016)
+    adaptive     the smoothed share beta KL / total is kept in a band: above it
                  beta shrinks by `rate` per `interval_images`, below it grows
-    free bits    each dimension costs at least `free_bits`, so that a smaller
-                 divergence gains nothing (after Kingma et al. 2016, eq. 15, who
-                 clip means over a batch; here the value of each image)
+    free bits    each dimension costs at least `free_bits`, so that reducing it
+                 further gains nothing (after Kingma et al. 2016, eq. 15, who
+                 clip means over a batch; here each image's value)
 
-All but two values follow from the images seen: the state is the adapted beta
-and the smoothed share, as the two sums whose ratio it is.
+Everything else follows from the images seen: the state is the adapted beta and
+the smoothed share, stored as the two sums of which it is the ratio.
 """
 
 from __future__ import annotations
@@ -43,14 +44,14 @@ def divergence(
 
 
 def cost(nats: Float[Array, "b *s"], free_bits: float) -> Float[Array, " b"]:
-  """The divergence of each image in the loss: the mean over dimensions, each at
-  least `free_bits`."""
+  """The divergence of each image as it enters the loss: the mean over
+  dimensions, each at least `free_bits`."""
   return jnp.maximum(nats, free_bits).reshape(len(nats), -1).mean(1)
 
 
 def initial_state(config: KLConfig) -> State:
-  """The state before the first step: the adapted beta, and the two sums whose
-  ratio is the smoothed share."""
+  """The state before the first step: the adapted beta and the two sums of the
+  smoothed share."""
   zero = jnp.zeros((), jnp.float32)
   return {"beta": zero + config.beta, "share": zero, "weight": zero}
 
@@ -70,7 +71,7 @@ def beta(config: KLConfig, state: State, images: Images) -> Scalar:
 
 
 def floor(config: KLConfig, images: Images) -> Scalar:
-  """The least weight after a number of images: 0 unless cyclical."""
+  """The minimum weight after a number of images; 0 unless cyclical."""
   if config.schedule != "cyclical":
     return jnp.zeros(())
   seen = images.astype(jnp.float32) - config.start_images
@@ -86,10 +87,10 @@ def update(
 
   Args:
     config: the options of the controller.
-    state: before the step.
-    share: of KL in the loss of the step.
-    images: seen before the step.
-    batch: images of the step.
+    state: the state before the step.
+    share: share of KL in the loss of the step.
+    images: images seen before the step.
+    batch: images in the step.
   """
   if not config.adaptive:
     return state
@@ -111,7 +112,7 @@ def update(
 
 
 def report(config: KLConfig, state: State, images: Images) -> State:
-  """The metrics of the controller: the adapted beta before the schedule, the
+  """Metrics of the controller: the adapted beta before the schedule, the
   smoothed share, and the floor."""
   return {
     "kl/beta_adapted": state["beta"],

@@ -1,4 +1,4 @@
-"""The cross-entropy of labels of images or pixels; some may be missing."""
+"""Cross-entropy of image or pixel labels, with support for missing ones."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from jaxgen.typing import Array
 def cross_entropy(
   logits: Float[Array, "b *places k"], labels: Int[Array, " b *places"]
 ) -> Float[Array, " b"]:
-  """The mean of -ln p(label) over the labeled places of each image.
+  """The mean of -ln p(label) over the labeled positions of each image.
 
   Args:
-    logits: of k classes.
-    labels: from 0 to k - 1; any other value (such as -1 or 255) is missing.
+    logits: logits of k classes.
+    labels: 0 to k - 1; any other value (such as -1 or 255) means missing.
 
   Returns:
-    Nats; 0 for an image without any label.
+    Nats; 0 for an image without labels.
   """
   known = (labels >= 0) & (labels < logits.shape[-1])
   index = jnp.where(known, labels, 0)[..., None]

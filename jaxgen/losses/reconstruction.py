@@ -1,4 +1,4 @@
-"""Distances between images and their reconstructions, one value per image.
+"""Distances between images and their reconstructions, one per image.
 
 Images are in [-1, 1].
 """
@@ -33,8 +33,8 @@ def charbonnier(x: Images, y: Images, eps: float = 1e-3) -> Distances:
 def log_mse(x: Images, y: Images, floor: float = 1e-5) -> Distances:
   """The logarithm of the mean squared error, `ln(mse + floor)`.
 
-  Its mean over images is the mean PSNR up to a factor of -10 / ln 10 and a
-  constant, so it weights easy and hard images as PSNR does: 10% less error
+  Times -10 / ln 10, plus a constant, its mean over images is the mean PSNR, so
+  that easy and hard images are weighted as in PSNR: reducing the error by 10%
   gains the same at 20 dB and at 40 dB. The floor (56 dB on [-1, 1]) bounds the
   gradient.
   """
@@ -42,8 +42,8 @@ def log_mse(x: Images, y: Images, floor: float = 1e-5) -> Distances:
 
 
 def ssim(x: Images, y: Images) -> Distances:
-  """`1 - SSIM` (Wang et al. 2004; window of 11 pixels) of images on [0, 1], not
-  clipped, so that values out of range have a gradient."""
+  """`1 - SSIM` (Wang et al. 2004; window of 11 pixels) of images on [0, 1],
+  unclipped so that values out of range have a gradient."""
   return 1 - jnp.asarray(dm_pix.ssim((x + 1) / 2, (y + 1) / 2))
 
 

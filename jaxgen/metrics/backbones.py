@@ -1,8 +1,8 @@
-"""AlexNet and VGG16 up to their last convolution, as functions of weights.
+"""AlexNet and VGG16 up to their last convolution, as pure functions.
 
 The networks of Krizhevsky 2014 (one tower) and of Simonyan and Zisserman 2015
 (configuration D) have five stages each; a stage ends with a ReLU, and some
-begin with max-pooling. `stages` runs them on weights named as in `shapes`.
+begin with max-pooling. `stages` runs them with weights named as in `shapes`.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from jaxgen.typing import Array
 Net = Literal["alex", "vgg"]
 Weights = Mapping[str, Array | np.ndarray]
 
-MEAN = np.array([0.485, 0.456, 0.406], np.float32)  # of ImageNet, on [0, 1]
+MEAN = np.array([0.485, 0.456, 0.406], np.float32)  # ImageNet, on [0, 1]
 STD = np.array([0.229, 0.224, 0.225], np.float32)
 
 
@@ -39,11 +39,11 @@ class Backbone:
   """A network up to its last convolution.
 
   Attributes:
-    name: for messages; in lower case that of its file of weights.
+    name: name in messages; in lower case that of its weight file.
     stages: the convolutions of each stage.
     pooled: stages that begin with max-pooling of stride 2, without padding.
     window: side of the pooling window, in pixels.
-    least: the smallest side of an image, in pixels, that the network accepts.
+    least: smallest side of an image that the network accepts, in pixels.
   """
 
   name: str
@@ -84,7 +84,7 @@ BACKBONES: dict[Net, Backbone] = {"alex": ALEXNET, "vgg": VGG16}
 
 def shapes(backbone: Backbone) -> dict[str, tuple[int, ...]]:
   """The names and shapes of the weights: `conv0/kernel` (HWIO), `conv0/bias`,
-  `conv1/...`, and `lin0` to `lin4`, the weights of the channels in LPIPS."""
+  `conv1/...`, and `lin0` to `lin4`, the channel weights of LPIPS."""
   by_name, depth = {}, 3
   convs = [conv for stage in backbone.stages for conv in stage]
   for i, conv in enumerate(convs):
@@ -99,7 +99,7 @@ def shapes(backbone: Backbone) -> dict[str, tuple[int, ...]]:
 def standardize(
   x: Float[Array, "b h w 3"],
 ) -> Float[Array, "b h w 3"]:
-  """Images in [-1, 1], standardized by the mean and variance of ImageNet."""
+  """Standardize images in [-1, 1] by the mean and variance of ImageNet."""
   mean, std = MEAN[None, None, None], STD[None, None, None]
   return (x - (2 * mean - 1)) / (2 * std)
 
@@ -107,7 +107,7 @@ def standardize(
 def enlarge(
   x: Float[Array, "b h w c"], least: int
 ) -> Float[Array, "b h2 w2 c"]:
-  """Images resized bilinearly to at least `least` pixels on the shorter side;
+  """Resize images bilinearly to at least `least` pixels on the shorter side;
   larger ones are unchanged."""
   b, h, w, c = x.shape
   zoom = least / min(h, w)
@@ -123,8 +123,8 @@ def stages(
   """The outputs of all stages, each after its last ReLU.
 
   Args:
-    weights: with the names and shapes of `shapes`.
-    x: images from `standardize`, sides at least `least`.
+    weights: arrays with the names and shapes of `shapes`.
+    x: images from `standardize`, with sides of at least `least`.
   """
   outputs, i = [], 0
   for number, stage in enumerate(backbone.stages):

@@ -1,4 +1,4 @@
-"""The baselines of an autoencoder: PCA of the same size, and the mean image."""
+"""Baselines for autoencoders: PCA of the same size, and the mean image."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from jaxtyping import Float
 Images = Float[np.ndarray, "_ h w c"]
 Reconstruct = Callable[[Images], Images]
 
-SMALL = 4096  # values of an image up to which the exact solver is used
+SMALL = 4096  # the exact solver is used up to this many values per image
 
 
 def max_components(images: Images, requested: int) -> int:
-  """The number of components that PCA can have on images: that requested, or
-  fewer where there are fewer images or pixels."""
+  """The requested number of PCA components, limited by the number of images and
+  of pixels."""
   return min(requested, len(images) - 1, math.prod(images.shape[1:]))
 
 
@@ -26,13 +26,13 @@ def pca(images: Images, components: int) -> Reconstruct:
   Args:
     images: float32 `(n, h, w, c)`.
     components: dimensions of the latent space, at most
-      `max_components(images, ...)`; the mean is added, as a bias.
+      `max_components(images, ...)`; the mean is added as a bias.
 
   Returns:
     A function from images `(m, h, w, c)` to their reconstructions. Components
-    come from scikit-learn: exact for small images, else a randomized solver.
+    come from scikit-learn: exact for small images, else by a randomized solver.
   """
-  from sklearn.decomposition import PCA  # takes seconds to import
+  from sklearn.decomposition import PCA  # lazy: the import takes seconds
 
   flat = images.reshape(len(images), -1)
   solver = "covariance_eigh" if flat.shape[1] <= SMALL else "randomized"

