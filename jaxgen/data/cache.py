@@ -1,4 +1,4 @@
-"""A least-recently-used cache of decoded images, limited in bytes."""
+"""A least-recently-used cache of decoded images with a size limit."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ Arrays = tuple[np.ndarray, ...]
 class ImageCache:
   """A thread-safe least-recently-used cache of tuples of arrays.
 
-  The arrays are read-only, as all readers share them. Two threads that miss the
-  same key at once both load it; the result is the same.
+  The arrays are read-only, since all readers share them. If two threads miss
+  the same key at the same time, both load it, with the same result.
   """
 
   def __init__(self, max_bytes: int):
@@ -28,14 +28,14 @@ class ImageCache:
     self._lock = threading.Lock()
 
   def __reduce__(self):
-    """Unpickle as the cache of the same size of the other process."""
+    """Unpickle as the shared cache of this size in the new process."""
     return shared, (self.max_bytes,)
 
   def __len__(self) -> int:
     return len(self._entries)
 
   def get(self, key: Hashable, load: Callable[[], Arrays]) -> Arrays:
-    """The arrays of a key; on a miss `load()` makes them."""
+    """The arrays of a key, from `load()` on a miss."""
     with self._lock:
       arrays = self._entries.get(key)
       if arrays is not None:
@@ -67,6 +67,6 @@ def _num_bytes(arrays: Arrays) -> int:
 
 @functools.cache
 def shared(max_bytes: int) -> ImageCache:
-  """The cache of this size in this process; training, validation and all stages
-  of a run share its images."""
+  """The process-wide cache of this size, shared by training, validation and all
+  stages of a run."""
   return ImageCache(max_bytes)

@@ -1,4 +1,4 @@
-"""Images that a user names on the command line."""
+"""Input images given on the command line."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ def load_images(
 ) -> tuple[list[str], np.ndarray]:
   """Load a user's images at one size.
 
-  The center square of each is resized by `resize.resize`. For class labels of
-  images in subfolders see `splits.class_labels(names)`.
+  The center square of each image is resized by `resize.resize`. For class
+  labels from subfolders see `splits.class_labels(names)`.
 
   Args:
-    path: a folder, searched with its subfolders, or one image file.
-    resolution: pixels on a side of the result.
+    path: a folder, searched recursively, or an image file.
+    resolution: side of the result in pixels.
     channels: 1 (gray) or 3 (RGB).
     upsample: allow images smaller than the resolution.
 
@@ -36,14 +36,14 @@ def load_images(
     channels) uint8.
 
   Raises:
-    UserError: there are no images, or some are unreadable or too small (all by
-      name).
+    UserError: there are no images, or some are unreadable or too small (all
+      are named).
   """
   root = pathlib.Path(path)
   paths = [root] if root.is_file() else list_images(root) if path else []
   if not paths:
     raise UserError(
-      f"no images in {path!r}: expected a folder of images, or an image file"
+      f"no images in {path!r}: expected a folder of images or an image file"
       f" ({', '.join(SUFFIXES)})"
     )
   names, images, problems = [], [], []

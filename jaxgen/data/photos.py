@@ -1,4 +1,4 @@
-"""Photographs before they are cut into tiles: their description and loading."""
+"""Description and loading of photographs before they are cut into tiles."""
 
 from __future__ import annotations
 
@@ -17,19 +17,19 @@ Photo = tuple[np.ndarray, ...]  # (h, w, c) and, with masks, (h, w)
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Photos:
-  """A list of photographs, described before any of them is read again.
+  """The description of a list of photographs.
 
   Attributes:
-    names: for messages; their folders may define the split.
-    sizes: height and width of each.
-    digests: of the content of each.
+    names: names for messages; their folders may define the split.
+    sizes: height and width of each photograph.
+    digests: hash of the content of each photograph.
     load: decodes photograph i; picklable, thread-safe.
-    in_memory: whether `load` is so cheap that a cache gains nothing.
-    labels: int32 for each; empty without labels.
+    in_memory: whether `load` is cheap enough to need no cache.
+    labels: an int32 per photograph; empty without labels.
     label_names: class names, indexed by `labels`.
     finish: maps each tile before it is resized; None: the identity.
-    problems: "name: reason" for each file that is not among the photographs.
-    extra: anything else that the fingerprint depends on.
+    problems: "name: reason" for each unusable file.
+    extra: additional input of the fingerprint.
   """
 
   names: Sequence[str]
@@ -44,7 +44,7 @@ class Photos:
   extra: str = ""
 
   def fingerprint(self) -> str:
-    """A digest of names, contents and labels."""
+    """A hash of names, contents and labels."""
     parts = (*self.names, *self.digests, *map(str, self.labels))
     text = "\n".join((*parts, *self.label_names, self.extra))
     return hashlib.blake2b(
@@ -54,9 +54,9 @@ class Photos:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class CachedLoader:
-  """A loader of photographs through the cache of the process.
+  """A loader of photographs through a cache.
 
-  With `square` it keeps only the center square, resized to that many pixels.
+  With `square` it returns the center square, resized to that many pixels.
   """
 
   load: Callable[[int], Photo]
@@ -83,8 +83,8 @@ class CachedLoader:
 def loader(
   photos: Photos, options: DataConfig, *, square: int, fingerprint: str
 ) -> Callable[[int], Photo]:
-  """A function that loads photograph i, through the cache if that gains
-  anything; see `CachedLoader`."""
+  """A function that loads photograph i, through the cache unless it is already
+  in memory; see `CachedLoader`."""
   if photos.in_memory and not square:
     return photos.load
   return CachedLoader(

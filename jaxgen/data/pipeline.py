@@ -1,10 +1,10 @@
 """Batches of a source: shuffled, augmented, sharded, resumable.
 
-Batch k is a pure function of (seed, k): the position in the data is one number,
-and nothing else has to be stored to resume a run. Shuffling, crops and
-augmentation come before the split over processes, and each process gets a
-contiguous part of each batch, so that the parts in their order form the same
-batch for any number of processes.
+Batch k is a pure function of (seed, k): the position in the data is a single
+number, and a run needs nothing else to resume. Shuffling, crops and
+augmentation precede the split over processes, and each process gets a
+contiguous part of each batch, so that the global batch does not depend on the
+number of processes.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from jaxgen.data.source import Element, Source
 
 @dataclasses.dataclass(frozen=True)
 class Read(grain.transforms.RandomMap):
-  """The map from an index to a tile, with random crop and augmentation."""
+  """A transform from an index to a tile, with random crop and augmentation."""
 
   source: Source
   flips: tuple[bool, bool]  # up-down, left-right
@@ -47,7 +47,7 @@ class Read(grain.transforms.RandomMap):
 
 
 def _augment(x: np.ndarray, flips: np.ndarray, rot90: int) -> np.ndarray:
-  """Flip and rotate an image or a mask; scalars are returned as they are."""
+  """Flip and rotate an image or a mask; scalars are unchanged."""
   if x.ndim < 2:
     return x
   for axis, flip in enumerate(flips):
@@ -56,7 +56,7 @@ def _augment(x: np.ndarray, flips: np.ndarray, rot90: int) -> np.ndarray:
 
 
 def derive_seed(*parts: Any) -> int:
-  """A 32-bit seed derived from any values, the same on every machine."""
+  """A 32-bit seed derived from any values, identical on every machine."""
   digest = hashlib.sha256(repr(parts).encode()).digest()
   return int.from_bytes(digest[:4], "little")
 
@@ -72,21 +72,21 @@ def batches(
   process: int = 0,
   processes: int = 1,
 ) -> grain.DatasetIterator[Element]:
-  """Endless batches of this process, beginning with batch `start`.
+  """An endless iterator over this process's batches, from batch `start`.
 
   Args:
-    source: the tiles of one split.
+    source: the tiles of a split.
     options: augmentation, threads and worker processes.
-    batch_size: over all processes; a multiple of `processes`.
+    batch_size: images per batch over all processes; a multiple of `processes`.
     start: index of the first batch.
-    stream: names the random stream; each stage and verb has its own.
-    keep: the fields of each element to return; empty: all.
+    stream: name of the random stream; each stage and verb has its own.
+    keep: fields of each element to return; empty: all.
     process: index of this process, in `[0, processes)`.
     processes: number of processes that share a batch.
 
   Returns:
     An iterator of dicts of arrays `(batch_size / processes, ...)`; closing it
-    ends its worker processes.
+    stops its worker processes.
   """
   seed = derive_seed("batches", options.seed, stream)
   tiles = grain.MapDataset.range(len(source)).seed(seed).shuffle().repeat()
@@ -108,13 +108,13 @@ def batches(
 
 
 def _copy(batch: Element) -> Element:
-  """A copy outside the workers' shared memory, which is reused."""
+  """A copy of a batch outside the workers' shared memory, which is reused."""
   return {k: np.array(v, subok=False) for k, v in batch.items()}
 
 
 def _init_worker(worker: int, workers: int) -> None:
-  """Ignore signals in a worker process, as the main process may still need
-  batches when a whole process group is signaled, and exit when it exits."""
+  """Make a worker process ignore signals and exit with the main process, which
+  may still need batches when the whole process group is signaled."""
   for number in (signal.SIGINT, signal.SIGTERM):
     signal.signal(number, signal.SIG_IGN)
   main = multiprocessing.parent_process()
@@ -124,7 +124,7 @@ def _init_worker(worker: int, workers: int) -> None:
 
 
 def fixed_tiles(source: Source, num: int) -> list[Element]:
-  """`num` tiles of a split, always the same ones, spread evenly over it."""
+  """At most `num` fixed tiles, evenly spaced over a split."""
   n = len(source)
   indices = np.unique(np.linspace(0, n - 1, min(num, n)).round().astype(int))
   return [source.read(int(i)) for i in indices]

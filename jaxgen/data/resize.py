@@ -1,4 +1,4 @@
-"""Antialiased resizing and conversion of channels, for every pixel type."""
+"""Antialiased resizing and channel conversion for every pixel type."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ _LUMA = np.array([0.299, 0.587, 0.114], np.float32)  # ITU-R BT.601
 
 
 def resize(image: np.ndarray, side: int) -> np.ndarray:
-  """Resize a square image: the mean of boxes for integer factors, Lanczos
-  (a = 3, widened by the factor when shrinking) for others.
+  """Resize a square image: box averages for integer factors, else Lanczos
+  (a = 3, widened by the factor when shrinking).
 
   Args:
     image: (n, n, c) uint8, uint16 or float32.
-    side: pixels on a side of the result.
+    side: side of the result in pixels.
 
   Returns:
     (side, side, c) of the same dtype. Integers are rounded and clipped to the
-    dtype's range, floats to the range of the image (Lanczos overshoots).
+    range of the dtype, floats to that of the image (Lanczos overshoots).
   """
   if image.shape[0] == side:
     return image
@@ -38,34 +38,34 @@ def resize(image: np.ndarray, side: int) -> np.ndarray:
 
 
 def resize_labels(labels: np.ndarray, side: int) -> np.ndarray:
-  """Resize labels (n, n) to (side, side), nearest neighbor by pixel centers."""
+  """Resize labels (n, n) to (side, side) by nearest neighbor."""
   centers = (np.arange(side) + 0.5) / side
   rows, columns = ((centers * n).astype(int) for n in labels.shape)
   return labels[np.ix_(rows, columns)]
 
 
 def center_square(image: np.ndarray) -> np.ndarray:
-  """The largest square in the center of (h, w, ...), a view."""
+  """The largest center square of (h, w, ...), as a view."""
   side = min(image.shape[:2])
   top, left = (image.shape[0] - side) // 2, (image.shape[1] - side) // 2
   return image[top : top + side, left : left + side]
 
 
 def to_channels(image: np.ndarray, channels: int) -> np.ndarray:
-  """Convert (h, w, c) to a number of channels: gray is repeated, RGB weighted
-  by luma (BT.601).
+  """Convert (h, w, c) to a number of channels: gray is repeated, RGB is
+  converted to luma (BT.601).
 
   Raises:
-    ValueError: for any other conversion.
+    ValueError: the conversion is not supported.
   """
-  have = image.shape[2]
-  if have == channels:
+  current = image.shape[2]
+  if current == channels:
     return image
-  if have == 1:
+  if current == 1:
     return np.repeat(image, channels, axis=2)
-  if have == 3 and channels == 1:
+  if current == 3 and channels == 1:
     gray = (image.astype(np.float32) @ _LUMA)[..., None]
     if image.dtype.kind != "f":
       gray = np.minimum(np.rint(gray), np.iinfo(image.dtype).max)
     return gray.astype(image.dtype)
-  raise ValueError(f"cannot convert {have} channels to {channels}")
+  raise ValueError(f"cannot convert {current} channels to {channels}")

@@ -1,4 +1,4 @@
-"""The sources by name, and the one that a config names."""
+"""The sources by name, and construction of a config's source."""
 
 from __future__ import annotations
 
@@ -27,10 +27,10 @@ SOURCES = {
 
 @functools.lru_cache(maxsize=8)  # opening a folder may read every file
 def build(options: DataConfig, split: Split, resolution: int) -> Source:
-  """The source that `options.source` names.
+  """Build the source named by `options.source`.
 
   Raises:
-    UserError: crops that are smaller than a tile, or an error of the source.
+    UserError: crops smaller than a tile, or an error of the source.
   """
   if 0 < options.crop_size < resolution and not options.upsample:
     raise UserError(
@@ -41,7 +41,7 @@ def build(options: DataConfig, split: Split, resolution: int) -> Source:
 
 
 def fingerprint(experiment: Experiment) -> str:
-  """A digest of the data of both splits."""
+  """The fingerprints of the data of both splits."""
   resolution = experiment.stages[0].resolution
   splits: tuple[Split, ...] = ("train", "validation")
   return " ".join(

@@ -1,4 +1,4 @@
-"""Training and validation splits that share no pixel, and class labels."""
+"""Disjoint training and validation splits, and class labels."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class Box(NamedTuple):
 
 
 def unique(digests: Sequence[str]) -> list[int]:
-  """Indices of the first of each set of identical items."""
+  """The index of the first item of each set of identical ones."""
   first: dict[str, int] = {}
   for index, digest in enumerate(digests):
     first.setdefault(digest, index)
@@ -35,10 +35,10 @@ def unique(digests: Sequence[str]) -> list[int]:
 def by_digest(
   digests: Sequence[str], fraction: float
 ) -> dict[Split, list[int]]:
-  """Split items by their content; of identical items one is used.
+  """Split items by their content, without duplicates.
 
-  The order of digests is as good as random, depends on neither names nor seeds,
-  and hardly changes when items are added.
+  The order of digests is effectively random, depends on neither names nor
+  seeds, and hardly changes when items are added.
 
   Returns:
     Indices in ascending order; validation has `round(fraction * n)`, at least
@@ -63,11 +63,11 @@ def by_digest(
 def by_folder(
   names: Sequence[str], digests: Sequence[str]
 ) -> dict[Split, list[int]] | None:
-  """Split items by the names of their folders: `train` and one of `validation`,
-  `val` and `test`.
+  """Split items by folder names: `train` and one of `validation`, `val` and
+  `test`.
 
-  Items in neither are not used; of identical items one is used, and one that is
-  held out is not trained on.
+  Items in neither are not used. Duplicates are dropped, from the training split
+  if the item is also held out.
 
   Returns:
     Indices in ascending order, or None if there are no such folders.
@@ -89,21 +89,21 @@ def by_folder(
 def by_region(
   height: int, width: int, *, split: Split, fraction: float, size: int
 ) -> Box | None:
-  """Cut a photograph across its longer side, the end for validation.
+  """Cut a photograph across its longer side; the end is for validation.
 
   That strip is `fraction` of the longer side but at least one tile, so that it
-  is the same for all smaller tiles. (Stages with larger tiles widen it:
-  `crop_size` or a larger fraction keeps it fixed.)
+  is the same for all smaller tiles. (Stages with larger tiles widen it, unless
+  `crop_size` or a larger fraction is set.)
 
   Args:
-    height, width: of the photograph in pixels.
+    height, width: size of the photograph in pixels.
     split: the split whose part is returned.
-    fraction: of the photograph that is held out.
-    size: pixels on a tile's side.
+    fraction: fraction of the photograph that is held out.
+    size: side of a tile in pixels.
 
   Returns:
-    The part of the split. A photograph that is too small to be cut is all
-    training; its validation part is None.
+    The part of the split. A photograph too small to be cut belongs to training;
+    its validation part is None.
   """
   longer = max(height, width)
   strip = max(round(fraction * longer), size)
@@ -118,14 +118,14 @@ def by_region(
 
 
 def class_labels(names: Sequence[str]) -> tuple[tuple[str, ...], np.ndarray]:
-  """Class labels by subfolders: `[train/]CLASS/.../name`.
+  """Class labels from subfolders: `[train/]CLASS/.../name`.
 
   Args:
     names: paths relative to the data set's folder, with `/`.
 
   Returns:
-    The class names, sorted (none if no item is in a subfolder), and the int32
-    index of each item's class, -1 outside any.
+    The sorted class names (empty if no item is in a subfolder), and the int32
+    class index of each item, -1 outside of all.
   """
   folders = [_class_folder(name) for name in names]
   return index_labels(folders)
@@ -134,8 +134,8 @@ def class_labels(names: Sequence[str]) -> tuple[tuple[str, ...], np.ndarray]:
 def index_labels(
   values: Sequence[str | None],
 ) -> tuple[tuple[str, ...], np.ndarray]:
-  """Class names (numbers in their order) and int32 indices of values; None and
-  the empty string are missing: -1."""
+  """Class names (sorted numerically if all are numbers) and int32 indices of
+  values; None and the empty string are missing: -1."""
   present = {value for value in values if value}
   numeric = all(value.isdecimal() for value in present)
   classes = sorted(present, key=int if numeric else str)
@@ -147,8 +147,8 @@ def index_labels(
 def number_labels(
   labels: np.ndarray,
 ) -> tuple[tuple[str, ...], np.ndarray]:
-  """Class names, in their order, and int32 indices of integers; negative ones
-  are missing: -1."""
+  """Class names in numerical order and int32 indices of integer labels;
+  negative labels are missing: -1."""
   present, indices = np.unique(labels, return_inverse=True)
   missing = int((present < 0).sum())
   names = tuple(str(x) for x in present[missing:])

@@ -1,7 +1,7 @@
 """The built-in photographs of brick, grass and gravel.
 
-512 x 512 gray, CC0 (cc0textures.com), part of scikit-image's wheel: nothing is
-downloaded. The bottom quarter of each is the validation split.
+512 x 512 gray, CC0 (cc0textures.com), included in scikit-image's wheel: nothing
+is downloaded. The bottom quarter of each is the validation split.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ def textures(options: DataConfig, split: Split, resolution: int) -> Source:
 
   An epoch has a few thousand random crops of 32 or 64 pixels.
 
-  Reads `channels, crop (random or tiled), crop_size` of the options.
+  Options used: `channels, crop (random or tiled), crop_size`.
 
   Raises:
     UserError: `crop=whole`, or tiles of more than 256 pixels.
@@ -40,8 +40,8 @@ def textures(options: DataConfig, split: Split, resolution: int) -> Source:
   size = options.crop_size or resolution
   if options.crop == "whole" or 2 * size > _SIDE:
     raise UserError(
-      "data.source=textures: expected data.crop=random or tiled and tiles of at"
-      f" most {_SIDE // 2} pixels, got data.crop={options.crop} and {size}"
+      "data.source=textures: expected data.crop=random or tiled, and tiles of"
+      f" at most {_SIDE // 2} pixels, got data.crop={options.crop} and {size}"
       " pixels"
     )
   described = photos.Photos(

@@ -1,13 +1,13 @@
-"""Tiles cut out of photographs, for all sources that have photographs.
+"""Tiles cut from photographs, for all sources of photographs.
 
-A source describes its photographs (`photos.Photos`), `cut` decides which part
-of which photograph belongs to the split, and `TileSource` reads the tiles:
+A source describes its photographs (`photos.Photos`), `cut` determines the parts
+of photographs that belong to a split, and `TileSource` reads the tiles:
 
-- training with `crop="random"`: tile i has a place on a grid whose step is a
-  quarter of a tile, so that large photographs give more tiles; the place
-  selects the photograph, the generator the position in it.
-- `crop="tiled"`, and validation always: a grid of adjacent tiles.
-- `crop="whole"`: one tile for each photograph, its center square.
+- training with `crop="random"`: tile indices number the positions of a grid
+  with steps of a quarter of a tile, so that large photographs give more tiles;
+  the index selects the photograph, the generator the position in it.
+- `crop="tiled"`, and always in validation: a grid of adjacent tiles.
+- `crop="whole"`: one tile per photograph, its center square.
 """
 
 from __future__ import annotations
@@ -28,12 +28,12 @@ from jaxgen.data.source import Element
 from jaxgen.errors import UserError
 from jaxgen.formats import image_files
 
-_STEPS_PER_TILE = 4  # of the training grid: an epoch sees a pixel 16 times
+_STEPS_PER_TILE = 4  # training grid: an epoch covers a pixel 16 times
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Region:
-  """A part of a photograph, and the grid of tiles that is cut from it."""
+  """A part of a photograph and its grid of tiles."""
 
   photo: int
   box: splits.Box
@@ -42,7 +42,7 @@ class Region:
 
   @property
   def grid(self) -> tuple[int, int]:
-    """Rows and columns of tiles `step` apart."""
+    """Rows and columns of the grid of tiles."""
     return (
       (self.box.height - self.size) // self.step + 1,
       (self.box.width - self.size) // self.step + 1,
@@ -51,7 +51,7 @@ class Region:
 
 @dataclasses.dataclass(eq=False, kw_only=True)
 class TileSource:
-  """A `Source` of tiles cut out of photographs; picklable."""
+  """A `Source` of tiles cut from photographs; picklable."""
 
   regions: tuple[Region, ...]
   starts: tuple[int, ...]  # index of the first tile of each region
@@ -61,7 +61,7 @@ class TileSource:
   resolution: int
   channels: int
   random: bool
-  labels: np.ndarray  # int32 for each photograph; empty: none
+  labels: np.ndarray  # int32 per photograph; empty: none
   label_names: tuple[str, ...]
   attribute_names: dict[str, tuple[str, ...]]
   fingerprint: str
@@ -70,7 +70,7 @@ class TileSource:
     return self.num_tiles
 
   def read(self, index: int, rng: np.random.Generator | None = None) -> Element:
-    """Tile `index`, as `Source.read`; only random crops use the generator."""
+    """Tile `index`; see `Source.read`. Only random crops use `rng`."""
     if not 0 <= index < self.num_tiles:
       raise IndexError(f"tile {index} of {self.num_tiles}")
     number = bisect.bisect_right(self.starts, index) - 1
@@ -110,11 +110,11 @@ def cut(
 ) -> TileSource:
   """The tiles of one split.
 
-  Reads `channels, crop, crop_size, upsample, split_by, validation_fraction,
-  on_bad, cache_mb` of the options.
+  Options used: `channels, crop, crop_size, upsample, split_by,
+  validation_fraction, on_bad, cache_mb`.
 
   Raises:
-    UserError: unusable photographs (all by name), no tiles of a split, or
+    UserError: unusable photographs (all are named), a split without tiles, or
       options that exclude each other.
   """
   _check_options(options)
@@ -130,7 +130,7 @@ def cut(
   )
   if not regions:
     raise UserError(
-      f"no {split} tiles of {size} pixels: lower data.crop_size or"
+      f"no {split} tiles of {size} pixels: reduce data.crop_size or"
       " stages.resolution, set data.upsample=True, or add images"
     )
   counts = [rows * columns for rows, columns in (r.grid for r in regions)]
@@ -154,8 +154,8 @@ def cut(
 def _check_options(options: DataConfig) -> None:
   if options.crop == "whole" and options.split_by == "regions":
     raise UserError(
-      "data.crop=whole excludes data.split_by=regions (no part of a whole image"
-      " can be held out): use split_by=files or another crop"
+      "data.crop=whole: expected data.split_by=files, got regions (parts of a"
+      " whole image cannot be held out)"
     )
 
 
@@ -164,8 +164,8 @@ def _boxes(
 ) -> list[tuple[int, splits.Box]]:
   """The photographs of a split, each with the part that belongs to it.
 
-  Photographs that are too small are included: one is in the same split at every
-  resolution.
+  Photographs that are too small are included, so that splits do not depend on
+  the resolution.
   """
   if not photos.names:
     return []
@@ -197,7 +197,7 @@ def _strips(
 
 
 def _report_bad(photos: Photos, options: DataConfig, size: int) -> set[int]:
-  """Raise a UserError for unreadable or too small photographs, or warn of them.
+  """Raise a UserError or warn about unreadable or too small photographs.
 
   Returns:
     The indices of the photographs that are too small.
@@ -217,12 +217,12 @@ def _report_bad(photos: Photos, options: DataConfig, size: int) -> set[int]:
   if problems and options.on_bad == "error":
     raise image_files.report_bad(
       problems,
-      "Remove them, or set data.on_bad=skip to leave them out"
+      "Remove them, or set data.on_bad=skip to skip them"
       + (" or data.upsample=True to enlarge them." if too_small else "."),
     )
   if problems:
     shown = "; ".join(problems[:10])
-    warnings.warn(f"left out {len(problems)} images: {shown}", stacklevel=4)
+    warnings.warn(f"skipped {len(problems)} images: {shown}", stacklevel=4)
   return too_small
 
 

@@ -1,1 +1,1 @@
-"""Sources that read files: images, arrays, TensorFlow Datasets, records."""
+"""File-based sources: images, arrays, TensorFlow Datasets, records."""

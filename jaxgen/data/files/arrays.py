@@ -1,9 +1,9 @@
 """Images in `.npy` and `.npz` arrays, and in `.pt` files.
 
-An array holds n photographs, (n, h, w) or (n, h, w, c), or one, (h, w) or
-(h, w, c). Three axes are (h, w, c) if the last is at most 4 or `channels` long.
-Arrays are cut into tiles as photographs are. `uint8` and `uint16` are returned
-as they are, floats are mapped from `value_range` to [-1, 1] and clipped. `.npy`
+An array has n photographs, (n, h, w) or (n, h, w, c), or a single one, (h, w)
+or (h, w, c). Three axes are (h, w, c) if the last has length `channels` or at
+most 4. Arrays are cut into tiles like photographs. `uint8` and `uint16` are
+unchanged, floats are mapped from `value_range` to [-1, 1] and clipped. `.npy`
 files are memory-mapped.
 """
 
@@ -30,7 +30,8 @@ _format = np.lib.format
 
 @dataclasses.dataclass(frozen=True)
 class ArrayFile:
-  """An array of a file in a state: its `stamp` (size, modification time)."""
+  """An array in a file, in the version of its `stamp` (size, modification
+  time)."""
 
   path: str
   key: str  # name in an `.npz`; empty: an `.npy`
@@ -39,8 +40,8 @@ class ArrayFile:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class ArrayPhotos:
-  """A loader of photograph i of an array, as a view; picklable: each process
-  opens the file itself."""
+  """A loader of photograph i of an array, as a view; picklable, since each
+  process opens the file itself."""
 
   file: ArrayFile
   channels: int
@@ -51,17 +52,17 @@ class ArrayPhotos:
 
 def arrays(options: DataConfig, split: Split, resolution: int) -> Source:
   """Tiles of arrays in `path`: an `.npy`, `.npz` or `.pt` file, or a folder of
-  `.pt` files, which are read without executing anything in them.
+  `.pt` files, which are read without executing code from them.
 
-  Every value is checked once at the start. A `label` or `labels` array of an
+  All values are checked once at the start. An array `label` or `labels` in an
   `.npz` file (integers, -1: missing, or strings) defines the classes.
 
-  Reads `path, key, value_range, channels, crop, crop_size, upsample, split_by,
-  validation_fraction, on_bad, cache_mb` of the options.
+  Options used: `path, key, value_range, channels, crop, crop_size, upsample,
+  split_by, validation_fraction, on_bad, cache_mb`.
 
   Raises:
-    UserError: nothing to read, an array that is not an image, values that are
-      not finite, or more than a tenth of them outside `value_range`.
+    UserError: no such file, an array that is not an image, non-finite values,
+      or more than a tenth of the values outside `value_range`.
   """
   path = pathlib.Path(options.path)
   if path.suffix in (".npy", ".npz") and path.is_file():
@@ -88,10 +89,10 @@ def as_images(array: np.ndarray, channels: int) -> np.ndarray:
 
 @functools.lru_cache(maxsize=4)
 def open_array(file: ArrayFile) -> np.ndarray:
-  """Open an array, memory-mapped if it is an `.npy` file; never unpickles.
+  """Open an array, memory-mapped for an `.npy` file; never unpickled.
 
   Raises:
-    UserError: the file is damaged, or holds an array of objects.
+    UserError: the file is damaged, or the array has objects.
   """
   try:
     content = np.load(file.path, mmap_mode="r", allow_pickle=False)
@@ -118,8 +119,8 @@ def _array_photos(options: DataConfig) -> photos.Photos:
     label_names, labels = _label_names(labels)
     if len(labels) != len(images):
       raise UserError(
-        f"{path}: expected {len(images)} {label_key}, one for each image, got"
-        f" {len(labels)}"
+        f"{path}: expected {len(images)} values in {label_key}, one per image,"
+        f" got {len(labels)}"
       )
   return photos.Photos(
     names=[f"image {i}" for i in range(len(images))],
@@ -143,7 +144,7 @@ def _check_array(
   """Check every image of an array.
 
   Raises:
-    UserError: images that cannot be used.
+    UserError: some images cannot be used.
   """
   array = open_array(file)
   name = f"{file.path} {file.key}".strip()
@@ -168,7 +169,7 @@ def _check_array(
 
 
 def _choose_keys(path: str, key: str) -> tuple[str, str | None]:
-  """The arrays of an `.npz` file that hold the images and the labels."""
+  """The names of an `.npz` file's arrays of images and of labels."""
   headers = _headers(path)
   label = next((x for x in _LABEL_KEYS if x in headers), None)
   if key and key not in headers:

@@ -1,12 +1,12 @@
-"""A folder of images, with classes and masks if there are any.
+"""A folder of images, optionally with classes and masks.
 
     FOLDER/[images/][train|validation/][CLASS/]NAME.png
     FOLDER/index.csv          columns `file` and `label`, `class` or `..._class`
     MASKS/[...]NAME.png       `masks`: any folder, or one inside FOLDER
 
 Subfolders `train` and `validation` (or `val`, or `test`) are the splits;
-without them see `split_by`. If all files have 16 bits the tiles are uint16,
-otherwise uint8 (the upper 8 bits). Of identical images one is used.
+without them `split_by` applies. If all files have 16 bits the tiles are uint16,
+otherwise uint8 (the upper 8 bits). Duplicate images are dropped.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ Labels = tuple[tuple[str, ...], np.ndarray]
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class ImageFiles:
-  """A decoder of photograph i, with its mask; picklable."""
+  """A decoder of photograph i and its mask; picklable."""
 
   paths: tuple[str, ...]
   masks: tuple[str, ...]
@@ -51,15 +51,15 @@ def folder(options: DataConfig, split: Split, resolution: int) -> Source:
   """Tiles of the images in `path`.
 
   Every file is decoded once per process at the start, by `threads` threads
-  (about 15 ms for a megapixel of JPEG on one core), so that damaged files are
-  found before training starts.
+  (about 15 ms per megapixel of JPEG on one core), so that damaged files are
+  detected before training starts.
 
-  Reads `path, masks, channels, crop, crop_size, upsample, split_by,
-  validation_fraction, on_bad, cache_mb, threads` of the options.
+  Options used: `path, masks, channels, crop, crop_size, upsample, split_by,
+  validation_fraction, on_bad, cache_mb, threads`.
 
   Raises:
     UserError: no images; files that are unreadable, too small or without a mask
-      (all by name); or an index that names none of the images.
+      (all are named); or an index that matches no image.
   """
   check_value("data.channels", Literal[1, 3], options.channels)
   root = pathlib.Path(options.path)
@@ -101,7 +101,7 @@ def _check(
   """Check images, with their masks if there are any.
 
   Returns:
-    For each image its description, or why it cannot be used; and the digests of
+    For each image its `ImageInfo`, or why it cannot be used; and the digests of
     the masks.
   """
   checked = image_files.check_files(paths, threads=threads)
@@ -140,8 +140,8 @@ def _masks_folder(root: pathlib.Path, masks: str) -> pathlib.Path | None:
 def _mask_path(
   masks: pathlib.Path, root: pathlib.Path, image: pathlib.Path
 ) -> pathlib.Path:
-  """The mask of an image: the file of the same stem, at the same relative path
-  or directly in the folder; one that does not exist fails the check later."""
+  """The mask of an image: the file with the same stem, at the same relative
+  path or directly in the folder. A missing file is reported by the check."""
   inner = image.relative_to(root)
   if inner.parts[0] == "images":
     inner = inner.relative_to("images")
@@ -166,7 +166,8 @@ def _match(
 
 
 def _labels(root: pathlib.Path, names: Sequence[str]) -> Labels:
-  """The labels by the index if it has a column of them, else by subfolders."""
+  """The labels from the index if it has a column of labels, else from
+  subfolders."""
   index = root / "index.csv"
   try:
     labels = _read_index(index) if index.is_file() else None
@@ -177,7 +178,7 @@ def _labels(root: pathlib.Path, names: Sequence[str]) -> Labels:
   values = [_look_up(labels, name) for name in names]
   if not any(values):
     raise UserError(
-      f"{index} names none of the {len(names)} images: expected in its column"
+      f"{index} matches none of the {len(names)} images: expected in its column"
       " `file` names relative to the folder or to images/, with or without"
       " extension"
     )
@@ -185,11 +186,11 @@ def _labels(root: pathlib.Path, names: Sequence[str]) -> Labels:
 
 
 def _read_index(path: pathlib.Path) -> dict[str, str] | None:
-  """A map from `file` to label; None without a column of labels."""
+  """The label of each `file`; None without a column of labels."""
   with path.open(newline="", encoding="utf-8-sig") as lines:
     first = lines.readline()
     lines.seek(0)
-    semicolons = ";" in first and "," not in first  # of some spreadsheets
+    semicolons = ";" in first and "," not in first  # some spreadsheets
     reader = csv.DictReader(lines, delimiter=";" if semicolons else ",")
     columns = [name for name in reader.fieldnames or () if name]
     label = next((x for x in ("label", "class") if x in columns), None)
@@ -197,7 +198,7 @@ def _read_index(path: pathlib.Path) -> dict[str, str] | None:
     if label is None:
       return None
     if "file" not in columns:
-      raise UserError(f"{path}: expected a column `file` beside the labels")
+      raise UserError(f"{path}: expected a column `file` next to the labels")
     return {row["file"]: row[label] or "" for row in reader}
 
 

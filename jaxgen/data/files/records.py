@@ -25,18 +25,18 @@ _SUFFIXES = (".array_record", ".arrayrecord")
 
 def records(options: DataConfig, split: Split, resolution: int) -> Source:
   """Tiles of encoded images in `array_record` files: `path` is a file, a folder
-  of them or a glob.
+  of files or a glob.
 
-  A record is the content of an image file, or a msgpack map with it under
-  `image` and optionally an integer `label`. Every record is decoded once at the
-  start, as `folder` does with its files.
+  A record is the content of an image file, or a msgpack map with that content
+  as `image` and optionally an integer `label`. Every record is decoded once at
+  the start, as by `folder`.
 
-  Reads `path, channels, crop, crop_size, upsample, split_by,
-  validation_fraction, on_bad, cache_mb, threads` of the options.
+  Options used: `path, channels, crop, crop_size, upsample, split_by,
+  validation_fraction, on_bad, cache_mb, threads`.
 
   Raises:
-    UserError: no file; or records that are not images or too small (all by
-      number).
+    UserError: no such file; or records that are not images or too small (all
+      are listed by number).
   """
   check_value("data.channels", Literal[1, 3], options.channels)
   paths = _record_paths(options.path)
@@ -71,7 +71,7 @@ def records(options: DataConfig, split: Split, resolution: int) -> Source:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class RecordPhotos:
-  """A decoder of the image of the i-th good record; picklable."""
+  """A decoder of the image in the i-th usable record; picklable."""
 
   paths: tuple[str, ...]
   records: tuple[int, ...]
@@ -85,7 +85,7 @@ class RecordPhotos:
 
 
 def parse_record(record: bytes) -> tuple[bytes, int]:
-  """The encoded image of a record and its label, -1 without one."""
+  """The encoded image of a record and its label; -1 without a label."""
   try:
     content = msgpack.unpackb(record)
   except ValueError:  # not msgpack: the image itself
@@ -131,7 +131,7 @@ def _open_records(paths: tuple[str, ...]) -> Any:
 def _check_records(
   paths: tuple[str, ...], stamps: tuple[tuple[int, int], ...], threads: int
 ) -> list[tuple[image_files.ImageInfo | str, int]]:
-  """The description of each record, or why it cannot be used, and its label."""
+  """The `ImageInfo` of each record, or why it cannot be used, and its label."""
   del stamps  # part of the cache key
   data = _open_records(paths)
 

@@ -21,7 +21,7 @@ _VALIDATION = ("validation", "test")  # the first that exists is used
 
 @dataclasses.dataclass(eq=False, kw_only=True)
 class ExampleSource:
-  """A `Source` of one tile for each example of a data set; picklable."""
+  """A `Source` of one tile per example of a data set; picklable."""
 
   data: Any  # tfds' random access: data[i] is a dict
   start: int
@@ -40,10 +40,10 @@ class ExampleSource:
     return self.num_examples
 
   def read(self, index: int, rng: np.random.Generator | None = None) -> Element:
-    """Tile `index`, as `Source.read`; without a generator a center crop.
+    """Tile `index`, see `Source.read`; without a generator, the center crop.
 
     Raises:
-      UserError: an image smaller than a tile, and `upsample` is not set.
+      UserError: the image is smaller than a tile and `upsample` is not set.
     """
     if not 0 <= index < self.num_examples:
       raise IndexError(f"tile {index} of {self.num_examples}")
@@ -64,7 +64,7 @@ class ExampleSource:
     if min(height, width) < size and not self.options.upsample:
       raise UserError(
         f"{self.name}: image {self.start + index}: {width} x {height} pixels,"
-        f" expected at least {size} x {size}: lower stages.resolution, or set"
+        f" expected at least {size} x {size}: reduce stages.resolution, or set"
         " data.upsample=True"
       )
     size = min(size, height, width)
@@ -78,22 +78,21 @@ class ExampleSource:
 
 
 def tfds(options: DataConfig, split: Split, resolution: int) -> Source:
-  """One tile of each image of a TensorFlow Datasets set that is prepared as
-  `array_record`; without TensorFlow such a set can be read, but most sets
-  cannot be prepared.
+  """One tile per image of a TensorFlow Datasets set prepared as `array_record`.
 
-  `path` is `NAME`, `NAME/CONFIG:VERSION` or either followed by `@DATA_DIR`
+  Such a set can be read without TensorFlow, but most cannot be prepared without
+  it. `path` is `NAME`, `NAME/CONFIG:VERSION` or either followed by `@DATA_DIR`
   (default: the environment's TFDS_DATA_DIR, else ~/tensorflow_datasets), or the
   folder of a prepared set. Validation is the set's `validation`, else `test`,
   else the last `validation_fraction` of `train`. Duplicate images are not
-  searched for.
+  detected.
 
-  Reads `path, key, channels, crop (random or whole), crop_size, upsample,
-  validation_fraction` of the options.
+  Options used: `path, key, channels, crop (random or whole), crop_size,
+  upsample, validation_fraction`.
 
   Raises:
-    UserError: the set is unknown or not prepared, it has no images, or they do
-      not fit the options.
+    UserError: the set is unknown, not prepared or has no images, or its images
+      do not fit the options.
   """
   if options.crop == "tiled":
     raise UserError("data.crop=tiled: expected random or whole for tfds")
@@ -133,10 +132,10 @@ def tfds(options: DataConfig, split: Split, resolution: int) -> Source:
 
 
 def _builder(path: str) -> Any:
-  import tensorflow_datasets  # takes a second, so only this source imports it
+  import tensorflow_datasets  # lazy: the import takes a second
 
   name, _, data_dir = path.partition("@")
-  # NAME:CONFIG/VERSION is a common slip for NAME/CONFIG:VERSION.
+  # NAME:CONFIG/VERSION is a common mistake for NAME/CONFIG:VERSION.
   name = re.sub(r"^(\w+):([\w.-]+)/([\d.]+)$", r"\1/\2:\3", name)
   if not name:
     raise UserError("data.path='': expected the name of a tfds set")
@@ -147,10 +146,10 @@ def _builder(path: str) -> Any:
       name, data_dir=data_dir or None, file_format="array_record"
     )
   except Exception as error:
-    words = image_files.reason(error).partition(" Available datasets")[0][:200]
+    message = image_files.reason(error).partition(" Available datasets")[0]
     raise UserError(
-      f"data.path={path}: no such tfds set: {words}\n"
-      "Expected a prepared one, as NAME@DATA_DIR."
+      f"data.path={path}: no such tfds set: {message[:200]}\n"
+      "Expected a prepared set, as NAME@DATA_DIR."
     ) from error
 
 
@@ -160,7 +159,7 @@ def _open_set(builder: Any, part: str, path: str) -> Any:
   except Exception as error:
     raise UserError(
       f"data.path={path}: no array_record data of `{part}` in"
-      f" {builder.data_dir}: prepare it where TensorFlow is installed, with\n"
+      f" {builder.data_dir}: with TensorFlow installed, prepare it by\n"
       f"tfds build {builder.name} --file_format=array_record --data_dir=DIR,"
       f" and set data.path={builder.name}@DIR"
       f" ({image_files.reason(error)[:100]})"
@@ -171,8 +170,8 @@ def _image_key(options: DataConfig, features: dict[str, Any]) -> str:
   keys = [key for key, x in features.items() if type(x).__name__ == "Image"]
   if options.key and options.key not in keys or not keys:
     raise UserError(
-      f"data.key={options.key}: expected an image feature of {options.path},"
-      f" {', '.join(keys) or 'which has none'}; all features:"
+      f"data.key={options.key}: expected an image feature of {options.path}"
+      f" ({', '.join(keys) or 'it has none'}); all features:"
       f" {', '.join(features)}"
     )
   return options.key or ("image" if "image" in keys else keys[0])
@@ -189,10 +188,11 @@ def _check_image(options: DataConfig, image: np.ndarray) -> None:
     raise UserError(
       f"{options.path}: expected uint8 or uint16 images, got {image.dtype}"
     )
-  have = image.shape[2]
-  if have not in (1, options.channels) and (have, options.channels) != (3, 1):
+  channels = image.shape[2]
+  gray = (channels, options.channels) == (3, 1)
+  if channels not in (1, options.channels) and not gray:
     raise UserError(
-      f"{options.path}: {have} channels cannot be converted to"
+      f"{options.path}: {channels} channels cannot be converted to"
       f" data.channels={options.channels}"
     )
 

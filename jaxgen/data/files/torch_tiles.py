@@ -1,6 +1,6 @@
-"""Images in `.pt` files, as dicts of tensors.
+"""Images in `.pt` files that contain a dict of tensors.
 
-The image is the tensor `clean_norm` (C, H, W), or the one of `data.key`.
+The image is the tensor `clean_norm` (C, H, W), or the one named by `data.key`.
 Subfolders define the class (`[prior_clean/]DOMAIN/[train/]NAME.pt`) and, if
 named `train` and `validation` (or `val`, or `test`), the split.
 """
@@ -41,10 +41,10 @@ class _Tile:
 
 
 def read_tile(path: str, key: str = "") -> np.ndarray:
-  """Read the tensor (C, H, W) of a file as (H, W, C), in the type it was saved.
+  """Read the tensor (C, H, W) of a file as (H, W, C), in its stored type.
 
   Raises:
-    UserError: as `read_torch`, or there is no such tensor.
+    UserError: as for `read_torch`, or there is no such tensor.
   """
   content = read_torch(path)
   key = key or _TENSOR
@@ -55,12 +55,12 @@ def read_tile(path: str, key: str = "") -> np.ndarray:
 
 
 def torch_photos(options: DataConfig) -> photos.Photos:
-  """The images of a `.pt` file or of a folder of them.
+  """The images of a `.pt` file or of a folder of such files.
 
-  Each is read once to check it; those that fail are among the `problems`.
+  Each is read once to check it; failures are listed in `problems`.
 
   Raises:
-    UserError: no file, images of several types, or more than a tenth of their
+    UserError: no files, images of different types, or more than a tenth of the
       values outside `value_range`.
   """
   path = pathlib.Path(options.path)

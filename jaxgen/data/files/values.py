@@ -1,4 +1,4 @@
-"""Pixel values of arrays: checks, and scaling to the range of models."""
+"""Checks of pixel values in arrays, and scaling to the range of models."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numpy as np
 
 from jaxgen.errors import UserError
 
-_MIN_INSIDE = 0.9  # least fraction of all values inside `value_range`
+_MIN_INSIDE = 0.9  # minimum fraction of values inside `value_range`
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -18,9 +18,9 @@ class Values:
   """A summary of the values of an image.
 
   Attributes:
-    digest: of shape, type and values.
-    low, high: the extremes.
-    inside: fraction of the values inside the value range (integers: 1).
+    digest: hash of shape, type and values.
+    low, high: smallest and largest value.
+    inside: fraction of the values inside the value range; 1 for integers.
   """
 
   digest: str
@@ -36,14 +36,14 @@ def examine(
 
   Raises:
     ValueError: a type other than uint8, uint16 and floats, a number of channels
-      that cannot be converted to `channels`, or values that are not finite.
+      that cannot be converted to `channels`, or non-finite values.
   """
   if image.dtype.kind != "f" and image.dtype.name not in ("uint8", "uint16"):
     raise ValueError(f"expected uint8, uint16 or floats, got {image.dtype}")
-  have = image.shape[2]
-  if have not in (1, channels) and (have, channels) != (3, 1):
+  current = image.shape[2]
+  if current not in (1, channels) and (current, channels) != (3, 1):
     raise ValueError(
-      f"{have} channels cannot be converted to data.channels={channels}"
+      f"{current} channels cannot be converted to data.channels={channels}"
     )
   bad = image.size - np.count_nonzero(np.isfinite(image))
   if bad or not image.size:
@@ -63,23 +63,24 @@ def examine(
 def check_range(
   name: str, summaries: Sequence[Values], value_range: tuple[float, float]
 ) -> None:
-  """Raise a UserError if more than a tenth of the values would be clipped: then
-  the range was probably not set."""
+  """Raise a UserError if more than a tenth of the values would be clipped,
+  since the range was then probably not set."""
   inside = np.mean([x.inside for x in summaries]) if summaries else 1.0
   if inside < _MIN_INSIDE:
     low = min(x.low for x in summaries)
     high = max(x.high for x in summaries)
     raise UserError(
-      f"{name}: data.value_range={value_range}: {100 * inside:.0f} % of the"
-      f" values, {low:g} to {high:g}, are inside; set it to the range to keep"
+      f"{name}: data.value_range={value_range}: only {100 * inside:.0f} % of"
+      f" the values, {low:g} to {high:g}, are inside; set it to the range of"
+      " the data"
     )
 
 
 def to_model_range(
   image: np.ndarray, value_range: tuple[float, float]
 ) -> np.ndarray:
-  """A copy with floats scaled from `value_range` to float32 in [-1, 1] and
-  clipped, integers as they are; in native byte order."""
+  """A copy in native byte order, with floats scaled from `value_range` to
+  float32 in [-1, 1] and clipped; integers are unchanged."""
   if image.dtype.kind != "f":
     return image.astype(image.dtype.newbyteorder("="))
   low, high = value_range

@@ -1,10 +1,10 @@
-"""The fabric of a rock: the mineral at each place of an undisturbed rock.
+"""The fabric of a rock: the mineral at each position of an undisturbed rock.
 
 There is a function for each type of rock. It takes the canvas, the positions
-`at` of the pixels (a structure may have displaced them), the `scale` (the
-number of grains relative to the closest view), and a `bias` of composition, a
-number or an array, that is added to the uniform variate by which a grain gets
-its phase: more is darker.
+`at` of the pixels (possibly displaced by a structure), the `scale` (the number
+of grains relative to the closest view), and a `bias` of composition, a number
+or an array, added to the uniform variate that selects a grain's phase: larger
+is darker.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ class Fabric:
 
   Attributes:
     phase: int index into `PHASES`.
-    tone: float32, relative lightness of the grain, about 0.
+    tone: float32, relative lightness of the grain, around 0.
     height: float32, in tiles; its slope determines the shading.
   """
 
@@ -53,7 +53,7 @@ def uniform(canvas: Canvas, stream: str, count: int, tables: int) -> np.ndarray:
 
 
 def _choose(draw, phases: tuple[int, ...], cuts: tuple[float, ...]):
-  """The phase of the interval that a uniform variate lies in."""
+  """The phase of the interval that contains a uniform variate."""
   index = sum((draw > cut).astype(np.int8) for cut in cuts)
   return np.asarray(phases, np.int8)[index]
 
@@ -77,7 +77,7 @@ def granite(canvas: Canvas, at: Point, *, scale: float, bias: Bias) -> Fabric:
 
 
 def basalt(canvas: Canvas, at: Point, *, scale: float, bias: Bias) -> Fabric:
-  """Basalt: needles of feldspar in all directions in a fine groundmass."""
+  """Basalt: randomly oriented feldspar needles in a fine groundmass."""
   n = round(6 * scale)
   cells = texture.grains(canvas, "needles", (n, n), at)
   length, width, angle, draw = uniform(canvas, "needle", cells.count, 4)
@@ -97,7 +97,7 @@ def basalt(canvas: Canvas, at: Point, *, scale: float, bias: Bias) -> Fabric:
 
 
 def sandstone(canvas: Canvas, at: Point, *, scale: float, bias: Bias) -> Fabric:
-  """Sandstone: round, similar grains of one size in a little cement."""
+  """Sandstone: round, similar grains of one size with little cement."""
   n = round(13 * scale)
   sand = texture.grains(canvas, "sand", (n, n), at, spread=0.15, jitter=0.42)
   draw, tone, size = uniform(canvas, "sand", sand.count, 3)

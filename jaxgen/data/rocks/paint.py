@@ -1,4 +1,4 @@
-"""A rock from its fabric and structure: colors and shading.
+"""Rendering of a rock from its fabric and structure: colors and shading.
 
 A pixel is the color of its mineral in the scheme's palette times the light
 
@@ -16,7 +16,7 @@ from jaxgen.data.rocks.texture import Canvas
 
 ZOOM_LEVELS = ("macro", "close", "hand", "outcrop")  # from near to far
 
-_LIGHT = (-0.8, -0.6)  # the shading's gain on the slope along y and x
+_LIGHT = (-0.8, -0.6)  # gain of the shading for the slope along y and x
 
 # sRGB of each phase, in the order of PHASES.
 PALETTES = {
@@ -27,7 +27,7 @@ PALETTES = {
   "cream": "d2c29a e6dcc0 ecd9a8 94805a 8c5f3c 5d4b33",
   "dark": "2e3036 565a62 484b55 16171a b9bcc0 08080a",
 }
-# The contrast between a rock's minerals, and the grit of its surface.
+# Contrast between a rock's minerals, and grit of its surface.
 _CONTRAST = {
   "granite": 1.0,
   "basalt": 0.9,
@@ -57,7 +57,7 @@ def draw_rock(
   """Draw a rock with the given attributes.
 
   Args:
-    canvas: of at least 128 pixels; fewer do not resolve the far zooms.
+    canvas: canvas of at least 128 pixels, to resolve the far zoom levels.
     rock_type: one of `fabrics.FABRICS`.
     color_scheme: one of `PALETTES`.
     texture_pattern: one of `structures.STRUCTURES`.
@@ -86,7 +86,7 @@ def draw_rock(
 def _light(
   canvas: Canvas, *, tone: np.ndarray, height: np.ndarray, grit: float
 ) -> np.ndarray:
-  """The light (size, size), about 1; the lamp is at the upper left."""
+  """The light (size, size), around 1; the lamp is at the upper left."""
   fine = texture.noise(canvas, "grit", 16, 0.7)
   stain = texture.noise(canvas, "stain", 2, 0.5)
   dy, dx = texture.slope(canvas, height)
@@ -95,7 +95,7 @@ def _light(
 
 
 def _soften(canvas: Canvas, rgb: np.ndarray) -> np.ndarray:
-  """Blur like a lens, [1 2 1] / 4 along each axis."""
+  """Blur as by a lens, with [1 2 1] / 4 along each axis."""
   mode = "wrap" if canvas.seamless else "edge"
   rgb = np.pad(rgb, ((1, 1), (1, 1), (0, 0)), mode=mode)
   rgb = (rgb[:-2] + 2 * rgb[1:-1] + rgb[2:]) / 4
@@ -103,7 +103,7 @@ def _soften(canvas: Canvas, rgb: np.ndarray) -> np.ndarray:
 
 
 def _palette(scheme: str, contrast: float) -> np.ndarray:
-  """Colors (phases, 3) in [0, 1]; a contrast < 1 moves the minerals to their
+  """Colors (phases, 3) in [0, 1]; a contrast < 1 moves minerals towards their
   mean."""
   colors = np.array(
     [list(bytes.fromhex(code)) for code in PALETTES[scheme].split()]

@@ -3,7 +3,7 @@
 A tile is a pure function of the seed, the split and its index. Four attributes
 are drawn independently and uniformly: the type of rock (the fabric of its
 grains), the color scheme, the pattern on top of the fabric, and the zoom level.
-An index shows the same rock at every resolution.
+An index is the same rock at every resolution.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from jaxgen.data.rocks import fabric, paint, structure, texture
 from jaxgen.data.source import Element
 from jaxgen.errors import UserError
 
-FORMAT_VERSION = 1  # to be incremented when tiles change
+FORMAT_VERSION = 1  # increment when tiles change
 RESOLUTIONS = (32, 1024)
 
 ROCK_TYPES = tuple(fabric.FABRICS)
@@ -38,7 +38,7 @@ ATTRIBUTES = {
   "zoom_level": ZOOM_LEVELS,
 }
 
-_LEAST_SIZE = 128  # pixels that are drawn; smaller tiles are averages
+_LEAST_SIZE = 128  # minimum pixels drawn; smaller tiles are averaged
 _LUMA = np.array([0.299, 0.587, 0.114], np.float32)  # ITU-R BT.601
 
 
@@ -46,7 +46,7 @@ _LUMA = np.array([0.299, 0.587, 0.114], np.float32)  # ITU-R BT.601
 class Rocks:
   """A `Source` of procedural rocks; safe to read from several threads.
 
-  Tiles are cached, as drawing one takes milliseconds.
+  Tiles are cached, since drawing one takes milliseconds.
   """
 
   split: Split
@@ -94,20 +94,20 @@ class Rocks:
 def rocks(options: DataConfig, split: Split, resolution: int) -> Rocks:
   """The rocks of one split.
 
-  Reads the options num_tiles, validation_fraction, channels, seamless, seed,
-  cache_mb.
+  Options used: `num_tiles, validation_fraction, channels, seamless, seed,
+  cache_mb`.
 
   Args:
     options: the section `data`.
     split: "train" has `num_tiles` tiles; "validation" a fraction
-      `validation_fraction` of that number, none of them a training tile.
-    resolution: pixels on a side of a tile, 32 to 1024.
+      `validation_fraction` of that number, distinct from training tiles.
+    resolution: side of a tile in pixels, 32 to 1024.
 
   Returns:
     The source.
 
   Raises:
-    UserError: a resolution or a number of channels that is not supported.
+    UserError: an unsupported resolution or number of channels.
   """
   low, high = RESOLUTIONS
   if not low <= resolution <= high:

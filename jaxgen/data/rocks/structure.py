@@ -1,9 +1,9 @@
 """The structure of a rock: the pattern on top of its fabric.
 
 There is a function for each pattern. It takes the canvas and the `scale` (the
-number of features relative to the closest view). Any structure can be combined
-with any fabric: it displaces the fabric, shifts its composition, and covers
-part of it.
+number of features relative to the closest view). A structure displaces the
+fabric, shifts its composition, and covers part of it; it can be combined with
+any fabric.
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ class Structure:
   """The pattern at each pixel: arrays of (size, size), or constant scalars.
 
   Attributes:
-    at: position at which the fabric is evaluated.
-    bias: of the fabric's composition; more is darker.
-    phase: index into `PHASES` of a phase that covers the fabric, -1: none.
-    tone: added to that of the fabric.
-    height: added to that of the fabric, in tiles.
+    at: positions at which the fabric is evaluated.
+    bias: bias of the fabric's composition; larger is darker.
+    phase: index into `PHASES` of a phase that covers the fabric; -1: none.
+    tone: added to the tone of the fabric.
+    height: added to the height of the fabric, in tiles.
   """
 
   at: Point
@@ -37,7 +37,7 @@ class Structure:
 
 
 def granular(canvas: Canvas, scale: float) -> Structure:
-  """Granular: the fabric alone."""
+  """Granular: the fabric only."""
   return Structure(at=_square(canvas))
 
 

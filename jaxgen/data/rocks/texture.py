@@ -3,15 +3,14 @@
 Every field is a function of continuous coordinates, defined on a lattice of `n`
 cells per tile and evaluated at the pixels, so that a tile keeps its content
 when the resolution changes. A tile wraps around if the period of the lattice is
-`n`; a tile that is not seamless has a slightly larger period, so that its
-opposite edges differ.
+`n`; a tile that is not seamless has a slightly larger period.
 
 - `noise`: cubic B-spline noise, f(y, x) = sum_ij B(ny - i) B(nx - j) z_ij with
-  normal z. It is separable, so an octave is two matrix products. `gain` > 0
-  adds octaves, each with twice the frequency and `gain` times the amplitude of
-  the last, until they are faint or the spacing of the lattice is two pixels.
+  normal z. It is separable: an octave is two matrix products. `gain` > 0 adds
+  octaves, each with twice the frequency and `gain` times the amplitude of the
+  previous one, until they are faint or the lattice spacing is two pixels.
 - `grains`: a power diagram of jittered lattice points (Worley, SIGGRAPH 1996,
-  with weights): each pixel belongs to the seed s of least |p - s|^2 - w_s.
+  with weights): a pixel belongs to the seed s that minimizes |p - s|^2 - w_s.
 - `sheets`: the same in one dimension, across a family of parallel surfaces.
 """
 
@@ -25,7 +24,7 @@ import numpy as np
 import scipy.sparse
 
 _FAINTEST = 0.05  # amplitude of an octave relative to the first
-_BLOCK = 16384  # pixels at a time, so that they stay in the CPU's cache
+_BLOCK = 16384  # pixels per block, to stay in the CPU's cache
 _MARGIN = 4  # lattice cells beyond a tile that does not wrap
 
 
@@ -34,9 +33,9 @@ class Canvas:
   """A unit square to draw on.
 
   Attributes:
-    size: pixels on its side.
+    size: side in pixels.
     seamless: whether fields wrap around.
-    key: seeds of its random streams, non-negative integers.
+    key: seeds of the random streams, non-negative integers.
   """
 
   size: int
@@ -44,7 +43,7 @@ class Canvas:
   key: tuple[int, ...]
 
   def rng(self, stream: str) -> np.random.Generator:
-    """An independent generator for each name."""
+    """An independent generator for each stream name."""
     return np.random.default_rng((*self.key, zlib.crc32(stream.encode())))
 
   def period(self, cells: int) -> int:
@@ -59,8 +58,8 @@ class Grains:
   Attributes:
     owner: int index of the grain, in [0, count).
     offset: complex64, from the grain's seed to the pixel, x + iy.
-    edge: float32, about the distance to the grain's border.
-    count: upper bound of the number of grains, the length of their tables.
+    edge: float32, approximate distance to the grain's border.
+    count: upper bound of the number of grains, the length of tables.
   """
 
   owner: np.ndarray
@@ -89,7 +88,7 @@ def _spline(size: int, cells: int, period: int) -> scipy.sparse.csr_array:
   d = np.abs(position[:, None] - column)
   inner, outer = 2 / 3 - d**2 + d**3 / 2, (2 - d) ** 3 / 6
   weight = np.where(d < 1, inner, outer)
-  weight /= np.sqrt(151 / 315)  # the mean of their sum of squares
+  weight /= np.sqrt(151 / 315)  # mean of the sum of squares
   row = np.repeat(np.arange(size, dtype=np.int32), len(steps))
   return scipy.sparse.csr_array(
     (weight.ravel().astype(np.float32), (row, column.ravel() % period)),
@@ -98,8 +97,8 @@ def _spline(size: int, cells: int, period: int) -> scipy.sparse.csr_array:
 
 
 def _octave(canvas: Canvas, rng, shape: tuple[int, int]) -> np.ndarray:
-  """One octave of noise. Sparse products are faster than dense ones, and give
-  the same bits on every machine."""
+  """One octave of noise. Sparse products are faster than dense ones and
+  bitwise reproducible across machines."""
   ny, nx = shape
   py, px = canvas.period(ny), canvas.period(nx)
   lattice = rng.standard_normal((px, py), dtype=np.float32)
@@ -115,8 +114,8 @@ def noise(
   Args:
     canvas: the canvas.
     stream: name of the random stream.
-    cells: of the lattice of the first octave, along y and x.
-    gain: amplitude of each further octave relative to the last, in [0, 1).
+    cells: cells of the first octave's lattice, along y and x.
+    gain: amplitude of each octave relative to the previous one, in [0, 1).
 
   Returns:
     float32 (size, size).
@@ -158,11 +157,11 @@ def grains(
   Args:
     canvas: the canvas.
     stream: name of the random stream.
-    cells: of the lattice, along y and x; a grain is about as large as a cell.
+    cells: cells of the lattice, along y and x, each about the size of a grain.
     at: y and x of the pixels, (size, size) or broadcastable, in tiles; they may
       be warped by a periodic field and leave [0, 1).
-    spread: of the sizes of grains, in [0, 1]; 0: equal.
-    jitter: of the seeds about the centers of their cells, in [0, 0.5].
+    spread: spread of grain sizes, in [0, 1]; 0: equal.
+    jitter: offset of seeds from the centers of their cells, in [0, 0.5].
 
   Returns:
     The grain of each pixel, and the position in it.
@@ -194,21 +193,21 @@ def grains(
 
 
 def _wrapped(table: np.ndarray) -> np.ndarray:
-  """A table padded periodically with one cell on every side."""
+  """A table padded periodically by one cell on every side."""
   return np.pad(table, 1, mode="wrap")
 
 
-def _two_nearest(corner, where, seeds, weights):
+def _two_nearest(corner, position, seeds, weights):
   """The nearest seed of the 3 x 3 cells around each pixel, the offset from it,
-  and the least two distances."""
+  and the two smallest distances."""
   stride = seeds.shape[1]
   seeds, weights = seeds.ravel(), weights.ravel()
-  second = np.full(where.shape, np.inf, np.float32)
-  nearest, best, offset = second.copy(), corner.copy(), where.copy()
+  second = np.full(position.shape, np.inf, np.float32)
+  nearest, best, offset = second.copy(), corner.copy(), position.copy()
   for dy in range(3):
     for dx in range(3):
       index = corner + (dy * stride + dx)
-      d = where - (seeds.take(index) + np.complex64(dx - 1 + 1j * (dy - 1)))
+      d = position - (seeds.take(index) + np.complex64(dx - 1 + 1j * (dy - 1)))
       distance = d.real**2 + d.imag**2 - weights.take(index)
       closer = distance < nearest
       np.minimum(second, np.maximum(distance, nearest), out=second)
@@ -220,11 +219,11 @@ def _two_nearest(corner, where, seeds, weights):
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Sheets:
-  """A family of parallel surfaces that cuts the square.
+  """A family of parallel surfaces across the square.
 
   Attributes:
     owner: (size, size) int index of the nearest surface, in [0, count).
-    distance: float32, signed, to that surface, in tiles.
+    distance: float32, signed distance to that surface, in tiles.
     count: upper bound of the number of surfaces.
   """
 
