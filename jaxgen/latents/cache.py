@@ -1,5 +1,5 @@
-"""The latent cache: latents of training tiles, which latent densities are
-fitted to, kept in a run's folder as `latents/STEP.npz`."""
+"""The latent cache: latents of training tiles for fitting latent densities,
+stored in a run's folder as `latents/STEP.npz`."""
 
 from __future__ import annotations
 
@@ -25,26 +25,26 @@ from jaxgen.parallel.sharding import Layout
 from jaxgen.typing import Array, Codec, Params
 from jaxgen.workdir import checksums
 
-MAX_BYTES = 256 << 20  # of the latents that are kept
-STREAM = "bank"  # of random numbers; another name would draw other tiles
+MAX_BYTES = 256 << 20  # maximum size of the cached latents
+STREAM = "bank"  # random stream; a new name would select other tiles
 
 
 def max_tiles(num: int, shape: tuple[int, ...]) -> int:
-  """The number of tiles, at most `num`, whose latents of a shape are kept."""
+  """The number of cached tiles, at most `num`, for latents of a shape."""
   return max(2, min(num, MAX_BYTES // (4 * math.prod(shape))))
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
 class LatentCache:
-  """An encoder of the same random training tiles at each call.
+  """An encoder of a fixed random set of training tiles.
 
   Attributes:
     codec: params -> Codec.
     source: the training tiles.
-    data: how they are drawn.
-    layout: the mesh that encodes them.
-    num: tiles.
-    batch: tiles a call of the compiled program.
+    data: how tiles are sampled.
+    layout: shardings on the mesh that encodes them.
+    num: number of tiles.
+    batch: tiles per call of the compiled program.
   """
 
   codec: Callable[[Params], Codec]
@@ -62,10 +62,10 @@ class LatentCache:
     )
 
   def latents(self, params: Params, num: int = 0) -> Float[np.ndarray, "n ..."]:
-    """Latents `(n, ...)` of at most the first `num` tiles, by default all.
+    """Latents `(n, ...)` of the first `num` tiles, by default all.
 
     Raises:
-      RunError: they are not finite.
+      RunError: the latents are not finite.
     """
     num = min(num or self.num, self.num)
     batches = self._batches(-(-num // self.batch))
@@ -74,12 +74,13 @@ class LatentCache:
     if not np.isfinite(latents).all():
       raise RunError(
         "the latents of training tiles are not finite: the model has diverged."
-        "\nLower optimizer.learning_rate and resume with --allow_config_change."
+        "\nReduce optimizer.learning_rate and resume with "
+        "--allow_config_change."
       )
     return latents
 
   def _batches(self, count: int) -> Iterator[Array]:
-    """Some batches of images, on the devices."""
+    """The first `count` batches of images, on the devices."""
     local = self.batch // jax.process_count()
     batches = pipeline.batches(
       self.source,
@@ -96,12 +97,13 @@ class LatentCache:
 
 
 def cache_path(workdir: pathlib.Path, step: int) -> pathlib.Path:
-  """The file that holds the latents of the checkpoint at `step`."""
+  """The file of the latents of the checkpoint at `step`."""
   return workdir / "latents" / f"{step}.npz"
 
 
 def _identity(workdir: pathlib.Path, step: int) -> str:
-  """The checksums of a checkpoint: another may have had its step."""
+  """The checksums of a checkpoint, which distinguish it from an earlier one of
+  the same step."""
   path = checksums.path_of(workdir, step)
   return path.read_text() if path.is_file() else ""
 
@@ -109,12 +111,12 @@ def _identity(workdir: pathlib.Path, step: int) -> str:
 def read_cache(
   workdir: pathlib.Path, step: int, shape: tuple[int, ...]
 ) -> Float[np.ndarray, "n ..."] | None:
-  """The latents `(n, *shape)` kept for a checkpoint; None where there are none,
-  or they are damaged or another checkpoint's."""
+  """The cached latents `(n, *shape)` of a checkpoint; None if they are missing,
+  damaged or from another checkpoint."""
   try:
     with np.load(cache_path(workdir, step), allow_pickle=False) as file:
       latents, identity = file["latents"], str(file["checkpoint"])
-  except Exception:  # numpy raises many kinds; it can be computed again
+  except Exception:  # numpy raises many types; latents can be recomputed
     return None
   fits = latents.shape[1:] == shape and len(latents) > 1
   good = fits and bool(np.isfinite(latents).all())
@@ -124,8 +126,8 @@ def read_cache(
 def write_cache(
   workdir: pathlib.Path, step: int, latents: Float[np.ndarray, "n ..."]
 ) -> None:
-  """Write the latents of a checkpoint and their moments as `.npz`, in one
-  atomic step."""
+  """Write the latents of a checkpoint and their moments as `.npz`,
+  atomically."""
   mean, scale = moments(latents)
   write_npz(
     cache_path(workdir, step),

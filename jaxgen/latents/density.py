@@ -1,7 +1,7 @@
-"""Densities fitted to latents, and draws from them.
+"""Densities fitted to latents, and sampling from them.
 
-Fits run once on the host, in float64; draws are pure functions of a fitted
-density and of keys, one key for each image, and are meant to be jitted.
+Fits run once on the host, in float64; samples are pure functions of a fitted
+density and of keys, one per image, and are meant to be jitted.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from jaxgen.latents import mixture
 from jaxgen.latents.interpolation import slerp
 from jaxgen.typing import Array
 
-PREVIEW = "gmm"  # the method of previews while a run trains
+PREVIEW = "gmm"  # method of the previews during training
 PERTURBATION = 0.5  # standard deviations
 
 Method = Literal["gaussian", "gmm", "interpolate", "perturb", "prior"]
@@ -30,15 +30,15 @@ Method = Literal["gaussian", "gmm", "interpolate", "perturb", "prior"]
 class LatentDensity:
   """A Gaussian mixture over flat latents, and the latents it was fitted to.
 
-  The mixture lives on `r` coordinates `c`; latents are `center + c @ basis`.
+  The mixture is over `r` coordinates `c`; latents are `center + c @ basis`.
 
   Attributes:
-    weights: of the components, sum 1.
-    means: of the components, in coordinates.
-    factors: of the components, covariance = factor @ factor.T.
+    weights: weights of the components, with sum 1.
+    means: means of the components, in coordinates.
+    factors: factors of the components, covariance = factor @ factor.T.
     center: the latent of coordinates 0.
     basis: orthonormal rows.
-    latents: of real images.
+    latents: latents of real images.
   """
 
   weights: Float[Array, " k"]
@@ -49,7 +49,7 @@ class LatentDensity:
   latents: Float[Array, "n d"]
 
   def to_latent(self, coordinates: Float[Array, " r"]) -> Float[Array, " d"]:
-    """The latent of coordinates."""
+    """The latent with the given coordinates."""
     return self.center + coordinates @ self.basis
 
 
@@ -60,13 +60,12 @@ def fit(
   components: int = 8,
   seed: int = 0,
 ) -> LatentDensity:
-  """Fit the density that `method` draws from.
+  """Fit the density for a method.
 
   `gmm` is a mixture of `components` full-covariance Gaussians (scikit-learn's
-  EM); the others use one Gaussian with the full covariance, shrunk after Ledoit
-  and Wolf (2004) so that few latents give a usable estimate. Latents of more
-  than 512 dimensions are modeled in the span of their leading principal
-  components.
+  EM); the others use a single full-covariance Gaussian with the shrinkage of
+  Ledoit and Wolf (2004), so that few latents suffice. Latents of more than 512
+  dimensions are modeled in the span of their leading principal components.
 
   Raises:
     ValueError: fewer than two latents.
@@ -90,7 +89,7 @@ def fit(
 
 
 def standard_normal(size: int) -> LatentDensity:
-  """The density that the method `prior` draws from, fitted to nothing."""
+  """The density of the method `prior`, which needs no fit."""
   zeros = jnp.zeros
   return LatentDensity(
     weights=jnp.ones(1),
@@ -128,8 +127,8 @@ def _draw_perturbed(density: LatentDensity, key: Array) -> Array:
   z, factor = density.latents[index], density.factors[0]
   step = factor @ jax.random.normal(noise, factor.shape[1:]) @ density.basis
   mean = density.to_latent(density.means[0])
-  kept = (1 - PERTURBATION**2) ** 0.5  # so that the covariance stays
-  return mean + (z - mean) * kept + PERTURBATION * step
+  shrink = (1 - PERTURBATION**2) ** 0.5  # preserves the covariance
+  return mean + (z - mean) * shrink + PERTURBATION * step
 
 
 def _draw_standard(density: LatentDensity, key: Array) -> Array:
@@ -148,14 +147,13 @@ DRAWS: dict[Method, Callable[[LatentDensity, Array], Array]] = {
 def draw(
   density: LatentDensity, method: Method, keys: Key[Array, " n"]
 ) -> Float[Array, "n d"]:
-  """Latents, one for each key.
+  """Latents, one per key.
 
-  - `gaussian`, `gmm`: from the fitted distribution;
+  - `gaussian`, `gmm`: samples of the fitted distribution;
   - `interpolate`: a random point between two random latents of real images;
-  - `perturb`: the latent of a real image, moved half a standard deviation in
-    a random direction of the covariance and drawn as much to the mean, so that
-    first and second moments stay those of the latents;
-  - `prior`: a standard normal, which a variational autoencoder's posteriors
-    are drawn to.
+  - `perturb`: the latent of a real image plus half a standard deviation of
+    noise with the covariance, shrunk towards the mean so that the first and
+    second moments are preserved;
+  - `prior`: a standard normal, the prior of a variational autoencoder.
   """
   return jax.vmap(lambda key: DRAWS[method](density, key))(keys)

@@ -1,4 +1,4 @@
-"""Paths between two latents, or between two noises, of any shape."""
+"""Interpolation between two latents, or two noise images, of any shape."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def lerp(
   b: Float[Array | np.ndarray, "*d"],
   t: Scalar,
 ) -> Float[Array | np.ndarray, "*d"]:
-  """The straight line from `a` (t = 0) to `b` (t = 1)."""
+  """Linear interpolation from `a` (t = 0) to `b` (t = 1)."""
   return a + t * (b - a)
 
 
@@ -27,10 +27,10 @@ def slerp(
   *,
   center: Float[Array | np.ndarray, " *d"] | float = 0.0,
 ) -> Float[Array, " *d"]:
-  """The great circle from `a` to `b` around `center`, its radius going linearly
-  from one's to the other's (Shoemake 1985; arXiv:1609.04468).
+  """Spherical interpolation from `a` to `b` around `center`, with linear
+  interpolation of the radius (Shoemake 1985; arXiv:1609.04468).
 
-  Nearly parallel vectors are joined by a straight line.
+  Nearly parallel vectors are interpolated linearly.
   """
   u, v = a - center, b - center
   ru, rv = jnp.linalg.norm(u), jnp.linalg.norm(v)

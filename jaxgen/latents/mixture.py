@@ -1,4 +1,4 @@
-"""Gaussian mixtures fitted to latents, on the host and in float64."""
+"""Gaussian mixtures fitted to latents, on the host in float64."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from jaxtyping import Float64
 
-MAX_RANK = 512  # dimensions that are modeled
+MAX_RANK = 512  # maximum number of modeled dimensions
 
 
 class Mixture(NamedTuple):
@@ -29,25 +29,25 @@ class Coordinates(NamedTuple):
 def principal_coordinates(
   latents: Float64[np.ndarray, "n d"],
 ) -> Coordinates:
-  """The leading principal coordinates of latents of more than `MAX_RANK`
-  dimensions; others as they are."""
+  """The leading principal coordinates of latents with more than `MAX_RANK`
+  dimensions; others are unchanged."""
   d = latents.shape[1]
   if d <= MAX_RANK:
     return Coordinates(np.zeros(d), np.eye(d), latents)
   center = latents.mean(0)
-  off = latents - center
-  values, vectors = np.linalg.eigh(off @ off.T)  # as many as there are latents
+  offset = latents - center
+  values, vectors = np.linalg.eigh(offset @ offset.T)  # one per latent
   order = np.argsort(values)[::-1][: min(MAX_RANK, len(latents) - 1)]
   kept = order[: max(1, int((values[order] > 1e-12 * values.max()).sum()))]
   length = np.sqrt(np.maximum(values[kept], 1e-300))
-  basis = (vectors[:, kept].T @ off) / length[:, None]
-  return Coordinates(center, basis, off @ basis.T)
+  basis = (vectors[:, kept].T @ offset) / length[:, None]
+  return Coordinates(center, basis, offset @ basis.T)
 
 
 def fit_gaussian(latents: Float64[np.ndarray, "n d"]) -> Mixture:
-  """One Gaussian with the full covariance, shrunk after Ledoit and Wolf (2004)
-  so that few latents give a usable estimate."""
-  from sklearn.covariance import ledoit_wolf  # seconds to import
+  """A single full-covariance Gaussian with the shrinkage of Ledoit and Wolf
+  (2004), so that few latents suffice."""
+  from sklearn.covariance import ledoit_wolf  # lazy: the import takes seconds
 
   covariance = ledoit_wolf(latents)[0]
   return Mixture(np.ones(1), latents.mean(0, keepdims=True), covariance[None])
@@ -56,9 +56,9 @@ def fit_gaussian(latents: Float64[np.ndarray, "n d"]) -> Mixture:
 def fit_mixture(
   latents: Float64[np.ndarray, "n d"], *, components: int, seed: int
 ) -> Mixture:
-  """EM on standardized latents, with a floor under each variance, mapped back.
+  """A mixture fitted by EM to standardized latents, with a minimum variance.
 
-  Fewer components where there are less than 20 latents for each of them.
+  The number of components is reduced to have at least 20 latents for each.
   """
   from sklearn.mixture import GaussianMixture
 
@@ -72,7 +72,7 @@ def fit_mixture(
 
 
 def factor(covariance: Float64[np.ndarray, "r r"]) -> np.ndarray:
-  """The lower triangular factor L, covariance = L L', of covariances that may
+  """The lower triangular factor L, covariance = L L', of a covariance that may
   be singular."""
   values, vectors = np.linalg.eigh(covariance)
   root = vectors * np.sqrt(np.maximum(values, 0.0))

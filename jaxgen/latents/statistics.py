@@ -1,7 +1,7 @@
 """Statistics of the latents of an autoencoder.
 
-Latents are `(n, ..., c)`: vectors, or small images of which every place is
-taken for one sample of the `c` channels.
+Latents are `(n, ..., c)`: vectors, or feature maps of which every position is
+one sample of the `c` channels.
 """
 
 from __future__ import annotations
@@ -24,11 +24,11 @@ class Moments(NamedTuple):
 
 class Smoothness(NamedTuple):
   """Smoothness of decoded straight lines: means over the lines, both 1 for a
-  linear decoder, larger where the decoder bends or jumps.
+  linear decoder, larger if the decoder bends or jumps.
 
   Attributes:
-    path_ratio: the length of the path over the distance between its ends.
-    largest_step: over the mean step.
+    path_ratio: length of the path divided by the distance of its ends.
+    largest_step: largest step divided by the mean step.
   """
 
   path_ratio: float
@@ -47,7 +47,7 @@ def moments(latents: Latents) -> Moments:
 
 
 def covariance_spectrum(latents: Latents) -> Float[np.ndarray, " c"]:
-  """Eigenvalues of the channels' covariance, the largest first."""
+  """Eigenvalues of the channels' covariance, largest first."""
   x = samples(latents)
   x = x - x.mean(0)
   values = np.linalg.eigvalsh(x.T @ x / len(x))[::-1]
@@ -55,8 +55,8 @@ def covariance_spectrum(latents: Latents) -> Float[np.ndarray, " c"]:
 
 
 def effective_rank(eigenvalues: Float[np.ndarray, " c"]) -> float:
-  """exp of the entropy of the eigenvalues' shares: from 1, if all variance lies
-  in one direction, to their number, if it is the same in all (Roy and Vetterli
+  """The exponential of the entropy of normalized eigenvalues: 1 if all variance
+  is in one direction, their number if it is the same in all (Roy and Vetterli
   2007, eq. 4, of the covariance); 0 without any variance."""
   total = eigenvalues.sum()
   if not total > 0:
@@ -66,7 +66,7 @@ def effective_rank(eigenvalues: Float[np.ndarray, " c"]) -> float:
 
 
 def smoothness(paths: Num[np.ndarray, "pairs steps h w c"]) -> Smoothness:
-  """Smoothness of the images along decoded straight lines between latents, of
+  """Smoothness of the images decoded along straight lines between latents, of
   at least two steps."""
   x = np.asarray(paths, np.float64).reshape(*paths.shape[:2], -1)
   steps = np.linalg.norm(np.diff(x, axis=1), axis=-1)
@@ -83,7 +83,7 @@ def smoothness(paths: Num[np.ndarray, "pairs steps h w c"]) -> Smoothness:
 def straight_lines(
   latents: Num[np.ndarray, " n *s"], steps: int
 ) -> Num[np.ndarray, "pairs steps *s"]:
-  """Straight lines from latent 2k to 2k + 1, in `steps` latents each."""
+  """Straight lines from latent 2k to 2k + 1, each as `steps` latents."""
   pairs = len(latents) // 2
   a, b = latents[: 2 * pairs : 2, None], latents[1 : 2 * pairs : 2, None]
   t = np.linspace(0, 1, steps, dtype=np.float32)
@@ -98,13 +98,13 @@ def noise_response(
   *,
   seed: int = 0,
 ) -> list[float]:
-  """Mean square change of decoded images, on the decoder's scale, when noise is
-  added to latents: Gaussian, `level` times the scale of each channel."""
+  """Mean squared change of decoded images, on the decoder's scale, when
+  Gaussian noise of `level` times each channel's scale is added to latents."""
   rng = np.random.default_rng(seed)
   noise = rng.standard_normal(latents.shape) * moments(latents).scale
   clean = np.asarray(decode(latents), np.float64)
   changes = []
   for level in levels:
-    moved = decode((latents + level * noise).astype(np.float32))
-    changes.append(float(np.mean((moved - clean) ** 2)))
+    noisy = decode((latents + level * noise).astype(np.float32))
+    changes.append(float(np.mean((noisy - clean) ** 2)))
   return changes

@@ -1,4 +1,4 @@
-"""The autoencoders as a `Task`, plain or variational."""
+"""The `Task` of autoencoders, plain or variational."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ UNLABELLED = 255  # in masks
 
 
 def conditions(experiment: Experiment) -> tuple[str, ...]:
-  """The label that the latent predicts."""
+  """The label predicted from the latent, if any."""
   label = experiment.loss.label
   return (label,) if label else ()
 
@@ -108,18 +108,18 @@ def _shapes(model: Any, shape: tuple[int, ...]) -> tuple[Any, tuple[int, ...]]:
 
 
 def _num_classes(config: LossConfig, names: ConditionNames) -> int:
-  """How many classes are predicted from the latent."""
+  """The number of classes predicted from the latent."""
   if config.classification and not config.label:
-    raise UserError("loss.classification needs a loss.label.")
+    raise UserError("loss.classification needs loss.label.")
   if not config.label:
     return 0
   if config.label not in names:
-    known = ", ".join(names) or "nothing: there are no labels"
+    known = ", ".join(names) or "none, the data have no labels"
     raise UserError(
-      f"loss.label: no {config.label!r} in the data; there is {known}."
+      f"loss.label={config.label!r}: not in the data; available: {known}."
     )
   if not config.classification:
-    raise UserError("loss.label needs a loss.classification above 0.")
+    raise UserError("loss.label needs loss.classification > 0.")
   return len(names[config.label])
 
 
@@ -129,30 +129,31 @@ def _heads(experiment: Experiment) -> Mapping[str, str]:
   segments = getattr(experiment.model, "num_seg_classes", 0)
   if bool(segments) != bool(config.segmentation):
     raise UserError(
-      "loss.segmentation and model.num_seg_classes (of a conv_autoencoder) go "
-      "together: both above 0, or none."
+      "loss.segmentation and model.num_seg_classes (of a conv_autoencoder): "
+      "expected both > 0 or both 0."
     )
   masks = {"segments": "mask"} if config.segmentation else {}
   return masks | ({"classes": config.label} if config.label else {})
 
 
 def _check_data(experiment: Experiment, elements: Sequence[Element]) -> None:
-  """Raise a UserError where data, or weights of perceptual networks, miss."""
+  """Raise a UserError if masks or weights of perceptual networks are missing,
+  or if there are too few classes."""
   composite.image_distances(experiment.loss)
   if not experiment.loss.segmentation:
     return
   if "mask" not in elements[0]:
     raise UserError(
-      "loss.segmentation: the data have no masks; name their folder in "
-      "data.masks, or set loss.segmentation=0 and model.num_seg_classes=0."
+      "loss.segmentation: the data have no masks; set data.masks to their "
+      "folder, or loss.segmentation=0 and model.num_seg_classes=0."
     )
   segments = getattr(experiment.model, "num_seg_classes", 0)
   labels = np.unique(np.stack([x["mask"] for x in elements]))
   highest = int(labels[labels != UNLABELLED].max(initial=0))
   if highest >= segments:
     raise UserError(
-      f"model.num_seg_classes={segments}: the masks have labels up to "
-      f"{highest}: expected at least {highest + 1} ({UNLABELLED}: no label)."
+      f"model.num_seg_classes={segments}: expected at least {highest + 1}, for "
+      f"mask labels up to {highest} ({UNLABELLED}: no label)."
     )
 
 
@@ -181,15 +182,15 @@ def _evaluate(
   run = functools.partial(model.apply, {"params": params})
   mean, log_variance = run(x, method="posterior")
   outputs = run(mean, method="outputs")
-  found = similarity(outputs["image"], x)
+  metrics = similarity(outputs["image"], x)
   for head, field in heads.items():
-    found[head] = confusion(outputs[head], batch[field])
+    metrics[head] = confusion(outputs[head], batch[field])
   if log_variance is not None:
-    found |= traits(mean, divergence(mean, log_variance))
-  return found
+    metrics |= traits(mean, divergence(mean, log_variance))
+  return metrics
 
 
 def _preview(codec: Codec, drawn: Array, batch: Batch) -> Array:
-  """Held-out images, their reconstructions, and decoded draws."""
+  """Held-out images, their reconstructions, and decoded samples."""
   x = normalize(batch["image"])
   return jnp.stack([x, codec.decode(codec.encode(x)), codec.decode(drawn)])

@@ -1,4 +1,4 @@
-"""Diffusion in the EDM form as a `Task`: denoise at every noise level."""
+"""The `Task` of EDM diffusion models: denoising at every noise level."""
 
 from __future__ import annotations
 
@@ -27,10 +27,10 @@ from jaxgen.typing import (
   Params,
 )
 
-HELD_OUT_LEVELS = 4  # at which each held-out image is denoised
-UNCERTAINTY = "uncertainty"  # its parameters, beside the network's
-FEATURES = 32  # of a noise level, for its uncertainty
-SHOWN_SIGMA = 0.5  # of the noise on the denoised images of a preview
+HELD_OUT_LEVELS = 4  # noise levels per held-out image
+UNCERTAINTY = "uncertainty"  # its parameters, next to the network's
+FEATURES = 32  # Fourier features of the uncertainty
+SHOWN_SIGMA = 0.5  # noise level of the denoised images in previews
 
 
 def conditions(experiment: Experiment) -> tuple[str, ...]:
@@ -84,10 +84,11 @@ def build(
 
 def _check_conditions(config: DiffusionConfig, names: ConditionNames) -> None:
   for condition in config.conditions:
-    known = ", ".join(names) or "nothing: there are no labels"
+    known = ", ".join(names) or "none, the data have no labels"
     if condition not in names:
       raise UserError(
-        f"diffusion.conditions: no {condition!r} in the data; there is {known}."
+        f"diffusion.conditions: {condition!r} is not in the data; available: "
+        f"{known}."
       )
 
 
@@ -102,7 +103,7 @@ def _init(
 def _denoiser(
   model: Any, sigma_data: float, params: Params, key: Array | None = None
 ) -> DenoiseFn:
-  """The preconditioned network; `key` is of dropout, in training."""
+  """The preconditioned network; `key` enables dropout, in training."""
 
   def network(x: Array, c_noise: Array, cond: Any) -> Array:
     rngs = {} if key is None else {"dropout": key}
@@ -120,8 +121,8 @@ def _loss(
   keys: Array,
   inputs: LossInputs,
 ) -> tuple[Array, Metrics]:
-  """Karras et al. 2022, eq. 2 with their weight; where `uncertainty` is on,
-  Karras et al. 2024, eq. 14."""
+  """The loss of Karras et al. 2022, eq. 2, with their weight; with
+  `uncertainty`, that of Karras et al. 2024, eq. 14."""
   y = normalize(batch["image"])
   sigma, unit, cond = _draw(config, y, _conditions(config, batch), keys)
   noise = edm.per_image(sigma) * unit
@@ -135,7 +136,7 @@ def _loss(
 
 
 def draw_sigmas(config: DiffusionConfig, key: Array, num: int) -> Array:
-  """Noise levels of training, `(num,)`."""
+  """Random noise levels for training, `(num,)`."""
   if config.noise_distribution == "log_uniform":
     return sigmas.draw_log_uniform(
       key, num, sigma_min=config.sigma_min, sigma_max=config.sigma_max
@@ -144,33 +145,33 @@ def draw_sigmas(config: DiffusionConfig, key: Array, num: int) -> Array:
 
 
 def held_out_sigmas(config: DiffusionConfig) -> Array:
-  """Noise levels of evaluation: the middles of equal shares of a normal log
-  sigma, whatever distribution training draws from."""
-  share = (jnp.arange(HELD_OUT_LEVELS) + 0.5) / HELD_OUT_LEVELS
-  return jnp.exp(config.P_mean + config.P_std * norm.ppf(share))
+  """Noise levels for evaluation: evenly spaced quantiles of a normal log sigma,
+  for any training distribution."""
+  quantile = (jnp.arange(HELD_OUT_LEVELS) + 0.5) / HELD_OUT_LEVELS
+  return jnp.exp(config.P_mean + config.P_std * norm.ppf(quantile))
 
 
 def _draw(
   config: DiffusionConfig, y: Array, cond: dict[str, Array], keys: Array
 ) -> tuple[Array, Array, dict[str, Array]]:
-  """Noise levels `(b,)`, unit noise like `y`, and what is left of the
-  conditions: each image's by its own key."""
+  """Noise levels `(b,)`, unit noise shaped like `y`, and the conditions after
+  dropping, each image's from its own key."""
 
-  def one(key: Array, cond: dict[str, Array]) -> Any:
-    of_level, of_noise, of_hiding = jax.random.split(key, 3)
-    unit = jax.random.normal(of_noise, y.shape[1:])
-    level = draw_sigmas(config, of_level, 1)[0]
-    left = guidance.drop_conditions(
-      of_hiding, cond, drop_prob=config.cond_drop_prob
+  def draw_image(key: Array, cond: dict[str, Array]) -> Any:
+    level_key, noise_key, drop_key = jax.random.split(key, 3)
+    unit = jax.random.normal(noise_key, y.shape[1:])
+    level = draw_sigmas(config, level_key, 1)[0]
+    cond = guidance.drop_conditions(
+      drop_key, cond, drop_prob=config.cond_drop_prob
     )
-    return level, unit, left
+    return level, unit, cond
 
-  return jax.vmap(one)(keys, cond)
+  return jax.vmap(draw_image)(keys, cond)
 
 
 def _log_uncertainty(params: Params, sigma: Array) -> Array:
-  """u(sigma) `(b,)`, learned: at its optimum e^u is the weighted error at
-  sigma, so that all levels pull equally hard."""
+  """The learned u(sigma) `(b,)`: at its optimum e^u is the weighted error at
+  sigma, so that all levels contribute equally."""
   c_noise = edm.scalings(sigma).c_noise
   return fourier_features(c_noise, FEATURES, highest=30.0) @ params[UNCERTAINTY]
 
@@ -188,7 +189,7 @@ def _evaluate(
   config: DiffusionConfig, denoise: DenoiseFn, batch: Batch
 ) -> Metrics:
   """Means over the held-out levels: the loss, and the PSNR of the denoised
-  image. The noise is a function of the image alone."""
+  image. The noise depends only on the image."""
   y, cond = normalize(batch["image"]), _conditions(config, batch)
 
   def at(level: Array, sigma: Array) -> Metrics:
@@ -206,7 +207,7 @@ def _evaluate(
 
 
 def _noise_of(images: Array, level: Array) -> Array:
-  """Standard normal noise that depends on each image's pixels and the level."""
+  """Standard normal noise, a function of each image's pixels and the level."""
   bits = jax.lax.bitcast_convert_type(images, jnp.uint32)
   order = jnp.arange(images[0].size, dtype=jnp.uint32)
   weights = 2 * order.reshape(1, *images.shape[1:]) + 1
@@ -222,7 +223,7 @@ def _noise_of(images: Array, level: Array) -> Array:
 def _preview(
   config: DiffusionConfig, denoise: DenoiseFn, batch: Batch, keys: Array
 ) -> Array:
-  """Held-out images, the same denoised, and new ones of the same conditions."""
+  """Held-out images, the same denoised, and new ones with equal conditions."""
   y, cond = normalize(batch["image"]), _conditions(config, batch)
   sigma = jnp.full(len(y), SHOWN_SIGMA)
   denoised = denoise(y + SHOWN_SIGMA * _noise_of(y, jnp.zeros(())), sigma, cond)

@@ -1,7 +1,7 @@
-"""Model families: one row each.
+"""Table of the model families.
 
-A family is a builder of its `Task`, and the conditions of the data that its
-model is given or predicts. The sections of its config stand in
+A family has a builder of its `Task`, and the conditions in the data that its
+model takes or predicts. The sections of its config are listed in
 `config.experiment.TASK_SECTIONS`.
 """
 
@@ -19,11 +19,11 @@ from jaxgen.typing import ConditionNames
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Family:
-  """One model family.
+  """A model family.
 
   Attributes:
     build: (experiment, names, stage=, resolution=) -> Task.
-    conditions: the labels and attributes of the data that its model uses.
+    conditions: labels and attributes of the data that the model uses.
   """
 
   build: Callable[..., Task]
@@ -49,12 +49,12 @@ def build(
 
   Args:
     experiment: the parsed config.
-    names: the values of its conditions.
-    stage: the stage whose model the task has.
-    resolution: of the images, by default the stage's.
+    names: value names of its conditions.
+    stage: the stage whose model is built.
+    resolution: side of the images, by default that of the stage.
 
   Raises:
-    UserError: sections, or data and loss, do not fit together.
+    UserError: sections, or data and loss, are inconsistent.
   """
   side = resolution or experiment.stages[stage].resolution
   experiment.model_at(stage).check(side)
@@ -63,8 +63,8 @@ def build(
 
 
 def condition_values(experiment: Experiment) -> ConditionNames:
-  """The values of the conditions that the model uses, by name; empty where it
-  uses none, and no data are read then."""
+  """The values of the conditions that the model uses, by name; empty, without
+  reading data, if it uses none."""
   if not FAMILIES[experiment.task].conditions(experiment):
     return {}
   return all_condition_values(experiment)

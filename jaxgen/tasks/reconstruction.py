@@ -1,5 +1,5 @@
-"""The loss of an autoencoder: weighted terms, and the divergence of its
-posteriors where it is variational (the negative evidence lower bound)."""
+"""The loss of autoencoders: weighted terms, and the divergence of posteriors if
+variational (the negative evidence lower bound)."""
 
 from __future__ import annotations
 
@@ -21,23 +21,23 @@ from jaxgen.typing import Array, Batch, LossInputs, Metrics, Params
 
 
 def draw(mean: Array, log_variance: Array | None, keys: Array) -> Array:
-  """Latents of posteriors, each image's by its own key `(b,)`; the means where
-  there is no variance."""
+  """Samples of the posteriors, each image's from its own key `(b,)`; the means
+  if there is no variance."""
   if log_variance is None:
     return mean
-  one = lambda key: jax.random.normal(key, mean.shape[1:])  # noqa: E731
-  return mean + jnp.exp(log_variance / 2) * jax.vmap(one)(keys)
+  noise = lambda key: jax.random.normal(key, mean.shape[1:])  # noqa: E731
+  return mean + jnp.exp(log_variance / 2) * jax.vmap(noise)(keys)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Reconstruction:
-  """A `LossFn`; `kl` is None where the model is not variational.
+  """The `LossFn` of autoencoders; `kl` is None if the model is not variational.
 
-  Its metrics are `mse` on [0, 1], and where there are several terms each one
-  raw (`loss/NAME`) and weighted (`weighted/NAME`). With a divergence: `kl/nats`
-  of an image, the cost of a number (`kl/cost`), its weight `kl/beta` and share
-  of the loss `kl/share`, and `loss_constant`, the loss with a weight of
-  `kl.beta` throughout, which can be compared between epochs.
+  Its metrics are `mse` on [0, 1], and if there are several terms each of them
+  raw (`loss/NAME`) and weighted (`weighted/NAME`). For the divergence:
+  `kl/nats` per image, `kl/cost` per dimension, its weight `kl/beta` and share
+  of the loss `kl/share`, and `loss_constant`, the loss with a constant weight
+  of `kl.beta`, which is comparable over time.
   """
 
   model: Any
@@ -96,11 +96,11 @@ class Reconstruction:
 
 
 def controller(config: LossConfig, kl: KLConfig) -> LossController:
-  """The controller of the weight of the divergence."""
+  """The controller of the divergence's weight."""
   if kl.adaptive and config.log_mse:
     raise UserError(
-      "kl.adaptive and loss.log_mse: a share of a logarithm has no meaning; "
-      "set loss.log_mse=0 and another term."
+      "kl.adaptive and loss.log_mse: the share of KL in a logarithm is "
+      "undefined; set loss.log_mse=0 and another term."
     )
 
   def weights(state: ControlState, images: Array) -> Mapping[str, Array]:

@@ -1,4 +1,4 @@
-"""A model family as the training loop sees it: a handful of functions."""
+"""The interface of a model family to the training loop, as functions."""
 
 from __future__ import annotations
 
@@ -23,27 +23,26 @@ ControlState = dict[str, Array]
 
 
 class UpdateControl(Protocol):
-  """The state of a controller after a step, from that before it."""
+  """The update of a controller's state after a step."""
 
   def __call__(
     self, state: ControlState, metrics: Metrics, *, images: Array, batch: int
   ) -> ControlState:
-    """`metrics` are the step's, `images` were seen before it."""
+    """`metrics` are those of the step, `images` were seen before it."""
     ...
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class LossController:
-  """Moves the weights of a loss during training; its state is part of the
-  training state.
+  """A controller of loss weights; its state is part of the train state.
 
   Attributes:
     initial_state: () -> the state before the first step.
     weights: (state, images seen) -> weights of terms, by name.
-    update: the state after a step.
-    report: (state, images seen) -> more metrics.
-    full_from: images after which the weights are no longer warming up;
-      held-out metrics before do not count for the best checkpoint.
+    update: the update of the state after a step.
+    report: (state, images seen) -> additional metrics.
+    full_from: images after which the warm-up of the weights is over; earlier
+      held-out metrics do not count for the best checkpoint.
   """
 
   initial_state: Callable[[], ControlState]
@@ -54,7 +53,7 @@ class LossController:
 
 
 class EvaluateFn(Protocol):
-  """Held-out metrics of each image, `(b, ...)`."""
+  """An evaluation: held-out metrics of each image, `(b, ...)`."""
 
   def __call__(
     self, params: Params, batch: Batch, inputs: LossInputs
@@ -62,8 +61,8 @@ class EvaluateFn(Protocol):
 
 
 class PreviewFn(Protocol):
-  """Rows of float images `(rows, columns, h, w, c)`, held-out ones first, new
-  ones last."""
+  """A preview: rows of float images `(rows, columns, h, w, c)`, held-out ones
+  first, new ones last."""
 
   def __call__(
     self,
@@ -74,22 +73,22 @@ class PreviewFn(Protocol):
     density: Any,
     inputs: LossInputs,
   ) -> Array:
-    """`keys` are for the new images; `density` is fitted to latents, where the
-    task draws from them."""
+    """`keys` are for the new images; `density` is fitted to latents, if the
+    task samples from them."""
     ...
 
 
 def accept_any(elements: Sequence[Element]) -> None:
-  """A check of data that accepts any."""
+  """A check of data that accepts everything."""
 
 
 def as_scores(means: dict[str, Any]) -> dict[str, float]:
-  """Means that are scores already."""
+  """The means themselves as scores."""
   return {k: float(v) for k, v in means.items()}
 
 
 def identity_codec(params: Params) -> Codec:
-  """The codec of models of pixels."""
+  """The codec of pixel-space models."""
   return IDENTITY
 
 
@@ -97,28 +96,28 @@ def identity_codec(params: Params) -> Codec:
 class Task:
   """A model family at one resolution, as functions of its parameters.
 
-  Batches hold `image` as the sources deliver it; `images.normalize` makes it
-  float32 in [-1, 1].
+  Batches have `image` as the sources deliver it; `images.normalize` converts it
+  to float32 in [-1, 1].
 
   Attributes:
     model: the network, a flax module.
     init: key -> params.
-    loss: what training minimizes.
+    loss: the training loss.
     evaluate: held-out metrics of a batch.
-    summarize: their means over images -> the scores, one number each.
-    preview: images to look at while training.
-    batch_fields: what loss and evaluation read of a batch.
-    metric: the held-out score, higher is better, that selects the best.
-    latent_shape: of one latent.
+    summarize: means of the metrics over images -> scores, one number each.
+    preview: example images during training.
+    batch_fields: fields of a batch that loss and evaluation read.
+    metric: held-out score, higher is better, that selects the best checkpoint.
+    latent_shape: shape of one latent.
     codec: params -> Codec.
-    draws_latents: whether new images are decoded from latents that are drawn
-      from a density fitted to those of training tiles.
-    denoiser: params -> DenoiseFn; None: the model is no denoiser.
-    check_data: elements -> nothing, or a UserError where they lack what the
-      loss needs.
-    controller: of the loss's weights; None: they are constant.
-    set_fade: (params, share) -> params with new blocks faded in by a share from
-      0 to 1; None: the model has no such blocks.
+    draws_latents: whether new images are decoded from samples of a density
+      fitted to the latents of training tiles.
+    denoiser: params -> DenoiseFn; None: the model is not a denoiser.
+    check_data: elements -> None; raises a UserError if they lack fields that
+      the loss needs.
+    controller: controller of the loss weights; None: they are constant.
+    set_fade: (params, fade) -> params with new blocks faded in by a fraction in
+      [0, 1]; None: the model has no such blocks.
   """
 
   model: Any
