@@ -1,7 +1,6 @@
 """The training loop and its parts.
 
-The module can be called, as `jaxgen.train(config, workdir)`: see
-`jaxgen.api.train`.
+The module is callable: `jaxgen.train(config, workdir)`; see `jaxgen.api.train`.
 """
 
 from __future__ import annotations
@@ -13,7 +12,7 @@ from jaxgen.callables import make_callable
 
 def _train(*args: Any, **keywords: Any) -> bool:
   """See `jaxgen.api.train`."""
-  from jaxgen.api import train  # lazily: it imports this package
+  from jaxgen.api import train  # lazy: it imports this package
 
   return train(*args, **keywords)
 

@@ -1,4 +1,4 @@
-"""Held-out metrics: the same validation tiles each time, on all devices."""
+"""Held-out metrics on a fixed set of validation tiles, on all devices."""
 
 from __future__ import annotations
 
@@ -19,22 +19,22 @@ SHOWN = 8  # tiles in a preview
 
 
 class Evaluator:
-  """The validation tiles of a run, on the devices, and their mean metrics.
+  """An evaluator of mean metrics on validation tiles, held on the devices.
 
   Attributes:
-    num: how many there are.
-    shown: a few of them, spread evenly, for previews.
+    num: number of tiles.
+    shown: a few evenly spaced tiles, for previews.
   """
 
   def __init__(
     self, task: Task, source: Source, layout: Layout, *, num: int, batch: int
   ):
     tiles = pipeline.stack(pipeline.fixed_tiles(source, num))
-    share = batch // jax.process_count()
-    own = slice(jax.process_index() * share, (jax.process_index() + 1) * share)
+    size, index = batch // jax.process_count(), jax.process_index()
+    local = slice(index * size, (index + 1) * size)
     self.num = len(tiles["image"])
     self._batches = [
-      layout.put(jax.tree.map(lambda x: x[own], part))
+      layout.put(jax.tree.map(lambda x: x[local], part))
       for part in padded_batches(tiles, batch)
     ]
     spread = np.linspace(0, self.num - 1, SHOWN).round().astype(int)
@@ -43,7 +43,7 @@ class Evaluator:
     self._sums, self._summary = _summing(task), task.summarize
 
   def __call__(self, params: Params) -> dict[str, float]:
-    """The scores of all tiles."""
+    """The scores over all tiles."""
     sums = [self._sums(params, *part) for part in self._batches]
     total = jax.tree.map(lambda *x: sum(map(np.asarray, x)), *sums)
     return self._summary({k: v / self.num for k, v in total.items()})

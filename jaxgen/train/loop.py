@@ -1,8 +1,8 @@
-"""The one training loop.
+"""The training loop.
 
-Each turn, in this order: evaluate, save, fetch, step, log. Metrics are read one
-step late, so that reading them never makes the device wait. Everything that is
-due at a number of images is due at the first step that reaches it.
+Each iteration, in order: evaluate, save, fetch, step, log. Metrics are read one
+step late, so that reading them never blocks the device. Events due at a number
+of images happen at the first step that reaches it.
 """
 
 from __future__ import annotations
@@ -31,10 +31,10 @@ from jaxgen.typing import Batch
 
 
 class OutOfMemory(Exception):
-  """The first step of a stage did not fit into memory.
+  """An error: the first step of a stage ran out of memory.
 
   Attributes:
-    stage: its index.
+    stage: index of the stage.
   """
 
   def __init__(self, stage: int):
@@ -54,21 +54,21 @@ def train(
   """Train in a claimed workdir, or resume from its newest checkpoint.
 
   Args:
-    programs: of each stage.
-    workdir: the run's folder; several processes must share it.
-    stop: tells when a signal asks to stop.
-    initial: weights to start from at step 0, by default fresh ones.
-    allow_data_change: resume although the data changed.
-    on_open: called once everything fits together and the newest checkpoint, if
-      any, is restored.
+    programs: the programs of all stages.
+    workdir: the run's folder; shared by all processes.
+    stop: the request to stop, set by a signal.
+    initial: initial weights at step 0; by default random.
+    allow_data_change: resume even if the data changed.
+    on_open: called after all checks, once the newest checkpoint, if any, is
+      restored.
 
   Returns:
-    Whether the run is finished; False where it was asked to stop.
+    Whether the run is finished; False if it was stopped.
 
   Raises:
-    UserError: stages, model, loss and data do not fit together.
+    UserError: stages, model, loss and data are inconsistent.
     RunError: the loss is not finite, or a checkpoint cannot be written.
-    OutOfMemory: a stage does not fit.
+    OutOfMemory: a stage does not fit into memory.
   """
   with open_run(
     programs, workdir, initial=initial, allow_data_change=allow_data_change
@@ -78,7 +78,7 @@ def train(
 
 
 def _run_stages(run: Run, stop: Stop) -> bool:
-  """Whether all stages are finished."""
+  """Run the remaining stages; returns whether all are finished."""
   state = run.state
   for index in range(len(run.programs)):
     if int(state.images) < run.ends[index]:
@@ -93,7 +93,7 @@ def _run_stages(run: Run, stop: Stop) -> bool:
 
 
 def _batches_done(run: Run, state: TrainState) -> int:
-  """Batches of the current stage before a state."""
+  """The number of batches of the current stage already trained on."""
   return (int(state.images) - run.begin) // run.program.stage.batch_size
 
 
@@ -104,7 +104,7 @@ def _due(every: int, images: int, batch: int) -> bool:
 def _run_stage(
   run: Run, state: TrainState, batches: Iterator[Batch], stop: Stop
 ) -> tuple[TrainState, bool]:
-  """The state after the stage, and whether it is finished."""
+  """Run a stage; returns the state, and whether the stage is finished."""
   options = run.experiment.train
   batch, last = run.program.stage.batch_size, run.ends[run.stage]
   step, images = int(state.step), int(state.images)
@@ -148,7 +148,7 @@ def _run_stage(
 def _step(
   run: Run, arguments: tuple[TrainState, Batch, Schedule], *, first: bool
 ) -> tuple[TrainState, dict]:
-  """One update; the first one shows whether the stage fits into memory."""
+  """One update; the first one detects whether the stage fits into memory."""
   try:
     result = run.program.update(*arguments)
     return jax.block_until_ready(result) if first else result
@@ -159,7 +159,7 @@ def _step(
 
 
 def _log(run: Run, step: int, images: int, metrics: dict) -> None:
-  """Report one step's metrics; waits for that step."""
+  """Log the metrics of a step; blocks until it is done."""
   values = {k: float(v) for k, v in metrics.items()}
   values |= {"images": images, "images_per_second": run.terminal.speed(images)}
   run.log(step, values)
@@ -170,7 +170,7 @@ def _log(run: Run, step: int, images: int, metrics: dict) -> None:
 def _evaluate(
   run: Run, state: TrainState, step: int, images: int
 ) -> dict[str, float]:
-  """Held-out scores, logged."""
+  """Compute and log the held-out scores."""
   jax.block_until_ready(state)
   with run.terminal.paused():
     scores = run.program.evaluator(state.ema)
@@ -180,7 +180,7 @@ def _evaluate(
   if not math.isfinite(scores[main]):
     raise RunError(
       f"step {step}: the held-out {main} is {scores[main]}; {_kept(run)}.\n"
-      "Lower optimizer.learning_rate and resume with --allow_config_change."
+      "Reduce optimizer.learning_rate and resume with --allow_config_change."
     )
   return scores
 
@@ -189,11 +189,15 @@ _is_finite = jax.jit(is_finite)
 
 
 def _save(run: Run, state: TrainState, scores: dict | None) -> None:
-  """Start writing a checkpoint, unless no training can resume from it."""
+  """Start writing a checkpoint.
+
+  Raises:
+    RunError: the state is not finite.
+  """
   if not bool(_is_finite(state)):
     raise RunError(
       f"step {int(state.step)}: parameters or moments overflowed; "
-      f"{_kept(run)}.\nLower optimizer.learning_rate and start from there with "
+      f"{_kept(run)}.\nReduce optimizer.learning_rate and resume with "
       "--allow_config_change."
     )
   counts = run.counts(int(state.images))
@@ -201,7 +205,7 @@ def _save(run: Run, state: TrainState, scores: dict | None) -> None:
 
 
 def _kept(run: Run) -> str:
-  """The checkpoint that remains, in words."""
+  """A description of the newest checkpoint, for messages."""
   run.checkpoints.wait()
   steps = run.checkpoints.steps
   if not steps:
@@ -210,9 +214,9 @@ def _kept(run: Run) -> str:
 
 
 def _check(run: Run, metrics: dict | None, step: int) -> None:
-  """End the run where the last step's loss or gradient was not finite.
+  """Raise a RunError if the last step's loss or gradient was not finite.
 
-  The step itself has left the parameters as they were.
+  The step itself did not change the parameters.
   """
   if metrics is None or run.experiment.train.on_nan == "skip":
     return
@@ -221,13 +225,13 @@ def _check(run: Run, metrics: dict | None, step: int) -> None:
     raise RunError(
       f"step {step}: loss {values[0]}, gradient norm {values[1]}; "
       f"{_kept(run)}.\n"
-      "Lower optimizer.learning_rate, or leave such updates out with "
+      "Reduce optimizer.learning_rate, or skip such updates with "
       "--config.train.on_nan=skip --allow_config_change."
     )
 
 
 def _stop(run: Run, state: TrainState, step: int, stop: Stop) -> None:
-  """Save the state and say how to resume."""
+  """Save the state and print how to resume."""
   run.checkpoints.wait()
   if step not in run.checkpoints.steps:
     _save(run, state, None)
@@ -239,11 +243,11 @@ def _stop(run: Run, state: TrainState, step: int, stop: Stop) -> None:
 
 
 def _finish(run: Run, state: TrainState) -> None:
-  """Keep the latents that samplers need, and say where things are."""
+  """Write the latents that samplers need, and print a summary."""
   jax.block_until_ready(state)
   skipped = int(np.asarray(state.skipped))
   if skipped:
-    run.terminal.say(f"{skipped} updates were skipped: not finite.")
+    run.terminal.say(f"{skipped} non-finite updates were skipped.")
   run.checkpoints.wait()
   write_latents(run, state)
   psnr, best = run.seen.get("validation/psnr"), run.checkpoints.best()
@@ -252,5 +256,5 @@ def _finish(run: Run, state: TrainState) -> None:
   score += f" (checkpoint {best} is the best)" if better else ""
   run.terminal.say(
     f"finished: {int(state.images):,} images, {int(state.step)} steps{score}; "
-    f"everything is in {run.workdir}."
+    f"results are in {run.workdir}."
   )

@@ -1,7 +1,7 @@
 """Optimizers at learning rate 1.
 
-`train.step` multiplies the learning rate in, which is that of `train.schedule`
-and, where held-out metrics stand still, of `train.plateau`.
+`train.step` multiplies their updates by the learning rate, from
+`train.schedule` and `train.plateau`.
 """
 
 from __future__ import annotations
@@ -16,22 +16,22 @@ DIMENSIONS = optax.contrib.MuonDimensionNumbers
 
 
 def is_matrix(path, leaf) -> bool:
-  """Kernels of dense layers and convolutions: what Muon orthogonalizes and
-  weight decay shrinks.
+  """Whether a leaf is the kernel of a dense layer or convolution, to which Muon
+  and weight decay apply.
 
-  Scanned layers carry one more axis in front.
+  Scanned layers have an additional leading axis.
   """
   return path[-1].key == "kernel" and leaf.ndim >= 2
 
 
 def matrices(params: Params) -> Params:
-  """A tree of booleans like `params`: which leaves are matrices."""
+  """A tree like `params` of booleans: whether each leaf is a matrix."""
   return jax.tree_util.tree_map_with_path(is_matrix, params)
 
 
 def _muon_axes(params: Params) -> Params:
-  """How Muon sees each leaf: the kernel of a convolution `(h, w, in, out)` as
-  one matrix of `h * w * in` rows."""
+  """The axes of each leaf for Muon: the kernel of a convolution `(h, w, in,
+  out)` is a matrix of `h * w * in` rows."""
 
   def axes(path, x):
     rows = (0, 1, 2) if x.ndim == 4 else x.ndim - 2
@@ -41,9 +41,9 @@ def _muon_axes(params: Params) -> Params:
 
 
 def build(config: OptimizerConfig) -> optax.GradientTransformation:
-  """Clip, then Muon (arXiv:2502.16982; AdamW for what is no matrix) or AdamW.
+  """Clipping, then Muon (arXiv:2502.16982; AdamW for other leaves) or AdamW.
 
-  Updates have learning rate 1; weight decay falls on matrices alone.
+  Updates have learning rate 1; weight decay applies to matrices only.
   """
   o = config
   decay = o.weight_decay

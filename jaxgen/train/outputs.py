@@ -31,7 +31,7 @@ def save_checkpoint(
 
 
 def _write_ema_snapshot(run: Run, state: TrainState) -> None:
-  """Write a snapshot of the EMA profiles, which no later save removes."""
+  """Write a permanent snapshot of the EMA profiles if due."""
   if not state.ema_profiles:
     return
   snapshots, images = PosthocEMA(run.workdir), int(state.images)
@@ -47,12 +47,12 @@ def _write_ema_snapshot(run: Run, state: TrainState) -> None:
 def _gather(
   replicated: jax.sharding.NamedSharding,
 ) -> Callable[[dict[str, Params]], dict[str, Params]]:
-  """A program that brings sharded trees to every device."""
+  """A program that replicates sharded trees on every device."""
   return jax.jit(lambda x: x, out_shardings=replicated)
 
 
 def write_preview(run: Run, state: TrainState) -> None:
-  """Write a picture of held-out and new images."""
+  """Write a picture of held-out and generated images."""
   step = int(state.step)
   picture = run.program.preview(state.ema)
   if run.metrics is not None:
@@ -63,13 +63,13 @@ def write_preview(run: Run, state: TrainState) -> None:
 
 
 def write_latents(run: Run, state: TrainState) -> None:
-  """Encode training tiles with the EMA weights and keep the latents."""
+  """Encode training tiles with the EMA weights and cache the latents."""
   program, step = run.programs[-1], int(state.step)
   cache = program.latent_cache
   if cache is None:
     return
-  known = read_cache(run.workdir, step, program.task.latent_shape)
-  if not allgather(known is not None)[0]:
+  cached = read_cache(run.workdir, step, program.task.latent_shape)
+  if not allgather(cached is not None)[0]:
     latents = cache.latents(state.ema)
     if is_lead_host():
       write_cache(run.workdir, step, latents)

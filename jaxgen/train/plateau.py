@@ -1,6 +1,7 @@
-"""The factor of the learning rate, reduced where held-out metrics stand still.
+"""Reduction of the learning rate when held-out metrics reach a plateau.
 
-It is optax's rule; its state is part of `TrainState.control`, a dict of arrays.
+The rule is optax's; its state is part of `TrainState.control`, a dict of
+arrays.
 """
 
 from __future__ import annotations
@@ -19,8 +20,8 @@ Control = dict[str, Any]
 
 
 def _rule(config: OptimizerConfig) -> Any:
-  """The rule that reduces the rate where a value has not fallen for
-  `plateau_patience` evaluations; None: it is off."""
+  """The rule that reduces the rate when a value has not fallen for
+  `plateau_patience` evaluations; None: off."""
   if not config.plateau_patience:
     return None
   return optax.contrib.reduce_on_plateau(
@@ -32,7 +33,7 @@ def _rule(config: OptimizerConfig) -> Any:
 
 
 def initial_control(config: OptimizerConfig) -> Control:
-  """Its part of the control at step 0; empty where it is off."""
+  """The rule's part of the control state at step 0; empty if it is off."""
   rule = _rule(config)
   if rule is None:
     return {}
@@ -41,21 +42,21 @@ def initial_control(config: OptimizerConfig) -> Control:
 
 
 def reset(config: OptimizerConfig, control: Control) -> Control:
-  """The control at the start of a stage: scores of other resolutions do not
-  count."""
+  """The control state at the start of a stage, without the scores of other
+  resolutions."""
   place = lambda new, old: jax.device_put(new, old.sharding)  # noqa: E731
   new = initial_control(config)
   return control | jax.tree.map(place, new, {k: control[k] for k in new})
 
 
 def factor(control: Control) -> Array | float:
-  """The factor of the learning rate so far."""
+  """The current factor of the learning rate."""
   return control["plateau"].scale if "plateau" in control else 1.0
 
 
 def updater(config: OptimizerConfig) -> Callable[[Control, float], Control]:
-  """A function `(control, score) -> control` for after an evaluation; higher
-  scores are better."""
+  """A function `(control, score) -> control` to call after an evaluation;
+  higher scores are better."""
   rule = _rule(config)
   if rule is None:
     return lambda control, score: control

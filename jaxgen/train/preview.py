@@ -1,4 +1,4 @@
-"""Pictures of a run while it trains."""
+"""Preview pictures during training."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from jaxgen.tasks.task import Task
 from jaxgen.train.evaluator import SHOWN, Evaluator
 from jaxgen.typing import LossInputs, Params
 
-FITTED = 1024  # latents that the density of the samples is fitted to
+FITTED = 1024  # latents for fitting the density of the samples
 
 
 def previewer(
@@ -28,10 +28,10 @@ def previewer(
   *,
   seed: int,
 ) -> Callable[[Params], np.ndarray]:
-  """A function of parameters that shows held-out originals above what the model
-  makes of them above new samples, as one uint8 picture `(h, w, c)`.
+  """A function from parameters to a uint8 picture `(h, w, c)` with rows of
+  held-out originals, the model's outputs for them, and new samples.
 
-  The samples' noise is the same each time.
+  The noise of the samples is fixed.
   """
   keys = rng.per_sample(rng.stream(seed, "preview"), jnp.arange(SHOWN))
 

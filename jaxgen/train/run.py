@@ -1,4 +1,4 @@
-"""A run: an experiment that is being carried out in a workdir."""
+"""A training run: an experiment in progress in a workdir."""
 
 from __future__ import annotations
 
@@ -42,15 +42,15 @@ class Run:
   """The state of a run between two steps.
 
   Attributes:
-    programs: of each stage.
+    programs: the programs of all stages.
     workdir: the run's folder.
-    checkpoints: in it.
-    terminal: where its progress is shown.
+    checkpoints: the run's checkpoints.
+    terminal: the display of its progress.
     metrics: metrics.csv and TensorBoard; on the lead host only.
-    state: as restored, or at step 0.
-    stage: the index of the stage whose shapes the state has.
-    progress: what has been decided on the stages.
-    seen: the newest value of each metric.
+    state: the train state, as restored or at step 0.
+    stage: index of the stage that the state belongs to.
+    progress: progress through the stages.
+    seen: newest value of each metric.
   """
 
   programs: Sequence[StageProgram]
@@ -65,17 +65,17 @@ class Run:
 
   @property
   def experiment(self) -> Experiment:
-    """What is trained."""
+    """The experiment."""
     return self.programs[0].experiment
 
   @property
   def program(self) -> StageProgram:
-    """The current stage."""
+    """The program of the current stage."""
     return self.programs[self.stage]
 
   @property
   def ends(self) -> list[int]:
-    """Images seen at the end of each stage, as far as is known."""
+    """Images seen at the end of each stage, planned if still ahead."""
     if self.experiment.advance_policy is None:
       return self.experiment.ends
     return self.progress.ends(self.experiment.lengths)
@@ -90,21 +90,21 @@ class Run:
     self.seen |= values
     if self.metrics is not None:
       resolution = self.program.stage.resolution
-      where = {"stage": self.stage + 1, "resolution": resolution}
-      self.metrics.scalars(step, values | where)
+      position = {"stage": self.stage + 1, "resolution": resolution}
+      self.metrics.scalars(step, values | position)
 
   def enter(self, state: TrainState, stage: int) -> TrainState:
-    """The state at the start of a stage.
+    """Enter a stage; returns the state at its start.
 
     Raises:
-      UserError: the run is in a later stage already.
+      UserError: the run is already in a later stage.
     """
     images = int(state.images)
     if stage < self.stage:
       raise UserError(
-        f"stages.images: after {images:,} images this run is in stage "
-        f"{self.stage + 1}, which with these stages would be stage "
-        f"{stage + 1}: leave the stages that are over as they were."
+        f"stages.images: this run is in stage {self.stage + 1} after "
+        f"{images:,} images, but with these stages it would be in stage "
+        f"{stage + 1}; do not change finished stages."
       )
     if stage == self.stage:
       return state
@@ -120,7 +120,7 @@ class Run:
     return dataclasses.replace(state, control=control)
 
   def _replace_programs(self, old: StageProgram) -> None:
-    """Take over the programs of the stage before, or free them."""
+    """Reuse the programs of the previous stage, or free them."""
     if old.shapes == self.program.shapes:
       self.program.share_programs(old)
     else:
@@ -128,7 +128,7 @@ class Run:
       free_programs()
 
   def counts(self, images: int) -> bool:
-    """Whether held-out metrics count: the loss has its full weights."""
+    """Whether held-out metrics count: the warm-up of loss weights is over."""
     controller = self.program.task.controller
     return controller is None or images >= controller.full_from
 
@@ -137,12 +137,12 @@ class Run:
     return plateau.updater(self.experiment.optimizer)
 
   def scored(self, state: TrainState, score: float) -> TrainState:
-    """The state after an evaluation: its learning rate may be reduced."""
+    """The state after an evaluation, which may reduce the learning rate."""
     control = self._update_plateau(state.control, score)
     return dataclasses.replace(state, control=control)
 
   def stage_is_over(self, images: int, score: float) -> bool:
-    """Note the held-out metric, and decide whether the stage ends early."""
+    """Record the held-out metric, and decide whether the stage ends early."""
     self.progress = self.progress.scored(images - self.begin, score)
     policy = self.experiment.advance_policy
     if policy is None:
@@ -170,8 +170,8 @@ def open_run(
   run_on_all(lambda: check_transfers(programs))
   if not all_equal(sources.fingerprint(experiment)):
     raise UserError(
-      f"data.source={experiment.data.source}: the processes see different "
-      "data; are the files the same on all machines?"
+      f"data.source={experiment.data.source}: expected the same data on all "
+      "processes; check that the files are the same on all machines."
     )
   checkpoints = Checkpoints(
     workdir,
@@ -212,7 +212,7 @@ def _restore(
   checkpoints: Checkpoints,
   allow_data_change: bool,
 ) -> tuple[TrainState, dict] | None:
-  """The newest good checkpoint and its metadata; None where there is none."""
+  """The state of the newest intact checkpoint and its metadata, if any."""
   at = lambda meta: programs[min(meta["stage"], len(programs) - 1)]  # noqa: E731
   restored = restore_newest(
     checkpoints, lambda meta: to_trees(at(meta).state_shapes)
@@ -223,11 +223,11 @@ def _restore(
   state = from_trees(trees)
   program = at(meta)
   meta["stage"] = program.index
-  now = program.source("train").fingerprint
-  if meta["data"] != now and not allow_data_change:
+  fingerprint = program.source("train").fingerprint
+  if meta["data"] != fingerprint and not allow_data_change:
     raise UserError(
-      f"data.source={program.experiment.data.source}: the data are not those "
-      "this run was trained on.\nPut them back, or resume with "
+      f"data.source={program.experiment.data.source}: the data differ from "
+      "those this run was trained on.\nRestore them, or resume with "
       "--allow_config_change."
     )
   if is_lead_host():
@@ -236,7 +236,7 @@ def _restore(
 
 
 def _begin(program: StageProgram, initial: InitialWeights | None) -> TrainState:
-  """The state at step 0: fresh, or with the weights of another run."""
+  """The state at step 0: random, or with the weights of another run."""
   if initial is None:
     return program.fresh_state()
   state = warm_start(program, initial)

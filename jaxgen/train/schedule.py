@@ -1,9 +1,8 @@
-"""The place of a stage in the schedules of its run.
+"""Schedules of learning rate and fade-in, and a stage's position in them.
 
-Schedules are functions of images seen, not of steps, so that a change of the
-batch size does not move them. A stage's place in them is numbers that its step
-is given, not code, so that stages of the same shapes share one compiled program
-whatever their learning rates.
+Schedules are functions of images seen, not of steps, so that they do not depend
+on the batch size. A stage's position in them is a runtime input of the step, so
+that stages with equal shapes share one compiled program for all learning rates.
 """
 
 from __future__ import annotations
@@ -23,17 +22,17 @@ from jaxgen.typing import Array
 @jax.tree_util.register_dataclass
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Schedule:
-  """A stage's schedules; all but `factor` are numbers of images.
+  """The schedules of a stage; all fields except `factor` count images.
 
   Attributes:
-    begin: seen before the stage.
-    planned: position of the learning-rate schedule at that point: what early
-      ends of other stages leave out is skipped.
-    total: length of that schedule.
-    warmup: its warm-up.
-    factor: the stage's, of the learning rate.
-    stage_warmup: the stage's own warm-up.
-    fade_in: images in which new blocks, or detail, fade in.
+    begin: images seen before the stage.
+    planned: position of the learning-rate schedule at the start of the stage,
+      as if no stage ended early.
+    total: length of the learning-rate schedule.
+    warmup: warm-up of the learning-rate schedule.
+    factor: factor of the learning rate in the stage.
+    stage_warmup: warm-up at the start of the stage.
+    fade_in: images over which new blocks or detail fade in.
   """
 
   begin: Any
@@ -45,8 +44,8 @@ class Schedule:
   fade_in: Any = 0.0
 
   def rate(self, config: OptimizerConfig, images: Array) -> Array:
-    """The learning rate after so many images: a linear warm-up times a half
-    cosine from 1 to 0, or times 1; and the stage's factor and warm-up."""
+    """The learning rate after `images`: a linear warm-up, a half cosine from 1
+    to 0 unless constant, and the stage's factor and warm-up."""
     into = images - self.begin
     seen = self.planned + into
     share = ramp(into, self.stage_warmup) * ramp(seen, self.warmup)
@@ -56,14 +55,14 @@ class Schedule:
     return config.learning_rate * self.factor * share
 
   def fade(self, images: Array) -> Array:
-    """How far new blocks, or detail, have faded in, from 0 to 1."""
+    """The fade-in of new blocks or detail, from 0 to 1."""
     return ramp(images.astype(jnp.float32) - self.begin, self.fade_in)
 
 
 def ramp(into: Array, length: Array) -> Array:
-  """From 0 to 1 within a length; 1 where the length is 0."""
-  part = jnp.clip(into / jnp.maximum(length, 1e-6), 0.0, 1.0)
-  return jnp.where(length > 0, part, 1.0)
+  """A linear ramp from 0 to 1 over `length`; 1 if the length is 0."""
+  fraction = jnp.clip(into / jnp.maximum(length, 1e-6), 0.0, 1.0)
+  return jnp.where(length > 0, fraction, 1.0)
 
 
 def stage_schedule(
@@ -72,9 +71,9 @@ def stage_schedule(
   """The schedule of a stage.
 
   Args:
-    experiment: that the stage is of.
-    index: of the stage.
-    begin: images seen before it, where earlier stages have ended early.
+    experiment: the experiment.
+    index: index of the stage.
+    begin: images seen before it, if earlier stages have ended early.
   """
   config, stage = experiment.optimizer, experiment.stages[index]
   before = sum(experiment.lengths[: index % len(experiment.stages)])
@@ -88,6 +87,6 @@ def stage_schedule(
     "fade_in": stage.fade_images,
   }
   if config.schedule == "stage_cosine":
-    warmup = 0 if before else config.warmup_images  # others have their own
+    warmup = 0 if before else config.warmup_images  # first stage only
     values |= {"planned": 0, "total": stage.length, "warmup": warmup}
   return Schedule(**{k: np.float32(v) for k, v in values.items()})

@@ -1,4 +1,4 @@
-"""One stage of an experiment made real: task, mesh, shardings, programs."""
+"""Task, mesh, shardings and compiled programs of a stage."""
 
 from __future__ import annotations
 
@@ -31,19 +31,19 @@ from jaxgen.train.state import TrainState, initial_state
 from jaxgen.train.step import UpdateFn, make_update
 from jaxgen.typing import Batch, ConditionNames, Params
 
-CHECKED = 8  # tiles of each split that are read before anything starts
+CHECKED = 8  # tiles of each split that are checked before training
 _COMPILED = ("update", "evaluator", "latent_cache", "preview")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
 class StageProgram:
-  """Task, data and programs of one stage, each made on first use.
+  """Task, data and programs of a stage, created on first use.
 
   Attributes:
-    experiment: that the stage is of.
-    index: of the stage.
-    names: the values of the conditions.
-    layout: the mesh, and what lies where on it.
+    experiment: the experiment.
+    index: index of the stage.
+    names: value names of the conditions.
+    layout: the shardings on a mesh.
   """
 
   experiment: Experiment
@@ -53,7 +53,7 @@ class StageProgram:
 
   @property
   def stage(self) -> Stage:
-    """The stage's section of the config."""
+    """The stage's part of the config."""
     return self.experiment.stages[self.index]
 
   @functools.cached_property
@@ -62,31 +62,31 @@ class StageProgram:
     return families.build(self.experiment, self.names, stage=self.index)
 
   def source(self, split: Split) -> Source:
-    """The data of one split at the stage's resolution."""
+    """The data of a split at the stage's resolution."""
     return sources.build(self.experiment.data, split, self.stage.resolution)
 
   @property
   def fade_from(self) -> int:
-    """The resolution whose finer detail fades in; 0: none does, as in the first
-    stage, or where new blocks fade in instead."""
+    """The resolution beyond which detail fades in; 0: no detail does, as in the
+    first stage or if new blocks fade in instead."""
     before = self.experiment.stages[max(self.index - 1, 0)].resolution
     fades = self.stage.fade_images and self.task.set_fade is None
     return before if fades and before < self.stage.resolution else 0
 
   @property
   def shapes(self) -> tuple[Any, ...]:
-    """All that its programs are compiled for; stages may share it."""
+    """The values its programs are compiled for; stages may share them."""
     return *self.stage.shapes, self.fade_from
 
   @property
   def evaluation_batch(self) -> int:
-    """Images in a batch of encoding or evaluation: a microbatch, rounded up to
+    """Images per batch in encoding and evaluation: a microbatch, rounded up to
     a multiple of the number of devices."""
     s, n = self.stage, self.layout.mesh.size
     return -(-s.batch_size // s.accumulate // n) * n
 
   def initial_state(self, key: jax.Array) -> TrainState:
-    """The state at step 0, a pure function of a key."""
+    """The state at step 0, as a pure function of a key."""
     return initial_state(self.task, self.experiment.optimizer, key)
 
   @functools.cached_property
@@ -105,7 +105,7 @@ class StageProgram:
     return jax.tree.map(lambda x: x.sharding, self.state_shapes)
 
   def fresh_state(self) -> TrainState:
-    """The state at step 0 of the experiment's seed, on the devices."""
+    """The state at step 0 for the experiment's seed, on the devices."""
     create = jax.jit(self.initial_state, out_shardings=self.shardings)
     return create(rng.stream(self.experiment.seed, "parameters"))
 
@@ -145,22 +145,22 @@ class StageProgram:
 
   @functools.cached_property
   def latent_cache(self) -> LatentCache | None:
-    """The encoder of training tiles, where the task draws from latents."""
+    """The encoder of training tiles, if the task samples latents."""
     if not self.task.draws_latents:
       return None
-    wanted = self.experiment.train.latent_cache_tiles
+    requested = self.experiment.train.latent_cache_tiles
     return LatentCache(
       codec=self.task.codec,
       source=self.source("train"),
       data=self.experiment.data,
       layout=self.layout,
-      num=max_tiles(wanted, self.task.latent_shape),
+      num=max_tiles(requested, self.task.latent_shape),
       batch=self.evaluation_batch,
     )
 
   @functools.cached_property
   def preview(self) -> Callable[[Params], np.ndarray]:
-    """A function of parameters that makes a picture; see `previewer`."""
+    """A function from parameters to a picture; see `previewer`."""
     return previewer(
       self.task,
       self.evaluator,
@@ -170,18 +170,18 @@ class StageProgram:
     )
 
   def share_programs(self, other: StageProgram) -> None:
-    """Use the programs of a stage with the same `shapes`."""
+    """Reuse the programs of a stage with the same `shapes`."""
     for name in _COMPILED:
       vars(self)[name] = getattr(other, name)
 
   def drop_programs(self) -> None:
-    """Forget what is compiled."""
+    """Drop the compiled programs."""
     for name in _COMPILED:
       vars(self).pop(name, None)
 
   def batches(self, start: int) -> Generator[Batch]:
-    """Training batches on the devices, from batch `start` of the stage on."""
-    found = pipeline.batches(
+    """Training batches on the devices, from batch `start` of the stage."""
+    batches = pipeline.batches(
       self.source("train"),
       self.experiment.data,
       batch_size=self.stage.batch_size,
@@ -191,8 +191,8 @@ class StageProgram:
       process=jax.process_index(),
       processes=jax.process_count(),
     )
-    with contextlib.closing(found):
-      yield from map(self.layout.put, found)
+    with contextlib.closing(batches):
+      yield from map(self.layout.put, batches)
 
 
 def stage_programs(
@@ -201,12 +201,12 @@ def stage_programs(
   devices: Devices = None,
   names: ConditionNames | None = None,
 ) -> list[StageProgram]:
-  """The stages of an experiment on a mesh.
+  """The programs of an experiment's stages on a mesh.
 
   Args:
-    experiment: what is trained.
-    devices: of the mesh, by default all.
-    names: the values of the conditions, by default as the data know them.
+    experiment: the experiment.
+    devices: devices of the mesh, by default all.
+    names: value names of the conditions, by default those of the data.
   """
   sources.build.cache_clear()  # files may have changed since they were opened
   layout = Layout(mesh=make_mesh(devices), fsdp=experiment.train.fsdp)
@@ -219,8 +219,8 @@ def stage_programs(
 
 
 def check_stages(programs: Sequence[StageProgram]) -> None:
-  """Raise a UserError where batches do not divide over the devices, or model,
-  loss and data do not fit together, in any stage."""
+  """Raise a UserError if, in any stage, batches do not divide over the devices
+  or model, loss and data are inconsistent."""
   for program in programs:
     program.layout.check(program.stage.batch_size, program.stage.accumulate)
     try:
@@ -237,7 +237,7 @@ def check_stages(programs: Sequence[StageProgram]) -> None:
 
 
 def free_programs() -> None:
-  """Free the compiled programs of a stage that is over: on CPU they take as
-  much memory as its steps."""
+  """Free the compiled programs of a finished stage: on CPU they take as much
+  memory as its steps."""
   gc.collect()
   jax.clear_caches()

@@ -1,4 +1,4 @@
-"""The training state."""
+"""The train state, and its form in checkpoints."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ from jaxgen.typing import Array, Params
 @jax.tree_util.register_dataclass
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class TrainState:
-  """All of a run that changes, but for its place in the data.
+  """The mutable state of a run, except for its position in the data.
 
   Attributes:
-    step: uint32, finished updates, skipped ones included.
+    step: uint32, finished updates, including skipped ones.
     images: uint32, images seen.
-    skipped: uint32, updates left out because they were not finite.
+    skipped: uint32, updates skipped because they were not finite.
     params: parameters.
-    ema: their exponential moving average, which samplers use.
-    opt_state: of the optimizer.
+    ema: exponential moving average of the parameters, used by samplers.
+    opt_state: state of the optimizer.
     ema_profiles: power-function EMAs, by their sigma_rel.
-    control: of the loss's weights and of the rate's plateaus.
+    control: state of the loss controller and of the plateau rule.
   """
 
   step: Array
@@ -64,14 +64,14 @@ def initial_state(
 
 
 def is_finite(state: TrainState) -> Array:
-  """Whether every number of a state is finite, as a boolean scalar."""
+  """Whether all numbers of a state are finite, as a boolean scalar."""
   leaves = [jnp.isfinite(x).all() for x in jax.tree.leaves(state)]
   return jnp.stack(leaves).all()
 
 
 def to_trees(state: TrainState) -> dict[str, Any]:
-  """The state as checkpoints hold it: `ema` apart, so that samplers read
-  nothing else, and no entry for what is empty."""
+  """The trees of a checkpoint: `ema` is separate, so that samplers read only
+  it; empty parts are omitted."""
   tree = dict(vars(state))
   ema = tree.pop("ema")
   for name in ("ema_profiles", "control"):
@@ -81,6 +81,6 @@ def to_trees(state: TrainState) -> dict[str, Any]:
 
 
 def from_trees(trees: Mapping[str, Any]) -> TrainState:
-  """The state out of the trees of a checkpoint."""
+  """The state from the trees of a checkpoint."""
   empty: dict[str, Any] = {"ema_profiles": {}, "control": {}}
   return TrainState(**(empty | trees["state"]), ema=trees["ema"])

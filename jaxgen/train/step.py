@@ -1,4 +1,4 @@
-"""One update of the training state, as a pure function."""
+"""One update of the train state, as a pure function."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from jaxgen.workdir import ema_profiles
 
 
 class UpdateFn(Protocol):
-  """State, batch and schedule to the new state and the step's metrics."""
+  """An update: state, batch and schedule to the new state and metrics."""
 
   def __call__(
     self, state: TrainState, batch: Batch, schedule: Schedule
@@ -30,9 +30,10 @@ class UpdateFn(Protocol):
 
 
 def split(batch: Any, parts: int) -> Any:
-  """`(b, ...)` to `(parts, b / parts, ...)`: part k has images k, k + parts...
+  """Split `(b, ...)` to `(parts, b / parts, ...)`: part k has images k, k +
+  parts, ...
 
-  Strided, so that a batch sharded over devices is split without moving data.
+  The stride avoids moving data of a batch that is sharded over devices.
   """
   return jax.tree.map(
     lambda x: x.reshape(-1, parts, *x.shape[1:]).swapaxes(0, 1), batch
@@ -48,8 +49,8 @@ def gradients(
   inputs: LossInputs,
   parts: int,
 ) -> tuple[Metrics, Params]:
-  """Metrics and gradient of the mean loss, over `parts` microbatches; each
-  image has noise of its own, the same for any number of parts."""
+  """Metrics and gradient of the mean loss over `parts` microbatches; the noise
+  of each image does not depend on their number."""
 
   def part(keys: Array, microbatch: Batch) -> tuple[Metrics, Params]:
     with_gradient = jax.value_and_grad(loss, has_aux=True)
@@ -69,8 +70,8 @@ def gradients(
 
 
 def ema_decay(config: OptimizerConfig, batch: int, images: Array) -> Array:
-  """Decay of the EMA for one step: its half-life in images is at most a share
-  `ema_ramp` of the images seen (Karras et al. 2022, table 7)."""
+  """Decay of the EMA for one step: its half-life in images is at most a
+  fraction `ema_ramp` of the images seen (Karras et al. 2022, table 7)."""
   halflife = jnp.minimum(images * config.ema_ramp, config.ema_halflife)
   return 0.5 ** (batch / jnp.maximum(halflife, 1e-8))
 
@@ -84,18 +85,18 @@ def make_update(
   fade_from: int,
   key: Array,
 ) -> UpdateFn:
-  """One update as a function `(state, batch, schedule) -> (state, metrics)`.
+  """The update function `(state, batch, schedule) -> (state, metrics)`.
 
-  An update whose loss or gradient is not finite leaves parameters, optimizer
-  and averages as they were, and is counted; the caller decides what it means.
+  An update with a non-finite loss or gradient does not change parameters,
+  optimizer and EMAs, and is counted as skipped; the caller handles it.
 
   Args:
-    task: with the loss.
-    config: of the optimizer.
+    task: the task with the loss.
+    config: options of the optimizer.
     transform: the optimizer, at learning rate 1.
-    stage: its batch size and microbatches.
-    fade_from: side of the images whose finer detail fades in; 0: none does.
-    key: of the noise of all steps.
+    stage: batch size and microbatches.
+    fade_from: resolution beyond which detail fades in; 0: no fade-in.
+    key: key of the noise of all steps.
   """
   size = stage.batch_size
 
@@ -144,7 +145,7 @@ def make_update(
 
 
 def loss_inputs(task: Task, state: TrainState) -> LossInputs:
-  """The inputs of the loss in a step that begins with `state`."""
+  """The inputs of the loss in a step from `state`."""
   if task.controller is None:
     return LossInputs(images=state.images)
   weights = task.controller.weights(state.control["loss"], state.images)
@@ -182,7 +183,7 @@ def _averages(
 
 
 def _keep_unless(good: Array, new: TrainState, old: TrainState) -> TrainState:
-  """The new state, counters aside, where an update is good; else the old."""
+  """The new state if an update is good, else the old one with new counters."""
   keep = lambda a, b: jnp.where(good, a, b)  # noqa: E731
   chosen = jax.tree.map(keep, new, old)
   counters = {k: getattr(new, k) for k in ("step", "images", "skipped")}

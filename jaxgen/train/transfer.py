@@ -1,13 +1,13 @@
-"""From the parameters of one network to those of another, leaf by leaf.
+"""Transfer of parameters from one network to another, leaf by leaf.
 
-A parameter is carried
-- by its model's rule for another patch size or grid (`models.resampling`),
-- as it is, where name and shape are the same,
-- freshly initialized, where it belongs to a block that is new and starts as the
-  identity.
-If any parameter remains, on either side, all of them are named in an error.
-EMAs are carried like the parameters. Moments of the optimizer are carried
-where their parameter keeps its shape, else they start from zero.
+A parameter is
+- mapped by its model's rule for another patch size or grid
+  (`models.resampling`),
+- unchanged, if name and shape are the same,
+- freshly initialized, if it belongs to a new block that starts as the identity.
+All other parameters, of either network, are listed in an error. EMAs are
+transferred like the parameters. Moments of the optimizer are kept if their
+parameter keeps its shape, else they start from zero.
 """
 
 from __future__ import annotations
@@ -29,18 +29,18 @@ from jaxgen.train.state import TrainState
 from jaxgen.trees import named
 from jaxgen.typing import Params
 
-# Blocks that start as the identity, levels that start with nothing:
+# Blocks that start as the identity, levels that start at zero:
 FRESH = re.compile(r"(^|/)(block_\d+|outer_\d+_\w+|finer_\w+)(/|$)")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class InitialWeights:
-  """Weights of another run to start from.
+  """Initial weights from another run.
 
   Attributes:
-    model: the network that they are of.
+    model: the network of the weights.
     params: the weights.
-    origin: where they come from, for the log.
+    origin: description of their origin, for the log.
   """
 
   model: Any
@@ -49,10 +49,10 @@ class InitialWeights:
 
 
 def transfer_params(old: Params, fresh: Params, rules: TransferRules) -> Params:
-  """Parameters of the shapes of `fresh`, out of `old` ones.
+  """Parameters with the shapes of `fresh`, from `old` ones.
 
   Raises:
-    UserError: leaves that no rule maps, each with its shapes.
+    UserError: some leaves are not mapped by any rule; lists their shapes.
   """
   before, leaves, unmapped = named(old), [], []
   for name, new in named(fresh).items():
@@ -62,8 +62,8 @@ def transfer_params(old: Params, fresh: Params, rules: TransferRules) -> Params:
     elif leaf is not None and leaf.shape != new.shape and name in rules:
       leaf = rules[name](leaf).astype(new.dtype)
     if leaf is None or leaf.shape != new.shape:
-      there = "missing" if leaf is None else leaf.shape
-      unmapped.append(f"{name}: {there} to {new.shape}")
+      shape = "missing" if leaf is None else leaf.shape
+      unmapped.append(f"{name}: {shape} to {new.shape}")
     leaves.append(leaf)
   unmapped += [f"{name}: {x.shape} to nothing" for name, x in before.items()]
   if unmapped:
@@ -74,7 +74,7 @@ def transfer_params(old: Params, fresh: Params, rules: TransferRules) -> Params:
 
 
 def _transfer_moments(old: Any, fresh: Any) -> Any:
-  """The optimizer's state, of leaves that keep their name and shape."""
+  """The optimizer state, kept for leaves with unchanged name and shape."""
   before = named(old)
   leaves = [
     before[name] if name in before and before[name].shape == new.shape else new
@@ -86,8 +86,8 @@ def _transfer_moments(old: Any, fresh: Any) -> Any:
 def transfer_state(
   state: TrainState, old: StageProgram, new: StageProgram
 ) -> TrainState:
-  """The state of one stage at the start of another, on the devices; unchanged
-  where both have the same model."""
+  """The state of one stage transferred to another, on the devices; unchanged if
+  both have the same model."""
   if old.task.model == new.task.model:
     return state
   key = rng.stream(new.experiment.seed, "stage", new.index)
@@ -96,8 +96,8 @@ def transfer_state(
 
 
 def check_transfers(programs: Sequence[StageProgram]) -> None:
-  """Raise a UserError where a stage cannot take the state of the one before;
-  nothing is computed."""
+  """Raise a UserError if a stage cannot take over the state of the previous
+  one; nothing is computed."""
   for old, new in zip(programs, programs[1:], strict=False):
     if old.task.model != new.task.model:
       convert = _converter(old, new)
@@ -107,7 +107,8 @@ def check_transfers(programs: Sequence[StageProgram]) -> None:
 def _converter(
   old: StageProgram, new: StageProgram
 ) -> Callable[[TrainState, jax.Array], TrainState]:
-  """The state of one stage, and a key for what is new, to that of another."""
+  """A function from a state of one stage and a key for new parameters to a
+  state of another stage."""
   rules = transfer_rules(old.task.model, new.task.model)
 
   def convert(state: TrainState, key: jax.Array) -> TrainState:
@@ -125,10 +126,10 @@ def _converter(
 
 
 def transfer_rules(old: Any, new: Any) -> TransferRules:
-  """The rules from one model to another of its kind.
+  """The rules from a model to another of the same kind.
 
   Raises:
-    UserError: there are none.
+    UserError: the models are not compatible.
   """
   try:
     return new.rules(old)
@@ -140,7 +141,7 @@ def warm_start(program: StageProgram, initial: InitialWeights) -> TrainState:
   """The state at step 0 with the weights of another run.
 
   Raises:
-    UserError: it is of another kind of model, or leaves cannot be mapped.
+    UserError: the models are of different kinds, or leaves cannot be mapped.
   """
   model = program.task.model
   _check_kinds(initial.model, model)
@@ -160,7 +161,7 @@ def warm_start(program: StageProgram, initial: InitialWeights) -> TrainState:
   return place(jax.device_get(initial.params), key)
 
 
-FREE = {  # fields that may differ between two networks of the same weights
+FREE = {  # fields that may differ between networks with compatible weights
   "resolution",
   "resolutions",
   "patch_size",
@@ -178,27 +179,27 @@ FREE = {  # fields that may differ between two networks of the same weights
 }
 
 
-def _check_kinds(before: Any, after: Any) -> None:
-  """Raise a UserError where one network's weights are not the other's."""
-  if type(before) is not type(after):
+def _check_kinds(old: Any, new: Any) -> None:
+  """Raise a UserError if the weights of a network do not fit another."""
+  if type(old) is not type(new):
     raise UserError(
-      f"train.init_from: weights of a {type(before).__name__} do not fit a "
-      f"{type(after).__name__}; name a run of the same model.name."
+      f"train.init_from: weights of a {type(old).__name__} do not fit a "
+      f"{type(new).__name__}; expected a run with the same model.name."
     )
-  there, here = _fixed_fields(before), _fixed_fields(after)
-  apart = [
-    f"{name} is {there[name]!r} there and {here[name]!r} here"
-    for name in sorted(here)
-    if there[name] != here[name]
+  old_fields, new_fields = _fixed_fields(old), _fixed_fields(new)
+  mismatches = [
+    f"{name}={new_fields[name]!r}, expected {old_fields[name]!r}"
+    for name in sorted(new_fields)
+    if old_fields[name] != new_fields[name]
   ]
-  if apart:
+  if mismatches:
     raise UserError(
-      f"train.init_from: another network: {'; '.join(apart)}. Set model (or "
-      "data.channels) as it is there."
+      f"train.init_from: the networks differ: {'; '.join(mismatches)}. Set "
+      "model (or data.channels) as in that run."
     )
 
 
 def _fixed_fields(model: Any) -> dict[str, Any]:
-  """Fields of a network and of its options that its weights depend on."""
+  """The fields of a network and its options that determine its weights."""
   fields = vars_of(model) | vars_of(model.options)
   return {name: value for name, value in fields.items() if name not in FREE}
