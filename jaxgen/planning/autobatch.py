@@ -1,8 +1,8 @@
-"""Training in the memory that there is.
+"""Training with batches split to fit into memory.
 
-How each stage of a run is made to fit is kept in `fit.json`. A decision stays:
-a resumed run splits its batches the same way, and so resumes bit for bit. A
-stage is decided again where it, the model or `batch.memory_gib` has changed.
+The decision for each stage of a run is stored in `fit.json`, so that a resumed
+run splits its batches the same way and is bitwise reproducible. It is made
+again only if the stage, the model or `batch.memory_gib` changes.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from jaxgen.workdir.claim import claim, record
 
 NAME = "fit.json"
 Decision = dict[str, Any]  # accumulate, remat
-Decisions = dict[str, Decision]  # by the stage that they are for
+Decisions = dict[str, Decision]  # by stage, see `_name`
 
 
 def train_in_memory(
@@ -43,21 +43,21 @@ def train_in_memory(
 ) -> bool:
   """Train an experiment in a workdir, or resume from its newest checkpoint.
 
-  A stage that runs out of memory at its first step starts again with half the
+  A stage that runs out of memory at its first step is restarted with half the
   microbatch.
 
   Args:
-    experiment: what to train.
-    workdir: the run's folder; several processes must share it.
-    initial: weights to start from at step 0, by default fresh ones.
-    allow_config_change: resume although the config or the data changed.
-    devices: to train on, by default all of all processes.
+    experiment: the experiment.
+    workdir: the run's folder; shared by all processes.
+    initial: initial weights at step 0; by default random.
+    allow_config_change: resume even if the config or the data changed.
+    devices: devices to train on; by default all devices of all processes.
 
   Returns:
-    Whether the run is finished; False where it was asked to stop.
+    Whether the run is finished; False if it was stopped.
 
   Raises:
-    UserError: a bad config, workdir or data set.
+    UserError: an invalid config, workdir or data set.
     RunError: the loss is not finite, or a checkpoint cannot be written.
   """
   with (
@@ -84,10 +84,11 @@ def train_in_memory(
 def fitted(
   programs: Sequence[StageProgram], workdir: pathlib.Path
 ) -> list[StageProgram]:
-  """Programs that fit: as decided before, or now if `batch.fit` is auto.
+  """Programs that fit into memory, by the stored decisions or, if `batch.fit`
+  is auto, new ones.
 
   Raises:
-    UserError: a stage fits in no way, or `fit.json` is damaged.
+    UserError: a stage cannot be made to fit, or `fit.json` is damaged.
   """
   known = _read(workdir / NAME)
   names = [_name(program) for program in programs]
@@ -109,7 +110,7 @@ def fitted(
 
 
 def _name(program: StageProgram) -> str:
-  """The key of a decision: all that it depends on."""
+  """The key of a decision, from everything that it depends on."""
   stage, experiment = program.stage, program.experiment
   sizes = (stage.resolution, stage.patch_size, program.layout.mesh.size)
   model = {k: v for k, v in vars_of(experiment.model).items() if v != ()}
@@ -123,45 +124,45 @@ def _name(program: StageProgram) -> str:
 
 def _decide(program: StageProgram) -> Decision:
   memory = min(allgather(cost.memory_for_steps(program.experiment)))
-  found = cost.fit(program, memory)
-  if found is None:
+  need = cost.fit(program, memory)
+  if need is None:
     raise UserError(cost.refusal(program, memory))
   if is_lead_host():
-    micro = program.stage.batch_size // found.accumulate
+    micro = program.stage.batch_size // need.accumulate
     print(
       f"stage {program.index + 1} in {cost.gib(memory)}: microbatches of "
-      f"{micro}, remat={found.remat}"
+      f"{micro}, remat={need.remat}"
     )
-  return {"accumulate": found.accumulate, "remat": found.remat}
+  return {"accumulate": need.accumulate, "remat": need.remat}
 
 
 def halve(program: StageProgram, workdir: pathlib.Path) -> None:
-  """Note smaller microbatches for a stage that ran out of memory.
+  """Store smaller microbatches for a stage that ran out of memory.
 
   Raises:
-    RunError: they are as small as they can be.
+    RunError: the microbatches cannot be made smaller.
   """
   stage, number = program.stage, program.index + 1
   least = 2 * stage.accumulate
   more = [x for x in cost.divisions(program) if x >= least]
   if not more:
     raise RunError(
-      f"stage {number}: out of memory, one image at a time.\n"
-      "Choose a smaller model or resolution: see jaxgen plan."
+      f"stage {number}: out of memory with microbatches of one image.\n"
+      "Choose a smaller model or resolution; see jaxgen plan."
     )
   smaller = {"accumulate": more[0], "remat": stage.remat}
   _write(workdir, _read(workdir / NAME) | {_name(program): smaller})
   if is_lead_host():
     print(
-      f"stage {number}: out of memory; starting it again with microbatches "
-      f"of {stage.batch_size // more[0]} images (accumulate={more[0]})."
+      f"stage {number}: out of memory; restarting with microbatches of "
+      f"{stage.batch_size // more[0]} images (accumulate={more[0]})."
     )
 
 
 def _write(workdir: pathlib.Path, decisions: Decisions) -> None:
   if is_lead_host():
     write_json(workdir / NAME, decisions)
-  allgather(0)  # the others read it when it is there
+  allgather(0)  # barrier: then all processes read the file
 
 
 def _read(path: pathlib.Path) -> Decisions:
@@ -172,7 +173,7 @@ def _read(path: pathlib.Path) -> Decisions:
     for decision in decisions.values():
       Stage(batch_size=decision["accumulate"], **decision)
       if decision.keys() != {"accumulate", "remat"}:
-        raise ValueError("it has other keys")
+        raise ValueError("unexpected keys")
     return decisions
   except (
     ValueError,
@@ -182,5 +183,5 @@ def _read(path: pathlib.Path) -> Decisions:
     UserError,
   ) as e:
     raise UserError(
-      f"{path} is damaged ({e}): remove it to decide again."
+      f"{path} is damaged ({e}): remove it to fit the stages again."
     ) from e

@@ -1,8 +1,8 @@
-"""Speed and size of a config on this machine: medians over repeats.
+"""Benchmark of a config's speed and memory on this machine, as medians.
 
-Nothing is trained: the state is fresh, the data are real. Shares of the peak
-are relative to a matrix product measured in the same run, on the same devices
-and in the same number format.
+The state is random, the data are real. Shares of the peak are relative to a
+matrix product measured in the same run, on the same devices and with the same
+dtype.
 """
 
 from __future__ import annotations
@@ -35,8 +35,8 @@ from jaxgen.train.stage import StageProgram, stage_programs
 from jaxgen.train.state import TrainState
 from jaxgen.typing import Batch
 
-STEPS = 18  # of the samplers
-LATENTS = 512  # that the benchmark's prior is fitted to
+STEPS = 18  # sampler steps
+LATENTS = 512  # latents that the benchmark's density is fitted to
 
 Report = dict[str, Any]
 
@@ -45,8 +45,8 @@ def benchmark(experiment: Experiment, *, repeats: int = 10) -> Report:
   """Measure the last stage of an experiment.
 
   Args:
-    experiment: of a training run.
-    repeats: timed calls of each program; the median counts.
+    experiment: the experiment.
+    repeats: timed calls of each program, of which the median is taken.
 
   Returns:
     Numbers by name, with the unit in the name.
@@ -89,7 +89,7 @@ def _count(tree: Any) -> int:
 
 
 def _process_peak() -> int:
-  """Largest resident size of this process so far, in bytes."""
+  """Peak resident size of this process, in bytes."""
   size = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
   return size if sys.platform == "darwin" else size * 1024
 
@@ -125,20 +125,20 @@ def _training(
 
 @contextlib.contextmanager
 def _uncached() -> Iterator[None]:
-  """Compile again, whatever the compilation cache holds."""
+  """Disable the compilation cache within the block."""
   options: Any = jax.config
-  before = options.jax_enable_compilation_cache
+  enabled = options.jax_enable_compilation_cache
   options.update("jax_enable_compilation_cache", False)
-  compilation_cache.reset_cache()  # else the first answer is kept
+  compilation_cache.reset_cache()  # JAX remembers the first setting
   try:
     yield
   finally:
-    options.update("jax_enable_compilation_cache", before)
+    options.update("jax_enable_compilation_cache", enabled)
     compilation_cache.reset_cache()
 
 
 def _data(program: StageProgram, needed: float, repeats: int) -> Report:
-  """Images per second out of the pipeline, with nothing else running."""
+  """Images per second of the input pipeline alone."""
   with contextlib.closing(_batches(program)) as batches:
     next(batches)
     start, calls = time.perf_counter(), max(repeats, 20)
@@ -159,13 +159,13 @@ def _codec(program: StageProgram, batch: Batch, repeats: int) -> Report:
   decode = jax.jit(lambda p, z: to_uint8(codec(p).decode(z)))
   latents = encode(params, batch["image"])
   flat = np.asarray(latents).reshape(len(latents), -1)
-  bank = np.resize(flat, (LATENTS, flat.shape[1]))
-  bank = bank + np.random.default_rng(0).normal(size=bank.shape, scale=0.1)
-  prior = density.fit(bank, "gaussian")
+  known = np.resize(flat, (LATENTS, flat.shape[1]))
+  known = known + np.random.default_rng(0).normal(size=known.shape, scale=0.1)
+  fitted = density.fit(known, "gaussian")
 
   @jax.jit
   def sample(p, keys):
-    z = density.draw(prior, "gaussian", keys)
+    z = density.draw(fitted, "gaussian", keys)
     return to_uint8(codec(p).decode(z.reshape(latents.shape)))
 
   n = len(latents)
@@ -179,17 +179,17 @@ def _codec(program: StageProgram, batch: Batch, repeats: int) -> Report:
 
 
 def _denoiser(program: StageProgram, batch: Batch, repeats: int) -> Report:
-  """Calls of the denoiser, and images per second of two samplers with what they
-  need beyond those calls."""
+  """Denoiser calls per second, images per second of two samplers, and their
+  overhead beyond the denoiser calls."""
   denoiser, params = program.task.denoiser, program.fresh_state().params
   assert denoiser is not None
   x = normalize(batch["image"])
   n = len(x)
   call = jax.jit(lambda p, x: denoiser(p)(x, jnp.ones(n)))
-  one = seconds(lambda: call(params, x), repeats)
+  call_seconds = seconds(lambda: call(params, x), repeats)
   report: Report = {
-    "denoiser_calls_per_second": 1 / one,
-    "denoiser_images_per_second": n / one,
+    "denoiser_calls_per_second": 1 / call_seconds,
+    "denoiser_images_per_second": n / call_seconds,
   }
   grid = sigmas.karras(STEPS)
 
@@ -201,5 +201,6 @@ def _denoiser(program: StageProgram, batch: Batch, repeats: int) -> Report:
     run = functools.partial(sample, sampler, params, 80 * x)
     taken, calls = seconds(run, max(repeats // 3, 1)), sampler.nfe(STEPS)
     report[f"{name}_{STEPS}_images_per_second"] = n / taken
-    report[f"{name}_{STEPS}_beyond_the_calls"] = taken / (calls * one) - 1
+    overhead = taken / (calls * call_seconds) - 1
+    report[f"{name}_{STEPS}_beyond_the_calls"] = overhead
   return report

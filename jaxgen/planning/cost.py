@@ -1,11 +1,10 @@
-"""What a stage needs, before it runs: from its compiled step, which is not run.
+"""Cost model of a stage: memory and operations of its step, without running it.
 
-The peak is what the compiler has laid out for the step on each device (its own
-memory analysis). On CPU the compiled program itself lies in the same memory:
-about `CODE` bytes for each letter of its text, and `OVERHEAD` for Python and
-the data (scripts/measure_memory.py holds this against real processes).
-Operations are counted by the compiler on the program of unrolled layers, so
-what is computed again counts twice.
+The peak is the compiler's memory analysis of the step on each device. On CPU
+the compiled program shares that memory: about `CODE` bytes per character of its
+text, plus `OVERHEAD` for Python and the data (scripts/measure_memory.py
+compares this with real processes). The compiler counts operations with layers
+unrolled; recomputed operations count twice.
 """
 
 from __future__ import annotations
@@ -30,25 +29,25 @@ from jaxgen.train.schedule import Schedule, stage_schedule
 from jaxgen.train.stage import StageProgram
 
 OVERHEAD = 720 << 20  # bytes of a process besides its steps
-CODE = 58  # bytes of memory for each letter of a program's text, on CPU
-# Of a resolution or a width that does not fit.
+CODE = 58  # bytes of memory per character of a program's text, on CPU
+# Fractions to try of a resolution or width that does not fit.
 SHARES = (0.75, 0.5, 0.375, 0.25, 0.125)
 REMATS: tuple[Remat, ...] = ("none", "blocks", "full")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Need:
-  """The needs of one way of running a stage, in bytes on each device.
+  """The cost of a stage with given microbatches and rematerialization; memory
+  is in bytes on each device.
 
   Attributes:
-    accumulate: microbatches a step.
-    remat: what its gradient computes again.
-    peak: of the compiled step: state, batch, activations, results.
-    code: of the program itself, on CPU.
-    activations: what the step holds meanwhile, gradients included.
-    flops: operations for one image.
-    traffic: bytes for one image that the program reads and writes, on each
-      device.
+    accumulate: microbatches per step.
+    remat: activations recomputed in the backward pass.
+    peak: memory of the compiled step: state, batch, activations, results.
+    code: memory of the program itself, on CPU.
+    activations: temporary memory of the step, including gradients.
+    flops: operations per image.
+    traffic: bytes read and written per image, on each device.
   """
 
   accumulate: int
@@ -61,12 +60,12 @@ class Need:
 
   @property
   def total(self) -> int:
-    """What has to fit into memory."""
+    """The memory that has to be available."""
     return self.peak + self.code
 
 
 def change(program: StageProgram, **fields: Any) -> StageProgram:
-  """A program with other fields of its stage."""
+  """A program with some fields of its stage changed."""
   stages = list(program.experiment.stages)
   stages[program.index] = dataclasses.replace(program.stage, **fields)
   experiment = dataclasses.replace(program.experiment, stages=tuple(stages))
@@ -74,14 +73,15 @@ def change(program: StageProgram, **fields: Any) -> StageProgram:
 
 
 def change_model(program: StageProgram, **fields: Any) -> StageProgram:
-  """A program with other fields of its model, of those that it has."""
+  """A program with some fields of its model changed; unknown fields are
+  ignored."""
   model = with_known(program.experiment.model, **fields)
   experiment = dataclasses.replace(program.experiment, model=model)
   return dataclasses.replace(program, experiment=experiment)
 
 
 def need(program: StageProgram) -> Need:
-  """Compile a stage's step and read what it needs."""
+  """Compile a stage's step and read its cost."""
   compiled = compile_step(program)
   memory: Any = compiled.memory_analysis()
   size, operations = program.stage.batch_size, flops(program)
@@ -98,11 +98,11 @@ def need(program: StageProgram) -> Need:
 
 def _traffic(program: StageProgram, compiled: Any, operations: float) -> float:
   """Bytes that a step reads and writes on each device. The compiler counts the
-  body of a loop once: bytes grow with the operations that it has left out."""
-  found = compiled.cost_analysis() or {}
-  counted = found.get("flops", 0.0) * program.layout.mesh.size
-  left_out = operations / counted if counted else 1.0
-  return found.get("bytes accessed", 0.0) * max(left_out, 1.0)
+  body of a loop once, so bytes are scaled up as the operations are."""
+  analysis = compiled.cost_analysis() or {}
+  counted = analysis.get("flops", 0.0) * program.layout.mesh.size
+  scale = operations / counted if counted else 1.0
+  return analysis.get("bytes accessed", 0.0) * max(scale, 1.0)
 
 
 def compile_step(program: StageProgram) -> Any:
@@ -121,7 +121,7 @@ def _on_cpu() -> bool:
 
 
 def batch_shapes(program: StageProgram) -> Any:
-  """Shapes of the batches that a stage's step takes."""
+  """Shapes of a stage's batches."""
   size, names = program.stage.batch_size, program.task.batch_fields
   tile = pipeline.stack(pipeline.fixed_tiles(program.source("train"), 1))
   shape = lambda x: (size, *x.shape[1:])  # noqa: E731
@@ -129,8 +129,8 @@ def batch_shapes(program: StageProgram) -> Any:
 
 
 def unrolled(program: StageProgram) -> StageProgram:
-  """A program whose operations can be counted: unrolled layers and an undivided
-  batch, for the body of a loop is counted only once."""
+  """A program for counting operations: with unrolled layers and an undivided
+  batch, since the body of a loop is counted only once."""
   return change(change_model(program, scan_layers=False), accumulate=1)
 
 
@@ -145,8 +145,8 @@ def flops(program: StageProgram) -> float:
 
 
 def divisions(program: StageProgram) -> Iterator[int]:
-  """Accumulations that divide a stage's batch over the devices, from what the
-  config says to microbatches of one image on each."""
+  """Values of `accumulate` that divide a stage's batch over the devices, from
+  that of the config to microbatches of one image per device."""
   stage, devices = program.stage, program.layout.mesh.size
   for parts in range(stage.accumulate, stage.batch_size // devices + 1):
     if stage.batch_size % (parts * devices) == 0:
@@ -154,25 +154,25 @@ def divisions(program: StageProgram) -> Iterator[int]:
 
 
 def fit(program: StageProgram, memory: int) -> Need | None:
-  """A way of running a stage in `memory` bytes on each device, by operations
-  the quickest.
+  """The configuration of a stage with the fewest operations that fits in
+  `memory` bytes on each device; None if there is none.
 
-  Computing nothing again saves more than larger microbatches, so these are
-  halved first.
+  Avoiding recomputation gains more than larger microbatches, so these are
+  reduced first.
   """
-  if bytes_of(program.state_shapes) > memory:  # no need to compile anything
+  if bytes_of(program.state_shapes) > memory:  # skips the compilation
     return None
   start = REMATS.index(program.stage.remat)
   for remat in REMATS[start:]:
-    found = _largest(change(program, remat=remat), memory)
-    if found is not None:
-      return found
+    largest = _largest(change(program, remat=remat), memory)
+    if largest is not None:
+      return largest
   return None
 
 
 def _largest(program: StageProgram, memory: int) -> Need | None:
-  """The largest microbatch that fits, by bisection; on CPU a program that
-  splits its batch may itself be larger."""
+  """The cost with the largest microbatch that fits, by bisection; on CPU a
+  program that splits its batch may be larger."""
   parts = list(divisions(program))
   need_of = functools.cache(
     lambda i: need(change(program, accumulate=parts[i]))
@@ -190,8 +190,8 @@ def _largest(program: StageProgram, memory: int) -> Need | None:
 
 
 def largest_resolution(program: StageProgram, memory: int) -> int | None:
-  """The largest of a few smaller resolutions at which a stage does fit: shares
-  of its own, and those that the model knows."""
+  """The largest of some smaller resolutions at which a stage fits: fractions of
+  its own, and those of the model; None if there are none."""
   resolution = program.stage.resolution
   sides = {int(resolution * share) for share in SHARES}
   sides |= set(getattr(program.experiment.model, "resolutions", ()))
@@ -202,8 +202,8 @@ def largest_resolution(program: StageProgram, memory: int) -> int | None:
 
 
 def largest_width(program: StageProgram, memory: int) -> str:
-  """The field that makes a model wide with the largest of a few smaller values
-  with which a stage does fit, as in a config; empty: there is none."""
+  """The config field of a model's width with the largest of some smaller values
+  at which a stage fits; empty if there are none."""
   model: Any = program.experiment.model
   name = "width" if hasattr(model, "width") else "base_channels"
   for share in SHARES:
@@ -214,8 +214,8 @@ def largest_width(program: StageProgram, memory: int) -> str:
 
 
 def _fits(program: StageProgram, memory: int) -> bool:
-  """Whether a stage fits, one image at a time and all computed again; False
-  where the model cannot be so."""
+  """Whether a stage fits with microbatches of one image and full
+  rematerialization; False if the model is invalid."""
   parts = max(divisions(program))
   least = change(program, remat="full", accumulate=parts)
   try:
@@ -226,12 +226,12 @@ def _fits(program: StageProgram, memory: int) -> bool:
 
 
 def gib(memory: int) -> str:
-  """The memory of a device, if `memory` bytes of it are for steps."""
+  """The memory of a device of which `memory` bytes are for steps, as text."""
   return f"{(memory + reserved()) / 2**30:.2f} GiB"
 
 
 def refusal(program: StageProgram, memory: int) -> str:
-  """The message where a stage fits in no way."""
+  """The error message for a stage that cannot be made to fit."""
   name = f"stage {program.index + 1}"
   if memory <= 0:
     alone = f"the process alone takes {gib(0)} on each device"
@@ -239,29 +239,29 @@ def refusal(program: StageProgram, memory: int) -> str:
   if side := largest_resolution(program, memory):
     hint = f"{side} pixels would fit"
   elif width := largest_width(program, memory):
-    hint = f"nor do smaller sizes, but with {width} it would"
+    hint = f"smaller resolutions do not fit either, but {width} would"
   else:
-    hint = "nor do smaller sizes, or an eighth of its width"
+    hint = "neither smaller resolutions nor an eighth of its width would fit"
   return (
     f"{name} ({program.stage.resolution} pixels) does not fit in "
-    f"{gib(memory)}, not even one image at a time: {hint}."
+    f"{gib(memory)}, even with microbatches of one image: {hint}."
   )
 
 
 def memory_for_steps(experiment: Experiment, given: int = 0) -> int:
-  """Bytes that each device has for a step: of those `given`, of those of
-  `batch.memory_gib`, or of what is found; on CPU less `OVERHEAD`."""
+  """Bytes of each device available for a step: `given`, else
+  `batch.memory_gib`, else as detected; on CPU less `OVERHEAD`."""
   configured = int(experiment.batch.memory_gib * 2**30)
   return (given or configured or memory_found()) - reserved()
 
 
 def reserved() -> int:
-  """Bytes for each device that a process takes besides its steps."""
+  """Bytes per device that a process takes besides its steps."""
   return OVERHEAD // jax.local_device_count() if _on_cpu() else 0
 
 
 def memory_found() -> int:
-  """Bytes that a device has for the run: its limit, or on CPU that of the
+  """The detected memory of a device in bytes: its limit, or on CPU that of the
   control group or the machine, shared by the devices."""
   device = jax.local_devices()[0]
   stats = device.memory_stats() or {}
@@ -272,15 +272,15 @@ def memory_found() -> int:
 
 
 def measured_speed(program: StageProgram) -> Speed:
-  """The speed of each device, measured now."""
+  """The measured speed of each device."""
   return measure(program.task.model.dtype, program.layout.mesh.size)
 
 
 def describe(program: StageProgram, speed: Speed) -> dict[str, Any]:
-  """Facts of a stage and its needs, as it stands in the config."""
-  stage, state, found = program.stage, program.state_shapes, need(program)
+  """Sizes, cost and time of a stage, as configured."""
+  stage, state, needed = program.stage, program.state_shapes, need(program)
   devices = program.layout.mesh.size
-  each = speed.seconds(found.flops / devices, found.traffic)
+  image_seconds = speed.seconds(needed.flops / devices, needed.traffic)
   patch = getattr(program.task.model.options, "patch_size", 0)
   return {
     "resolution": stage.resolution,
@@ -289,24 +289,24 @@ def describe(program: StageProgram, speed: Speed) -> dict[str, Any]:
     "batch_size": stage.batch_size,
     "accumulate": stage.accumulate,
     "remat": stage.remat,
-    "flops_per_image": found.flops,
-    "traffic_per_image": found.traffic,
+    "flops_per_image": needed.flops,
+    "traffic_per_image": needed.traffic,
     "parameter_bytes": bytes_of(state.params),
     "optimizer_bytes": bytes_of(state.opt_state),
     "ema_bytes": bytes_of((state.ema, state.ema_profiles)),
-    "activation_bytes": found.activations,
-    "peak_bytes": found.peak,
-    "process_bytes": _process(program, found),
-    "seconds_per_1000": 1000 * each,
-    "hours": stage.images * each / 3600,
+    "activation_bytes": needed.activations,
+    "peak_bytes": needed.peak,
+    "process_bytes": _process(program, needed),
+    "seconds_per_1000": 1000 * image_seconds,
+    "hours": stage.images * image_seconds / 3600,
   }
 
 
-def _process(program: StageProgram, found: Need) -> int | None:
-  """Bytes of the whole process on CPU, whose memory the devices share."""
+def _process(program: StageProgram, needed: Need) -> int | None:
+  """Bytes of the whole process on CPU, where devices share the memory."""
   if not _on_cpu():
     return None
-  return found.peak * program.layout.mesh.size + found.code + OVERHEAD
+  return needed.peak * program.layout.mesh.size + needed.code + OVERHEAD
 
 
 def bytes_of(tree: Any) -> int:

@@ -1,9 +1,9 @@
 """The speed of devices, and the time of programs by the roofline model.
 
-By the roofline model (Williams, Waterman and Patterson 2009) a program takes
+In the roofline model (Williams, Waterman and Patterson 2009) a program takes
 the time of its operations or of its memory traffic, whichever is longer.
-Operations run at `SHARE` of the rate of a matrix product; memory moves at
-`REUSE` times the rate of adding a number to an array, into new memory.
+Operations run at `SHARE` of the rate of a matrix product, memory traffic at
+`REUSE` times the rate of adding a number to an array.
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ from jaxgen.typing import Array
 
 PRODUCT = 2048  # rows and columns of the matrix product
 SUM = 64 << 20  # bytes of the sum, on each device
-# Rates of training relative to these, fitted (see docs/benchmarks.md):
-SHARE = 0.5  # of the rate of the matrix product
-REUSE = 1.35  # of the rate of the sum: part of the traffic stays in caches
+# Fitted rates of training relative to these (see docs/benchmarks.md):
+SHARE = 0.5  # relative to the matrix product
+REUSE = 1.35  # relative to the sum; part of the traffic stays in caches
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -39,7 +39,7 @@ class Speed:
   bandwidth: float = float("inf")
 
   def seconds(self, flops: float, traffic: float) -> float:
-    """The time of a program with these operations and bytes on each device."""
+    """The time of a program, given its operations and bytes on each device."""
     return max(flops / self.flops, traffic / self.bandwidth)
 
 
@@ -52,7 +52,7 @@ def measure(dtype: Any, devices: int, repeats: int = 7) -> Speed:
 
 
 def seconds(call: Callable[[], Any], repeats: int) -> float:
-  """The median time of a call, after one that is not counted."""
+  """The median time of a call, after a warm-up call."""
   jax.block_until_ready(call())
   times = []
   for _ in range(repeats):
