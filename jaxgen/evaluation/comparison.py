@@ -1,4 +1,4 @@
-"""Comparison of runs, and of ways to sample from them, on the same data."""
+"""Comparison of runs and sampling methods on the same data."""
 
 from __future__ import annotations
 
@@ -28,12 +28,12 @@ FLOOR = "real (floor)"
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Candidate:
-  """A run and one way to sample from it.
+  """A run with a sampling method.
 
   Attributes:
     run: the run.
     method: a density of an autoencoder, or a sampler of a denoiser.
-    name: of the candidate.
+    name: name of the candidate.
   """
 
   run: Run
@@ -42,13 +42,13 @@ class Candidate:
 
   @property
   def network_calls(self) -> int:
-    """Calls of the network that one image takes."""
+    """Network calls per image."""
     if isinstance(self.run, DenoiserRun):
       return self.run.network_calls(sampler=self.method)
     return 1
 
   def sampling_bytes(self, batch: int, reference: Reference) -> int:
-    """The memory of the program that samples a batch; it is compiled."""
+    """Memory of the program that samples a batch, which is compiled."""
     if isinstance(self.run, DenoiserRun):
       conditions = reference.conditions_for(self.run)
       return self.run.sampling_bytes(
@@ -59,7 +59,7 @@ class Candidate:
   def sample(
     self, num: int, reference: Reference, *, seed: int, batch: int
   ) -> np.ndarray:
-    """Images, under the conditions of real tiles where the run has any."""
+    """Sample images, with the conditions of real tiles if the run has any."""
     if isinstance(self.run, DenoiserRun):
       conditions = reference.conditions_for(self.run)
       return self.run.sample(
@@ -76,29 +76,31 @@ class Candidate:
 def candidates(
   runs: Sequence[Run], samplers: Sequence[str] = ()
 ) -> list[Candidate]:
-  """All candidates of a list of runs: an autoencoder's densities, a denoiser's
-  presets (or the given samplers)."""
+  """All candidates of a list of runs: the densities of autoencoders, and the
+  presets (or given samplers) of denoisers."""
   for sampler in samplers:
     check_sampler(sampler)
-  every = []
+  result = []
   for run, name in zip(runs, _names(runs), strict=True):
     denoiser = isinstance(run, DenoiserRun)
     methods = (samplers or tuple(PRESETS)) if denoiser else DENSITIES
-    every += [Candidate(run=run, method=m, name=f"{name} {m}") for m in methods]
-  return every
+    result += [
+      Candidate(run=run, method=m, name=f"{name} {m}") for m in methods
+    ]
+  return result
 
 
 def _names(runs: Sequence[Run]) -> list[str]:
-  """The names of the folders, or their paths where two have the same name."""
+  """The names of the folders, or their paths if names are not unique."""
   paths = [run.workdir.resolve() for run in runs]
   if len(set(paths)) < len(paths):
-    raise UserError("--workdir: expected different runs, got one twice.")
+    raise UserError("--workdir: expected different runs, got duplicates.")
   short = [path.name for path in paths]
   return short if len(set(short)) == len(short) else list(map(str, paths))
 
 
 def check_comparable(runs: Sequence[Run]) -> list[str]:
-  """Notes on what makes a comparison unfair.
+  """Notes on differences that make a comparison unfair.
 
   Raises:
     UserError: the images have different sizes.
@@ -109,17 +111,17 @@ def check_comparable(runs: Sequence[Run]) -> list[str]:
     if run.image_shape != first.image_shape:
       raise UserError(
         f"--workdir={run.workdir}: expected images of {first.image_shape} as "
-        f"of {first.workdir}, got {run.image_shape}."
+        f"for {first.workdir}, got {run.image_shape}."
       )
     if any(names.get(k) != v for k, v in run.conditions.items()):
       notes.append(
-        f"{run.workdir} has other conditions: it is sampled without any."
+        f"{run.workdir} has other conditions: it is sampled without conditions."
       )
     data = [sources.fingerprint(x.experiment) for x in (run, first)]
     if data[0] != data[1]:
       notes.append(
         f"{run.workdir} was trained on other data than {first.workdir}; "
-        "distances are to the latter's."
+        "distances are relative to the latter."
       )
   return notes
 
@@ -132,9 +134,9 @@ def measure_candidate(
   batch: int,
   seed: int = 0,
 ) -> tuple[Measures, np.ndarray]:
-  """The measures of `num` images and of their cost, and the images."""
-  memory = candidate.sampling_bytes(batch, reference)  # compiles it, too
-  if candidate.network_calls == 1:  # else the first call hardly counts
+  """Quality and cost of `num` images, and the images."""
+  memory = candidate.sampling_bytes(batch, reference)  # also compiles
+  if candidate.network_calls == 1:  # otherwise the first call is negligible
     candidate.sample(num, reference, seed=seed, batch=batch)
   start = time.perf_counter()
   images = candidate.sample(num, reference, seed=seed, batch=batch)
@@ -151,7 +153,7 @@ def measure_candidate(
 
 def training_cost(workdir: pathlib.Path) -> Measures:
   """The images that a run has seen and the seconds of its steps, from its log;
-  empty where that is missing or damaged."""
+  empty if that is missing or damaged."""
   progress = metrics_csv.training_time(metrics_csv.read(workdir))
   if progress is None:
     return {}
@@ -171,7 +173,7 @@ def compare(
   """Measure all candidates against real tiles of the first one's data.
 
   Returns:
-    Measures, and images, by name; real ones (the floor) come first.
+    Measures and images by name; real ones (the floor) come first.
   """
   reference = Reference.of(every[0].run, network, num)
   if reference.overlap:

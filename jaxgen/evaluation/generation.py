@@ -1,4 +1,4 @@
-"""Evaluation of a denoiser by new images, with its cost known beforehand."""
+"""Evaluation of a denoiser on generated images, within a budget."""
 
 from __future__ import annotations
 
@@ -29,13 +29,13 @@ from jaxgen.sample.options import SamplingKeywords
 from jaxgen.sample.run import BATCH
 from jaxgen.typing import ConditionNames
 
-MIN_IMAGES = 16  # without which no distance means anything
-MAX_TRAINING_TILES = 8192  # among which memorized images are searched
-HELD_OUT = 1024  # tiles whose distances are those of real images
+MIN_IMAGES = 16  # minimum for meaningful distances
+MAX_TRAINING_TILES = 8192  # searched for memorized images
+HELD_OUT = 1024  # held-out tiles for comparison in that search
 
 
 class Budget(NamedTuple):
-  """The images that a budget allows, and the calls of networks of each."""
+  """The number of images that a budget allows, and network calls per image."""
 
   images: int
   calls: int
@@ -46,12 +46,13 @@ class Evaluation:
   """The result of an evaluation.
 
   Attributes:
-    measures: of `samples` and of `real (floor)`, see `Reference.measure`.
-    condition_accuracy: of each condition.
-    nearest: the training tile nearest to each image.
-    training: those tiles, `(n, h, w, c)`.
+    measures: measures of `samples` and of `real (floor)`, see
+      `Reference.measure`.
+    condition_accuracy: accuracy by condition.
+    nearest: nearest training tile of each image.
+    training: the searched training tiles, `(n, h, w, c)`.
     images: the samples, `(n, h, w, c)`.
-    requested: for each condition the index of the value of each image.
+    requested: by condition, the requested value index of each image.
     facts: step, images, seconds, features.
   """
 
@@ -70,18 +71,18 @@ def affordable(
   budget: int,
   **options: Unpack[SamplingKeywords],
 ) -> Budget:
-  """The images, of `num`, that a budget of calls of networks allows.
+  """The number of images, at most `num`, within a budget of network calls.
 
   Raises:
-    UserError: fewer than `MIN_IMAGES`.
+    UserError: the budget allows fewer than `MIN_IMAGES`.
   """
-  some = {name: values[0] for name, values in run.conditions.items()}
-  calls = run.network_calls(**(options | {"conditions": some}))
+  conditions = {name: values[0] for name, values in run.conditions.items()}
+  calls = run.network_calls(**(options | {"conditions": conditions}))
   images = min(num, budget // calls)
   if images < MIN_IMAGES:
     raise UserError(
-      f"--num={num}, --budget={budget}: expected {MIN_IMAGES} or more images, "
-      f"got {images}; {MIN_IMAGES} images of {calls} calls need "
+      f"--num={num}, --budget={budget}: expected at least {MIN_IMAGES} images, "
+      f"got {images}; {MIN_IMAGES} images of {calls} network calls need "
       f"--budget={MIN_IMAGES * calls}."
     )
   return Budget(images, calls)
@@ -99,17 +100,17 @@ def evaluate(
 ) -> Evaluation:
   """Generate images and compare them with real ones.
 
-  Images of a conditional run have the conditions of as many real tiles, so that
-  both sets show the same mixture.
+  Images of a conditional run use the conditions of real tiles, so that both
+  sets have the same mixture of conditions.
 
   Args:
-    run: of a denoiser.
-    num: generated images; real ones are twice as many.
-    network: whose features are compared, see `jaxgen.metrics.features`.
-    seed: of the images.
-    batch: images a call of the compiled programs.
-    log: takes lines about the progress.
-    **options: the fields of `SamplingOptions`; conditions are replaced.
+    run: a run of a denoiser.
+    num: number of generated images; twice as many real ones are used.
+    network: feature extractor, see `jaxgen.metrics.features`.
+    seed: seed of the images.
+    batch: images per batch.
+    log: function that prints progress lines.
+    **options: fields of `SamplingOptions`; conditions are replaced.
   """
   reference = Reference.of(run, network, num)
   keywords = options | {"conditions": reference.conditions_for(run)}
@@ -161,8 +162,8 @@ def _nearest(
 def write_generation(
   folder: pathlib.Path, evaluation: Evaluation, names: ConditionNames
 ) -> None:
-  """Write `metrics.json` and `per_image.csv`; `names` of the conditions'
-  values."""
+  """Write `metrics.json` and `per_image.csv`; `names` are the value names of
+  conditions."""
   summary = evaluation.facts | {
     "memorized": int(evaluation.nearest.memorized.sum()),
     "metrics": evaluation.measures,
@@ -186,8 +187,8 @@ def write_generation(
 def _values(
   evaluation: Evaluation, names: ConditionNames, image: int
 ) -> list[str]:
-  """The values requested and seen of an image, for each condition; empty where
-  they are free."""
+  """The requested and predicted value of an image for each condition; empty if
+  unspecified."""
   values = []
   for name, accuracy in evaluation.condition_accuracy.items():
     pair = evaluation.requested[name][image], accuracy.seen[image]
@@ -196,7 +197,7 @@ def _values(
 
 
 def nearest_pairs(evaluation: Evaluation, num: int = 16) -> np.ndarray:
-  """The images nearest to training tiles, and those tiles: `(2, num, ...)`."""
+  """The images closest to training tiles, and those tiles, `(2, num, ...)`."""
   order = np.argsort(evaluation.nearest.ratio)[:num]
   tiles = evaluation.training[evaluation.nearest.index[order]]
   return np.stack([evaluation.images[order], tiles])

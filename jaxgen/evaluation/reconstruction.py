@@ -1,4 +1,5 @@
-"""Held-out reconstruction metrics of a run, of PCA and of the mean image."""
+"""Held-out reconstruction metrics of a run, compared with PCA and the mean
+image."""
 
 from __future__ import annotations
 
@@ -21,14 +22,14 @@ from jaxgen.metrics.spectrum import high_frequency_error
 from jaxgen.sample.autoencoder import AutoencoderRun
 from jaxgen.sample.run import BATCH, LoadedRun
 
-FIT_BYTES = 2 << 30  # of float32 tiles that the baselines are fitted to
+FIT_BYTES = 2 << 30  # maximum size of the float32 tiles that baselines fit
 FIT_TILES = 8192
-CHUNK_BYTES = 16 << 20  # of images that are compared at once
+CHUNK_BYTES = 16 << 20  # size of images compared at a time
 Scores = dict[str, np.ndarray]  # metric -> (n,)
 
 
 def training_tiles(run: LoadedRun) -> np.ndarray:
-  """Float32 training tiles in [-1, 1], drawn as training draws them."""
+  """Float32 training tiles in [-1, 1], sampled as in training."""
   size = math.prod(run.image_shape) * 4
   num = max(min(FIT_TILES, FIT_BYTES // size), 64)
   tiles = run.training_tiles(num, stream="baselines", keep=("image",))
@@ -41,15 +42,15 @@ def evaluate(
   """Per-image metrics of the run and of the baselines on the same images.
 
   Args:
-    run: of an autoencoder.
-    images: `(n, h, w, c)`, as the sources deliver them.
-    batch: images a call of the compiled programs.
+    run: a run of an autoencoder.
+    images: `(n, h, w, c)`, in the type of the source.
+    batch: images per batch.
 
   Returns:
     For `autoencoder`, `pca` and `mean image` the metrics of `scorer`, each
-    `(n,)`; and facts: the step, the number of images, the latent's shape, PCA's
-    dimensions (fewer than the latent's where there are fewer tiles or pixels)
-    and the number of tiles it was fitted to.
+    `(n,)`; and facts: the step, the number of images, the shape of latents, the
+    dimensions of PCA (limited by the number of tiles and pixels) and the number
+    of tiles it was fitted to.
   """
   model = run.decode_float(run.encode(images, batch=batch), batch=batch)
   tiles = training_tiles(run)
@@ -75,10 +76,10 @@ def evaluate(
 def scorer(
   channels: int, weights: str = ""
 ) -> Callable[[np.ndarray, np.ndarray], Scores]:
-  """A function of images and references, compiled once for each shape:
-  `similarity`, the squared error in fine detail and its share, and LPIPS
-  (AlexNet) where its weights are there, or in the file `weights`; in chunks, so
-  that many images need little memory."""
+  """A function of images and references, compiled once per shape: `similarity`,
+  the squared error in fine detail and its share, and LPIPS (AlexNet) if its
+  weights are installed or in the file `weights`. Images are processed in chunks
+  to limit memory."""
   similar, perceptual = jax.jit(similarity), _perceptual(channels, weights)
 
   def score(images: np.ndarray, references: np.ndarray) -> Scores:
@@ -97,7 +98,7 @@ def _detail(images: np.ndarray, references: np.ndarray) -> Scores:
 
 
 def _perceptual(channels: int, weights: str) -> Callable[..., Scores]:
-  """LPIPS, or nothing where there are no weights, or no such channels."""
+  """LPIPS, or no score without weights or for other numbers of channels."""
   try:
     distance = perceptual_distance("lpips_alex", weights or None)
   except UserError:

@@ -1,4 +1,4 @@
-"""Real tiles of a run's data, which generated images are compared with."""
+"""Real tiles of a run's data, for comparison with generated images."""
 
 from __future__ import annotations
 
@@ -24,29 +24,28 @@ from jaxgen.tasks import families
 from jaxgen.typing import ConditionNames
 
 Measures = dict[str, Any]  # numbers, and intervals `(low, high)`, by name
-HELD_OUT = 512  # tiles at most that classifiers are tested on
+HELD_OUT = 512  # maximum number of tiles for testing classifiers
 OVERLAP = (
-  "note: an epoch has fewer tiles than the two real sets, so these share some "
-  "and the floor is too low; use a smaller --num."
+  "note: an epoch has fewer tiles than the two real sets, so that they share "
+  "tiles and the floor is too low; use a smaller --num."
 )
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Reference:
-  """Two sets of real tiles of the same size, drawn from the training data as
-  training draws them.
+  """Two sets of real tiles of equal size, sampled as in training.
 
-  Generated images are compared with the first; the distance of the second from
-  it is the least that can be expected of them (the floor). Where an epoch has
-  fewer tiles than both sets, they have some in common and the floor is too low.
+  Generated images are compared with the first set; its distance from the second
+  is the smallest that can be expected (the floor). If an epoch has fewer tiles
+  than both sets, they share tiles and the floor is too low.
 
   Attributes:
-    network: whose features are compared.
+    network: feature extractor.
     tiles: the first set: uint8 images, labels and attributes.
     floor_tiles: the second set.
-    features: of the first set, `(n, d)`.
-    floor_features: of the second set.
-    names: the values of all labels and attributes.
+    features: features of the first set, `(n, d)`.
+    floor_features: features of the second set.
+    names: value names of all labels and attributes.
     overlap: whether the sets share tiles.
   """
 
@@ -77,8 +76,8 @@ class Reference:
     )
 
   def conditions_for(self, run: LoadedRun) -> dict[str, list[str | None]]:
-    """The conditions of the second set, for images of a denoiser that show the
-    same mixture; empty where the run has others."""
+    """The conditions of the second set, for sampling from a denoiser; empty if
+    the run has other conditions."""
     if any(self.names.get(k) != v for k, v in run.conditions.items()):
       return {}
     return {
@@ -87,8 +86,8 @@ class Reference:
     }
 
   def measure(self, images: np.ndarray, features: np.ndarray) -> Measures:
-    """Distances of images `(n, h, w, c)` from the first set, most of them in
-    the space of their features `(n, d)`."""
+    """Distances of images `(n, h, w, c)` from the first set, mostly between
+    features `(n, d)`."""
     measures: Measures = {}
     for distance in (distribution.frechet, distribution.kid):
       name = distance.__name__
@@ -99,8 +98,8 @@ class Reference:
     measures |= distribution.manifold(self.features, features)._asdict()
     spread = distribution.diversity(features)
     measures["diversity"] = spread / distribution.diversity(self.features)
-    off, high = spectrum_distance(self.tiles["image"], images)
-    return measures | {"spectrum_db": off, "high_frequencies_db": high}
+    rms, high = spectrum_distance(self.tiles["image"], images)
+    return measures | {"spectrum_db": rms, "high_frequencies_db": high}
 
   def measure_floor(self) -> Measures:
     """The measures of the second set."""
@@ -114,16 +113,16 @@ def condition_accuracies(
   requested: dict[str, np.ndarray],
   features: np.ndarray,
 ) -> dict[str, ConditionAccuracy]:
-  """The accuracy of each condition that was requested of generated images.
+  """The accuracy of each requested condition of generated images.
 
-  Classifiers are trained on both sets of real tiles and tested on held-out
-  ones, too, as no classifier may be able to see some labels.
+  Classifiers are trained on both sets of real tiles. They are also tested on
+  held-out tiles, since some labels may not be predictable from images.
 
   Args:
     reference: the real tiles.
-    run: whose held-out tiles are used.
-    requested: the index of the value of each image, `(n,)`.
-    features: of the generated images, `(n, d)`.
+    run: the run whose held-out tiles are used.
+    requested: by condition, the value index of each image, `(n,)`.
+    features: features of the generated images, `(n, d)`.
   """
   held_out = pipeline.stack(
     pipeline.fixed_tiles(run.source("validation"), HELD_OUT)

@@ -1,4 +1,4 @@
-"""A run of an autoencoder: to latents and back, and new images from latents."""
+"""A loaded autoencoder: encoding, decoding, and new images from latents."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from jaxgen.sample.run import LoadedRun
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
 class AutoencoderRun(LoadedRun):
-  """A run of an autoencoder.
+  """A loaded run of an autoencoder.
 
       latents = run.encode(images)
       run.sample(16, seed=0, method="gmm")
 
-  Its methods are functions of a run, documented where they stand. They take and
-  return uint8 images `(n, h, w, c)`, and float32 latents `(n, ...)`.
+  Its methods are functions of a run, documented where they are defined. They
+  take and return uint8 images `(n, h, w, c)` and float32 latents `(n, ...)`.
   """
 
   encode = codec.encode
@@ -33,12 +33,12 @@ class AutoencoderRun(LoadedRun):
 
   @property
   def training_latents(self) -> np.ndarray:
-    """Latents `(n, ...)` of training tiles, as kept in the workdir; computed
-    from the training data, and kept, where the run did not finish."""
+    """Latents `(n, ...)` of training tiles, as cached in the workdir; computed
+    from the training data, and cached, if they are missing."""
     return self.cached(latent_sampling.training_latents)
 
   @property
   def moments(self) -> Moments:
-    """Mean and standard deviation `(d,)` of the training latents, of each
-    number of a vector or channel of a small image."""
+    """Mean and standard deviation `(d,)` of the training latents, for each
+    dimension of a vector or channel of a feature map."""
     return moments(self.training_latents)

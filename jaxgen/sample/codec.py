@@ -1,6 +1,6 @@
-"""Images to latents and back, and edits in latent space.
+"""Encoding, decoding, and edits in latent space.
 
-Images are of the run's size: uint8 `(n, h, w, c)`, uint16, or float32 in
+Images have the run's size: uint8 `(n, h, w, c)`, uint16, or float32 in
 [-1, 1].
 """
 
@@ -29,8 +29,7 @@ PathSteps = Annotated[int, Field(ge=2)]
 def encode(
   run: LoadedRun, images: np.ndarray, *, batch: int = BATCH
 ) -> np.ndarray:
-  """Images to float32 latents `(n, ...)`; `batch` images a call of the compiled
-  program."""
+  """Images to float32 latents `(n, ...)`, in batches of `batch` images."""
   run.check_images(images)
   program = run.cached(_encoder)
   return map_batches(
@@ -75,14 +74,17 @@ def interpolate(
   *,
   how: Path = "linear",
 ) -> np.ndarray:
-  """Images uint8 `(steps, h, w, c)` from `a` to `b` `(h, w, c)`, by latents.
+  """Interpolate between two images in latent space.
 
   Args:
-    run: of an autoencoder.
-    a: the first image, reconstructed as image 0.
-    b: the last one.
-    steps: images, both ends included; at least 2.
+    run: a run of an autoencoder.
+    a: first image `(h, w, c)`, reconstructed as image 0.
+    b: last image.
+    steps: number of images, including both ends; at least 2.
     how: `linear`, or `spherical` around the mean of the training latents.
+
+  Returns:
+    Images uint8 `(steps, h, w, c)`.
   """
   check_value("steps", PathSteps, steps)
   check_value("how", Path, how)
@@ -98,7 +100,7 @@ def interpolate(
 def analogy(
   run: LoadedRun, a: np.ndarray, b: np.ndarray, c: np.ndarray
 ) -> np.ndarray:
-  """`a - b + c` in latent space, images `(n, h, w, c)` each and uint8 out."""
+  """`a - b + c` in latent space, for images `(n, h, w, c)`; returns uint8."""
   first, second, third = (encode(run, x) for x in (a, b, c))
   if not len(first) == len(second) == len(third):
     raise UserError(
@@ -126,7 +128,7 @@ def _checked_latents(run: LoadedRun, latents: np.ndarray) -> np.ndarray:
   """Latents as float32.
 
   Raises:
-    UserError: they are not numbers, not finite, or of another shape.
+    UserError: they are not finite numbers, or have another shape.
   """
   shape = run.task.latent_shape
   expected = f"latents: expected numbers (n, {', '.join(map(str, shape))})"

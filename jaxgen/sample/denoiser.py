@@ -1,4 +1,4 @@
-"""A run of a denoiser: new images under conditions, and edits of images."""
+"""A loaded denoiser: conditional sampling, and edits of images."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from jaxgen.typing import DenoiseFn
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
 class DenoiserRun(LoadedRun):
-  """A run of a denoiser.
+  """A loaded run of a denoiser.
 
       run.sample(16, seed=0, conditions={"rock_type": "granite"}, guidance=2.0)
       run.inpaint(images, mask)
 
-  Its methods are functions of a run, documented where they stand. They take and
-  return uint8 images `(n, h, w, c)`, and the fields of `SamplingOptions` as
-  keywords: sampler, steps, conditions, guidance, guidance_weights, interval,
-  weak, eta, churn.
+  Its methods are functions of a run, documented where they are defined. They
+  take and return uint8 images `(n, h, w, c)`, and take the fields of
+  `SamplingOptions` as keywords: sampler, steps, conditions, guidance,
+  guidance_weights, interval, weak, eta, churn.
   """
 
   sample = generate.sample
@@ -32,7 +32,7 @@ class DenoiserRun(LoadedRun):
 
   @property
   def denoise(self) -> DenoiseFn:
-    """The denoiser with the run's weights, on float images in [-1, 1] with
-    noise."""
-    assert self.task.denoiser is not None  # by `load`
+    """The denoiser with the run's weights, for noisy float images; clean ones
+    are in [-1, 1]."""
+    assert self.task.denoiser is not None  # guaranteed by `load`
     return self.task.denoiser(self.params)

@@ -1,4 +1,4 @@
-"""Drawing of any number of images by a run's sampler, batch by batch."""
+"""Sampling of any number of images, batch by batch."""
 
 from __future__ import annotations
 
@@ -25,15 +25,16 @@ from jaxgen.sample.run import LoadedRun
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Canvas:
-  """The images that are drawn.
+  """A specification of the images to sample.
 
   Attributes:
     shape: (n, height, width, channels).
-    inputs: that they are made from.
+    inputs: input images.
     window: side of the windows of a canvas larger than the run's images; 0: it
       is denoised as a whole.
-    corrections: towards known images, see `restoration.posterior.inpaint`.
-    trajectory: whether the denoised images of each step are returned, too.
+    corrections: corrections towards known images, see
+      `restoration.posterior.inpaint`.
+    trajectory: whether to return the denoised images of each step as well.
   """
 
   shape: tuple[int, ...]
@@ -44,8 +45,8 @@ class Canvas:
 
 
 class Drawn(NamedTuple):
-  """Images uint8 `(n, h, w, c)`, and those of each step `(steps, n, h, w, c)`
-  where they were requested."""
+  """Sampled images uint8 `(n, h, w, c)`, and those of each step `(steps, n, h,
+  w, c)` if requested."""
 
   images: np.ndarray
   trajectory: np.ndarray | None
@@ -59,7 +60,7 @@ def draw_images(
   seed: int,
   batch: int,
 ) -> Drawn:
-  """Run a sampler over images in batches of one shape.
+  """Run a sampler in batches of one shape.
 
   Raises:
     UserError: the images are not finite.
@@ -74,8 +75,8 @@ def draw_images(
     x, seen, finite = program(arguments, spec)
     if not finite:
       raise UserError(
-        f"{run.workdir}: the images are not finite: the weights are damaged or "
-        "the model has diverged; choose another --checkpoint."
+        f"{run.workdir}: the images are not finite, since the weights are "
+        "damaged or the model has diverged; choose another --checkpoint."
       )
     images.append(np.asarray(x))
     steps += [] if seen is None else [np.asarray(seen)]
@@ -86,7 +87,7 @@ def draw_images(
 def program_memory(
   run: LoadedRun, options: ResolvedOptions, canvas: Canvas
 ) -> int:
-  """The bytes of the program that draws a canvas as one batch."""
+  """Memory in bytes of the program that samples a canvas as one batch."""
   index = np.arange(canvas.shape[0])
   arguments = _arguments(run, options, canvas, index=index, seed=0)
   program = run.cached(sampling_program)
@@ -139,10 +140,10 @@ def _arguments(
 
 
 def _each(name: str, value: Indices, num: int) -> np.ndarray:
-  """The index of a condition's value for each of `num` images."""
+  """The value index of a condition for each of `num` images."""
   if np.ndim(value) and np.shape(value) != (num,):
     raise UserError(
-      f"conditions: expected one {name}, or one for each of {num} images, got "
+      f"conditions: expected a single {name} or one per image ({num}), got "
       f"{np.size(value)} values."
     )
   return np.broadcast_to(np.asarray(value, np.int32), (num,))

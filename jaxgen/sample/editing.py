@@ -1,6 +1,6 @@
-"""Edits of images by a denoiser: vary them, or go from one to another.
+"""Edits of images by a denoiser: variations and interpolation.
 
-Images are of the run's size: uint8 `(n, h, w, c)`, uint16, or float32 in
+Images have the run's size: uint8 `(n, h, w, c)`, uint16, or float32 in
 [-1, 1].
 """
 
@@ -26,7 +26,7 @@ from jaxgen.sample.resolve import resolve
 from jaxgen.sample.run import BATCH, LoadedRun
 from jaxgen.typing import Array, Params
 
-INVERSION_STEPS = 40  # of Heun's method, each way
+INVERSION_STEPS = 40  # steps of Heun's method in each direction
 Strength = Annotated[float, Field(gt=0, le=1)]
 PathSteps = Annotated[int, Field(ge=2)]
 
@@ -35,7 +35,7 @@ def checked_uint8(run: LoadedRun, images: np.ndarray) -> np.ndarray:
   """Images of any stored type as uint8.
 
   Raises:
-    UserError: they do not fit the run.
+    UserError: the images do not fit the run.
   """
   run.check_images(images)
   return as_uint8(images)
@@ -50,16 +50,16 @@ def edit(
   batch: int = BATCH,
   **options: Unpack[SamplingKeywords],
 ) -> np.ndarray:
-  """Noise images and denoise them again (SDEdit), uint8 out.
+  """Add noise to images and denoise them (SDEdit); returns uint8.
 
   Args:
-    run: of a denoiser.
-    images: to begin with.
-    strength: share of the sampler's steps that are taken, in (0, 1]: at 1
-      nothing is left of the images, near 0 nothing changes.
-    seed: of the noise.
-    batch: images a call of the compiled program.
-    **options: the fields of `SamplingOptions`.
+    run: a run of a denoiser.
+    images: input images.
+    strength: fraction of the sampler's steps to run, in (0, 1]: at 1 the input
+      is ignored, near 0 it is unchanged.
+    seed: seed of the noise.
+    batch: images per batch.
+    **options: fields of `SamplingOptions`.
   """
   images = checked_uint8(run, images)
   check_value("strength", Strength, strength)
@@ -80,9 +80,9 @@ def interpolate(
   conditions: Mapping[str, str] | None = None,
   batch: int = BATCH,
 ) -> np.ndarray:
-  """Images uint8 `(steps, h, w, c)` from `a` to `b`, both `(h, w, c)`: on a
-  great circle between the noises that the flow inverts them to (DDIM inversion,
-  at Heun's order), under `conditions` both ways."""
+  """Images uint8 `(steps, h, w, c)` from `a` to `b`, both `(h, w, c)`: by
+  spherical interpolation between the noise images from inverting the flow (DDIM
+  inversion, at Heun's order), with `conditions` in both directions."""
   check_value("steps", PathSteps, steps)
   ends = [checked_uint8(run, np.asarray(x)[None]) for x in (a, b)]
   options = SamplingOptions(
@@ -100,7 +100,7 @@ def interpolate(
 
 
 def _inversion(run: LoadedRun) -> Callable[..., Array]:
-  """The noise that the probability flow inverts images to, jitted."""
+  """A jitted function from images to noise, by inverting the flow."""
   denoiser = denoiser_of(run)
 
   def invert(

@@ -1,4 +1,4 @@
-"""New images by a denoiser: any sampler, under conditions and guidance."""
+"""Sampling from a denoiser, with conditions and guidance."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def sample(
   batch: int = BATCH,
   **options: Unpack[SamplingKeywords],
 ) -> np.ndarray:
-  """Images alone."""
+  """The images only."""
   ...
 
 
@@ -40,7 +40,7 @@ def sample(
   batch: int = BATCH,
   **options: Unpack[SamplingKeywords],
 ) -> tuple[np.ndarray, np.ndarray]:
-  """Images, and those of each step."""
+  """The images, and those of each step."""
   ...
 
 
@@ -54,26 +54,24 @@ def sample(
   batch: int = BATCH,
   **options: Unpack[SamplingKeywords],
 ) -> np.ndarray | tuple[np.ndarray, np.ndarray]:
-  """New images, uint8 `(num, h, w, c)`.
+  """Sample new images, uint8 `(num, h, w, c)`.
 
       run.sample(16, conditions={"rock_type": "granite"}, guidance=2.0)
 
-  Image i is a function of (seed, i) and of the options alone, whatever `num`,
-  the batch size and the number of devices, but for the last bits of
-  floating-point sums.
+  Image i depends only on (seed, i) and the options, not on `num`, the batch
+  size or the number of devices, up to rounding in floating-point sums.
 
   Args:
-    run: of a denoiser.
-    num: of images.
-    seed: of the whole set.
-    resolution: of the images, by default that of the run.
+    run: a run of a denoiser.
+    num: number of images.
+    seed: seed of the whole set.
+    resolution: side of the images, by default that of the run.
     trajectory: also return the denoised images of each step.
-    batch: images a call of the compiled program.
-    **options: the fields of `SamplingOptions`.
+    batch: images per batch.
+    **options: fields of `SamplingOptions`.
 
   Returns:
-    The images; with `trajectory` a pair of them and of uint8 `(steps, num, h,
-    w, c)`.
+    The images; with `trajectory` also uint8 `(steps, num, h, w, c)`.
 
   Raises:
     UserError: the run has no such condition, value or resolution.
@@ -92,23 +90,23 @@ def sample(
 
 
 def _check_resolution(run: LoadedRun, resolution: int) -> None:
-  task = run.task_at(resolution)  # raises where it cannot have this size
+  task = run.task_at(resolution)  # raises if the size is not supported
   if task.set_fade and resolution > run.resolution:
     raise UserError(
-      f"resolution={resolution}: expected at most {run.resolution}, the pixels "
-      f"that {run.workdir} has grown to."
+      f"resolution={resolution}: expected at most {run.resolution}, the "
+      f"current resolution of {run.workdir}."
     )
 
 
 def network_calls(run: LoadedRun, **options: Unpack[SamplingKeywords]) -> int:
-  """The number of calls of networks that one image takes."""
+  """The number of network calls per image."""
   return resolve(SamplingOptions(**options), run).network_calls
 
 
 def sampling_bytes(
   run: LoadedRun, batch: int = BATCH, **options: Unpack[SamplingKeywords]
 ) -> int:
-  """The memory of the program that samples a batch, parameters included."""
+  """Memory in bytes of the program that samples a batch, with parameters."""
   size = run.whole_batch(batch, batch)
   resolved = resolve(SamplingOptions(**options), run)
   return program_memory(run, resolved, Canvas(shape=(size, *run.image_shape)))

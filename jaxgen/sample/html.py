@@ -1,4 +1,4 @@
-"""A loaded run as a notebook shows it."""
+"""HTML representation of a loaded run, for notebooks."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ if TYPE_CHECKING:
   from jaxgen.sample.run import LoadedRun
 
 PREVIEWS = "samples"  # the folder of a run's preview pictures
-MAX_BYTES = 4 << 20  # of a picture that is shown
-WIDTH = 512  # CSS pixels of it, at most
+MAX_BYTES = 4 << 20  # maximum size of the picture file
+WIDTH = 512  # maximum width of the picture in CSS pixels
 
 
 def run_html(run: LoadedRun) -> str:
-  """A table of facts of a run, and its newest preview picture if there is one;
+  """A table of facts about a run, and its newest preview picture, if any;
   nothing is computed."""
   rows = "".join(
     "<tr><th style='text-align:left'>"
@@ -30,7 +30,7 @@ def run_html(run: LoadedRun) -> str:
 
 
 def _facts(run: LoadedRun) -> dict[str, object]:
-  """The facts of a run, by name."""
+  """Facts about a run, by name."""
   ema = "EMA" if run.sigma_rel is None else f"EMA of sigma_rel {run.sigma_rel}"
   height, width, channels = run.image_shape
   return {
@@ -45,7 +45,7 @@ def _facts(run: LoadedRun) -> dict[str, object]:
 
 
 def newest_preview(workdir: pathlib.Path) -> pathlib.Path | None:
-  """The preview picture of the latest step; None where there is none."""
+  """The preview picture of the latest step; None if there is none."""
   return max((workdir / PREVIEWS).glob("*.png"), default=None)
 
 
@@ -53,7 +53,7 @@ def _picture(workdir: pathlib.Path) -> str:
   path = newest_preview(workdir)
   try:
     data = b"" if path is None else path.read_bytes()
-  except OSError:  # it is being replaced
+  except OSError:  # being replaced
     return ""
   if path is None or not data or len(data) > MAX_BYTES:
     return ""

@@ -1,5 +1,4 @@
-"""Filling in by a denoiser: the masked pixels of images, or a larger canvas
-around them."""
+"""Inpainting and outpainting by a denoiser."""
 
 from __future__ import annotations
 
@@ -19,8 +18,8 @@ from jaxgen.sample.program import Inputs
 from jaxgen.sample.resolve import resolve
 from jaxgen.sample.run import BATCH, LoadedRun
 
-MAX_SIDE = 4096  # pixels of a canvas
-CANVAS_BATCH = 4  # each is many windows
+MAX_SIDE = 4096  # maximum side of a canvas in pixels
+CANVAS_BATCH = 4  # small, since a canvas has many windows
 Side = Annotated[int, Field(ge=1, le=MAX_SIDE)]
 Offset = Annotated[int, Field(ge=-MAX_SIDE, le=MAX_SIDE)]
 Corrections = Annotated[int, Field(ge=0, le=64)]
@@ -36,17 +35,17 @@ def inpaint(
   corrections: int = CORRECTIONS,
   **options: Unpack[SamplingKeywords],
 ) -> np.ndarray:
-  """Fill in the pixels where `mask` is True; the others stay as they are.
+  """Fill in the pixels where `mask` is True; the others are unchanged.
 
   Args:
-    run: of a denoiser.
-    images: of the run's size, with anything in the masked places.
+    run: a run of a denoiser.
+    images: images of the run's size, with any values under the mask.
     mask: booleans `(n, h, w)` or `(h, w)`.
-    seed: of what is filled in.
-    batch: images a call of the compiled program.
-    corrections: of the denoiser towards what is known, at each call, which cost
-      two calls each: see `restoration.posterior.inpaint`.
-    **options: the fields of `SamplingOptions`.
+    seed: seed of the new pixels.
+    batch: images per batch.
+    corrections: corrections towards the known pixels per denoiser call, each at
+      the cost of two calls; see `restoration.posterior.inpaint`.
+    **options: fields of `SamplingOptions`.
   """
   images = checked_uint8(run, images)
   unknown = _full_mask(mask, images)
@@ -69,21 +68,21 @@ def outpaint(
   corrections: int = CORRECTIONS,
   **options: Unpack[SamplingKeywords],
 ) -> np.ndarray:
-  """Continue images on a larger canvas, uint8 `(n, height, width, c)`.
+  """Extend images to a larger canvas, uint8 `(n, height, width, c)`.
 
   The canvas is denoised in windows of the run's size that overlap by half.
 
   Args:
-    run: of a denoiser.
-    images: of the run's size; they stay as they are.
-    height: of the canvas.
-    width: of the canvas.
-    top: row of the images' upper edge on it, by default in the middle.
-    left: column of their left edge.
-    seed: of what is new.
-    batch: canvases a call of the compiled program.
+    run: a run of a denoiser.
+    images: images of the run's size; they are not changed.
+    height: height of the canvas.
+    width: width of the canvas.
+    top: row of the images' upper edge, by default centered.
+    left: column of the images' left edge, by default centered.
+    seed: seed of the new pixels.
+    batch: canvases per batch.
     corrections: as for `inpaint`.
-    **options: the fields of `SamplingOptions`.
+    **options: fields of `SamplingOptions`.
   """
   images = checked_uint8(run, images)
   n, side, _, channels = images.shape
@@ -104,7 +103,7 @@ def _canvas(
   corrections: int,
   window: int = 0,
 ) -> Canvas:
-  """The canvas on which images are known but where they are unknown."""
+  """The canvas of images with unknown pixels."""
   check_value("corrections", Corrections, corrections)
   inputs = Inputs(known=np.asarray(normalize(images)), mask=~unknown)
   return Canvas(
@@ -115,7 +114,7 @@ def _canvas(
 def _area(
   side: int, height: int, width: int, *, top: int | None, left: int | None
 ) -> tuple[slice, ...]:
-  """The place of square images on a canvas."""
+  """The area of square images on a canvas."""
   check_value("height", Side, height)
   check_value("width", Side, width)
   row: int = (height - side) // 2 if top is None else top
@@ -124,7 +123,7 @@ def _area(
   check_value("left", Offset, column)
   if not (0 <= row <= height - side and 0 <= column <= width - side):
     raise UserError(
-      f"canvas {height} x {width}: expected one that holds images of {side} x "
+      f"canvas {height} x {width}: expected to contain images of {side} x "
       f"{side} at row {row}, column {column}."
     )
   return np.s_[:, row : row + side, column : column + side]

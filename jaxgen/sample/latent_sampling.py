@@ -1,4 +1,4 @@
-"""New images by an autoencoder, from latents drawn from a fitted density."""
+"""Sampling from an autoencoder, by decoding samples of a latent density."""
 
 from __future__ import annotations
 
@@ -27,35 +27,35 @@ from jaxgen.typing import Array, Params
 
 
 def training_latents(run: LoadedRun) -> np.ndarray:
-  """Latents `(n, ...)` of training tiles, as kept in the workdir; computed from
-  the training data, and kept, where the run did not finish."""
-  kept = read_cache(run.workdir, run.step, run.task.latent_shape)
-  if kept is not None and run.sigma_rel is None:
-    return kept
+  """Latents `(n, ...)` of training tiles, as cached in the workdir; computed
+  from the training data, and cached, if they are missing."""
+  cached = read_cache(run.workdir, run.step, run.task.latent_shape)
+  if cached is not None and run.sigma_rel is None:
+    return cached
   latents = _latent_cache(run).latents(run.params)
   if run.sigma_rel is not None:
     return latents
   try:
     write_cache(run.workdir, run.step, latents)
-  except RunError:  # a read-only workdir: computed again next time
+  except RunError:  # a read-only workdir: not cached
     pass
   return latents
 
 
 def _latent_cache(run: LoadedRun) -> LatentCache:
-  wanted = run.experiment.train.latent_cache_tiles
+  requested = run.experiment.train.latent_cache_tiles
   return LatentCache(
     codec=run.task.codec,
     source=run.source("train"),
     data=run.experiment.data,
     layout=run.layout,
-    num=max_tiles(wanted, run.task.latent_shape),
+    num=max_tiles(requested, run.task.latent_shape),
     batch=run.whole_batch(BATCH, BATCH),
   )
 
 
 def fit_density(run: LoadedRun, method: Method) -> LatentDensity:
-  """The density that a method draws from, fitted to the training latents."""
+  """The density of a sampling method, fitted to the training latents."""
   if method == "prior":
     return density.standard_normal(math.prod(run.task.latent_shape))
   latents = run.cached(training_latents)
@@ -70,20 +70,20 @@ def sample(
   method: Method = "gaussian",
   batch: int = BATCH,
 ) -> np.ndarray:
-  """New images, uint8 `(num, h, w, c)`.
+  """Sample new images, uint8 `(num, h, w, c)`.
 
-  Image i is a function of (seed, i) alone, whatever `num`, the batch size and
-  the number of devices, but for the last bit of floating-point sums.
+  Image i depends only on (seed, i), not on `num`, the batch size or the number
+  of devices, up to rounding in floating-point sums.
 
   Args:
-    run: of an autoencoder.
-    num: of images.
-    seed: of the whole set.
-    method: `gaussian` or `gmm` draw from a density fitted to latents of the
-      training set, `interpolate` goes between pairs of them, `perturb` moves
-      single ones; `prior` draws from the standard normal that a variational
-      autoencoder is trained towards.
-    batch: images a call of the compiled program.
+    run: a run of an autoencoder.
+    num: number of images.
+    seed: seed of the whole set.
+    method: `gaussian` or `gmm` sample a density fitted to latents of the
+      training set, `interpolate` interpolates between pairs of them, `perturb`
+      adds noise to single ones; `prior` samples the standard normal prior of a
+      variational autoencoder.
+    batch: images per batch.
   """
   check_value("num", PositiveInt, num)
   check_value("seed", Seed, seed)
@@ -99,7 +99,7 @@ def sample(
 def sampling_bytes(
   run: LoadedRun, batch: int = BATCH, *, method: Method = "gaussian"
 ) -> int:
-  """The memory of the program that samples a batch, parameters included."""
+  """Memory in bytes of the program that samples a batch, with parameters."""
   fitted = run.cached(fit_density, method)
   keys = _keys(run, 0, np.arange(run.whole_batch(batch, batch)))
   lowered = run.cached(_program).lower(run.params, fitted, keys, method)
@@ -110,20 +110,20 @@ def _check_method(run: LoadedRun, method: str) -> None:
   check_value("method", Method, method)
   if method == "prior" and run.task.controller is None:
     raise UserError(
-      "method='prior': expected a variational autoencoder; for "
-      f"{run.workdir} use 'gaussian', a Gaussian fitted to the latents."
+      f"method='prior': expected a variational autoencoder; {run.workdir} is "
+      "not, use 'gaussian', a Gaussian fitted to the latents."
     )
 
 
 def _keys(run: LoadedRun, seed: int, index: np.ndarray) -> Array:
-  """A key for each image of a batch."""
+  """One key per image of a batch."""
   keys = rng.per_sample(rng.stream(seed, "sample"), jnp.asarray(index))
   return jax.device_put(keys, run.layout.batch)
 
 
 def _program(run: LoadedRun) -> Any:
-  """A jitted function of (params, density, keys, method), compiled once for
-  each method and batch size."""
+  """A jitted function of (params, density, keys, method), compiled once per
+  method and batch size."""
 
   def program(
     params: Params, fitted: LatentDensity, keys: Array, method: Method

@@ -4,8 +4,8 @@
     latents = run.encode(images)          # uint8 (n, h, w, c) in
     images = run.sample(num=16, seed=0)   # uint8 (n, h, w, c) out
 
-A checkpoint, the section `model` and the codec are all that is read: no
-optimizer, no data.
+Only a checkpoint, the section `model` and the codec are read: no optimizer, no
+data.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ POSTHOC = "ema-"  # prefix of a post-hoc EMA among the names of checkpoints
 
 
 class Weights(NamedTuple):
-  """EMA weights, and the task that they are of; see `LoadedRun`."""
+  """EMA weights and their task; see `LoadedRun`."""
 
   task: Task
   params: Params
@@ -45,7 +45,7 @@ class Weights(NamedTuple):
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class _Recorded:
-  """A run's folder without its weights."""
+  """The contents of a run's folder except for the weights."""
 
   workdir: pathlib.Path
   experiment: Experiment
@@ -77,10 +77,10 @@ def load(
   Args:
     workdir: the run's folder.
     checkpoint: `best` by the held-out metric, `latest`, or a step; or
-      `ema-0.1`, the post-hoc EMA of that sigma_rel at the last step, and
-      `ema-0.1@5000`, as it was at the last snapshot up to that step (see
+      `ema-0.1`, the post-hoc EMA of that sigma_rel at the last step, or
+      `ema-0.1@5000`, the same at the last snapshot up to that step (see
       `jaxgen.workdir.posthoc_ema`).
-    devices: to run on, by default all there are.
+    devices: devices to run on, by default all.
 
   Raises:
     UserError: there is no run, no such checkpoint, or it is damaged.
@@ -97,7 +97,7 @@ def _read_folder(workdir: pathlib.Path, devices: Devices) -> _Recorded:
   experiment = run_config.read_experiment(workdir)
   names = run_config.read_condition_names(workdir)
   if not (workdir / checkpoint_index.FOLDER).is_dir():
-    raise UserError(f"{workdir} holds no checkpoint yet.")
+    raise UserError(f"{workdir} has no checkpoint yet.")
   layout = Layout(mesh=make_mesh(devices))
   return _Recorded(
     workdir=workdir, experiment=experiment, names=names, layout=layout
@@ -105,14 +105,14 @@ def _read_folder(workdir: pathlib.Path, devices: Devices) -> _Recorded:
 
 
 def _posthoc_ema(recorded: _Recorded, checkpoint: str) -> Weights:
-  """The weights that `ema-SIGMA_REL` or `ema-SIGMA_REL@STEP` names."""
+  """The weights named by `ema-SIGMA_REL` or `ema-SIGMA_REL@STEP`."""
   name, _, at = checkpoint.removeprefix(POSTHOC).partition("@")
   try:
     sigma_rel, until = float(name), int(at) if at else None
   except ValueError as e:
     raise UserError(
       f"checkpoint={checkpoint!r}: expected ema-SIGMA_REL or "
-      "ema-SIGMA_REL@STEP, as in ema-0.1."
+      "ema-SIGMA_REL@STEP, such as ema-0.1."
     ) from e
   check_value("sigma_rel", SigmaRel, sigma_rel)
   snapshots = PosthocEMA(recorded.workdir)
@@ -124,7 +124,7 @@ def _posthoc_ema(recorded: _Recorded, checkpoint: str) -> Weights:
 
 
 def _checkpoint_ema(recorded: _Recorded, checkpoint: str) -> Weights:
-  """The EMA in the checkpoint that `best`, `latest` or a step names."""
+  """The EMA of the checkpoint named by `best`, `latest` or a step."""
   metric = recorded.task(-1).metric
   reader = CheckpointReader(recorded.workdir, metric=metric)
   try:
@@ -138,7 +138,7 @@ def _checkpoint_ema(recorded: _Recorded, checkpoint: str) -> Weights:
     reason = str(e).strip().splitlines()[0][:200]
     raise UserError(
       f"{recorded.workdir}: the {checkpoint} checkpoint cannot be read "
-      f"({reason}).\nThere are {reader.steps}; choose with --checkpoint=STEP."
+      f"({reason}).\nAvailable: {reader.steps}; choose with --checkpoint=STEP."
     ) from e
   finally:
     reader.close()

@@ -1,4 +1,4 @@
-"""Options of a sampler: as they are requested, and resolved for a run."""
+"""Sampling options, independent of a run."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ from jaxgen.diffusion.samplers import SAMPLERS
 from jaxgen.errors import UserError
 from jaxgen.sample.run import LoadedRun
 
-# A value, or one for each image; None: free.
+# A value, or one per image; None: unspecified.
 ConditionValue = str | Sequence[str | None] | np.ndarray
 Weight = Annotated[float, Field(ge=-1000, le=1000)]
-STEPS = 18  # where neither a preset nor the user sets them
+STEPS = 18  # default, if neither a preset nor the user sets them
 
 
 class Preset(NamedTuple):
@@ -45,7 +45,7 @@ PRESETS = {
 
 
 class SamplingKeywords(TypedDict, total=False):
-  """The fields of `SamplingOptions`, as keywords of a run's methods."""
+  """The fields of `SamplingOptions` as keywords of a run's methods."""
 
   sampler: str
   steps: int | None
@@ -60,25 +60,25 @@ class SamplingKeywords(TypedDict, total=False):
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class SamplingOptions:
-  """Options of a sampler, checked as far as no run is needed for that.
+  """Sampling options, checked as far as possible without a run.
 
   Attributes:
     sampler: a preset (heun-18, ddpm-1000, ddim-50, ddim-25) or a sampler of
       `jaxgen.diffusion.samplers`.
-    steps: of the sampler, instead of the preset's.
-    conditions: of the images, `{"rock_type": "granite"}`, or a list with a
-      value for each image (None: free); conditions without a value are free.
-    guidance: w of D_0 + w (D_c - D_0); 1 is none.
-    guidance_weights: instead of it one w for each condition, composed as
+    steps: number of steps, overriding the preset.
+    conditions: values by condition, `{"rock_type": "granite"}`, or a list with
+      one value per image; conditions with None or no value are unspecified.
+    guidance: w in D_0 + w (D_c - D_0); 1: no guidance.
+    guidance_weights: one w per condition instead, composed as
       D_0 + sum_k w_k (D_k - D_0).
-    interval: (low, high) of sigma, outside of which nothing is guided.
-    weak: a worse run of the same images: an earlier checkpoint, or a smaller
+    interval: (low, high) of sigma, outside of which there is no guidance.
+    weak: a weaker run for the same images: an earlier checkpoint or a smaller
       model. Then w is that of D_weak + w (D - D_weak) (autoguidance).
-    eta: of ddim, the share of DDPM's noise, 0 to 1.
-    churn: S_churn of edm_stochastic.
+    eta: of ddim: the fraction of DDPM's noise, 0 to 1.
+    churn: of edm_stochastic: S_churn.
 
   Raises:
-    UserError: values out of range, or that contradict each other.
+    UserError: values that are out of range or contradict each other.
   """
 
   sampler: str = "heun-18"
@@ -107,19 +107,19 @@ class SamplingOptions:
     self._check_own("churn", NonNegative, sampler="edm_stochastic")
 
   def _check_own(self, name: str, expected: Any, *, sampler: str) -> None:
-    """Check the value of an option that one sampler has."""
+    """Check an option that is specific to a sampler."""
     value = getattr(self, name)
     if value is None:
       return
     if self.preset.sampler != sampler:
       raise UserError(
-        f"{name}={value}: expected sampler {sampler}, got {self.sampler}."
+        f"{name}={value}: expected sampler={sampler}, got {self.sampler}."
       )
     check_value(name, expected, value)
 
   @property
   def preset(self) -> Preset:
-    """The sampler with its grid and steps, as they are without `steps`."""
+    """The sampler with its grid and default number of steps."""
     if self.sampler in PRESETS:
       return PRESETS[self.sampler]
     grid = "ddpm" if self.sampler in ("ddpm", "ddim") else "karras"
@@ -127,14 +127,14 @@ class SamplingOptions:
 
 
 def check_sampler(name: str) -> None:
-  """Raise a UserError where no preset or sampler has a name."""
+  """Raise a UserError unless a name is that of a preset or sampler."""
   names = (*PRESETS, *SAMPLERS)
   check_value("sampler", Literal[*names], name)
 
 
 def _check_dict(name: str, value: Mapping[str, Any] | None) -> None:
   if value is not None and not isinstance(value, Mapping):
-    raise UserError(f"{name}={value!r}: expected a dict by condition.")
+    raise UserError(f"{name}={value!r}: expected a dict keyed by condition.")
 
 
 def _check_interval(interval: tuple[float, float]) -> None:
@@ -146,15 +146,14 @@ def _check_interval(interval: tuple[float, float]) -> None:
 
 
 def _check_guidance(options: SamplingOptions) -> None:
-  """Raise a UserError where options of guidance contradict each other."""
+  """Raise a UserError if guidance options contradict each other."""
   single, weights = options.guidance != 1, bool(options.guidance_weights)
   if tuple(options.interval) != EVERYWHERE and not single and not weights:
     raise UserError(
-      "interval: expected guidance (or guidance_weights) as well, as in "
-      "guidance=2; nothing is guided."
+      "interval: needs guidance or guidance_weights as well, as in guidance=2."
     )
   if single and weights:
-    raise UserError("guidance and guidance_weights: expected one of them.")
+    raise UserError("guidance and guidance_weights: expected only one of them.")
   weak = options.weak
   if weak is not None and not isinstance(weak, LoadedRun):
     raise UserError(f"weak={weak!r}: expected a loaded run of a denoiser.")

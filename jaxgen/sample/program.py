@@ -1,5 +1,5 @@
-"""The compiled sampler of a run: the denoiser with its guidance, windows and
-known pixels, walked down a grid of noise levels."""
+"""The compiled sampling program of a run: a sampler over the denoiser with
+guidance, windows and known pixels."""
 
 from __future__ import annotations
 
@@ -28,11 +28,11 @@ Denoiser = Callable[[Params], DenoiseFn]
 @jax.tree_util.register_dataclass
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Inputs:
-  """Images that new ones are made from, `(n, ...)` each; None: there are none.
+  """Input images of a sampling program, each `(n, ...)` or None.
 
   Attributes:
-    image: float images that the first noise is added to.
-    noise: to start from instead.
+    image: float images to which the initial noise is added.
+    noise: initial noise to use instead.
     known: float images that are known where `mask` is True.
     mask: booleans `(n, h, w, 1)`.
   """
@@ -47,14 +47,14 @@ class Arguments(NamedTuple):
   """The arguments of a sampling program, for the images of one batch.
 
   Attributes:
-    params: of the run.
-    weak_params: of the run to be guided away from, if any.
-    keys: one for each image.
-    inputs: that they are made from.
-    grid: the noise levels.
-    terms: conditions `(b,)` of each term of the guidance.
-    weights: of the terms.
-    interval: of sigma, in which the weights count.
+    params: parameters of the run.
+    weak_params: parameters of the weak run, if any.
+    keys: one key per image.
+    inputs: input images.
+    grid: noise levels.
+    terms: conditions `(b,)` of each guidance term.
+    weights: weights of the terms.
+    interval: interval of sigma in which the weights apply.
   """
 
   params: Params
@@ -69,16 +69,17 @@ class Arguments(NamedTuple):
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class ProgramSpec:
-  """The static part of a sampling program: it is compiled for each.
+  """The static arguments of a sampling program.
 
   Attributes:
-    sampler: with its own options.
-    plain: whether the denoiser is called once, under one term.
-    weak: the denoiser to be guided away from, if any.
+    sampler: the sampler with its options.
+    plain: whether the denoiser is called once, with a single term.
+    weak: denoiser of the weak run, if any.
     image_shape: (height, width, channels).
     window: side of the windows of a larger canvas; 0: none.
-    corrections: towards known images, see `restoration.posterior.inpaint`.
-    trajectory: whether the denoised images of each step are returned.
+    corrections: corrections towards known images, see
+      `restoration.posterior.inpaint`.
+    trajectory: whether to return the denoised images of each step.
   """
 
   sampler: Sampler
@@ -94,7 +95,7 @@ def denoiser_of(run: LoadedRun) -> Denoiser:
   """The denoiser of a run as a function of its parameters.
 
   Raises:
-    UserError: the run is not one of a denoiser.
+    UserError: the run is not of a denoiser.
   """
   if run.task.denoiser is None:
     raise UserError(f"{run.workdir}: expected a run of a denoiser.")
@@ -102,11 +103,11 @@ def denoiser_of(run: LoadedRun) -> Denoiser:
 
 
 def sampling_program(run: LoadedRun):
-  """The sampler of a run, jitted: `(Arguments, ProgramSpec)` to images uint8,
+  """The jitted sampler of a run: `(Arguments, ProgramSpec)` to uint8 images,
   those of each step or None, and whether all are finite.
 
-  It is compiled once for each spec, length of the grid, number of terms and
-  batch size.
+  It is compiled once per spec, length of the grid, number of terms and batch
+  size.
   """
   denoiser = denoiser_of(run)
 
@@ -114,11 +115,11 @@ def sampling_program(run: LoadedRun):
     denoise = _guided(denoiser, arguments, spec)
     start, grid = _start(arguments, spec), arguments.grid
     with attention_tracing("forward_mode" if spec.corrections else ""):
-      x, seen = sampling.sample(
+      x, denoised = sampling.sample(
         spec.sampler, denoise, start, grid, keys=arguments.keys, trajectory=True
       )
-    shown = to_uint8(seen) if spec.trajectory else None
-    return to_uint8(x), shown, jnp.isfinite(x).all()
+    trajectory = to_uint8(denoised) if spec.trajectory else None
+    return to_uint8(x), trajectory, jnp.isfinite(x).all()
 
   replicated = run.layout.replicated
   return jax.jit(program, static_argnums=1, out_shardings=replicated)
@@ -127,7 +128,7 @@ def sampling_program(run: LoadedRun):
 def _guided(
   denoiser: Denoiser, arguments: Arguments, spec: ProgramSpec
 ) -> DenoiseFn:
-  """The denoiser under everything that is requested, conditions included."""
+  """The denoiser with all requested options and bound conditions."""
   weights, interval = arguments.weights, arguments.interval
   denoise = denoiser(arguments.params)
   if spec.weak is not None:
@@ -163,7 +164,7 @@ def _cond(terms: tuple[Conditions, ...], plain: bool) -> Conditions:
 
 
 def _start(arguments: Arguments, spec: ProgramSpec) -> Array:
-  """The images at the top of the grid."""
+  """The initial noisy images."""
   inputs = arguments.inputs
   if inputs.noise is not None:
     return jnp.asarray(inputs.noise)

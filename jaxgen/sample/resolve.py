@@ -1,5 +1,5 @@
-"""From the options that a user requests to those of one run: values of
-conditions by their indices, a grid of noise levels."""
+"""Resolution of sampling options for a run: value names to indices, a grid of
+noise levels."""
 
 from __future__ import annotations
 
@@ -17,22 +17,22 @@ from jaxgen.sample.options import ConditionValue, SamplingOptions
 from jaxgen.sample.run import LoadedRun
 from jaxgen.typing import ConditionNames
 
-FREE = -1  # the index of a condition without a value
-Indices = int | np.ndarray  # of the value of all images, or of each `(n,)`
+FREE = -1  # index of a condition without a value
+Indices = int | np.ndarray  # value index, or one per image `(n,)`
 Term = dict[str, Indices]  # the value of each condition
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class ResolvedOptions:
-  """Options of a sampler for one run.
+  """Sampling options, resolved for a run.
 
   Attributes:
-    sampler: with its own options.
-    grid: the noise levels.
-    terms: the conditions of each term of the guidance.
-    weights: of the terms.
-    interval: of sigma, in which the weights count.
-    weak: the run to be guided away from, if any.
+    sampler: the sampler with its options.
+    grid: noise levels.
+    terms: conditions of each guidance term.
+    weights: weights of the terms.
+    interval: interval of sigma in which the weights apply.
+    weak: the weak run for autoguidance, if any.
   """
 
   sampler: Sampler
@@ -44,7 +44,7 @@ class ResolvedOptions:
 
   @property
   def network_calls(self) -> int:
-    """Calls of networks that one image takes."""
+    """Network calls per image."""
     if self.plain:
       calls = 1 if self.weak is None else 2
     else:
@@ -53,12 +53,12 @@ class ResolvedOptions:
 
   @property
   def plain(self) -> bool:
-    """Whether the denoiser is called once, under one term."""
+    """Whether the denoiser is called once, with a single term."""
     return self.weights == (1.0,) or self.weak is not None
 
 
 def resolve(options: SamplingOptions, run: LoadedRun) -> ResolvedOptions:
-  """The options for a run.
+  """Resolve options for a run.
 
   Raises:
     UserError: the run has no such condition or value, or `weak` does not fit.
@@ -82,17 +82,19 @@ def _check_weak(weak: LoadedRun | None, run: LoadedRun) -> None:
   if weak.task.denoiser is None:
     raise UserError(f"weak={weak.workdir}: expected a run of a denoiser.")
   if weak.conditions != run.conditions:
-    raise UserError(f"weak={weak.workdir}: expected a run of equal conditions.")
+    raise UserError(
+      f"weak={weak.workdir}: expected a run with the same conditions."
+    )
   if weak.image_shape[2] != run.image_shape[2]:
     raise UserError(
-      f"weak={weak.workdir}: expected images of {run.image_shape[2]} channels, "
+      f"weak={weak.workdir}: expected {run.image_shape[2]} channels, "
       f"got {weak.image_shape[2]}."
     )
 
 
 def _grid(options: SamplingOptions, config: DiffusionConfig) -> np.ndarray:
-  _, kind, usual = options.preset
-  steps = usual if options.steps is None else options.steps
+  _, kind, default_steps = options.preset
+  steps = default_steps if options.steps is None else options.steps
   if kind == "ddpm":
     return sigmas.ddpm(steps)
   return sigmas.karras(
@@ -111,7 +113,7 @@ def _sampler(options: SamplingOptions) -> Sampler:
 def _guidance(
   options: SamplingOptions, names: ConditionNames
 ) -> tuple[tuple[Term, ...], tuple[float, ...]]:
-  """The terms of the guidance, and their weights."""
+  """The guidance terms and their weights."""
   requested = {
     name: _index(names, name, value)
     for name, value in (options.conditions or {}).items()
@@ -120,13 +122,13 @@ def _guidance(
   for name in weights:
     if name not in requested:
       raise UserError(
-        f"guidance_weights: {name} has a weight but no value; expected "
-        f"{name}= one of {', '.join(names.get(name, ())) or 'the conditions'}."
+        f"guidance_weights: {name} has a weight but no value; expected {name}="
+        f"one of {', '.join(names.get(name, ())) or 'the conditions'}."
       )
   if not requested and options.guidance != 1 and options.weak is None:
     raise UserError(
-      f"guidance={options.guidance}: expected a condition as well; this run "
-      f"has {', '.join(names) or 'none: it is unconditional'}."
+      f"guidance={options.guidance}: needs a condition; conditions of this "
+      f"run: {', '.join(names) or 'none, it is unconditional'}."
     )
   if weights:
     terms = [_term(names, {name: x}) for name, x in requested.items()]
@@ -156,7 +158,7 @@ def _index(names: ConditionNames, name: str, value: ConditionValue) -> Indices:
 
 
 def value_index(values: Sequence[str], value: str, name: str) -> int:
-  """The index of a value among those of the condition `name`."""
+  """The index of a value among the values of the condition `name`."""
   if value not in values:
     raise UserError(f"{name}={value}: expected one of {', '.join(values)}.")
   return values.index(value)

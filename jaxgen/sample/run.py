@@ -1,4 +1,4 @@
-"""A trained run, loaded: its weights, its facts and the images of its data."""
+"""A loaded run: its weights, config and data."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from jaxgen.tasks import families
 from jaxgen.tasks.task import Task
 from jaxgen.typing import ConditionNames, Params
 
-BATCH = 64  # images a call of the compiled programs, by default
+BATCH = 64  # default number of images per batch
 
 T = TypeVar("T")
 Args = TypeVarTuple("Args")
@@ -31,20 +31,20 @@ Args = TypeVarTuple("Args")
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
 class LoadedRun:
-  """The EMA weights of a run, and the facts that go with them.
+  """A trained run with its EMA weights.
 
-  Programs are compiled once for each batch size, and run on all devices.
+  Programs are compiled once per batch size, and run on all devices.
 
   Attributes:
     workdir: the run's folder.
-    experiment: the config, as it was when the run started.
-    names: the values of its conditions.
-    layout: the mesh that the weights are replicated on.
+    experiment: the config recorded by the run.
+    names: value names of its conditions.
+    layout: the shardings; weights are replicated on its mesh.
     task: the model family at the stage's resolution.
-    params: parameters, the same on every device.
+    params: parameters, replicated on all devices.
     step: finished updates of the loaded checkpoint.
-    stage: the stage that it is of.
-    sigma_rel: width of the post-hoc EMA; None: a checkpoint's own EMA.
+    stage: stage of the loaded checkpoint.
+    sigma_rel: width of the post-hoc EMA; None: the checkpoint's own EMA.
   """
 
   workdir: pathlib.Path
@@ -62,7 +62,7 @@ class LoadedRun:
 
   @property
   def resolution(self) -> int:
-    """The side of the images, of the stage that the checkpoint is of."""
+    """The side of the images in the stage of the checkpoint."""
     return self.experiment.stages[self.stage].resolution
 
   @property
@@ -77,14 +77,14 @@ class LoadedRun:
 
   @property
   def conditions(self) -> dict[str, tuple[str, ...]]:
-    """The conditions that images are generated under, with their values."""
-    wanted = self.experiment.diffusion.conditions
-    return {name: tuple(self.names[name]) for name in wanted}
+    """The conditions of the denoiser, with their values."""
+    conditions = self.experiment.diffusion.conditions
+    return {name: tuple(self.names[name]) for name in conditions}
 
   def cached(
     self, build: Callable[[LoadedRun, Unpack[Args]], T], *args: *Args
   ) -> T:
-    """`build(self, *args)`, such as a compiled program, made once."""
+    """The cached result of `build(self, *args)`, such as a compiled program."""
     key = build, *args
     if key not in self._cache:
       self._cache[key] = build(self, *args)
@@ -97,12 +97,12 @@ class LoadedRun:
     )
 
   def source(self, split: Split) -> Source:
-    """The data of one split."""
+    """The data of a split."""
     return sources.build(self.experiment.data, split, self.resolution)
 
   def images(self, split: Split = "validation", num: int = 16) -> np.ndarray:
-    """At most `num` tiles `(n, h, w, c)` of the run's data, always the same
-    ones, spread evenly over the split; of the source's own type."""
+    """At most `num` fixed, evenly spaced tiles `(n, h, w, c)` of a split of the
+    run's data, in the type of the source."""
     return self.tiles(split, num)["image"]
 
   def tiles(self, split: Split = "validation", num: int = 16) -> Element:
@@ -115,7 +115,7 @@ class LoadedRun:
     self, num: int, *, stream: str, keep: tuple[str, ...] = ()
   ) -> Element:
     """`num` training tiles with all labels and attributes (or those in `keep`),
-    drawn as training draws them; another `stream` draws others."""
+    sampled as in training, from the random stream `stream`."""
     batches = pipeline.batches(
       self.source("train"),
       self.experiment.data,
@@ -130,15 +130,15 @@ class LoadedRun:
     return {k: np.concatenate([x[k] for x in parts])[:num] for k in parts[0]}
 
   def whole_batch(self, batch: int, num: int) -> int:
-    """The batch size for `num` images: `batch`, or for fewer images the next
-    power of two; as a multiple of the number of devices."""
+    """The batch size for `num` images: `batch`, or the next power of two for
+    fewer images; rounded up to a multiple of the number of devices."""
     check_value("batch", PositiveInt, batch)
     size = min(batch, 1 << (num - 1).bit_length())
     devices = self.layout.mesh.size
     return -(-size // devices) * devices
 
   def check_images(self, images: np.ndarray) -> None:
-    """Raise a UserError where images do not fit this run."""
+    """Raise a UserError if images do not fit this run."""
     dtype, shape = getattr(images, "dtype", type(images)), np.shape(images)
     fits = len(shape) == 4 and shape[0] and shape[1:] == self.image_shape
     if not fits or dtype not in (np.uint8, np.uint16, np.float32):
@@ -147,7 +147,7 @@ class LoadedRun:
         f"got {dtype} {shape}."
       )
     if dtype == np.float32 and not np.abs(images).max() <= 1.0001:
-      raise UserError("images: expected float32 in [-1, 1] and finite.")
+      raise UserError("images: expected finite float32 values in [-1, 1].")
 
   def _repr_html_(self) -> str:
     return html.run_html(self)

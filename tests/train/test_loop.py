@@ -223,7 +223,7 @@ def test_other_data_are_refused(copy_of_whole, monkeypatch, capsys):
 
   monkeypatch.setattr(sources, "build", other)
   assert main(command(copy_of_whole)) == 2
-  assert "not those this run was trained on" in capsys.readouterr().err
+  assert "data.source=" in capsys.readouterr().err
   assert main([*command(copy_of_whole), "--allow_config_change"]) == 0
 
 
