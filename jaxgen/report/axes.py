@@ -1,4 +1,4 @@
-"""Axes of charts: ranges of values along pixels, and their ticks."""
+"""Axes of charts: mapping of values to pixels, and ticks."""
 
 from __future__ import annotations
 
@@ -6,21 +6,21 @@ import dataclasses
 import math
 from collections.abc import Sequence
 
-MIN_GAP = 40  # pixels between values that are marked themselves
+MIN_GAP = 40  # minimum distance in pixels of data values used as ticks
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Axis:
-  """A range of values, along a range of pixels.
+  """A range of values mapped to a range of pixels.
 
   Attributes:
-    title: of the axis.
-    low: the least value.
-    high: the largest value.
-    log: whether it is logarithmic.
-    begin: pixel of the least value.
+    title: title of the axis.
+    low: smallest value.
+    high: largest value.
+    log: whether the axis is logarithmic.
+    begin: pixel of the smallest value.
     end: pixel of the largest value.
-    values: to mark instead of round ones.
+    values: ticks to use instead of round values.
   """
 
   title: str
@@ -35,12 +35,12 @@ class Axis:
     """The pixel of a value."""
     scale = math.log10 if self.log else float
     span = scale(self.high) - scale(self.low)
-    share = (scale(value) - scale(self.low)) / span
-    return self.begin + share * (self.end - self.begin)
+    fraction = (scale(value) - scale(self.low)) / span
+    return self.begin + fraction * (self.end - self.begin)
 
   @property
   def ticks(self) -> list[float]:
-    """The marked values: round ones in the range, or `values`."""
+    """The ticks: `values`, or else round values in the range."""
     if self.values:
       return list(self.values)
     if not self.log:
@@ -54,8 +54,8 @@ class Axis:
 
 
 def ticks(low: float, high: float, *, count: int = 5) -> list[float]:
-  """About `count` values from `low` to `high`, in steps of 1, 2 or 5 times a
-  power of ten."""
+  """About `count` round values from `low` to `high`, in steps of 1, 2 or 5
+  times a power of ten."""
   raw = (high - low) / count
   power = 10.0 ** math.floor(math.log10(raw))
   step = next(power * x for x in (1, 2, 5, 10) if power * x >= raw * 0.999)
@@ -66,20 +66,20 @@ def ticks(low: float, high: float, *, count: int = 5) -> list[float]:
 def fit_axis(
   title: str, values: Sequence[float], *, begin: float, end: float, log: bool
 ) -> Axis:
-  """An axis that holds all values with a margin.
+  """An axis that contains all values with a margin.
 
-  It is logarithmic only if all values are above 0; then a few whole values are
-  marked themselves.
+  It is logarithmic only if all values are positive; in that case a few integer
+  values are used as ticks.
   """
   log = log and min(values) > 0
   low, high = _with_margin(min(values), max(values), log=log)
   axis = Axis(title=title, low=low, high=high, log=log, begin=begin, end=end)
-  few = tuple(sorted(set(values)))
-  places = [axis.at(x) for x in few]
-  gaps = [abs(b - a) for a, b in zip(places, places[1:], strict=False)]
-  whole = log and len(few) < 8 and all(x == int(x) for x in few)
-  if whole and min(gaps, default=math.inf) > MIN_GAP:
-    return dataclasses.replace(axis, values=few)
+  unique = tuple(sorted(set(values)))
+  pixels = [axis.at(x) for x in unique]
+  gaps = [abs(b - a) for a, b in zip(pixels, pixels[1:], strict=False)]
+  integers = log and len(unique) < 8 and all(x == int(x) for x in unique)
+  if integers and min(gaps, default=math.inf) > MIN_GAP:
+    return dataclasses.replace(axis, values=unique)
   return axis
 
 
@@ -92,7 +92,7 @@ def _with_margin(low: float, high: float, *, log: bool) -> tuple[float, float]:
 
 
 def label(value: float) -> str:
-  """The value of a tick as a short text."""
+  """The value of a tick as short text."""
   size = abs(value)
   if size >= 1e6:
     return f"{value / 1e6:g}M"

@@ -1,4 +1,4 @@
-"""Cells of the tables of a report."""
+"""Cells of report tables."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ Row = Mapping[str, Any]  # the measures of a run
 
 
 def name_cell(run: str, numbers: Mapping[str, int]) -> html.Cell:
-  """A run's name, with the color that its number has in all charts."""
+  """A run's name, with its color in all charts."""
   return html.Cell(text=run, value=run, color=charts.color(numbers[run]))
 
 
 def number_cell(row: Row, name: str, form: str) -> html.Cell:
-  """A measure; empty where it was not taken."""
+  """A measure; empty if it is missing."""
   if name not in row:
     return html.Cell()
   return html.Cell(text=format(row[name], form), value=row[name])

@@ -16,17 +16,17 @@ COLORS = (
 DASHES = ("", "7 3", "2 3", "9 3 2 3")  # once the colors repeat
 SOFT = "#999"
 SPANS_HEIGHT = 200
-MAX_DOTS = 40  # of a line; longer ones have a dot at the end alone
+MAX_DOTS = 40  # per line; longer lines have a dot only at the end
 
 
 def color(index: int) -> str:
-  """The color of the series of a number."""
+  """The color of the series with a number."""
   return COLORS[index % len(COLORS)]
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Series:
-  """Points of one name; `number` gives the color."""
+  """A named series of points; `number` selects the color."""
 
   name: str
   points: Points
@@ -34,8 +34,8 @@ class Series:
 
 
 def frontier(points: Points, *, up: tuple[bool, bool]) -> list[int]:
-  """Indices of the points that no other beats in both values, in the order of
-  the first; `up`: whether more is better in each."""
+  """Indices of the Pareto-optimal points, sorted by the first value; `up`:
+  whether larger is better, for each value."""
   x, y = ([p[i] * (1 if up[i] else -1) for p in points] for i in (0, 1))
   best = [
     i
@@ -56,13 +56,13 @@ def scatter(
   up: tuple[bool, bool] = (False, True),
   marked: str = "",
 ) -> str:
-  """A chart of one point for each series, its name beside it, and the frontier
-  of those that no other beats in both values; `marked` has a ring."""
+  """A chart of one labeled point per series and the Pareto frontier; the series
+  `marked` has a ring."""
   points = [s.points[0] for s in series]
   x, y = svg.fit_axes(points, titles, log=log)
-  edge = [points[i] for i in frontier(points, up=up)]
-  at = [(x.at(a), y.at(b)) for a, b in edge]
-  parts = [svg.line(at, stroke=SOFT, dash="4 4")]
+  pareto = [points[i] for i in frontier(points, up=up)]
+  pixels = [(x.at(a), y.at(b)) for a, b in pareto]
+  parts = [svg.line(pixels, stroke=SOFT, dash="4 4")]
   taken: list[tuple[float, float]] = []
   for s, (a, b) in zip(series, points, strict=True):
     px, py = x.at(a), y.at(b)
@@ -79,15 +79,15 @@ def lines(
   *,
   log: tuple[bool, bool] = (False, False),
 ) -> str:
-  """A chart of one line for each series."""
+  """A chart of one line per series."""
   x, y = svg.fit_axes([p for s in series for p in s.points], titles, log=log)
   parts = []
   for s in series:
-    at = [(x.at(a), y.at(b)) for a, b in s.points]
+    pixels = [(x.at(a), y.at(b)) for a, b in s.points]
     dash = DASHES[s.number // len(COLORS) % len(DASHES)]
     stroke = color(s.number)
-    parts.append(svg.line(at, stroke=stroke, dash=dash, title=s.name))
-    dots = at if len(at) < MAX_DOTS else at[-1:]
+    parts.append(svg.line(pixels, stroke=stroke, dash=dash, title=s.name))
+    dots = pixels if len(pixels) < MAX_DOTS else pixels[-1:]
     parts += [svg.dot(a, b, r=2.2, fill=stroke) for a, b in dots]
   return svg.chart(x, y, parts)
 
@@ -95,7 +95,7 @@ def lines(
 def spans(
   values: Sequence[tuple[float, float]], titles: tuple[str, str], number: int
 ) -> str:
-  """A chart of a bar from mean - scale to mean + scale for each `(mean,
+  """A chart of bars from mean - scale to mean + scale, one per `(mean,
   scale)`."""
   ends = [(0.5, 0.0), (len(values) + 0.5, 0.0)]
   ends += [(i + 1, m + s) for i, (m, s) in enumerate(values)]

@@ -1,4 +1,4 @@
-"""A comparison as files: a CSV table and a self-contained HTML page."""
+"""Files of a comparison: a CSV table and a self-contained HTML page."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ COLUMNS = {
   "density": Heading("density", ".3f"),
   "coverage": Heading("coverage", ".3f"),
   "diversity": Heading("diversity", ".3f"),
-  "spectrum_db": Heading("spectrum off, dB", ".2f"),
+  "spectrum_db": Heading("spectrum error, dB", ".2f"),
   "high_frequencies_db": Heading("high frequencies, dB", "+.2f"),
   "network_calls": Heading("network calls", ",d"),
   "images_per_second": Heading("images/s", ".4g"),
@@ -42,12 +42,12 @@ COLUMNS = {
 
 
 def titles(frechet: str) -> dict[str, str]:
-  """The title of each measure; `frechet` is the first one's."""
+  """The titles of the measures; `frechet` is the title of the first."""
   return {k: x.title for k, x in COLUMNS.items()} | {"frechet": frechet}
 
 
 def cell_text(measures: Measures, name: str) -> str:
-  """A measure as text, with its interval; empty where it has no meaning."""
+  """A measure as text, with its interval; empty if it is missing."""
   interval = _interval(measures, name)
   return _value(measures, name) + (f" ({interval})" if interval else "")
 
@@ -69,7 +69,7 @@ def _interval(measures: Measures, name: str) -> str:
 def write_comparison_csv(
   path: pathlib.Path, rows: Mapping[str, Measures]
 ) -> None:
-  """Write one line for each candidate, intervals as two columns."""
+  """Write one line per candidate, with intervals as two columns."""
   flat = [{"candidate": name} | _flat(x) for name, x in rows.items()]
   names = list(dict.fromkeys(k for row in flat for k in row))
   with writing(path), path.open("w", newline="") as file:
@@ -97,16 +97,15 @@ def write_comparison_page(
   notes: Sequence[str],
   title: str = "Comparison",
 ) -> None:
-  """Write a page with a table, which a click on a head sorts, and a picture of
-  each candidate.
+  """Write a page with a sortable table and a picture of each candidate.
 
   Args:
-    path: of the page.
+    path: path of the page.
     rows: measures of the candidates, by name.
-    pictures: of the candidates, `(h, w, 3)`.
+    pictures: pictures of the candidates, `(h, w, 3)`, by name.
     names: titles of the measures, see `titles`.
     notes: paragraphs below the table.
-    title: of the page.
+    title: title of the page.
   """
   cells = [
     [html.Cell(text=name, value=name), *(_cell(x, k) for k in names)]

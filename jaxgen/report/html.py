@@ -1,6 +1,6 @@
-"""Self-contained HTML pages: tables that scroll and sort, pictures.
+"""Self-contained HTML pages with sortable tables and pictures.
 
-Every function takes plain text and escapes it; what it returns is HTML.
+Every function takes plain text, escapes it, and returns HTML.
 """
 
 from __future__ import annotations
@@ -24,10 +24,10 @@ class Cell:
   """A cell of a table.
 
   Attributes:
-    text: as it is shown.
-    value: that it is sorted by; None: unknown, sorted last.
-    interval: shown smaller, below.
-    color: of a dot before the text, as CSS has it.
+    text: the displayed text.
+    value: the sort key; None: unknown, sorted last.
+    interval: small text below.
+    color: CSS color of a dot before the text.
   """
 
   text: str = ""
@@ -64,14 +64,15 @@ def table(
   descending: Sequence[int] = (),
   marked: int = -1,
 ) -> str:
-  """A table in a box that scrolls where it is too wide.
+  """A table in a box that scrolls if it is too wide.
 
   Args:
-    head: of the columns.
-    rows: as many cells each.
-    sorts: a click on a column's head sorts by it, the next one backwards.
-    descending: columns of which the largest value comes first.
-    marked: row that is highlighted.
+    head: headings of the columns.
+    rows: cells of each row, one per column.
+    sorts: whether a click on a heading sorts by the column, a second click in
+      reverse.
+    descending: columns sorted with the largest value first.
+    marked: index of the highlighted row.
   """
   heads = "".join(
     _head(x, sorts=sorts, descending=i in descending)
@@ -106,13 +107,13 @@ def _cell(cell: Cell) -> str:
 
 
 def chip(color: str) -> str:
-  """A dot of a color."""
+  """A colored dot."""
   return f"<span class='chip' style='background:{text(color)}'></span>"
 
 
 def figure(picture: np.ndarray, caption: str, *, width: int = 0) -> str:
-  """A picture uint8 `(h, w, 3)` with its caption; `width` in CSS pixels, at
-  which its own pixels stay sharp."""
+  """A picture uint8 `(h, w, 3)` with a caption; with `width` in CSS pixels it
+  is scaled without smoothing."""
   wide = f" class='exact' style='width:{width}px'" if width else ""
   return (
     f"<figure><img src='{embedded(picture)}' alt='{text(caption)}'{wide}>"
@@ -121,14 +122,14 @@ def figure(picture: np.ndarray, caption: str, *, width: int = 0) -> str:
 
 
 def embedded(picture: np.ndarray) -> str:
-  """A picture as the address of a data URL."""
+  """A picture as a data URL."""
   buffer = io.BytesIO()
   Image.fromarray(picture).save(buffer, format="PNG")
   return "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode()
 
 
 def write_page(path: pathlib.Path, title: str, parts: Iterable[str]) -> None:
-  """Write a page of parts as one file."""
+  """Write a page as a single file."""
   page = (
     "<!doctype html>\n<html lang='en'><meta charset='utf-8'>"
     "<meta name='viewport' content='width=device-width'>"

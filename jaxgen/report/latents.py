@@ -1,4 +1,4 @@
-"""The section of a report on the latents of its runs."""
+"""The report section on the latents of runs."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from jaxgen.report.svg import Points
 
 LATENTS = {
   "effective_rank": ("effective rank", ".2f"),
-  "channels": ("of channels", "d"),
+  "channels": ("channels", "d"),
   "path_ratio": ("path over distance", ".3f"),
   "largest_step": ("largest over mean step", ".3f"),
   "noise": ("PSNR under noise of 0.1, dB", ".2f"),
-  "kl_sum": ("KL, nats a place", ".3f"),
+  "kl_sum": ("KL, nats per position", ".3f"),
   "active": ("active units", ".0f"),
 }
 NOTE = (
@@ -24,18 +24,18 @@ NOTE = (
   "and steps: along decoded straight lines between held-out latents, 1 for a "
   "linear decoder. Noise: 0.1 times the scale of each channel."
 )
-LEAST = 1e-6  # values that are drawn
+LEAST = 1e-6  # smallest value that is plotted
 
 
 def latents_section(
   rows: Mapping[str, Row], numbers: Mapping[str, int]
 ) -> list[str]:
-  """The parts of a page on the latents of each autoencoder; none where there
-  are no autoencoders.
+  """The parts of a page on the latents of autoencoders; empty if there are
+  none.
 
   Args:
     rows: measures of the runs, by name.
-    numbers: of the runs, for their colors.
+    numbers: numbers of the runs, for their colors.
   """
   facts = {run: _facts(row) for run, row in rows.items() if "latents" in row}
   if not facts:
@@ -67,7 +67,7 @@ def _table(
 
 
 def _facts(row: Row) -> dict[str, Any]:
-  """The numbers of a row of the table."""
+  """The values of a row of the table."""
   x = row["latents"]
   noise = dict(zip(x["noise_levels"], x["noise_psnr"], strict=True))
   facts = {k: x[k] for k in ("effective_rank", "path_ratio", "largest_step")}
@@ -109,7 +109,7 @@ def _shares(values: list[float]) -> Points:
 
 
 def _ranked(values: list[float]) -> Points:
-  """Values against 1, 2, ...; those next to nothing are left out."""
+  """Values against 1, 2, ..., without those below `LEAST`."""
   return [(i + 1, value) for i, value in enumerate(values) if value > LEAST]
 
 
@@ -124,7 +124,7 @@ def _series(
 
 
 def _channels(rows: Row, numbers: Mapping[str, int]) -> list[str]:
-  """Mean and scale of each channel, one small chart for each run."""
+  """Mean and scale of each channel, one small chart per run."""
   figures = []
   for run, x in rows.items():
     values = list(zip(x["mean"], x["scale"], strict=True))

@@ -1,4 +1,4 @@
-"""The results of a sweep's phase as plain values, and as a CSV table."""
+"""Results of a sweep's phase, as plain values and as a CSV table."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ class Column:
   """A measure in a table.
 
   Attributes:
-    title: of the column.
-    form: format specification of its values.
-    descending: whether the largest value comes first.
+    title: title of the column.
+    form: format specification of the values.
+    descending: whether the largest value is the best.
   """
 
   title: str
@@ -34,16 +34,16 @@ class PhaseReport:
   """The results of a phase, as plain values.
 
   Attributes:
-    name: of the phase.
-    folder: of the phase, with a folder for each run.
-    summary: a line on what was compared, and how.
-    metric: the measure that selects the best.
-    columns: the measures that a run has, by name, the metric first.
-    costs: measures that the metric is drawn against.
-    settings: the overrides of each run; their order gives the colors.
-    rows: measures of the finished runs, from the best to the worst.
-    errors: of the failed runs.
-    winner: the selected run; "": none.
+    name: name of the phase.
+    folder: folder of the phase, with a folder for each run.
+    summary: a line that describes the comparison.
+    metric: measure that selects the best run.
+    columns: measures of runs, by name, the metric first.
+    costs: measures against which the metric is plotted.
+    settings: overrides of each run, in the order of their colors.
+    rows: measures of the finished runs, from best to worst.
+    errors: errors of the failed runs.
+    winner: the selected run; empty: none.
     reason: why it was selected.
     groups: runs of each comparison within the phase, by title.
     curves: points of each run, by title of the vertical axis.
@@ -65,12 +65,12 @@ class PhaseReport:
 
   @property
   def numbers(self) -> dict[str, int]:
-    """The numbers of the runs, which give their colors."""
+    """The numbers of the runs, which determine their colors."""
     return {run: i for i, run in enumerate(self.settings)}
 
 
 def write_phase_csv(path: pathlib.Path, report: PhaseReport) -> None:
-  """Write one line for each run: its settings, its measures, or its error."""
+  """Write one line per run: its settings and its measures or error."""
   others = {k for row in report.rows.values() for k in row} - {"latents"}
   names = [*report.columns, *sorted(others - set(report.columns))]
   settings = dict.fromkeys(k for x in report.settings.values() for k in x)

@@ -13,13 +13,12 @@ from jaxgen.report.pictures import held_out_section
 
 NOTE = (
   "Measured on the run's validation tiles with the EMA weights of the best "
-  "checkpoint; images on [0, 1]. Fine detail: radial frequencies above a "
-  "quarter of a period per pixel (waves shorter than four pixels); what all "
-  "frequencies have adds up to the MSE. Memory is that of the compiled "
-  "training step on each device; images/s is the median of the log, while "
-  "other runs may have shared the machine. The latent size is the number of "
-  "values of one latent; compression is the number of values of an image over "
-  "it."
+  "checkpoint; images on [0, 1]. Fine detail: radial frequencies above 1/4 per "
+  "pixel (waves shorter than four pixels); the errors at all frequencies sum "
+  "to the MSE. Memory is that of the compiled training step on each device; "
+  "images/s is the median of the log, and other runs may have shared the "
+  "machine. The latent size is the number of values of a latent; compression "
+  "is the number of values of an image divided by it."
 )
 
 
@@ -56,7 +55,7 @@ def _cells(
 
 
 def _table(report: PhaseReport) -> str:
-  """All runs, from the best to the worst."""
+  """The table of all runs, from best to worst."""
   columns, runs = report.columns, list(report.rows)
   table = html.table(
     ["run", *(column.title for column in columns.values())],
@@ -79,7 +78,7 @@ def _failures(report: PhaseReport) -> str:
 
 
 def _groups(report: PhaseReport) -> list[str]:
-  """Each comparison within the phase, in its own order of runs."""
+  """A table for each comparison within the phase."""
   names = [report.metric, *report.costs]
   if not all(name in report.columns for name in names):
     return []
@@ -98,7 +97,7 @@ def _plots(report: PhaseReport) -> list[str]:
   parts = [
     html.heading("Quality and cost"),
     html.row(scatters),
-    html.paragraph("Dashed: runs that no other beats in both.", "soft"),
+    html.paragraph("Dashed: the Pareto frontier.", "soft"),
   ]
   curves = [_curve(report, title) for title in report.curves]
   if any(curves):
@@ -112,7 +111,7 @@ def _plots(report: PhaseReport) -> list[str]:
 
 
 def _scatter(report: PhaseReport, cost: str) -> str:
-  """The metric against a cost; empty where no run has both."""
+  """A plot of the metric against a cost; empty if no run has both."""
   series = [
     Series(
       name=run,
@@ -134,7 +133,7 @@ def _scatter(report: PhaseReport, cost: str) -> str:
 
 
 def _curve(report: PhaseReport, title: str) -> str:
-  """The curves of a title against images; empty where no run has any."""
+  """A plot of curves against images; empty if no run has any."""
   series = [
     Series(name=run, points=points, number=report.numbers[run])
     for run, points in report.curves[title].items()

@@ -1,5 +1,5 @@
-"""The section of a report on held-out images: reconstructed by each run, and a
-part of them enlarged."""
+"""The report section on held-out images: reconstructions of each run, with
+enlarged crops."""
 
 from __future__ import annotations
 
@@ -12,21 +12,21 @@ from PIL import Image
 
 from jaxgen.report import charts, html
 
-SIDE = 128  # pixels of an image, at most
-SHOWN = 92  # CSS pixels of an image
-ZOOM = 4  # times that the crops are enlarged
+SIDE = 128  # maximum side of an image in pixels
+SHOWN = 92  # side of an image in CSS pixels
+ZOOM = 4  # magnification of the crops
 WHITE = 255
 
 
 class HeldOut(NamedTuple):
-  """Held-out images uint8 `(n, h, w, 3)`, and their reconstructions."""
+  """Held-out images uint8 `(n, h, w, 3)` and their reconstructions."""
 
   originals: np.ndarray
   reconstructions: np.ndarray
 
 
 class Window(NamedTuple):
-  """The top left corner of a part of an image."""
+  """The top left corner of a crop."""
 
   top: int
   left: int
@@ -39,27 +39,27 @@ def held_out_section(
   reconstructions of each run; a crop of each image on the right.
 
   Args:
-    folder: with a folder for each run.
+    folder: folder of the phase, with a folder for each run.
     runs: names of the runs.
-    numbers: of the runs, for their colors.
+    numbers: numbers of the runs, for their colors.
   """
-  images = {run: read_images(folder / run / "images.npz") for run in runs}
-  kept = {run: x for run, x in images.items() if x is not None}
-  if not kept:
+  files = {run: read_images(folder / run / "images.npz") for run in runs}
+  images = {run: x for run, x in files.items() if x is not None}
+  if not images:
     return []
-  originals = next(iter(kept.values())).originals
+  originals = next(iter(images.values())).originals
   windows = detailed_windows(originals)
   rows = [_row("original", originals, windows)]
-  for run, (own, reconstructions) in kept.items():
-    same = own.shape == originals.shape
+  for run, (run_originals, reconstructions) in images.items():
+    same = run_originals.shape == originals.shape
     color = charts.color(numbers[run])
-    places = windows if same else detailed_windows(own)
-    rows.append(_row(run, reconstructions, places, color=color))
+    run_windows = windows if same else detailed_windows(run_originals)
+    rows.append(_row(run, reconstructions, run_windows, color=color))
   return [
     html.heading("Held-out images"),
     html.paragraph(
-      f"On the right a quarter of the side, enlarged {ZOOM} times, where the "
-      "originals have most fine detail.",
+      "Right: crops of a quarter of the side, where the originals have most "
+      f"fine detail, enlarged {ZOOM} times.",
       "soft",
     ),
     "".join(rows),
@@ -67,11 +67,11 @@ def held_out_section(
 
 
 def read_images(path: pathlib.Path) -> HeldOut | None:
-  """The images that a run kept; None where there are none."""
+  """The images saved by a run; None if there are none."""
   try:
     with np.load(path, allow_pickle=False) as file:
       return HeldOut(_rgb(file["originals"]), _rgb(file["reconstructions"]))
-  except Exception:  # not there, or damaged: numpy raises many kinds
+  except Exception:  # missing or damaged: numpy raises many types
     return None
 
 
@@ -82,8 +82,8 @@ def _rgb(images: np.ndarray) -> np.ndarray:
 
 
 def detailed_windows(images: np.ndarray) -> list[Window]:
-  """The window of each image, a quarter of its side, in which neighboring
-  pixels differ most; ties go to the first."""
+  """The window of each image, a quarter of its side, with the largest
+  differences of neighboring pixels; the first one in a tie."""
   windows = []
   for image in images.astype(np.float64):
     h, w = image.shape[:2]
@@ -100,7 +100,7 @@ def detailed_windows(images: np.ndarray) -> list[Window]:
 
 
 def crops(images: np.ndarray, windows: Sequence[Window]) -> np.ndarray:
-  """The windows of images, `(n, h / ZOOM, w / ZOOM, 3)`."""
+  """The crops of images at windows, `(n, h / ZOOM, w / ZOOM, 3)`."""
   high, wide = (max(x // ZOOM, 1) for x in images.shape[1:3])
   return np.stack(
     [
@@ -130,7 +130,7 @@ def _row(
 
 
 def shrink(image: np.ndarray) -> np.ndarray:
-  """An image with at most `SIDE` pixels on a side."""
+  """An image reduced to at most `SIDE` pixels on a side."""
   if max(image.shape[:2]) <= SIDE:
     return image
   h, w = (
@@ -140,7 +140,7 @@ def shrink(image: np.ndarray) -> np.ndarray:
 
 
 def strip(images: np.ndarray) -> np.ndarray:
-  """Images side by side, with a white line between them."""
+  """Images in a row, with white lines between them."""
   gap = max(1, images.shape[2] // 32)
   padded = np.pad(
     images, ((0, 0), (0, 0), (0, gap), (0, 0)), constant_values=WHITE

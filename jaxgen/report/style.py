@@ -1,4 +1,4 @@
-"""The style sheet and the script of pages."""
+"""The style sheet and the script of HTML pages."""
 
 STYLE = """
 :root { color-scheme: light; --line: #d9d9d6; --soft: #6b6b67; }

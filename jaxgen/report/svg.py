@@ -1,4 +1,4 @@
-"""The elements of charts as SVG, and the frame around them."""
+"""SVG elements of charts, and their frame."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def fit_axes(
   log: tuple[bool, bool],
   height: int = HEIGHT,
 ) -> tuple[Axis, Axis]:
-  """The axes of a chart that holds all points."""
+  """The axes of a chart that contains all points."""
   xs, ys = ([p[i] for p in points] for i in (0, 1))
   x = axes.fit_axis(titles[0], xs, begin=LEFT, end=WIDTH - RIGHT, log=log[0])
   y = axes.fit_axis(titles[1], ys, begin=height - BOTTOM, end=TOP, log=log[1])
@@ -78,17 +78,17 @@ def bar(
 def label(
   name: str, x: float, y: float, *, taken: list[tuple[float, float]]
 ) -> str:
-  """A name beside a point, moved down until it hides none of those `taken`, to
-  which it is added."""
+  """A label next to a point, moved down until it overlaps none of those in
+  `taken`, to which it is added."""
   left = x > (WIDTH - RIGHT + LEFT) / 2
-  place = y + 4
-  while any(abs(place - b) < 13 and abs(x - a) < 130 for a, b in taken):
-    place += 13
-  taken.append((x, place))
-  anchor, at = ("end", x - 11) if left else ("start", x + 11)
+  text_y = y + 4
+  while any(abs(text_y - b) < 13 and abs(x - a) < 130 for a, b in taken):
+    text_y += 13
+  taken.append((x, text_y))
+  anchor, text_x = ("end", x - 11) if left else ("start", x + 11)
   short = name if len(name) <= 30 else name[:29] + "\u2026"
   return (
-    f"<text x='{at:.1f}' y='{place:.1f}' text-anchor='{anchor}'>"
+    f"<text x='{text_x:.1f}' y='{text_y:.1f}' text-anchor='{anchor}'>"
     f"{text(short)}</text>"
   )
 
@@ -96,7 +96,7 @@ def label(
 def chart(
   x: Axis, y: Axis, parts: Sequence[str], *, height: int = HEIGHT
 ) -> str:
-  """A chart of parts in their frame."""
+  """A chart with its frame and titles."""
   content = "".join([*_frame(x, y, height), *_titles(x, y, height), *parts])
   return (
     f"<svg viewBox='0 0 {WIDTH} {height}' width='{WIDTH}' height='{height}' "
@@ -106,7 +106,7 @@ def chart(
 
 
 def _frame(x: Axis, y: Axis, height: int) -> list[str]:
-  """The grid, and the values of its lines."""
+  """The grid lines and their values."""
   bottom, right = height - BOTTOM, WIDTH - RIGHT
   lines = [(x.at(t), TOP, x.at(t), bottom) for t in x.ticks]
   lines += [(LEFT, y.at(t), right, y.at(t)) for t in y.ticks]
