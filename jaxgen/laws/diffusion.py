@@ -26,7 +26,7 @@ from jaxgen.restoration import posterior
 from jaxgen.typing import Array, Conditions
 
 EDM = "Karras et al. 2022"
-# covariance of rows of 16 pixels whose correlation is 0.75 per pixel
+# covariance of rows of 16 pixels with a correlation of 0.75 per pixel
 COVARIANCE = 0.25 * 0.75 ** np.abs(np.subtract.outer(range(16), range(16)))
 
 
@@ -43,8 +43,8 @@ def _weight_deviation() -> float:
 
 
 def _order(name: str) -> Callable[[], float]:
-  """A function that computes log2 of the ratio of a sampler's errors at 16 and
-  32 steps, on Gaussian pixels."""
+  """A function that measures a sampler's order: log2 of the ratio of errors at
+  16 and 32 steps, on Gaussian pixels."""
 
   def measure() -> float:
     x = jnp.linspace(-2, 2, 64).reshape(1, 8, 8, 1) * 20.0
@@ -72,7 +72,7 @@ def _ddpm_variance() -> float:
 
 
 def _ddim_difference() -> float:
-  """Largest difference of samples of DDIM with eta 1 and of DDPM."""
+  """Largest difference between samples of DDIM with eta 1 and of DDPM."""
   denoise, grid = analytic.mixture((-0.6, 0.6), 0.2), sigmas.ddpm(50)
   keys = jax.random.split(jax.random.key(0), 4)
   x = grid[0] * jax.random.normal(jax.random.key(1), (4, 8, 8, 1))
@@ -84,7 +84,7 @@ def _ddim_difference() -> float:
 
 
 def _epsilon_difference() -> float:
-  """Largest difference of a denoiser made from an epsilon network and the exact
+  """Largest difference between a denoiser from an epsilon network and the exact
   one."""
   levels = jnp.asarray(vp.SIGMAS[[5, 200, 600, 990]], jnp.float32)
   x = jax.random.normal(jax.random.key(0), (4, 4, 4, 1)) * per_image(levels)
@@ -99,7 +99,7 @@ def _epsilon_difference() -> float:
 
 
 def _guidance_difference() -> float:
-  """Largest difference of guidance of weight 1 and no guidance."""
+  """Largest difference between guidance with weight 1 and no guidance."""
 
   def denoise(x: Array, sigma: Array, cond: Conditions = None) -> Array:
     return x * 0.5 + per_image(cond["a"].astype(jnp.float32))
@@ -111,7 +111,7 @@ def _guidance_difference() -> float:
 
 
 def _batch_difference() -> float:
-  """Largest difference of samples of a batch of 6 and of a batch of 2."""
+  """Largest difference between samples in a batch of 6 and a batch of 2."""
   denoise, grid = analytic.mixture((-0.6, 0.6), 0.2), sigmas.karras(8)
   keys = rng.per_sample(rng.stream(0, "law"), jnp.arange(6))
   x = 80 * jax.random.normal(jax.random.key(0), (6, 8, 8, 1))
@@ -123,8 +123,8 @@ def _batch_difference() -> float:
 
 
 def inpainting_difference(sigma: float = 0.7) -> float:
-  """Largest difference of inpainting and the exact posterior mean, for
-  correlated Gaussian pixels of which 3 to 10 of 16 are known."""
+  """Largest difference between inpainting and the exact posterior mean, for 16
+  correlated Gaussian pixels of which 3 to 10 are known."""
   x, y = jax.random.normal(jax.random.key(0), (2, 3, 1, 16, 1))
   known = slice(3, 11)
   mask = jnp.zeros((3, 1, 16, 1), bool).at[:, :, known].set(True)
@@ -144,8 +144,8 @@ def inpainting_difference(sigma: float = 0.7) -> float:
 def _posterior_mean(
   x: np.ndarray, y: np.ndarray, *, sigma: float, known: slice
 ) -> np.ndarray:
-  """D + C M' (M C M')^-1 (y - M D) of a noisy row, with M the known pixels, D
-  the denoised row and C its covariance."""
+  """The mean D + C M' (M C M')^-1 (y - M D) of a noisy row, with M the known
+  pixels, D the denoised row and C its covariance."""
   gain = COVARIANCE @ np.linalg.inv(COVARIANCE + sigma**2 * np.eye(16))
   mean, c = gain @ x, sigma**2 * gain
   solved = np.linalg.solve(c[known, known], y - mean[known])
@@ -253,7 +253,7 @@ LAWS = (
   ),
   Law(
     name="samples in batches of 6 - samples in batches of 2",
-    source="one key for each image",
+    source="one key per image",
     expected=0,
     tolerance=1e-5,
     measure=_batch_difference,

@@ -1,4 +1,4 @@
-"""The type of a law."""
+"""The type of laws."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from collections.abc import Callable
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Law:
-  """A number that is known.
+  """A known number, and its computation.
 
   Attributes:
     name: the quantity.
-    source: the paper or the argument that gives the number.
-    expected: the number.
-    tolerance: largest deviation of a float32 computation.
+    source: the paper or argument from which the number follows.
+    expected: the expected number.
+    tolerance: largest allowed deviation in float32.
     measure: computes the number.
   """
 

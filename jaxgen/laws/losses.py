@@ -21,7 +21,7 @@ BATCH = 100
 
 
 def _divergence() -> float:
-  """KL divergence of one Gaussian from the standard normal."""
+  """KL divergence of a Gaussian from the standard normal."""
   return float(divergence(jnp.float32(MEAN), jnp.float32(2 * np.log(STD))))
 
 
@@ -33,7 +33,7 @@ def _quadrature() -> float:
 
 
 def _posterior_variance() -> float:
-  """Variance of draws from one posterior."""
+  """Variance of samples of a posterior."""
   shape = (16_384, 2)
   log_variance = jnp.full(shape, 2 * np.log(STD))
   keys = jax.random.split(jax.random.key(0), shape[0])
@@ -56,14 +56,15 @@ def _controlled_share() -> float:
 
 
 def _cyclical_beta() -> float:
-  """beta of the cyclical schedule after ten periods."""
+  """Weight of the cyclical schedule after ten periods."""
   config = KLConfig(schedule="cyclical", beta=1e-6)
   images = jnp.uint32(10 * config.period_images)
   return float(kl.beta(config, kl.initial_state(config), images))
 
 
 def _active_units() -> float:
-  """Active units of five latent dimensions, of which three vary."""
+  """Number of active units among five latent dimensions, three of which
+  vary."""
   rng = np.random.default_rng(0)
   mean = rng.normal(size=(512, 5)) * np.array([1.0, 0.0, 0.5, 0.0, 2.0])
   mean = jnp.asarray(mean, jnp.float32)
@@ -73,7 +74,7 @@ def _active_units() -> float:
 
 
 def _cross_entropy() -> float:
-  """Cross-entropy of uniform logits; a third of the pixels has no label."""
+  """Cross-entropy of uniform logits; a third of the labels is missing."""
   labels = jnp.array([[0, 4, 255, 2, 1, -1]])
   return float(cross_entropy(jnp.zeros((1, 6, 5)), labels)[0])
 
@@ -85,7 +86,7 @@ def _charbonnier_difference() -> float:
 
 
 def _ssim_loss() -> float:
-  """SSIM loss of an image and itself."""
+  """SSIM loss between an image and itself."""
   x = jax.random.uniform(jax.random.key(0), (1, 16, 16, 1), minval=-1)
   return float(ssim(x, x)[0])
 

@@ -1,4 +1,4 @@
-"""Laws of batches, checkpoints, averages of weights and latent densities."""
+"""Laws of batches, checkpoints, EMAs of weights and latent densities."""
 
 from __future__ import annotations
 
@@ -22,33 +22,35 @@ from jaxgen.workdir.checkpoints import Checkpoints
 
 
 def _density_covariance() -> float:
-  """Largest error of the covariance of 50,000 draws, relative to the largest
+  """Largest error of the covariance of 50,000 samples, relative to the largest
   covariance of the latents."""
   mix = np.random.default_rng(0).normal(size=(4, 4)) / 2
   latents = np.random.default_rng(1).normal(size=(20_000, 4)) @ mix
-  prior = density.fit(latents, "gaussian")
+  fitted = density.fit(latents, "gaussian")
   keys = rng.per_sample(rng.stream(0, "law"), jnp.arange(50_000))
-  drawn = np.asarray(density.draw(prior, "gaussian", keys))
-  want = np.cov(latents.T)
-  return float(np.abs(np.cov(drawn.T) - want).max() / np.abs(want).max())
+  drawn = np.asarray(density.draw(fitted, "gaussian", keys))
+  expected = np.cov(latents.T)
+  error = np.abs(np.cov(drawn.T) - expected).max()
+  return float(error / np.abs(expected).max())
 
 
 def _batch_differences() -> float:
-  """Pixels that differ between the batch of one process and those of two."""
+  """Number of pixels that differ between the batch of one process and those of
+  two processes."""
   options = DataConfig(source="rocks", num_tiles=16, threads=0, cache_mb=64)
   source = build_source(options, "train", 32)
   whole = next(pipeline.batches(source, options, batch_size=8))["image"]
-  shares = [
+  parts = [
     next(
       pipeline.batches(source, options, batch_size=8, process=i, processes=2)
     )["image"]
     for i in range(2)
   ]
-  return float((np.concatenate(shares) != whole).sum())
+  return float((np.concatenate(parts) != whole).sum())
 
 
 def _checkpoint_differences() -> float:
-  """Numbers that differ between a saved and a restored state."""
+  """Number of values that differ between a saved and a restored state."""
   import optax
 
   params = {"w": jax.random.normal(jax.random.key(0), (8, 8))}
@@ -76,12 +78,12 @@ def _checkpoint_differences() -> float:
   assert restored is not None
   trees, _ = restored
   differ = lambda a, b: int((a != b).sum())  # noqa: E731
-  off = jax.tree.map(differ, state, from_trees(trees))
-  return float(sum(jax.tree.leaves(off)))
+  counts = jax.tree.map(differ, state, from_trees(trees))
+  return float(sum(jax.tree.leaves(counts)))
 
 
 def _ramp_ema() -> float:
-  """The power-function EMA of t = 1 ... 10,000, as a share of 10,000."""
+  """The power-function EMA of t = 1 ... 10,000, divided by 10,000."""
   ema, steps = 0.0, 10_000
   for i in range(1, steps + 1):
     keep = ema_profiles.decay(0.1, 1, i)
@@ -90,7 +92,7 @@ def _ramp_ema() -> float:
 
 
 def _reconstruction() -> float:
-  """The distance of a profile from its own reconstruction."""
+  """The distance between a profile and its reconstruction."""
   profiles = [
     ema_profiles.Profile(sigma_rel=x, images=n)
     for n in (1000, 2000, 3000)

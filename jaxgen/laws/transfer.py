@@ -1,4 +1,4 @@
-"""Laws of weights that are transferred to another resolution."""
+"""Laws of the transfer of weights to another resolution."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ SIGMA = 0.7
 
 
 def _token_difference() -> float:
-  """Largest difference of the tokens of 4 x 4 patches and of the same patches
-  enlarged to 6 x 6."""
+  """Largest difference between the tokens of 4 x 4 patches and of the same
+  patches enlarged to 6 x 6."""
   x, w = jax.random.normal(jax.random.key(0), (2, 16, 16))
   b = np.kron(enlarging(4, 6), enlarging(4, 6))
   tokens = x @ b.T @ resize_input_kernel(w, old=4, new=6)
@@ -35,8 +35,8 @@ def _token_difference() -> float:
 
 
 def _patch_difference() -> float:
-  """Largest difference of an enlarged patch and the patch that enlarged weights
-  produce."""
+  """Largest difference between an enlarged patch and the patch from enlarged
+  weights."""
   z, w = jax.random.normal(jax.random.key(0), (2, 16, 16))
   b = np.kron(enlarging(4, 6), enlarging(4, 6))
   patch = z @ resize_output_kernel(w, old=4, new=6)
@@ -44,8 +44,8 @@ def _patch_difference() -> float:
 
 
 def _denoiser_difference() -> float:
-  """Largest difference of a denoiser that has just grown from 4 to 6 pixels and
-  the formula."""
+  """Largest difference between a denoiser that has just grown from 4 to 6
+  pixels and the formula."""
   config = ProgressiveUNetConfig(
     width=8,
     multipliers=(1,),
@@ -57,20 +57,20 @@ def _denoiser_difference() -> float:
   )
   small, large = (build(config, resolution=r, channels=1) for r in (4, 6))
   x = jax.random.normal(jax.random.key(0), (1, 6, 6, 1))
-  before = _perturb(_initialize(small, x[:, :4, :4], jnp.zeros(1)))
+  old = _perturb(_initialize(small, x[:, :4, :4], jnp.zeros(1)))
   fresh = _initialize(large, x, jnp.zeros(1))
-  after = transfer_params(before, fresh, large.rules(small))
+  new = transfer_params(old, fresh, large.rules(small))
   low = resize(x, 4)
   sigma_below = remaining_noise(6, 4) * SIGMA
-  below = _denoise(small, before, low, sigma=sigma_below)
+  below = _denoise(small, old, low, sigma=sigma_below)
   skip = edm.scalings(jnp.asarray(SIGMA)).c_skip
-  want = resize(below, 6) + skip * (x - resize(low, 6))
-  got = _denoise(large, after, x, sigma=SIGMA)
-  return float(jnp.abs(got - want).max())
+  expected = resize(below, 6) + skip * (x - resize(low, 6))
+  actual = _denoise(large, new, x, sigma=SIGMA)
+  return float(jnp.abs(actual - expected).max())
 
 
 def _autoencoder_difference() -> float:
-  """Largest difference of an autoencoder that has just gone from 4 to 16
+  """Largest difference between an autoencoder that has just grown from 4 to 16
   patches and the formula."""
   config = PatchAutoencoderConfig(
     patch_size=4,
@@ -85,10 +85,10 @@ def _autoencoder_difference() -> float:
   )
   small, large = (build(config, resolution=r, channels=1) for r in (8, 16))
   x = jax.random.normal(jax.random.key(0), (1, 16, 16, 1))
-  before = _perturb(_initialize(small, resize(x, 8)))
-  after = transfer_params(before, _initialize(large, x), large.rules(small))
-  want = resize(_apply(small, before, resize(x, 8)), 16)
-  return float(jnp.abs(_apply(large, after, x) - want).max())
+  old = _perturb(_initialize(small, resize(x, 8)))
+  new = transfer_params(old, _initialize(large, x), large.rules(small))
+  expected = resize(_apply(small, old, resize(x, 8)), 16)
+  return float(jnp.abs(_apply(large, new, x) - expected).max())
 
 
 def _initialize(net: Network, *inputs: Array) -> Params:
@@ -106,7 +106,7 @@ def _denoise(net: Network, params: Params, x: Array, *, sigma: float) -> Array:
 
 
 def _perturb(params: Params) -> Params:
-  """Parameters that are nowhere zero."""
+  """Parameters without zeros."""
   shake = lambda p: p + 0.1 * jnp.cos(jnp.arange(p.size)).reshape(p.shape)  # noqa: E731
   return jax.tree.map(shake, params)
 

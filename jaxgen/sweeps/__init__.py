@@ -1,4 +1,4 @@
-"""Searches over configs in phases, each continuing from the last one's winner.
+"""Searches over configs in phases, each continuing from the previous winner.
 
 A sweep file is a Python file whose `get_sweep(variant)` returns a `Sweep`; see
 `configs/sweeps/` and `jaxgen sweep --help`.

@@ -1,14 +1,14 @@
 """The rule that selects the winner of a phase.
 
-The rule "less than 10% better for 4 times the latent size: select the smaller"
-is read as a rate of exchange: each factor f in cost c must reduce the error e
-by a fraction g, at every step. A run then beats another exactly if its
+The rule "select the smaller latent unless 4 times the size reduces the error by
+at least 10%" is generalized to an exchange rate: each factor f of the cost c
+must reduce the error e by a fraction g. A run then beats another if its
 
     merit = e * c ** s,  s = -ln(1 - g) / ln f
 
-is smaller. At 4 times the cost that is the rule itself; at 16 times the cost
-19% are required; at the same cost any gain is enough. As merits are numbers,
-the winner does not depend on the order of comparison.
+is smaller. At 4 times the cost this is the rule itself; at 16 times the cost a
+reduction of 19% is required; at equal cost any reduction suffices. Since merits
+are numbers, the winner does not depend on the order of comparison.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ from jaxgen.errors import RunError
 from jaxgen.sweeps.metrics import QUANTITIES, Metric, metric
 from jaxgen.sweeps.spec import Phase, TradeOff
 
-Measures = Mapping[str, Any]  # of a run, by name; see `sweeps.measure`
-Results = Mapping[str, Measures]  # of the finished runs, by name
+Measures = Mapping[str, Any]  # measures of a run, by name; see `sweeps.measure`
+Results = Mapping[str, Measures]  # measures of finished runs, by run
 LEAST_COST = 1e-9
 
 
@@ -33,9 +33,9 @@ class Choice:
 
   Attributes:
     run: the winner.
-    reason: why, in words.
+    reason: explanation of the choice.
     by: `rule` or `person`.
-    rule: the run that the rule selects; "": none.
+    rule: the run selected by the rule; empty: none.
   """
 
   run: str
@@ -45,7 +45,7 @@ class Choice:
 
 
 def needed_gain(trade_off: TradeOff, ratio: float) -> float:
-  """The fraction by which the error must be smaller at `ratio` times the cost,
+  """The fraction by which the error must be reduced at `ratio` times the cost,
   in [0, 1) for ratios of at least 1."""
   steps = math.log(ratio) / math.log(trade_off.factor)
   return 1 - (1 - trade_off.gain) ** steps
@@ -58,7 +58,7 @@ def merit(
   measure: Metric,
   trade_offs: Sequence[TradeOff],
 ) -> float:
-  """The error of a run times the price of its costs; less is better."""
+  """The error of a run times the price of its costs; smaller is better."""
   prices = [
     (1 - x.gain)
     ** (-math.log(max(measures[x.cost], LEAST_COST)) / math.log(x.factor))
@@ -71,7 +71,7 @@ def choose(phase: Phase, results: Results) -> Choice:
   """The winner of a phase by its rule.
 
   Args:
-    phase: with the metric and the trade-offs.
+    phase: the phase, with its metric and trade-offs.
     results: measures of the finished runs, by name.
 
   Raises:
@@ -106,25 +106,25 @@ def _is_finite(value: Any) -> bool:
 
 
 def _explain(phase: Phase, results: Results, *, winner: str) -> str:
-  """How the winner compares with the best run, or with the next best."""
+  """A comparison of the winner with the best run, or the second best."""
   measure = metric(phase.metric, phase.direction)
   errors = {run: measure.error(results[run][phase.metric]) for run in results}
   best = min(results, key=lambda run: (errors[run], run))
   name = f"{winner} in {phase.decides}" if phase.decides else winner
   score = f"{measure.title} {results[winner][phase.metric]:{measure.form}}"
   if len(results) == 1:
-    return f"{name} has {score}; no other run can be compared."
+    return f"{name} has {score}; there is no other run to compare."
   if best != winner:
     rejection = _explain_rejection(phase, results, best=best, winner=winner)
     return f"{name} has {score}. {rejection}"
   text = f"{name} is best: {score}, {_costs(phase, results[winner])}"
   second = min((x for x in results if x != winner), key=lambda run: errors[run])
   if errors[second] == errors[winner]:
-    return f"{text} The others are no better and cost no less."
+    return f"{text} No other run is better or cheaper."
   if not errors[winner]:
-    return f"{text} Its error is zero."
+    return f"{text} Its error is 0."
   excess = errors[second] / errors[winner] - 1
-  return f"{text} The next, {second}, has {excess:.1%} more."
+  return f"{text} The second best, {second}, has {excess:.1%} more error."
 
 
 def _costs(phase: Phase, measures: Measures) -> str:
@@ -138,7 +138,7 @@ def _costs(phase: Phase, measures: Measures) -> str:
 def _explain_rejection(
   phase: Phase, results: Results, *, best: str, winner: str
 ) -> str:
-  """Why the run with the least error is not the winner."""
+  """The reason why the run with the smallest error is not the winner."""
   measure = metric(phase.metric, phase.direction)
   low, high = (measure.error(results[x][phase.metric]) for x in (best, winner))
   gain = 1 - low / high if high else 0.0
@@ -150,7 +150,7 @@ def _explain_rejection(
   costs = " and ".join(
     f"{ratio:.3g} times its {QUANTITIES[x.cost].title}" for x, ratio in ratios
   )
-  error = "mean square error" if phase.metric == "psnr" else "error"
+  error = "mean squared error" if phase.metric == "psnr" else "error"
   return (
     f"{best} has {gain:.1%} less {error} for {costs}, which requires "
     f"{required:.1%}."
@@ -158,7 +158,7 @@ def _explain_rejection(
 
 
 def choose_manually(phase: Phase, run: str, *, rule: Choice | None) -> Choice:
-  """A choice by --choose, with the rule's reason for comparison."""
+  """A choice by --choose, with the reason of the rule for comparison."""
   other = f" The rule: {rule.reason}" if rule else ""
   return Choice(
     run=run,
@@ -169,7 +169,7 @@ def choose_manually(phase: Phase, run: str, *, rule: Choice | None) -> Choice:
 
 
 def ranked(phase: Phase, results: Results) -> list[str]:
-  """The runs from the best to the worst by the metric, those without it
+  """The runs sorted from best to worst by the metric, those without it
   last."""
   measure = metric(phase.metric, phase.direction)
 

@@ -1,4 +1,4 @@
-"""Sweep files, their record in a workdir, and the configs of runs."""
+"""Sweep files, their JSON form, and the configs of runs."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ from jaxgen.config.overrides import apply_overrides, flatten
 from jaxgen.errors import UserError
 from jaxgen.sweeps.spec import Overrides, Phase, Sweep, Times, TradeOff
 
-Config = dict[str, Any]  # nested plain data, as `Experiment.to_dict`
-Passed = Mapping[str, Overrides]  # by phase, the values passed on by its winner
+Config = dict[str, Any]  # nested plain data, as from `Experiment.to_dict`
+Passed = Mapping[str, Overrides]  # values passed on by each phase's winner
 
 
 def load_sweep(path: str) -> tuple[Sweep, Config]:
-  """Read `FILE.py[:variant]`, and the base config that it names.
+  """Read `FILE.py[:variant]` and its base config.
 
-  A base that does not exist relative to the current folder is searched for in
-  the folders above the sweep file.
+  A base that does not exist relative to the current folder is searched in the
+  folders above the sweep file.
 
   Raises:
     UserError: a missing or broken file, or one without get_sweep(variant).
@@ -34,7 +34,7 @@ def load_sweep(path: str) -> tuple[Sweep, Config]:
   try:
     loaded = _run_file(pathlib.Path(file), variant)
     sweep = from_json(json.loads(json.dumps(to_json(loaded))))
-  except (Exception, SystemExit) as e:  # the file may raise anything
+  except (Exception, SystemExit) as e:  # a sweep file may raise anything
     message = " ".join(str(e).split()) or repr(e)
     raise UserError(f"--config={path}: {message}") from e
   sweep = dataclasses.replace(sweep, base=_resolve_base(sweep.base, file))
@@ -43,7 +43,7 @@ def load_sweep(path: str) -> tuple[Sweep, Config]:
 
 def _run_file(path: pathlib.Path, variant: str) -> Sweep:
   spec = importlib.util.spec_from_file_location("sweep_file", path)
-  assert spec and spec.loader  # true of any name that ends in .py
+  assert spec and spec.loader  # true for any name that ends in .py
   module = importlib.util.module_from_spec(spec)
   spec.loader.exec_module(module)
   if not callable(getattr(module, "get_sweep", None)):
@@ -80,10 +80,10 @@ def to_json(value: Any) -> Any:
 
 
 def from_json(saved: Mapping[str, Any]) -> Sweep:
-  """The sweep that `to_json` recorded; lists become tuples.
+  """The sweep converted by `to_json`; lists become tuples.
 
   Raises:
-    UserError, TypeError, KeyError: the data are not those of a sweep.
+    UserError, TypeError, KeyError: the data do not describe a sweep.
   """
   phases = []
   for values in saved["phases"]:
@@ -122,8 +122,8 @@ def run_configs(
   if phase.images:
     if len(config["stages"]["images"]) > 1:
       raise UserError(
-        f"{phase.name}.images={phase.images}: the base has several stages; "
-        "set stages.images in overrides instead."
+        f"{phase.name}.images={phase.images}: expected a base with a single "
+        "stage; set stages.images in overrides instead."
       )
     budget = {"stages.images": (phase.images,)}
     config = apply(config, budget, label=phase.name)
@@ -135,10 +135,10 @@ def run_configs(
 
 
 def passed_values(phase: Phase, run: str, *, config: Config) -> dict[str, Any]:
-  """The values that later phases get from a run with this config.
+  """The values that a run with this config passes on to later phases.
 
   Raises:
-    UserError: a field of `passes_on` that the config does not have.
+    UserError: a field of `passes_on` that is not in the config.
   """
   flat = flatten(config)
   for key in phase.passed_keys(run):
@@ -151,12 +151,12 @@ def passed_values(phase: Phase, run: str, *, config: Config) -> dict[str, Any]:
 
 def check_sweep(sweep: Sweep, base: Config) -> None:
   """Resolve the configs of all runs, for each possible winner of each earlier
-  phase, so that a mistake is reported before anything runs.
+  phase, to report errors before anything runs.
 
   Raises:
     UserError: an override that the config does not accept.
   """
-  first: dict[str, Overrides] = {}  # the first run of each phase wins
+  first: dict[str, Overrides] = {}  # if the first run of each phase wins
   others: list[Passed] = []
   for phase in sweep.phases:
     for passed in (first, *others):
@@ -172,10 +172,10 @@ def check_sweep(sweep: Sweep, base: Config) -> None:
 
 
 def apply(config: Config, overrides: Overrides, *, label: str) -> Config:
-  """A copy of a config with other values; errors begin with `label`.
+  """A copy of a config with overrides; errors begin with `label`.
 
   Raises:
-    UserError: a field that does not exist, or a value that it does not accept.
+    UserError: an unknown field, or a value of the wrong type or range.
   """
   flat, values = flatten(config), dict(overrides)
   for key, value in overrides.items():

@@ -1,14 +1,14 @@
-"""The folder of a sweep: its definition, and the choices made so far.
+"""The folder of a sweep: its definition and choices.
 
-WORKDIR/sweep.json, base.json      the sweep, and its base config
-WORKDIR/PHASE/choice.json          the winner, why, and the values passed on
+WORKDIR/sweep.json, base.json      the sweep and its base config
+WORKDIR/PHASE/choice.json          the winner, the reason, the values passed on
 WORKDIR/PHASE/metrics.csv          all runs of the phase
 WORKDIR/PHASE/report.html          the same as a page
 WORKDIR/PHASE/RUN/                 a run of jaxgen train
-WORKDIR/PHASE/RUN/outcome.json     the measures, or why the run failed
+WORKDIR/PHASE/RUN/outcome.json     the measures, or the error of a failed run
 WORKDIR/PHASE/RUN/images.npz       held-out images and reconstructions
 WORKDIR/PHASE/RUN/log.txt          the output of the run's process
-WORKDIR/set_aside/                 runs of configs that no longer apply
+WORKDIR/set_aside/                 archived runs with outdated configs
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from jaxgen.workdir import lock, run_config
 
 SWEEP, BASE, CHOICE = "sweep.json", "base.json", "choice.json"
 LOCK = ".sweep"
-PATIENCE = 5.0  # seconds: a process that was just killed may take some to end
+PATIENCE = 5.0  # seconds to wait for a killed process to end
 
 
 def write_choice(
@@ -42,7 +42,7 @@ def write_choice(
 
 
 def read_choice(folder: pathlib.Path) -> Choice | None:
-  """The choice of a phase; None: there is none yet."""
+  """The choice of a phase; None if there is none yet."""
   path = folder / CHOICE
   saved = read_json(path)
   if not saved:
@@ -54,7 +54,7 @@ def read_choice(folder: pathlib.Path) -> Choice | None:
 
 
 def read_passed(folder: pathlib.Path) -> files.Overrides | None:
-  """The values that a phase passes on; None: it has no choice yet."""
+  """The values that a phase passes on; None if it has no choice yet."""
   saved = read_json(folder / CHOICE).get("passes_on")
   if not isinstance(saved, dict):
     return None
@@ -62,7 +62,7 @@ def read_passed(folder: pathlib.Path) -> files.Overrides | None:
 
 
 def _tuples(value: Any) -> Any:
-  """JSON's lists as tuples again."""
+  """JSON lists converted back to tuples."""
   return tuple(map(_tuples, value)) if isinstance(value, list) else value
 
 
@@ -73,11 +73,11 @@ def record_sweep(
   base: files.Config,
   allow_change: bool,
 ) -> None:
-  """Record a sweep in its workdir, unless that holds another one.
+  """Record a sweep in its workdir, unless that has a different one.
 
   Raises:
-    UserError: the workdir holds another sweep and no change is allowed, or it
-      holds a training run.
+    UserError: the workdir has a different sweep and no change is allowed, or it
+      has a training run.
   """
   saved = read_json(workdir / SWEEP)
   if saved and not allow_change:
@@ -85,20 +85,20 @@ def record_sweep(
     changes = [*_changes(old, sweep), *differences(old_base, base)]
     if changes:
       raise UserError(
-        f"--workdir={workdir} holds another sweep ({'; '.join(changes)}).\n"
-        "Use a new workdir, or --allow_config_change to run what has changed."
+        f"--workdir={workdir} has a different sweep ({'; '.join(changes)}).\n"
+        "Use a new workdir, or --allow_config_change to run the changed one."
       )
   if not saved and run_config.is_recorded(workdir):
     raise UserError(
-      f"--workdir={workdir} holds a training run: choose another folder."
+      f"--workdir={workdir} has a training run: choose another folder."
     )
   write_json(workdir / BASE, base)
   write_json(workdir / SWEEP, files.to_json(sweep))
 
 
 def _changes(old: Sweep, new: Sweep) -> list[str]:
-  """`key: old -> new` for each difference; bases are compared by their fields
-  elsewhere, not by their names."""
+  """`key: old -> new` for each difference, except for the name of the base,
+  whose fields are compared elsewhere."""
   a, b = _flat(files.to_json(old)), _flat(files.to_json(new))
   keys = [k for k in {**a, **b} if k != "base" and a.get(k) != b.get(k)]
   return [f"{k}: {a.get(k)!r} -> {b.get(k)!r}" for k in keys]
@@ -116,16 +116,16 @@ def _flat(value: Any, prefix: str = "") -> dict[str, Any]:
 
 
 def read_sweep(workdir: pathlib.Path) -> tuple[Sweep, files.Config]:
-  """The sweep that a workdir holds, and its base config.
+  """The sweep recorded in a workdir, and its base config.
 
   Raises:
-    UserError: there is none, or it is damaged.
+    UserError: there is no sweep, or it is damaged.
   """
   path = workdir / SWEEP
   saved = read_json(path)
   if not saved:
     raise UserError(
-      f"--workdir={workdir} holds no sweep: name one with --config."
+      f"--workdir={workdir} has no sweep: specify one with --config."
     )
   try:
     return files.from_json(saved), read_experiment(workdir / BASE).to_dict()
@@ -136,6 +136,6 @@ def read_sweep(workdir: pathlib.Path) -> tuple[Sweep, files.Config]:
 def hold(
   folder: pathlib.Path, *, holder: str
 ) -> contextlib.AbstractContextManager[None]:
-  """Hold the lock of a sweep, or of one of its runs; it does not exclude the
-  lock of a training run."""
+  """Hold the lock of a sweep or of one of its runs, independent of the lock of
+  a training run."""
   return lock.hold(folder, holder=holder, name=LOCK, patience=PATIENCE)

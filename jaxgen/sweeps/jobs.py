@@ -1,7 +1,7 @@
-"""A sweep as jobs of a cluster's scheduler: SLURM or LSF.
+"""Job scripts of a sweep for a cluster's scheduler: SLURM or LSF.
 
-Each phase is an array with a job for each run, and a job that waits until all
-of them have ended, however they ended, and decides the phase; the array of the
+Each phase is an array with one job per run, and a job that waits until all of
+them have ended, successfully or not, and decides the phase; the array of the
 next phase waits for its success. `submit.sh` submits them in this order.
 """
 
@@ -27,12 +27,12 @@ class JobOptions:
   """The resources of each job.
 
   Attributes:
-    queue: partition or queue; "": the site's default.
-    memory: in GB.
-    hours: time limit; a run that is not finished by then is queued again.
-    gpu: a type of GPU, `any`, or "" for none.
-    at_a_time: jobs of an array that run at the same time; 0: all.
-    extra: more lines for the scheduler.
+    queue: partition or queue; empty: the site's default.
+    memory: memory in GB.
+    hours: time limit; a run that is not finished by then is requeued.
+    gpu: a type of GPU, `any`, or empty for none.
+    at_a_time: maximum number of concurrent jobs of an array; 0: all.
+    extra: additional scheduler directives.
   """
 
   queue: str = ""
@@ -80,14 +80,14 @@ def _write(path: pathlib.Path, text: str) -> None:
 
 
 def _job_name(name: str) -> str:
-  """A name of characters that schedulers accept."""
+  """A job name, restricted to characters that schedulers accept."""
   return "".join(x if x.isalnum() or x in "_-." else "_" for x in name)
 
 
 def _slurm_header(
   options: JobOptions, *, folder: pathlib.Path, name: str, count: int
 ) -> str:
-  """The first lines of a job's script, or of an array of `count` jobs."""
+  """The head of the script of a job, or of an array of `count` jobs."""
   job, gpu = _job_name(name), options.gpu
   lines = [f"--job-name={job}", "--nodes=1", "--ntasks=1", "--requeue"]
   lines += [f"--mem={options.memory}G", f"--time={options.hours}:00:00"]
@@ -105,7 +105,7 @@ def _slurm_header(
 def _lsf_header(
   options: JobOptions, *, folder: pathlib.Path, name: str, count: int
 ) -> str:
-  """The first lines of a job's script, or of an array of `count` jobs."""
+  """The head of the script of a job, or of an array of `count` jobs."""
   job, gpu = _job_name(name), options.gpu
   if count:
     limit = f"%{options.at_a_time}" if options.at_a_time else ""
@@ -135,8 +135,8 @@ def _command(workdir: pathlib.Path, prefix: str = "") -> str:
 def _array_body(
   phase: Phase, workdir: pathlib.Path, *, scheduler: Scheduler
 ) -> str:
-  """The job of one run. On SIGTERM, shortly before the time limit, the run
-  saves a checkpoint; then the job is queued again."""
+  """The body of a run's job. On SIGTERM, shortly before the time limit, the run
+  saves a checkpoint and the job is requeued."""
   runs = " ".join(shlex.quote(f"{phase.name}/{run}") for run in phase.runs)
   index = "SLURM_ARRAY_TASK_ID" if scheduler == "slurm" else "LSB_JOBINDEX - 1"
   requeue = (
@@ -178,7 +178,7 @@ SUBMIT = {
 def _submission(
   folder: pathlib.Path, names: list[str], *, scheduler: Scheduler
 ) -> str:
-  """A script that submits each job with a dependency on the one before."""
+  """A script that submits each job with a dependency on the previous one."""
   commands, dependency = SUBMIT[scheduler], "first"
   lines = []
   for name in names:

@@ -1,4 +1,4 @@
-"""The measures of a finished run, and the images kept for its report."""
+"""Measurement of a finished run, and the images for its report."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ from jaxgen.sample.run import BATCH, LoadedRun
 from jaxgen.train.stage import stage_programs
 from jaxgen.workdir import metrics_csv
 
-SHOWN = 6  # held-out images that are kept
+SHOWN = 6  # number of saved held-out images
 STEPS = 9  # points of a line between two latents
-LINES = 64  # latents that are connected by lines, at most
+LINES = 64  # maximum number of latents connected by lines
 LEVELS = (0.05, 0.1, 0.2, 0.5)  # noise, relative to the scale of each channel
 
 Measures = dict[str, Any]
@@ -37,10 +37,10 @@ def measure_run(workdir: pathlib.Path) -> Measures:
   some tiles with their reconstructions to `images.npz`.
 
   Returns:
-    Values by the names of `jaxgen.sweeps.metrics`; for autoencoders also
-    `latents`, a dict of numbers and of lists with an entry for each channel.
-    Measures that are not available (SSIM of small images, LPIPS without its
-    weights) are left out.
+    Values by the names in `jaxgen.sweeps.metrics`; for autoencoders also
+    `latents`, a dict of numbers and of lists with one entry per channel.
+    Unavailable measures (SSIM of small images, LPIPS without its weights) are
+    omitted.
   """
   run = load(workdir)
   measures: Measures = {"step": run.step, **_training(workdir, run.step)}
@@ -52,7 +52,7 @@ def measure_run(workdir: pathlib.Path) -> Measures:
 
 
 def _training(workdir: pathlib.Path, step: int) -> Measures:
-  """The cost of training and the held-out metrics at a step, by the log."""
+  """The cost of training and the held-out metrics at a step, from the log."""
   rows = metrics_csv.read(workdir)
   speeds = [x for x in metrics_csv.column(rows, "images_per_second") if x]
   images, seconds = metrics_csv.training_time(rows) or (None, None)
@@ -79,7 +79,7 @@ def _step_bytes(run: LoadedRun) -> int:
 def _reconstructions(run: AutoencoderRun, workdir: pathlib.Path) -> Measures:
   """The errors of reconstructions, and the measures of their latents."""
   images = run.images("validation", run.experiment.train.validation_tiles)
-  batch = run.whole_batch(BATCH, len(images))  # compile for one size
+  batch = run.whole_batch(BATCH, len(images))  # compiles for a single size
   latents = run.encode(images, batch=batch)
   x, y = np.asarray(normalize(images)), run.decode_float(latents, batch=batch)
   scores = scorer(x.shape[-1], run.experiment.loss.perceptual_weights)(y, x)
@@ -103,7 +103,7 @@ def _reconstructions(run: AutoencoderRun, workdir: pathlib.Path) -> Measures:
 def _latents(
   run: AutoencoderRun, latents: np.ndarray, *, images: np.ndarray, batch: int
 ) -> Measures:
-  """The statistics of latents, and how smoothly they decode."""
+  """Statistics of latents, and the smoothness of their decoding."""
   mean, scale = of_latents.moments(latents)
   values = of_latents.covariance_spectrum(latents)
   lines = of_latents.straight_lines(latents[:LINES], STEPS)
@@ -124,7 +124,7 @@ def _latents(
 
 
 def _posterior(run: AutoencoderRun, images: np.ndarray) -> Measures:
-  """The KL divergence of a variational encoder; empty for any other."""
+  """The KL divergence of a variational encoder; empty for others."""
   if run.task.codec(run.params).posterior is None:
     return {}
 

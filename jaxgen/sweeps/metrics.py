@@ -1,4 +1,4 @@
-"""The measures of a run: names, titles, and which direction is better."""
+"""The measures of a run: names, titles, and direction of improvement."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ class Metric:
   """A measure of quality.
 
   Attributes:
-    title: of its column.
-    form: format specification of its values.
-    direction: whether less or more is better.
-    error: maps a value to an error that is zero for a perfect run, so that
-      ratios of errors are meaningful.
+    title: title of the column.
+    form: format specification of the values.
+    direction: whether smaller or larger is better.
+    error: maps a value to an error that is 0 for a perfect run, so that ratios
+      of errors are meaningful.
   """
 
   title: str
@@ -77,10 +77,10 @@ Cost = Literal["latent_size", "parameters", "memory_mib", "train_seconds"]
 
 
 def metric(name: str, direction: str = "") -> Metric:
-  """The metric of a name.
+  """The metric with a name.
 
-  A task's metric that is maximized, and whose largest value is unknown, has the
-  error 1 / x.
+  A task's metric that is maximized, with an unknown maximum, has the error
+  1 / x.
   """
   if name in METRICS:
     return METRICS[name]
@@ -91,5 +91,5 @@ def metric(name: str, direction: str = "") -> Metric:
 
 
 def column(name: str) -> str:
-  """The column of a run's `metrics.csv` that holds a metric of a sweep."""
+  """The column of a sweep's metric in a run's `metrics.csv`."""
   return name if name.startswith(HELDOUT) else HELDOUT + name

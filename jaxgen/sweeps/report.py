@@ -1,4 +1,4 @@
-"""The report of a phase as the plain values that `jaxgen.report` writes."""
+"""The report of a phase, as plain values for `jaxgen.report`."""
 
 from __future__ import annotations
 
@@ -27,10 +27,10 @@ def phase_report(
   """The report of a phase.
 
   Args:
-    folder: of the phase, with a folder for each run.
-    phase: what was compared.
+    folder: folder of the phase, with a folder for each run.
+    phase: the phase.
     rows: measures of the finished runs, by name.
-    errors: of the failed ones.
+    errors: errors of the failed runs, by name.
     choice: the winner; None: no run is selected yet.
   """
   ordered = {run: rows[run] for run in ranked(phase, rows)}
@@ -55,7 +55,7 @@ def _summary(phase: Phase, rows: Results, errors: Mapping[str, str]) -> str:
   measure = metric(phase.metric, phase.direction)
   budget = f", {phase.images:,} training images each" if phase.images else ""
   failed = f", {len(errors)} failed" if errors else ""
-  better = "less" if measure.direction == "min" else "more"
+  better = "smaller" if measure.direction == "min" else "larger"
   rules = "; ".join(
     f"{x.factor:g} times the {QUANTITIES[x.cost].title} requires {x.gain:.0%} "
     "less error"
@@ -68,9 +68,9 @@ def _summary(phase: Phase, rows: Results, errors: Mapping[str, str]) -> str:
 
 
 def _columns(phase: Phase, rows: Results) -> dict[str, Column]:
-  """The measures that at least one run has, the phase's metric first."""
-  every = {phase.metric: metric(phase.metric, phase.direction)}
-  every |= METRICS | QUANTITIES
+  """The measures of at least one run, the phase's metric first."""
+  measures = {phase.metric: metric(phase.metric, phase.direction)}
+  measures |= METRICS | QUANTITIES
   return {
     name: Column(
       title=x.title,
@@ -78,15 +78,15 @@ def _columns(phase: Phase, rows: Results) -> dict[str, Column]:
       descending=name.endswith("per_second")
       or (isinstance(x, Metric) and x.direction == "max"),
     )
-    for name, x in every.items()
+    for name, x in measures.items()
     if any(name in row for row in rows.values())
   }
 
 
 def _groups(phase: Phase) -> dict[str, tuple[str, ...]]:
-  """The runs of each comparison, by its title."""
+  """The runs of each comparison, by title."""
   return {
-    f"{name} (this one decides)" if name == phase.decides else name: runs
+    f"{name} (decides)" if name == phase.decides else name: runs
     for name, runs in phase.groups.items()
   }
 

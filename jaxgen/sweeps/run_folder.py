@@ -1,4 +1,4 @@
-"""The folder of one run of a sweep, and how far the run is."""
+"""The folder of a run of a sweep, and the state of the run."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from jaxgen.workdir import run_config
 
 State = Literal["missing", "started", "finished", "failed", "stale"]
 OUTCOME, LOG = "outcome.json", "log.txt"
-ARCHIVE = "set_aside"  # in the sweep's workdir: runs of other configs
+ARCHIVE = "set_aside"  # in the sweep's workdir: runs with outdated configs
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class RunFolder:
-  """The folder of one run of a sweep, and the config that the run should have.
+  """The folder of a run of a sweep, and the intended config of the run.
 
-  The config is plain data: of some runs it may not parse, and they fail.
+  The config is plain data: if it does not parse, the run fails.
   """
 
   path: pathlib.Path
@@ -40,12 +40,12 @@ class RunFolder:
 
   @property
   def outcome(self) -> dict[str, Any]:
-    """`measures` of a finished run, `error` of a failed one, or nothing."""
+    """`measures` of a finished run, `error` of a failed run, else empty."""
     return read_json(self.path / OUTCOME)
 
   @property
   def state(self) -> State:
-    """How far the run is; `stale`: the folder holds a run of another config."""
+    """The state of the run; `stale`: it has another config."""
     if self._has_other_config():
       return "stale"
     if "error" in self.outcome:
@@ -56,10 +56,10 @@ class RunFolder:
     return "started" if self.path.is_dir() else "missing"
 
   def _has_other_config(self) -> bool:
-    """Whether the folder records a config other than this one."""
+    """Whether the folder records a different config."""
     try:
       return bool(run_config.differences(self.path, parse(self.config)))
-    except UserError:  # of a config that does not parse
+    except UserError:  # a config does not parse
       return run_config.is_recorded(self.path)
 
   def mark_finished(self, measures: dict[str, Any]) -> None:
@@ -72,7 +72,7 @@ class RunFolder:
     write_json(self.path / OUTCOME, value)
 
   def clear_outcome(self) -> None:
-    """Delete the record of a failure, so that the run is tried again."""
+    """Delete the record of a failure, to run again."""
     (self.path / OUTCOME).unlink(missing_ok=True)
 
   def link_to(self, other: RunFolder) -> None:
@@ -88,8 +88,8 @@ class RunFolder:
       self.path.unlink()
 
   def archive(self, workdir: pathlib.Path) -> pathlib.Path:
-    """Move the folder to `WORKDIR/set_aside` of the sweep; of a link only the
-    link is removed.
+    """Move the folder to `WORKDIR/set_aside` of the sweep; a link is only
+    removed.
 
     Returns:
       The new path.
@@ -111,7 +111,7 @@ def _as_json(config: Config) -> Any:
 
 
 def read_json(path: pathlib.Path) -> dict[str, Any]:
-  """The content of a JSON file; empty where there is no file.
+  """The content of a JSON file; empty if there is no file.
 
   Raises:
     UserError: the file is damaged.

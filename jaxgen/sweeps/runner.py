@@ -1,7 +1,7 @@
-"""The runs of a phase on this machine, each in its own process.
+"""Local execution of a phase's runs, each in its own process.
 
 Stop signals are counted here rather than by `jaxgen.parallel.preemption`, which
-needs JAX: the process of a sweep holds no device.
+needs JAX: the process of a sweep must not use a device.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ class StopCount:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Job:
-  """The process of one run."""
+  """The process of a run."""
 
   name: str
   folder: RunFolder
@@ -54,17 +54,17 @@ def run_all(
 ) -> bool:
   """Run the runs of a phase, at most `parallel` at a time.
 
-  SIGTERM and Ctrl-C are passed on once: the runs then save a checkpoint. A
+  The first SIGTERM or Ctrl-C is forwarded, and the runs save a checkpoint. A
   second signal kills them.
 
   Args:
     workdir: the folder of the sweep.
-    todo: folders by `PHASE/RUN`, in their order.
-    parallel: processes at a time.
-    log: prints a line for each run that starts or ends.
+    todo: folders by `PHASE/RUN`, in order.
+    parallel: number of concurrent processes.
+    log: function that prints a line when a run starts or ends.
 
   Returns:
-    Whether all were run; False after SIGTERM or Ctrl-C.
+    Whether all runs have ended; False after SIGTERM or Ctrl-C.
   """
   waiting, jobs, stops = list(todo.items()), [], StopCount()
   signals = (signal.SIGTERM, signal.SIGINT)
@@ -115,8 +115,8 @@ def _start(
 def devices(
   slot: int, parallel: int, *, environment: Mapping[str, str]
 ) -> dict[str, str]:
-  """Environment variables that give each of several processes a GPU, if there
-  are any; processes that share one do not preallocate its memory."""
+  """Environment variables that assign a GPU to each of several processes, if
+  there are any; processes that share a GPU do not preallocate its memory."""
   visible = environment.get("CUDA_VISIBLE_DEVICES")
   present = sorted(
     x.name.removeprefix("nvidia")
@@ -132,7 +132,8 @@ def devices(
 
 
 def _outcome(job: Job, *, stopping: bool) -> str:
-  """How a run ended; marks it as failed where it could not do so itself."""
+  """A description of how a run ended; marks it as failed if its process could
+  not do so."""
   status, outcome = job.process.returncode, job.folder.outcome
   seconds = time.monotonic() - job.start
   if "measures" in outcome:
@@ -156,7 +157,7 @@ def _send(jobs: list[Job], number: signal.Signals) -> None:
 
 @contextlib.contextmanager
 def _killing_leftovers(jobs: list[Job]) -> Iterator[None]:
-  """Kill the processes that are left at the end of the block."""
+  """Kill the remaining processes at the end of the block."""
   try:
     yield
   finally:

@@ -1,4 +1,4 @@
-"""Definition of a sweep: phases of named runs, and how each is decided.
+"""Definition of a sweep: phases of named runs, and their selection rules.
 
     def get_sweep(variant=""):
       return Sweep(
@@ -14,8 +14,8 @@
         ),
       )
 
-The config of a run is the base config with the overrides of the sweep, of the
-winners of earlier phases, of its phase and of the run itself, in this order.
+The config of a run is the base config with the overrides of the sweep, the
+winners of earlier phases, its phase and the run itself, in this order.
 """
 
 from __future__ import annotations
@@ -40,13 +40,13 @@ from jaxgen.workdir.metrics_csv import HELDOUT
 
 Overrides = Mapping[str, Any]  # "model.width" -> value
 RESERVED = ("jobs", "set_aside")  # folders in a sweep's workdir
-RULE = "rule"  # given to --choose instead of a run: decide by the rule
+RULE = "rule"  # value of --choose: decide by the rule
 
 
 @dataclasses.dataclass(frozen=True)
 class Times:
-  """An override that multiplies the value that the config has so far, such as
-  the winner's; an integer must stay an integer."""
+  """An override that multiplies the current value, such as the winner's; an
+  integer must stay an integer."""
 
   factor: float
 
@@ -54,8 +54,8 @@ class Times:
     """The value times the factor.
 
     Raises:
-      UserError: the value is not a number, or an integer that does not stay an
-        integer >= 1.
+      UserError: the value is not a number, or the product of an integer is not
+        an integer >= 1.
     """
     if isinstance(value, bool) or not isinstance(value, int | float):
       raise UserError(f"{key}={value!r}: expected a number to multiply.")
@@ -85,20 +85,20 @@ class Phase:
   """A set of runs to compare, and the rule that selects the best.
 
   Attributes:
-    name: of the phase's folder, and for --choose.
-    runs: overrides of each run, by its name; see `grid`.
-    metric: selects the best: one of `jaxgen.sweeps.metrics.METRICS`, or
-      `validation/...`, a held-out metric of the task.
-    direction: whether a task's metric is to be minimized or maximized; that of
-      `METRICS` is known.
-    trade_offs: what a better metric may cost; empty: the best is selected.
-    images: training budget of each run with one stage; 0: that of the base.
-    overrides: of all runs of the phase.
-    passes_on: keys whose values later phases get from the winner; None: all of
-      the winner's overrides.
+    name: name of the phase's folder, also for --choose.
+    runs: overrides of each run, by name; see `grid`.
+    metric: metric that selects the best: one of `jaxgen.sweeps.metrics.METRICS`
+      or `validation/...`, a held-out metric of the task.
+    direction: whether to minimize or maximize a metric of the task; known for
+      `METRICS`.
+    trade_offs: price of each cost; empty: the best run is selected.
+    images: training images of each run, for a single stage; 0: as in the base.
+    overrides: overrides of all runs of the phase.
+    passes_on: keys of the values that the winner passes on to later phases;
+      None: all of its overrides.
     groups: comparisons within the phase, each with the names of its runs; a run
       may be in several.
-    decides: the group from which the winner is selected; "": from all runs.
+    decides: the group from which the winner is selected; empty: all runs.
   """
 
   name: str
@@ -135,14 +135,14 @@ class Phase:
     return self.groups[self.decides] if self.decides else tuple(self.runs)
 
   def passed_keys(self, run: str) -> tuple[str, ...]:
-    """The keys whose values later phases get from a run."""
+    """The keys of the values that a run passes on to later phases."""
     return tuple(self.runs[run]) if self.passes_on is None else self.passes_on
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Sweep:
-  """A base config, `FILE.py[:variant]`, the phases in their order, and
-  overrides of all runs."""
+  """A base config `FILE.py[:variant]`, phases in order, and overrides of all
+  runs."""
 
   base: str
   phases: tuple[Phase, ...]
@@ -154,10 +154,10 @@ class Sweep:
       raise UserError("phases: expected at least one phase.")
     for name in names:
       if names.count(name) > 1:
-        raise UserError(f"phases: two phases have the name {name}.")
+        raise UserError(f"phases: expected unique names, got {name} twice.")
 
   def phase(self, name: str) -> Phase:
-    """The phase of a name.
+    """The phase with a name.
 
     Raises:
       UserError: the sweep has no such phase.
@@ -168,11 +168,11 @@ class Sweep:
     return known[name]
 
   def earlier(self, phase: Phase) -> tuple[Phase, ...]:
-    """The phases before a phase."""
+    """The phases before `phase`."""
     return self.phases[: self.phases.index(phase)]
 
   def split_path(self, path: str) -> tuple[Phase, str]:
-    """The phase and the run that `PHASE/RUN` names.
+    """The phase and the run given by `PHASE/RUN`.
 
     Raises:
       UserError: the sweep has no such phase or run.
@@ -187,8 +187,10 @@ class Sweep:
 
 
 def grid(values: Mapping[str, Sequence[Any]]) -> dict[str, dict[str, Any]]:
-  """Runs for every combination of values, where the last key varies fastest;
-  `{"model.width": (32, 64)}` gives `width_32` and `width_64`."""
+  """Runs for every combination of values; the last key varies fastest.
+
+  `{"model.width": (32, 64)}` gives `width_32` and `width_64`.
+  """
   runs = {}
   for combination in itertools.product(*values.values()):
     overrides = dict(zip(values, combination, strict=True))
@@ -203,8 +205,7 @@ def _label(key: str, value: Any) -> str:
 
 
 def check_name(label: str, name: Any) -> None:
-  """Raise a UserError unless a name can be that of a folder and of a flag's
-  value."""
+  """Raise a UserError unless a name is valid as a folder and a flag value."""
   printable = isinstance(name, str) and name and name.isprintable()
   if not printable or "/" in name or name[0] in ".-" or len(name) > 120:
     raise UserError(

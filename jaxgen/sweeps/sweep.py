@@ -1,4 +1,4 @@
-"""A sweep from its first phase to its last: run, decide, report."""
+"""Execution of a sweep's phases: run, decide, report."""
 
 from __future__ import annotations
 
@@ -24,12 +24,11 @@ class SweepRun:
   """A sweep in its workdir.
 
   Attributes:
-    sweep: the phases.
+    sweep: the definition of the sweep.
     base: the base config.
     workdir: the folder of the sweep.
-    manual_choices: runs chosen by --choose, by phase; RULE: the rule decides
-      again.
-    log: prints a line of progress.
+    manual_choices: runs chosen by --choose, by phase; RULE: back to the rule.
+    log: function that prints a line of progress.
   """
 
   sweep: Sweep
@@ -63,13 +62,13 @@ def run_folders(sweep_run: SweepRun, phase: Phase) -> dict[str, RunFolder]:
 
 
 def _passed(sweep_run: SweepRun, phase: Phase) -> files.Passed:
-  """The values that the phases before a phase pass on."""
+  """The values passed on by earlier phases."""
   passed = {}
   for earlier in sweep_run.sweep.earlier(phase):
     values = folders.read_passed(sweep_run.folder(earlier))
     if values is None:
       raise UserError(
-        f"{phase.name}: {earlier.name} has no choice yet; run it first."
+        f"{phase.name}: {earlier.name} has no winner yet; run it first."
       )
     passed[earlier.name] = values
   return passed
@@ -78,18 +77,18 @@ def _passed(sweep_run: SweepRun, phase: Phase) -> files.Passed:
 def run_phases(
   sweep_run: SweepRun, *, parallel: int, retry_failed: bool = False
 ) -> bool:
-  """Run and decide all phases in turn.
+  """Run and decide all phases in order.
 
   Args:
     sweep_run: the sweep.
-    parallel: processes at a time.
-    retry_failed: run failed runs again.
+    parallel: number of concurrent processes.
+    retry_failed: whether to run failed runs again.
 
   Returns:
-    Whether they are finished; False after SIGTERM or Ctrl-C.
+    Whether all phases are finished; False after SIGTERM or Ctrl-C.
 
   Raises:
-    RunError: all runs of a phase failed, or it cannot be decided.
+    RunError: all runs of a phase failed, or there is no winner.
   """
   for phase in sweep_run.sweep.phases:
     runs = run_folders(sweep_run, phase)
@@ -115,14 +114,13 @@ def prepare(
   runs: Mapping[str, RunFolder],
   retry_failed: bool,
 ) -> dict[str, RunFolder]:
-  """Archive runs of other configs, and link runs that an earlier phase has
-  finished.
+  """Archive runs with outdated configs, and link equal runs of earlier phases.
 
   Args:
     sweep_run: the sweep.
     phase: the phase of the runs.
     runs: folders of runs, by name.
-    retry_failed: run failed runs again.
+    retry_failed: whether to run failed runs again.
 
   Returns:
     The folders of the runs that remain to be done.
@@ -160,8 +158,8 @@ def decide(sweep_run: SweepRun, phase: Phase) -> Choice:
   """Choose among the finished runs, record the choice, and write the report.
 
   Raises:
-    RunError: no run can be chosen; the report is written all the same, if any
-      run is finished.
+    RunError: no run can be chosen; the report is still written if any run is
+      finished.
     UserError: --choose names a run that is not finished.
   """
   folder, runs = sweep_run.folder(phase), run_folders(sweep_run, phase)
@@ -193,11 +191,11 @@ def decide(sweep_run: SweepRun, phase: Phase) -> Choice:
 
 
 def _choose(sweep_run: SweepRun, phase: Phase, *, results: Results) -> Choice:
-  """The manual choice, made now or before, or else that of the rule."""
+  """The manual choice, new or recorded, or else that of the rule."""
   run = sweep_run.manual_choices.get(phase.name)
-  before = folders.read_choice(sweep_run.folder(phase))
-  if run is None and before is not None and before.by == "person":
-    run = before.run
+  recorded = folders.read_choice(sweep_run.folder(phase))
+  if run is None and recorded is not None and recorded.by == "person":
+    run = recorded.run
   if run is None or run == RULE:
     return choose(phase, results)
   if run not in results:
@@ -216,6 +214,6 @@ def _no_results(phase: Phase, errors: Mapping[str, str]) -> str:
     return f"{phase.name}: no run is finished yet."
   run, error = next(iter(errors.items()))
   return (
-    f"{phase.name}: all runs failed; {run}: {error}\nRemove the cause, and "
-    "resume with --retry_failed."
+    f"{phase.name}: all runs failed; {run}: {error}\nFix the cause and resume "
+    "with --retry_failed."
   )

@@ -1,4 +1,4 @@
-"""One run of a sweep in this process: training, then its measures."""
+"""Execution of a sweep's run in this process: training, then measurement."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ STOPPED = 99  # exit status of a run that saved a checkpoint after a signal
 
 
 def run(folder: RunFolder) -> int:
-  """Train and measure a run, or resume it; a finished run is left as it is.
+  """Train and measure a run, or resume it; a finished run is not changed.
 
   Returns:
     0, or STOPPED after a signal.
 
   Raises:
-    Exception: any that training raises; the run is then marked as failed.
-    UserError: the run has failed before, or another process works on it.
+    Exception: any error in training, which marks the run as failed.
+    UserError: the run has failed before, or another process is working on it.
   """
   with hold(folder.path, holder="process of a sweep"):
     state = folder.state
@@ -30,7 +30,7 @@ def run(folder: RunFolder) -> int:
       return 0
     if state == "failed":
       raise UserError(
-        f"{folder.path} has failed before: --retry_failed runs it again."
+        f"{folder.path} has failed before: use --retry_failed to run it again."
       )
     try:
       return _train_and_measure(folder)
@@ -51,22 +51,21 @@ def _train_and_measure(folder: RunFolder) -> int:
 
 
 def _one_line(error: Exception) -> str:
-  """An error on one line: the whole message of jaxgen's own, which name the
-  remedy, the last line of any other."""
+  """An error on one line: the whole message of a UserError or RunError, which
+  includes the remedy, else the last line."""
   if isinstance(error, UserError | RunError):
     return " ".join(str(error).split())
   return last_line(str(error)) or type(error).__name__
 
 
 def last_line(text: str) -> str:
-  """The last line of a text that is not empty."""
+  """The last nonempty line of a text."""
   lines = [line.strip() for line in text.splitlines() if line.strip()]
   return lines[-1] if lines else ""
 
 
 def exit_with_parent(pid: int, *, poll_seconds: float = 0.2) -> None:
-  """Exit as soon as this process has another parent, which is when the sweep
-  that started it has died."""
+  """Exit as soon as the parent of this process, the sweep, has died."""
 
   def watch() -> None:
     while os.getppid() == pid:
