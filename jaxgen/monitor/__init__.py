@@ -1,1 +1,1 @@
-"""Views of run folders, read without JAX and never written."""
+"""Read-only views of run folders, without JAX."""

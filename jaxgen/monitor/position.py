@@ -1,4 +1,4 @@
-"""The position of a run in its stages, by its metrics and checkpoints."""
+"""The position of a run in its stages, from its metrics and checkpoints."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from jaxgen.workdir.progress import Progress
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Position:
-  """The position of a run; a value that is not known is 0.
+  """The position of a run; unknown values are 0.
 
   Attributes:
     stage: the current stage, from 1.
     stages: number of stages.
-    resolution: of the current stage, in pixels.
+    resolution: resolution of the current stage, in pixels.
     stage_end: images seen at the end of the current stage.
-    total: images seen at the end of the run; if adaptive, at most.
-    finished: whether all stages are over.
+    total: images seen at the end of the run; a maximum if adaptive.
+    finished: whether all stages are finished.
   """
 
   stage: int
@@ -68,15 +68,16 @@ def locate(
 
 
 def _ends(experiment: Experiment, ended: tuple[int, ...]) -> list[int]:
-  """The images seen at the end of each stage, of which `ended` are over."""
+  """The images seen at the end of each stage, given those of finished stages,
+  `ended`."""
   adaptive = experiment.advance_policy is not None
   progress = Progress(ended=ended if adaptive else ())
   return progress.ends(experiment.lengths)
 
 
 def _ended_by_rows(rows: Sequence[Row]) -> tuple[int, ...]:
-  """The ends of stages before the newest one: a stage ends with its last
-  row."""
+  """The ends of all stages before the newest: the images of their last
+  rows."""
   seen = {stage_of(row): int(row.get("images", 0)) for row in rows}
   return tuple(seen[stage] for stage in sorted(seen)[:-1])
 
@@ -84,7 +85,7 @@ def _ended_by_rows(rows: Sequence[Row]) -> tuple[int, ...]:
 def _ended_at(
   checkpoints: Sequence[CheckpointInfo],
 ) -> tuple[int, ...] | None:
-  """The ends of stages by the newest checkpoint, the only record of the end of
+  """The ends of stages in the newest checkpoint, the only record of the end of
   the last stage; None if its metadata cannot be read."""
   try:
     ended = checkpoints[-1].metadata["ended"]

@@ -1,4 +1,4 @@
-"""The view of a run as text: words, numbers and sparklines."""
+"""Text form of the view of a run, with sparklines."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ from jaxgen.workdir.duration import duration
 from jaxgen.workdir.metrics_csv import HELDOUT, POSITION
 
 BLOCKS = "▁▂▃▄▅▆▇█"
-ASCII = "_.-:=+*#"  # for outputs without block characters
+ASCII = "_.-:=+*#"  # for terminals without block characters
 
 
 def sparkline(
   values: Sequence[float], width: int, *, blocks: str = BLOCKS
 ) -> str:
-  """A curve in one line of at most `width` characters, from the lowest value
-  to the highest; with more values, each character shows the mean of several.
+  """A curve as a line of at most `width` characters, scaled from the lowest to
+  the highest value; with more values, each character is a mean of several.
 
-  Values that are not finite are ignored; a character without others is a
-  blank. A constant curve is drawn at the bottom.
+  Non-finite values are ignored; a character without finite values is a blank.
+  A constant curve is drawn at the bottom.
   """
   if width < 1:
     return ""
@@ -52,7 +52,7 @@ def bar(fraction: float, width: int, *, blocks: str = BLOCKS) -> str:
 
 def time_left(view: RunView, end: int) -> str:
   """The time until `end` images at the current rate; empty if the run is not
-  training or the rate is not known."""
+  training or the rate is unknown."""
   training = view.state in ("running", "silent") and view.rate > 0
   return duration((end - view.images) / view.rate) if training and end else ""
 
@@ -62,7 +62,7 @@ def state(view: RunView) -> str:
   ago = duration(view.age)
   return {
     "running": f"running, last write {ago} ago",
-    "silent": f"running, but nothing written for {ago}",
+    "silent": f"running, but no write for {ago}",
     "finishing": "finishing: writing its last files",
     "finished": f"finished {ago} ago",
     "stopped": f"stopped: no process, last write {ago} ago",
@@ -70,7 +70,7 @@ def state(view: RunView) -> str:
 
 
 def progress(view: RunView) -> str:
-  """The images seen, and their fraction of the total if that is known."""
+  """The images seen, and their fraction of the total if known."""
   if not view.total:
     return f"{view.images:,} images"
   fraction = view.images / view.total
@@ -102,9 +102,9 @@ def labeled_lines(
 
 
 def _stage(view: RunView) -> str:
-  of = f" of {view.stages}" if view.stages else ""
+  total = f" of {view.stages}" if view.stages else ""
   size = f", {view.resolution} pixels" if view.resolution else ""
-  return f"{view.stage}{of}{size}"
+  return f"{view.stage}{total}{size}"
 
 
 def _progress_bar(view: RunView, width: int, *, blocks: str) -> str:
@@ -127,7 +127,7 @@ def _speed(view: RunView) -> str:
 
 
 def _metrics(view: RunView) -> Iterator[tuple[str, str]]:
-  """The newest value of each metric, one line for each group of names
+  """The newest value of each metric, one line per group of names
   `GROUP/NAME`."""
   heldout = HELDOUT.removesuffix("/")
   groups: dict[str, dict[str, float]] = {"": {}, heldout: {}}

@@ -1,6 +1,6 @@
-"""The view of a run by its folder, whether it trains, has ended or was killed.
+"""The view of a run from its folder, whether it is training, ended or killed.
 
-A part of the view is empty while its file is missing or if it is damaged.
+Parts of the view are empty if their files are missing or damaged.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from jaxgen.workdir import checkpoint_index, lock, metrics_csv, run_config
 from jaxgen.workdir.metrics_csv import HELDOUT, Row, column, latest
 
 State = Literal["running", "silent", "finishing", "finished", "stopped"]
-PATIENCE = 300.0  # seconds, plus three usual intervals, until a run is silent
+PATIENCE = 300.0  # seconds, plus three log intervals, until a run is silent
 _PREVIEWS = "samples"
 _WRITTEN = (
   lock.NAME,
@@ -33,7 +33,7 @@ _WRITTEN = (
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Best:
-  """The best held-out value of a stage (from 1), and its step."""
+  """The best held-out value, with its step and stage (from 1)."""
 
   value: float
   step: int
@@ -42,29 +42,29 @@ class Best:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class RunView:
-  """The facts shown of a run; one that is not known is 0, empty or None.
+  """The view of a run; unknown values are 0, empty or None.
 
   Attributes:
     workdir: the run's folder.
-    state: `silent`: the process has written nothing for long; `finishing`: only
-      the last files are missing.
-    age: seconds since anything was written.
+    state: `silent`: the process has not written for a long time; `finishing`:
+      only the last files are missing.
+    age: seconds since the last write.
     task: the model family.
     stage: the current stage, from 1.
     stages: number of stages.
-    resolution: of the current stage, in pixels.
+    resolution: resolution of the current stage, in pixels.
     step: finished updates at the last row.
     images: images seen at the last row.
     stage_end: images seen at the end of the stage.
-    total: images seen at the end of the run; if adaptive, at most.
+    total: images seen at the end of the run; a maximum if adaptive.
     rate: images per second at the last row.
-    latest: the newest value of every column of `metrics.csv`.
-    metric: the held-out column that selects the best, higher is better.
-    best: its best value in the newest stage that has any.
+    latest: the newest value of each column of `metrics.csv`.
+    metric: held-out column that selects the best, higher is better.
+    best: best value of the metric in the newest stage that has any.
     checkpoints: steps with a checkpoint, oldest first.
-    best_checkpoint: the step of the best of them.
-    loss: the training loss of all rows; it may not be finite.
-    scores: the held-out metric of all rows that have it.
+    best_checkpoint: step of the best checkpoint.
+    loss: training loss of all rows; may be non-finite.
+    scores: held-out metric of all rows that have it.
     preview: the newest preview image.
     notes: files that could not be read.
   """
@@ -93,14 +93,14 @@ class RunView:
 
 
 def read_run(workdir: pathlib.Path, now: float | None = None) -> RunView:
-  """The view of a run's folder, in which nothing is written.
+  """The view of a run's folder, which is not modified.
 
   Args:
     workdir: the run's folder.
     now: seconds since the epoch; None: the current time.
 
   Raises:
-    UserError: the folder is missing, holds no run, or cannot be read.
+    UserError: the folder is missing, has no run, or cannot be read.
   """
   try:
     if workdir.is_dir():
@@ -181,16 +181,16 @@ def _interval(rows: Sequence[Row]) -> float:
 
 
 def _metric(rows: Sequence[Row]) -> str:
-  """The held-out column that selects the best: PSNR, or else the first one
-  other than the loss."""
+  """The held-out column that selects the best: PSNR, else the first one that is
+  not the loss."""
   names = [n for n in latest(rows) if n.startswith(HELDOUT)]
   names.sort(key=lambda n: (n != f"{HELDOUT}psnr", n == f"{HELDOUT}loss"))
   return names[0] if names else ""
 
 
 def _best(rows: Sequence[Row], metric: str) -> Best | None:
-  """The best value of the newest stage; values at other resolutions cannot be
-  compared."""
+  """The best value of the newest stage; values at different resolutions are not
+  comparable."""
   scored = [
     Best(value=r[metric], step=int(r.get("step", 0)), stage=stage_of(r))
     for r in rows
@@ -208,8 +208,8 @@ def _state(alive: bool | None, *, finished: bool, quiet: bool) -> State:
 
 
 def _newest_preview(folder: pathlib.Path) -> pathlib.Path | None:
-  """The image written last; after a resume those of later steps may be
-  older."""
+  """The most recently written image; after a resume, images of later steps may
+  be older."""
   images = [(_modified(x), x) for x in folder.glob("*.png")]
   return max(images)[1] if images else None
 
@@ -217,5 +217,5 @@ def _newest_preview(folder: pathlib.Path) -> pathlib.Path | None:
 def _modified(path: pathlib.Path) -> float:
   try:
     return path.stat().st_mtime
-  except OSError:  # it was just removed
+  except OSError:  # just removed
     return 0.0
