@@ -1,6 +1,6 @@
-"""The `jaxgen` command, one small file for each verb.
+"""The `jaxgen` command, with one module per verb.
 
 A verb's module has a docstring (its help), `add_flags(parser)` and
-`run(args, rest)`; whatever needs JAX is imported inside `run`, so that help
-answers at once.
+`run(args, rest)`; modules that need JAX are imported inside `run`, so that help
+is fast.
 """

@@ -3,8 +3,7 @@
   jaxgen benchmark --config=configs/textures_patch_ae.py:demo
   jaxgen benchmark --config=F --json=speed.json --config.model.width=256
 
-No training run is started and no weights are saved. Times are medians; run it
-on an idle machine.
+Does not train or save weights. Times are medians; use an idle machine.
 """
 
 from __future__ import annotations
@@ -28,7 +27,7 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
     "--repeats",
     type=flags.integer(1),
     default=10,
-    help="timed calls of each program (default: 10)",
+    help="timed calls per program (default: 10)",
   )
   parser.add_argument(
     "--json", type=pathlib.Path, help="also write the results to this file"

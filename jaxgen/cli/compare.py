@@ -1,14 +1,14 @@
-"""Compare runs, and ways to sample from them, on the same data.
+"""Compare runs and sampling methods on the same data.
 
   jaxgen compare --workdir=runs/rocks --workdir=runs/rocks_edm --out=comparison
   jaxgen compare --workdir=A --workdir=B --out=O --num=512 \\
     --samplers=heun-18,ddim-25
 
-Candidates are the two densities of an autoencoder; of a denoiser DDPM with 1000
-steps, DDIM with 50 and 25, and Heun with 18 (or --samplers), under the
-conditions of as many real tiles. Measures Frechet distance and KID with
-bootstrap intervals, precision, recall, diversity, spectra, images/s, network
-calls and memory, and those of other real tiles, on the data of the first run.
+Candidates are two densities for an autoencoder, and for a denoiser DDPM with
+1000 steps, DDIM with 50 and 25, and Heun with 18 (or --samplers), with the
+conditions of real tiles. Measures Frechet distance and KID with bootstrap
+intervals, precision, recall, diversity, spectra, images/s, network calls and
+memory, also for a second set of real tiles, on the data of the first run.
 Writes comparison.csv and comparison.html.
 """
 
@@ -22,10 +22,10 @@ from typing import Any
 from jaxgen.cli import flags, outputs
 
 NOTE = (
-  "{num} images of each candidate; features: {features}; 95% bootstrap "
-  "intervals. Diversity 1 and spectrum 0 dB are those of real tiles. Memory is "
-  "that of the compiled program of a batch, parameters included; training "
-  "seconds are those of the steps alone."
+  "{num} images per candidate; features: {features}; 95% bootstrap intervals. "
+  "Real tiles have diversity 1 and spectrum error 0 dB. Memory is that of the "
+  "compiled program of a batch, including parameters; training seconds are "
+  "those of the steps only."
 )
 
 
@@ -36,23 +36,23 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
     required=True,
     action="append",
     type=pathlib.Path,
-    help="folder of a run; repeat it for several",
+    help="folder of a run; repeatable",
   )
   parser.add_argument(
-    "--out", required=True, type=pathlib.Path, help="a folder"
+    "--out", required=True, type=pathlib.Path, help="output folder"
   )
   parser.add_argument(
     "--num",
     type=flags.integer(16),
     default=256,
-    help="images of each candidate (default: 256)",
+    help="images per candidate (default: 256)",
   )
   parser.add_argument(
-    "--samplers", default="", metavar="S,...", help="of denoisers"
+    "--samplers", default="", metavar="S,...", help="samplers of denoisers"
   )
   flags.add_features_flags(parser)
   flags.add_batch_flag(parser)
-  flags.add_seed_flag(parser, help="of the images (default: 0)")
+  flags.add_seed_flag(parser, help="seed of the images (default: 0)")
 
 
 def run(args: argparse.Namespace, rest: list[str]) -> None:
@@ -68,11 +68,11 @@ def run(args: argparse.Namespace, rest: list[str]) -> None:
   runs = [load(workdir) for workdir in args.workdir]
   samplers = tuple(filter(None, args.samplers.split(",")))
   notes = comparison.check_comparable(runs)
-  every = comparison.candidates(runs, samplers)
-  total = sum(x.network_calls for x in every) * args.num
-  print(f"{total:,} network calls in all (images times calls)", flush=True)
+  candidates = comparison.candidates(runs, samplers)
+  total = sum(x.network_calls for x in candidates) * args.num
+  print(f"{total:,} network calls in total (images times calls)", flush=True)
   rows, images = comparison.compare(
-    every, args.num, network=network, batch=args.batch, seed=args.seed
+    candidates, args.num, network=network, batch=args.batch, seed=args.seed
   )
   notes.append(NOTE.format(num=args.num, features=network.name))
   names = report.titles(network.frechet)

@@ -2,7 +2,7 @@
 
   jaxgen decode --workdir=runs/demo --latents=latents.npz --out=decoded
 
-Takes the files of `jaxgen encode`: `latents`, and `names` if there are any.
+Reads the files of `jaxgen encode`: `latents` and optionally `names`.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
   """Add the flags of this verb."""
   flags.add_run_flags(parser)
   parser.add_argument(
-    "--latents", required=True, type=pathlib.Path, help="an .npz file"
+    "--latents", required=True, type=pathlib.Path, help=".npz file of latents"
   )
 
 
@@ -35,7 +35,7 @@ def run(args: argparse.Namespace, rest: list[str]) -> None:
 
 
 def _read_latents(path: pathlib.Path) -> tuple[np.ndarray, list[str]]:
-  """The latents in a file, and a name for each."""
+  """The latents in a file, and their names."""
   import numpy as np
 
   if not path.is_file():
@@ -44,7 +44,7 @@ def _read_latents(path: pathlib.Path) -> tuple[np.ndarray, list[str]]:
     with path.open("rb") as raw, np.lib.npyio.NpzFile(raw) as file:
       latents = np.asarray(file["latents"])
       names = file["names"].astype(str).tolist() if "names" in file else []
-  except Exception as e:  # numpy and zipfile raise many kinds
+  except Exception as e:  # numpy and zipfile raise many types
     raise UserError(
       f"--latents={path}: expected an .npz file with an array `latents` ({e})."
     ) from e

@@ -2,9 +2,9 @@
 
   jaxgen doctor
 
-Computes values that are known in closed form or from the papers, on the
-devices of this machine, and prints each next to the expected one. Exits with
-status 1 if any is wrong. Takes less than two minutes on a CPU.
+Computes values that are known in closed form or from papers, on the devices of
+this machine, and prints them with the expected ones. Exits with status 1 if any
+is wrong. Takes less than two minutes on a CPU.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import argparse
 
 
 def add_flags(parser: argparse.ArgumentParser) -> None:
-  """Add no flags: this verb has none."""
+  """Add the flags of this verb, which has none."""
 
 
 def run(args: argparse.Namespace, rest: list[str]) -> int:

@@ -1,23 +1,23 @@
-"""Edit images with a denoiser: fill in, enlarge, vary, interpolate.
+"""Edit images with a denoiser: inpaint, outpaint, vary, interpolate.
 
   jaxgen edit --workdir=D --input=A.png --out=O --mask=M.png
   jaxgen edit --workdir=D --input=A.png --out=O --canvas=96x128
   jaxgen edit --workdir=D --input=FOLDER --out=O --strength=0.4
   jaxgen edit --workdir=D --input=A.png --out=O --to=B.png --between=9
 
-White pixels of a mask are filled in, the others stay as they are, bit for bit,
-as do the pixels in the middle of a larger canvas (HEIGHTxWIDTH). The strength,
-above 0 and at most 1, sets how much of the images may change. Conditions are
-flags, as for `jaxgen sample`.
+White pixels of a mask are filled in; the others are unchanged, bit for bit, as
+is the original image in the middle of a larger canvas (HEIGHTxWIDTH). The
+strength, > 0 and <= 1, sets how much the images may change. Conditions are
+given as flags, as for `jaxgen sample`.
 
-What is new is corrected towards what is known, at each call of the network, by
---corrections=N (default: 2), for two calls more each; with 0 a seam remains. Of
-24 rock tiles on a canvas three times as wide (heun-18), gray levels differed by
-24.2 across the known image's border and by 24.0 between other new pixels
+New pixels are made consistent with known ones by --corrections=N (default: 2)
+per network call, each at the cost of two calls; with 0 a seam remains. For 24
+rock tiles on a canvas three times as wide (heun-18), gray levels differed by
+24.2 across the border of the known image and by 24.0 between other new pixels
 (paired difference 0.2 +- 1.1); with one correction by 25.3 and 24.2 (1.1 +-
-1.3), without by 36.3 and 24.2 (12.1 +- 1.6). Name the conditions
-(--rock_type=...) that the whole canvas shall have: beyond the receptive field
-of the network they are free otherwise.
+1.3), without by 36.3 and 24.2 (12.1 +- 1.6). Set the conditions
+(--rock_type=...) of the whole canvas: beyond the receptive field of the network
+they are otherwise arbitrary.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
   from jaxgen.sample.denoiser import DenoiserRun
   from jaxgen.sample.options import SamplingKeywords
 
-CANVASES = 4  # at a time: each is many windows
+CANVASES = 4  # maximum batch size, since a canvas has many windows
 KINDS = ("mask", "canvas", "strength", "to")
 
 
@@ -44,21 +44,29 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
   flags.add_run_flags(parser)
   flags.add_input_flag(parser, required=True)
   parser.set_defaults(takes_more=True)  # the conditions of the run
-  flags.add_seed_flag(parser, help="of what is new (default: 0)", default=None)
-  kinds = parser.add_argument_group("one of")
-  kinds.add_argument("--mask", type=pathlib.Path, help="an image: white is new")
-  kinds.add_argument("--canvas", metavar="HxW", help="pixels of a larger image")
-  kinds.add_argument("--strength", type=float, help="more than 0, at most 1")
-  kinds.add_argument("--to", help="another image, to interpolate to")
+  flags.add_seed_flag(
+    parser, help="seed of new pixels (default: 0)", default=None
+  )
+  kinds = parser.add_argument_group("kind of edit, exactly one of")
+  kinds.add_argument(
+    "--mask", type=pathlib.Path, help="mask image; white pixels are filled in"
+  )
+  kinds.add_argument(
+    "--canvas", metavar="HxW", help="size of a larger canvas in pixels"
+  )
+  kinds.add_argument(
+    "--strength", type=float, help="strength of variations, in (0, 1]"
+  )
+  kinds.add_argument("--to", help="another image to interpolate to")
   parser.add_argument(
     "--between",
     type=flags.integer(2),
-    help="images of --to, both ends included (default: 9)",
+    help="number of images for --to, including both ends (default: 9)",
   )
   parser.add_argument(
     "--corrections",
     type=flags.integer(0, 64),
-    help="of what is new, towards what is known (--mask, --canvas)",
+    help="corrections per network call (--mask, --canvas; default: 2)",
   )
   sampling_flags.add_sampling_flags(parser.add_argument_group("sampling"))
 
@@ -88,7 +96,7 @@ def run(args: argparse.Namespace, rest: list[str]) -> None:
 
 
 def _check_kind(args: argparse.Namespace) -> None:
-  """Raise a UserError unless flags are of one kind of edit."""
+  """Raise a UserError unless the flags are those of exactly one kind."""
   chosen = [kind for kind in KINDS if getattr(args, kind) is not None]
   if len(chosen) != 1:
     raise UserError(
@@ -130,7 +138,7 @@ def _print_cost(
 ) -> None:
   windows = " in each window" if args.canvas else ""
   print(
-    f"{num} images x {model.network_calls(**options)} calls of the network, "
+    f"{num} images x {model.network_calls(**options)} network calls, "
     f"{_corrections(args)} corrections each{windows}",
     flush=True,
   )

@@ -3,11 +3,11 @@
   jaxgen ema --workdir=runs/rocks --sigma_rel=0.1
   jaxgen ema --workdir=runs/rocks --sigma_rel=0.02,0.05,0.1,0.2
 
-sigma_rel is the share of the run that a post-hoc EMA covers: the standard
-deviation of its profile over time, divided by the training time (Karras et al.
-2024). Prints the held-out metrics of each, and those of the ordinary EMA. Every
-verb takes one as --checkpoint=ema-0.1, or ema-0.1@STEP as it was at the last
-snapshot up to that step.
+sigma_rel is the relative width of a post-hoc EMA: the standard deviation of its
+profile over time, divided by the training time (Karras et al. 2024). Prints the
+held-out metrics of each EMA and of the ordinary one. All verbs accept
+--checkpoint=ema-0.1, or ema-0.1@STEP for the EMA at the last snapshot up to
+that step.
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ from jaxgen.errors import UserError
 
 
 class Row(NamedTuple):
-  """A line of the table."""
+  """A row of the table."""
 
   checkpoint: str
   step: int
-  error: str  # of the profile
+  error: str  # error of the profile
   scores: Mapping[str, float]
 
 
@@ -35,7 +35,10 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
     "--workdir", required=True, type=pathlib.Path, help="the run's folder"
   )
   parser.add_argument(
-    "--sigma_rel", required=True, metavar="S,...", help="0.001 to 0.28"
+    "--sigma_rel",
+    required=True,
+    metavar="S,...",
+    help="relative widths, 0.001 to 0.28",
   )
 
 
@@ -60,7 +63,7 @@ def run(args: argparse.Namespace, rest: list[str]) -> None:
     for x, ema in zip(sigma_rels, emas, strict=True)
   ]
   _print([*rows, Row("ordinary EMA", model.step, "", evaluator(model.params))])
-  print(f"Use one with --checkpoint={rows[0].checkpoint}, in every verb.")
+  print(f"All verbs accept --checkpoint={rows[0].checkpoint}.")
 
 
 def _print(rows: Sequence[Row]) -> None:
@@ -80,4 +83,4 @@ def _number(text: str) -> float:
   try:
     return float(text)
   except ValueError as e:
-    raise UserError(f"--sigma_rel={text}: expected numbers like 0.1.") from e
+    raise UserError(f"--sigma_rel={text}: expected a number like 0.1.") from e

@@ -2,8 +2,8 @@
 
   jaxgen encode --workdir=runs/demo --input=my_tiles --out=latents.npz
 
-The file holds `latents`, the file `names`, and where the images lie in one
-subfolder for each class, `labels` and `label_names`.
+The file contains `latents`, the file `names`, and `labels` and `label_names` if
+the images are in one subfolder per class.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from jaxgen.errors import UserError
 
 def add_flags(parser: argparse.ArgumentParser) -> None:
   """Add the flags of this verb."""
-  flags.add_run_flags(parser, out="the .npz file to write")
+  flags.add_run_flags(parser, out=".npz file to write")
   flags.add_input_flag(parser, required=True)
 
 

@@ -1,22 +1,20 @@
-"""Measure a run: its reconstructions, or images that it generates.
+"""Measure a run: reconstructions of an autoencoder, samples of a denoiser.
 
   jaxgen evaluate --workdir=runs/demo
   jaxgen evaluate --workdir=runs/demo --input=my_tiles --out=results
   jaxgen evaluate --workdir=runs/rocks_edm --num=1024 --guidance=1.5
 
-Of an autoencoder: PSNR, SSIM, LPIPS (with the extra `perceptual`) and squared
-error of held-out images, in all and in fine detail (waves shorter than four
-pixels), and those of PCA and of the mean image; of its heads mean intersection
-over union and accuracy, of a VAE the divergence and the active units. PCA has
-as many dimensions as the latent and is fitted to training tiles, drawn as
-training draws them.
+Autoencoders: PSNR, SSIM, LPIPS (with the extra `perceptual`) and squared error
+of held-out images, in total and in fine detail (waves shorter than four
+pixels), also for PCA and the mean image; mean intersection over union and
+accuracy of heads; divergence and active units of a VAE. PCA has as many
+dimensions as the latent and is fitted to training tiles.
 
-Of a denoiser: the Frechet distance and KID of generated images to real ones,
-with bootstrap intervals, and those of other real tiles (the floor); precision,
-recall, density, coverage; memorized training tiles, in all orientations that
-training shows (shifted or recolored ones are not found); and whether a
-classifier sees the conditions that were requested. Prints the number of network
-calls first.
+Denoisers: Frechet distance and KID of generated images to real ones, with
+bootstrap intervals, also for a second set of real tiles (the floor); precision,
+recall, density, coverage; memorized training tiles, in all orientations used in
+training (shifted or recolored ones are not detected); and the accuracy of
+requested conditions by a classifier. Prints the number of network calls first.
 
 Writes metrics.json and per_image.csv.
 """
@@ -41,23 +39,25 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
   flags.add_run_flags(parser, out=None)
   flags.add_input_flag(parser)
   parser.add_argument(
-    "--out", type=pathlib.Path, help="a folder (default: WORKDIR/evaluation)"
+    "--out",
+    type=pathlib.Path,
+    help="output folder (default: WORKDIR/evaluation)",
   )
   parser.add_argument(
     "--num",
     type=flags.integer(1),
     default=1024,
-    help="images at most (default: 1024)",
+    help="maximum number of images (default: 1024)",
   )
   group = parser.add_argument_group("denoisers")
   group.add_argument(
     "--budget",
     type=flags.integer(1),
     default=40_000,
-    help="network calls at most, images times calls (default: 40000)",
+    help="maximum network calls, images times calls (default: 40000)",
   )
   flags.add_features_flags(group)
-  flags.add_seed_flag(group, help="of the images (default: 0)")
+  flags.add_seed_flag(group, help="seed of the images (default: 0)")
   sampling_flags.add_sampling_flags(group)
 
 
@@ -89,7 +89,7 @@ def _generation(
   options = sampling_flags.sampling_options(args)
   num, calls = generation.affordable(model, args.num, args.budget, **options)
   print(
-    f"{num:,} images x {calls} calls of the network = {num * calls:,} (at most "
+    f"{num:,} images x {calls} network calls = {num * calls:,} (at most "
     f"{args.budget:,}; --budget)",
     flush=True,
   )
@@ -129,7 +129,7 @@ def _reconstruction(
 
 
 def _task_scores(model: AutoencoderRun) -> dict[str, float]:
-  """The held-out scores of a task besides those of images."""
+  """The held-out scores of heads and posteriors."""
   from jaxgen.train.stage import stage_programs
 
   programs = stage_programs(model.experiment, names=model.names)

@@ -1,4 +1,4 @@
-"""Tables of an evaluation in the terminal."""
+"""Terminal tables of an evaluation."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ FORMATS = {"psnr": ".2f", "high_frequency_error": ".5f"}
 def print_reconstruction(
   scores: Mapping[str, Mapping[str, float]], facts: Mapping[str, Any]
 ) -> None:
-  """Print the mean scores of an autoencoder and of the baselines."""
+  """Print the mean scores of an autoencoder and its baselines."""
   from rich.console import Console
   from rich.table import Table
 
   size = " x ".join(map(str, facts["latent_shape"]))
   print(
     f"{facts['images']} images of {facts['source']}; step {facts['step']}, "
-    f"latent {size}; PCA of {facts['pca_dimensions']} dimensions, fitted to "
+    f"latent {size}; PCA with {facts['pca_dimensions']} dimensions, fitted to "
     f"{facts['training_tiles']} training tiles"
   )
   table = Table("")
@@ -41,14 +41,13 @@ def print_reconstruction(
     table.add_row(name, *values)
   Console().print(table)
   if held_out := facts.get("held_out"):
-    print("of all held-out images that training evaluates:")
+    print("scores on the validation tiles of training:")
     for name, value in held_out.items():
       print(f"{name:18} {value:.4g}")
 
 
 def print_generation(evaluation: Evaluation) -> None:
-  """Print the measures of generated images, and the accuracy of their
-  conditions."""
+  """Print the measures of generated images and the accuracy of conditions."""
   facts = evaluation.facts
   print(
     f"{facts['images']} images, step {facts['step']}; features: "
@@ -59,7 +58,7 @@ def print_generation(evaluation: Evaluation) -> None:
     _print_conditions(evaluation)
   memorized = int(evaluation.nearest.memorized.sum())
   print(
-    f"{memorized} of {facts['images']} images are memorized, of "
+    f"{memorized} of {facts['images']} images are memorized, compared with "
     f"{len(evaluation.training)} training tiles; the nearest are in "
     "nearest.png."
   )
@@ -89,4 +88,4 @@ def _print_conditions(evaluation: Evaluation) -> None:
   for name, x in evaluation.condition_accuracy.items():
     table.add_row(name, *(f"{v:.1%}" for v in (x.held_out, x.new, x.chance)))
   Console().print(table)
-  print("(shares in which a classifier sees the requested value)")
+  print("(fractions of images classified as the requested value)")

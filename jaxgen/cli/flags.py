@@ -1,4 +1,4 @@
-"""Flags that several verbs have, and the types of their values."""
+"""Flags shared by several verbs, and types of flag values."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ MAX_SEED = 2**32 - 1
 
 
 def integer(low: int, high: float = math.inf) -> Callable[[str], int]:
-  """The type of a flag that takes integers in a range."""
+  """The type of a flag for integers in a range."""
 
   def parse(text: str) -> int:
     try:
@@ -35,7 +35,7 @@ def integer(low: int, high: float = math.inf) -> Callable[[str], int]:
 
 
 def byte_size(text: str) -> int:
-  """The type of a flag that takes a number of bytes, as in 16GiB."""
+  """The type of a flag for a number of bytes, such as 16GiB."""
   parts = re.fullmatch(r"([0-9.]+)\s*([KMGT]iB)?", text)
   try:
     size = int(float(parts[1]) * UNITS[parts[2] or ""]) if parts else 0
@@ -51,10 +51,10 @@ def byte_size(text: str) -> int:
 def add_run_flags(
   parser: argparse.ArgumentParser,
   *,
-  out: str | None = "a folder",
+  out: str | None = "output folder",
   batch: bool = True,
 ) -> None:
-  """Add the flags that name a run, and where results are written."""
+  """Add the flags that specify a run and the output."""
   parser.add_argument(
     "--workdir", required=True, type=pathlib.Path, help="the run's folder"
   )
@@ -75,7 +75,7 @@ def add_batch_flag(parser: argparse.ArgumentParser) -> None:
     "--batch",
     type=integer(1),
     default=64,
-    help="images a call of the compiled programs (default: 64)",
+    help="images per batch (default: 64)",
   )
 
 
@@ -89,11 +89,11 @@ def add_seed_flag(group: Group, *, help: str, default: int | None = 0) -> None:
 def add_input_flag(
   parser: argparse.ArgumentParser, *, required: bool = False
 ) -> None:
-  """Add `--input`, the user's images."""
+  """Add `--input`, for the user's images."""
   parser.add_argument(
     "--input",
     required=required,
-    help="a folder of images, or one image; the middle square is resized",
+    help="folder of images, or an image file; center squares are resized",
   )
   add_upsample_flag(parser)
 
@@ -101,17 +101,19 @@ def add_input_flag(
 def add_upsample_flag(parser: argparse.ArgumentParser) -> None:
   """Add `--upsample`."""
   parser.add_argument(
-    "--upsample", action="store_true", help="allow images smaller than the run"
+    "--upsample",
+    action="store_true",
+    help="allow images smaller than the run's resolution",
   )
 
 
 def add_features_flags(group: Group) -> None:
-  """Add the flags that choose the network whose features are compared."""
+  """Add the flags that select the feature extractor."""
   group.add_argument(
     "--features",
     default="vgg16",
     choices=("vgg16", "alexnet", "inception"),
-    help="the network whose features are compared (default: vgg16)",
+    help="feature extractor (default: vgg16)",
   )
   group.add_argument(
     "--inception_weights",

@@ -1,4 +1,4 @@
-"""Runs and images that flags name, opened."""
+"""Opening of runs and images specified by flags."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 def open_run(
   args: argparse.Namespace, out: pathlib.Path | None = None
 ) -> AutoencoderRun | DenoiserRun:
-  """The run that the flags name, once it is known that results can be written
+  """The run specified by the flags, after a check that results can be written
   to the folder `out`, by default --out."""
   from jaxgen.sample.load import load
 
@@ -32,27 +32,27 @@ def open_run(
 def open_autoencoder(
   args: argparse.Namespace, out: pathlib.Path | None = None
 ) -> AutoencoderRun:
-  """The run that the flags name, of an autoencoder."""
+  """The autoencoder run specified by the flags."""
   from jaxgen.sample.autoencoder import AutoencoderRun
 
   run = open_run(args, out)
   if not isinstance(run, AutoencoderRun):
     raise UserError(
-      f"--workdir={args.workdir}: expected a run of an autoencoder, got one of "
-      f"{run.experiment.task}."
+      f"--workdir={args.workdir}: expected a run of an autoencoder, got "
+      f"task={run.experiment.task}."
     )
   return run
 
 
 def open_denoiser(args: argparse.Namespace) -> DenoiserRun:
-  """The run that the flags name, of a denoiser."""
+  """The denoiser run specified by the flags."""
   from jaxgen.sample.denoiser import DenoiserRun
 
   run = open_run(args)
   if not isinstance(run, DenoiserRun):
     raise UserError(
-      f"--workdir={args.workdir}: expected a run of a denoiser, got one of "
-      f"{run.experiment.task}."
+      f"--workdir={args.workdir}: expected a run of a denoiser, got "
+      f"task={run.experiment.task}."
     )
   return run
 
@@ -60,8 +60,7 @@ def open_denoiser(args: argparse.Namespace) -> DenoiserRun:
 def read_images(
   run: LoadedRun, path: str, *, upsample: bool
 ) -> tuple[list[str], np.ndarray]:
-  """The names and uint8 images in a folder, or of one file, at the run's
-  size."""
+  """The names and uint8 images of a folder or a file, at the run's size."""
   from jaxgen.data.input_images import load_images
 
   side, _, channels = run.image_shape

@@ -2,8 +2,9 @@
 
   jaxgen interpolate --workdir=runs/demo --a=A.png --b=B.png --out=between
 
-Writes the images of the straight line (linear_*.png), those of the great circle
-around the mean latent (spherical_*.png), and grid.png with a row of each.
+Writes images of linear interpolation (linear_*.png) and of spherical
+interpolation around the mean latent (spherical_*.png), and grid.png with a row
+of each.
 """
 
 from __future__ import annotations
@@ -24,10 +25,13 @@ if TYPE_CHECKING:
 def add_flags(parser: argparse.ArgumentParser) -> None:
   """Add the flags of this verb."""
   flags.add_run_flags(parser, batch=False)
-  parser.add_argument("--a", required=True, help="the first image")
-  parser.add_argument("--b", required=True, help="the last image")
+  parser.add_argument("--a", required=True, help="first image")
+  parser.add_argument("--b", required=True, help="last image")
   parser.add_argument(
-    "--steps", type=flags.integer(2), default=9, help="images in a row"
+    "--steps",
+    type=flags.integer(2),
+    default=9,
+    help="number of images, including both ends (default: 9)",
   )
   flags.add_upsample_flag(parser)
 

@@ -76,18 +76,18 @@ def _overview() -> str:
 
 
 def _cache_compilations() -> None:
-  """Cache compiled programs between runs, unless the user configures it."""
+  """Cache compiled programs between runs, unless configured otherwise."""
   try:
     folder = pathlib.Path.home() / ".cache" / "jaxgen" / "xla"
     folder.mkdir(parents=True, exist_ok=True)
-  except (OSError, RuntimeError):  # there is no home folder
+  except (OSError, RuntimeError):  # no home folder
     return
   os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(folder))
   os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0.2")
 
 
 def _quiet() -> None:
-  """Silence the messages of Orbax on damaged checkpoints and full disks, which
+  """Silence Orbax's messages about damaged checkpoints and full disks, which
   jaxgen reports itself, and print warnings on one line."""
   from absl import logging
 
@@ -98,7 +98,7 @@ def _quiet() -> None:
 
 
 def _report_unraisable(unraisable) -> None:
-  """The default hook, but for messages of TensorStore's threads after a failed
+  """The default hook, without messages of TensorStore's threads after a failed
   save."""
   if str(unraisable.exc_value) != "Event loop is closed":
     sys.__unraisablehook__(unraisable)
@@ -125,7 +125,7 @@ def _dispatch(argv: list[str]) -> int:
 
 
 def main(argv: list[str] | None = None) -> int:
-  """Run a verb; returns the exit status, which is 2 after a user error."""
+  """Run a verb; returns the exit status, 2 for a user error."""
   try:
     return _dispatch(sys.argv[1:] if argv is None else argv)
   except UserError as e:
@@ -137,7 +137,7 @@ def main(argv: list[str] | None = None) -> int:
   except KeyboardInterrupt:
     print("error: interrupted.", file=sys.stderr)
     return 130
-  except BrokenPipeError:  # the reader of a pipe has ended
+  except BrokenPipeError:  # the reader of a pipe has exited
     return 1
   except OSError as e:
     path = f"{e.filename}: " if e.filename else ""

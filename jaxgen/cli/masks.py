@@ -1,4 +1,4 @@
-"""Masks of images to be edited, as files."""
+"""Reading of mask files for editing."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 def read_mask(path: pathlib.Path) -> np.ndarray:
-  """The pixels of an image that are brighter than the middle, as booleans."""
+  """The mask of pixels brighter than medium gray, as booleans."""
   import numpy as np
   from PIL import Image
 
@@ -28,17 +28,17 @@ def read_mask(path: pathlib.Path) -> np.ndarray:
       f"{' with transparency' if transparent else ''}."
     )
   if not mask.any():
-    raise UserError(f"--mask={path}: expected a white pixel, got none.")
+    raise UserError(f"--mask={path}: expected white pixels, got none.")
   return mask
 
 
 def check_size(
   path: pathlib.Path, mask: np.ndarray, images: np.ndarray
 ) -> None:
-  """Raise a UserError where a mask has another size than images."""
+  """Raise a UserError unless a mask has the size of the images."""
   if mask.shape != images.shape[1:3]:
     h, w = images.shape[1:3]
     raise UserError(
-      f"--mask={path}: expected {w} x {h} pixels, as the images have, got "
+      f"--mask={path}: expected {w} x {h} pixels as for the images, got "
       f"{mask.shape[1]} x {mask.shape[0]}."
     )

@@ -4,10 +4,10 @@
   jaxgen monitor --workdir=runs/rocks --follow --every=2
   jaxgen monitor --workdir=runs/rocks --workdir=runs/rocks_edm --follow
 
-Only reads the folders, so it can watch a training run, also from another
-machine that shares the file system; whether a process is alive is known there
-only if the file system shares its locks. --follow updates until all runs are
-finished or Ctrl-C; if the output is not a terminal it prints changes.
+Only reads the folders, so that it can watch a training run, also from another
+machine that shares the file system; there, whether a process is alive is known
+only if the file system shares locks. --follow updates until all runs are
+finished or Ctrl-C; if the output is not a terminal, it prints changes.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
   from jaxgen.monitor.view import RunView
 
-  Result = RunView | UserError  # of reading one folder
+  Result = RunView | UserError  # result of reading a folder
 
 COLORS = {
   "running": "green",
@@ -44,7 +44,7 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
     required=True,
     action="append",
     type=pathlib.Path,
-    help="folder of a run; repeat it for a table of several runs",
+    help="folder of a run; repeatable, for a table of several runs",
   )
   parser.add_argument(
     "--follow", action="store_true", help="update until the runs are finished"
@@ -81,7 +81,7 @@ def _read_all(workdirs: list[pathlib.Path]) -> list[Result]:
   """The view of each folder, or the error of reading it.
 
   Raises:
-    UserError: none can be read.
+    UserError: none of the folders can be read.
   """
   from jaxgen.monitor.view import read_run
 
@@ -117,24 +117,24 @@ def _follow_live(
 def _follow_plainly(
   workdirs: list[pathlib.Path], every: int, *, console: Console
 ) -> None:
-  """Print the runs whenever anything but the time has changed."""
-  before = None
+  """Print the runs whenever anything other than their age has changed."""
+  last = None
   while True:
     results = _read_all(workdirs)
-    now = [_without_age(x) for x in results]
-    if now != before:
-      if before is not None:
+    current = [_without_age(x) for x in results]
+    if current != last:
+      if last is not None:
         console.print()
       console.print(_render(results, console))
       console.file.flush()
     if _all_finished(results):
       return
-    before = now
+    last = current
     time.sleep(every)
 
 
 def _without_age(result: Result) -> str:
-  """A text that is equal for equal results, NaN included."""
+  """A text that is equal for equal results, including NaN."""
   if isinstance(result, UserError):
     return str(result)
   return repr(dataclasses.replace(result, age=0.0))
@@ -153,7 +153,7 @@ def _render(results: list[Result], console: Console) -> RenderableType:
 def _render_run(
   view: RunView, console: Console, *, blocks: str
 ) -> RenderableType:
-  """One line for each fact of a run."""
+  """A run as labeled lines."""
   from rich.text import Text
 
   from jaxgen.monitor import text
@@ -171,7 +171,7 @@ def _render_run(
 def _render_table(
   results: list[Result], console: Console, *, blocks: str
 ) -> RenderableType:
-  """One row for each run, then errors and notes."""
+  """A table with one row per run, then errors and notes."""
   from rich.console import Group
   from rich.table import Table
   from rich.text import Text
@@ -197,6 +197,6 @@ def _render_table(
 
 
 def _printable(words: str, console: Console) -> str:
-  """A text without characters that the output's encoding lacks."""
+  """A text without characters that the output cannot encode."""
   encoded = words.encode(console.encoding, errors="replace")
   return encoded.decode(console.encoding)

@@ -1,4 +1,4 @@
-"""Folders of images that verbs write."""
+"""Output folders of images."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from jaxgen.errors import UserError
 if TYPE_CHECKING:
   import numpy as np
 
-GRID_SIDE = 256  # pixels of an enlarged image in grid.png
-GRID = 64  # images at most in grid.png
-SUMMARIES = ("grid", "compare")  # names that images of the user cannot have
+GRID_SIDE = 256  # maximum side of an enlarged image in grid.png, in pixels
+GRID = 64  # maximum number of images in grid.png
+SUMMARIES = ("grid", "compare")  # reserved names
 
 
 def make_folder(path: pathlib.Path) -> None:
-  """Make a folder for results.
+  """Create an output folder.
 
   Raises:
-    UserError: it cannot be written to.
+    UserError: the folder cannot be written to.
   """
   try:
     path.mkdir(parents=True, exist_ok=True)
@@ -30,7 +30,7 @@ def make_folder(path: pathlib.Path) -> None:
   except (OSError, ValueError) as e:
     reason = getattr(e, "strerror", None) or e
     raise UserError(
-      f"{path} cannot be written to ({reason}): name another --out."
+      f"{path} cannot be written to ({reason}): choose another --out."
     ) from e
 
 
@@ -45,11 +45,10 @@ def write_images(
   """Write a PNG of each image, and `grid.png` of the first ones.
 
   Args:
-    out: the folder.
-    names: of the images.
+    out: the output folder.
+    names: names of the images.
     images: uint8 `(n, h, w, c)`.
-    resize: pixels to which they are resized; in the grid to at most
-      `GRID_SIDE`.
+    resize: side to which images are resized, in the grid at most `GRID_SIDE`.
     kernel: `lanczos` or `bicubic`.
   """
   import numpy as np
@@ -69,19 +68,19 @@ def write_images(
 
 
 def file_names(names: Sequence[str]) -> list[str]:
-  """PNG names after the images' own, below one folder and all different."""
+  """Unique PNG names derived from image names, within one folder."""
   outside = ("/", "..")
   paths = [pathlib.PurePosixPath(n.replace("\0", "")) for n in names]
-  inside = ["/".join(x for x in p.parts if x not in outside) for p in paths]
-  stems = [n and str(pathlib.PurePosixPath(n).with_suffix("")) for n in inside]
-  last = [n.rpartition("/")[2] for n in inside]
+  full = ["/".join(x for x in p.parts if x not in outside) for p in paths]
+  stems = [n and str(pathlib.PurePosixPath(n).with_suffix("")) for n in full]
+  last = [n.rpartition("/")[2] for n in full]
   numbered = [f"{i:05} {n}" for i, n in enumerate(last)]
-  chosen = next(filter(_usable, (stems, inside, numbered)))
+  chosen = next(filter(_usable, (stems, full, numbered)))
   return [f"{name}.png" for name in chosen]
 
 
 def _usable(names: Sequence[str]) -> bool:
-  """True where names differ from each other and from those of other files."""
+  """Whether names are unique and not reserved."""
   others = (*SUMMARIES, "")
   return len({*names, *others}) == len(names) + len(others)
 

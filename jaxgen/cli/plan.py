@@ -3,12 +3,12 @@
   jaxgen plan --config=configs/rocks_patch_ae_256.py --memory=16GiB
   jaxgen plan --config=F --devices=8 --throughput=90e12 --json=plan.json
 
-No step runs. The memory is that of the compiled training step, by the
-compiler's own account. The time is that of its operations or of its memory
-traffic, whichever is longer, at rates measured on this machine, or that of its
+No step is run. The memory is that of the compiled training step, as reported by
+the compiler. The time is that of its operations or its memory traffic,
+whichever is longer, at rates measured on this machine, or that of its
 operations at a given --throughput. For each stage the plan also finds a
 microbatch, accumulation and rematerialization that fit in --memory (by default
-the memory of the device); exit status 2 if a stage does not fit.
+the memory of the device); the exit status is 2 if a stage does not fit.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
     "--memory",
     type=flags.byte_size,
     metavar="16GiB",
-    help="memory of each device (default: that of this machine's)",
+    help="memory of each device (default: as on this machine)",
   )
   parser.add_argument(
     "--devices",
@@ -60,7 +60,7 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
   parser.add_argument(
     "--no_fit",
     action="store_true",
-    help="describe the config as it is, without fitting it to the memory",
+    help="describe the config without fitting it to the memory",
   )
   parser.add_argument(
     "--json",
@@ -68,7 +68,7 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
     nargs="?",
     const=STDOUT,
     metavar="FILE",
-    help="also write the plan to this file; without a name print only JSON",
+    help="also write the plan to this file; without a file, print only JSON",
   )
 
 
@@ -126,8 +126,8 @@ def _write(path: pathlib.Path, plan: dict[str, Any]) -> None:
 
 
 def _add_ratios(stages: list[dict[str, Any]]) -> None:
-  """Add memory and time relative to the first stage, and what the rule of
-  thumb predicts: memory grows with the number of pixels."""
+  """Add memory and time relative to the first stage, and the prediction of the
+  rule of thumb that memory grows with the number of pixels."""
   first = stages[0]
   for stage in stages:
     stage["relative_memory"] = stage["peak_bytes"] / first["peak_bytes"]
@@ -139,7 +139,7 @@ def _add_ratios(stages: list[dict[str, Any]]) -> None:
 
 
 def _parse_throughput(text: str) -> float | None:
-  """Operations per second; None: they are to be measured."""
+  """Operations per second; None: to be measured."""
   if text.lower() == "measured":
     return None
   try:
@@ -199,7 +199,7 @@ ROWS: Any = {  # title: (key, format)
 
 
 def _print_stages(stages: list[dict[str, Any]], *, title: str) -> None:
-  """Print tables with a column for each stage."""
+  """Print tables with one column per stage."""
   from rich.console import Console
   from rich.table import Table
 
@@ -221,7 +221,7 @@ def _print_fits(
   fitted: Sequence[Need | None],
   memory: int,
 ) -> None:
-  """Print how each stage that fits is to be run."""
+  """Print the fitted configuration of each stage that fits."""
   from jaxgen.planning import cost
 
   for program, stage, need in zip(programs, stages, fitted, strict=False):

@@ -1,8 +1,8 @@
-"""Encode and decode images, and show both.
+"""Reconstruct images: encode and decode them.
 
   jaxgen reconstruct --workdir=runs/demo --input=my_tiles --out=rebuilt
 
-Writes one PNG for each image, and compare.png: originals above reconstructions.
+Writes one PNG per image, and compare.png: originals above reconstructions.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import argparse
 
 from jaxgen.cli import flags, inputs, outputs
 
-COMPARED = 8  # images in compare.png
+COMPARED = 8  # number of images in compare.png
 
 
 def add_flags(parser: argparse.ArgumentParser) -> None:

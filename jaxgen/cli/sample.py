@@ -7,10 +7,10 @@
     --zoom_level=macro --guidance_weights=rock_type=2,zoom_level=1 \\
     --denoising_video
 
-Writes one PNG for each image and grid.png. The same seed gives the same images
-at any batch size and number of devices (but for rounding: a level, rarely). A
-conditional denoiser takes one flag for each of its conditions (--class for
-class labels); conditions without a flag are free.
+Writes one PNG per image and grid.png. The same seed gives the same images at
+any batch size and number of devices (rarely, a value is rounded differently). A
+conditional denoiser has one flag per condition (--class for class labels);
+conditions without a flag are unspecified.
 """
 
 from __future__ import annotations
@@ -38,20 +38,23 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
   flags.add_run_flags(parser)
   parser.set_defaults(takes_more=True)  # the conditions of the run
   parser.add_argument(
-    "--num", type=flags.integer(1), default=16, help="images (default: 16)"
+    "--num",
+    type=flags.integer(1),
+    default=16,
+    help="number of images (default: 16)",
   )
-  flags.add_seed_flag(parser, help="of the whole set (default: 0)")
+  flags.add_seed_flag(parser, help="seed of the whole set (default: 0)")
   parser.add_argument(
     "--resize",
     type=flags.integer(1, 16_384),
     metavar="PIXELS",
-    help="resize the images, to so many pixels on a side",
+    help="resize the images to this side",
   )
   parser.add_argument(
     "--resample",
     default="lanczos",
     choices=("lanczos", "bicubic"),
-    help="how they are resized (default: lanczos)",
+    help="kernel of the resizing (default: lanczos)",
   )
   _add_latent_flags(parser.add_argument_group("autoencoders"))
   _add_denoiser_flags(parser.add_argument_group("denoisers"))
@@ -61,15 +64,18 @@ def _add_latent_flags(group: flags.Group) -> None:
   group.add_argument(
     "--method",
     choices=("gaussian", "gmm", "interpolate", "perturb", "prior"),
-    help="one Gaussian (the default) or a mixture fitted to training latents; "
-    "points between pairs of them; moved ones; or a VAE's own prior",
+    help="Gaussian (default) or mixture fitted to training latents; "
+    "interpolation between pairs of them; perturbation of single ones; or the "
+    "prior of a VAE",
   )
 
 
 def _add_denoiser_flags(group: flags.Group) -> None:
   sampling_flags.add_sampling_flags(group)
   group.add_argument(
-    "--resolution", type=flags.integer(1), help="of the images, in pixels"
+    "--resolution",
+    type=flags.integer(1),
+    help="side of the images in pixels (default: that of the run)",
   )
   group.add_argument(
     "--denoising_video",
@@ -125,8 +131,8 @@ def _denoise(
 
 
 def _write_video(path: pathlib.Path, steps: np.ndarray) -> None:
-  """Write `(steps, n, h, w, c)` as an animation of grids; the end stays
-  longer."""
+  """Write `(steps, n, h, w, c)` as an animation of grids, pausing at the
+  end."""
   from PIL import Image
 
   from jaxgen.errors import writing

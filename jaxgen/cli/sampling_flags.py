@@ -1,4 +1,4 @@
-"""The flags of a denoiser's sampler, and the options that they give."""
+"""Flags of denoiser sampling, and their conversion to options."""
 
 from __future__ import annotations
 
@@ -30,46 +30,48 @@ SAMPLING = (
 
 
 def add_sampling_flags(group: Group) -> None:
-  """Add the flags of every use of a denoiser."""
+  """Add the flags of verbs that sample from a denoiser."""
   group.add_argument(
     "--sampler",
     help="heun-18 (the default), ddpm-1000, ddim-50, ddim-25; or euler, heun, "
     "edm_stochastic, dpmpp_2m, dpmpp_sde, ddim, ddpm with --steps",
   )
   group.add_argument(
-    "--steps", type=flags.integer(1), help="instead of the sampler's own"
+    "--steps", type=flags.integer(1), help="number of sampling steps"
   )
   group.add_argument(
-    "--guidance", type=float, help="w of D_0 + w (D_c - D_0); 1: none"
+    "--guidance",
+    type=float,
+    help="w in D_0 + w (D_c - D_0); 1: no guidance (default)",
   )
   group.add_argument(
     "--guidance_weights",
     metavar="NAME=W,...",
-    help="instead of --guidance one weight for each condition",
+    help="one weight per condition, instead of --guidance",
   )
   group.add_argument(
-    "--interval", metavar="LOW,HIGH", help="guide at these sigmas only"
+    "--interval", metavar="LOW,HIGH", help="sigmas at which guidance applies"
   )
   group.add_argument("--eta", type=float, help="noise of ddim, 0 to 1")
-  group.add_argument("--churn", type=float, help="noise of edm_stochastic")
+  group.add_argument("--churn", type=float, help="S_churn of edm_stochastic")
   group.add_argument(
     "--weak",
-    help="guide away from a worse denoiser: a workdir, or a checkpoint of this "
-    "run (ema-0.05@STEP)",
+    help="guide away from a weaker denoiser: a workdir, or a checkpoint of "
+    "this run (ema-0.05@STEP)",
   )
 
 
 def refuse(
   args: argparse.Namespace, names: Sequence[str], *, owner: str
 ) -> None:
-  """Raise a UserError where a flag was given that others have."""
+  """Raise a UserError if a flag of another owner was given."""
   for name in names:
     if getattr(args, name, None) not in (None, False):
       raise UserError(f"--{name} is for {owner}.")
 
 
 def sampling_options(args: argparse.Namespace) -> SamplingKeywords:
-  """The options that the flags give, without conditions."""
+  """The options given by the flags, without conditions."""
   options: SamplingKeywords = {}
   if args.sampler is not None:
     options["sampler"] = args.sampler
@@ -93,8 +95,8 @@ def sampling_options(args: argparse.Namespace) -> SamplingKeywords:
 def requested_conditions(
   run: DenoiserRun, rest: Sequence[str]
 ) -> dict[str, str]:
-  """The values that flags like `--rock_type=granite` give to the conditions of
-  a run (`--class` for class labels)."""
+  """The values of a run's conditions given by flags such as
+  `--rock_type=granite` (`--class` for class labels)."""
   from jaxgen.sample.resolve import value_index
 
   known = {("class" if k == "label" else k): k for k in run.conditions}
@@ -112,7 +114,7 @@ def _no_condition(argument: str, name: str, known: Sequence[str]) -> str:
   flag_names = ", ".join(f"--{x}=..." for x in known) or "none"
   near = difflib.get_close_matches(name, known, n=1)
   hint = f" Did you mean --{near[0]}=...?" if near else ""
-  hint = f" Write --{name}=VALUE." if name in known else hint
+  hint = f" Expected --{name}=VALUE." if name in known else hint
   return f"{argument}: the conditions of this run are {flag_names}.{hint}"
 
 
@@ -125,7 +127,7 @@ def _weak(args: argparse.Namespace) -> LoadedRun:
 
 
 def _weights(text: str) -> dict[str, float]:
-  """`rock_type=2,zoom_level=1`."""
+  """The weights in a flag such as `rock_type=2,zoom_level=1`."""
   weights = {}
   for part in filter(None, text.split(",")):
     name, _, number = part.partition("=")
@@ -135,12 +137,12 @@ def _weights(text: str) -> dict[str, float]:
 
 
 def _interval(text: str) -> tuple[float, float]:
-  """`LOW,HIGH`."""
+  """The interval in a flag `LOW,HIGH`."""
   flag = f"--interval={text}"
   low, _, high = text.partition(",")
   interval = _number(flag, low), _number(flag, high)
   if not interval[0] < interval[1]:
-    raise UserError(f"{flag}: expected LOW,HIGH of sigma, LOW < HIGH.")
+    raise UserError(f"{flag}: expected sigmas LOW,HIGH with LOW < HIGH.")
   return interval
 
 

@@ -1,13 +1,13 @@
-"""Search over configs in phases; each starts from the last winner.
+"""Search over configs in phases; each starts from the previous winner.
 
   jaxgen sweep --config=configs/sweeps/patch_latent.py:smoke --workdir=sweeps/a
   jaxgen sweep --workdir=sweeps/a --choose phase_1=latent_dim_32
   jaxgen sweep --config=F --workdir=D --launcher=slurm --queue=gpu --submit
 
-Each run is a run of `jaxgen train` in WORKDIR/PHASE/RUN. A finished run is
-never run again: after a stop or a kill the same command resumes. A run that
+Each run is a run of `jaxgen train` in WORKDIR/PHASE/RUN. Finished runs are
+never repeated: after a stop or a kill the same command resumes. A run that
 fails is marked, and the others continue. Each phase writes choice.json,
-metrics.csv and report.html; runs that a new choice makes obsolete are moved to
+metrics.csv and report.html; runs made obsolete by a new choice are moved to
 WORKDIR/set_aside. On SIGTERM and Ctrl-C the runs save a checkpoint first.
 """
 
@@ -30,7 +30,7 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
   parser.add_argument(
     "--config",
     metavar="FILE.py[:variant]",
-    help="sweep file; not needed if the workdir holds the sweep",
+    help="sweep file; not needed if the workdir has the sweep",
   )
   parser.add_argument(
     "--workdir",
@@ -42,14 +42,14 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
     "--parallel",
     type=flags.integer(1, 1024),
     default=1,
-    help="processes at a time, here or in a job array (default: 1)",
+    help="concurrent processes, here or in a job array (default: 1)",
   )
   parser.add_argument(
     "--choose",
     action="append",
     default=[],
     metavar="PHASE=RUN",
-    help="select this run instead of the rule's; PHASE=rule reverts to it",
+    help="select this run instead of the rule's; PHASE=rule: use the rule",
   )
   parser.add_argument(
     "--retry_failed", action="store_true", help="run failed runs again"
@@ -57,7 +57,7 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
   parser.add_argument(
     "--allow_config_change",
     action="store_true",
-    help="resume although the sweep has changed: runs what has changed",
+    help="resume even if the sweep has changed; runs what has changed",
   )
   _add_part_flags(parser.add_argument_group("parts of a sweep, for jobs"))
   _add_launcher_flags(parser.add_argument_group("cluster scheduler"))
@@ -70,7 +70,7 @@ def _add_part_flags(group: argparse._ArgumentGroup) -> None:
   group.add_argument(
     "--collect",
     metavar="PHASE",
-    help="only decide a phase, from its finished runs",
+    help="only decide a phase from its finished runs",
   )
   group.add_argument("--parent_pid", type=int, help=argparse.SUPPRESS)
 
@@ -95,14 +95,14 @@ def _add_launcher_flags(group: argparse._ArgumentGroup) -> None:
     help="time limit of a job in hours (default: 24)",
   )
   group.add_argument(
-    "--gpu", metavar="TYPE", help="a GPU of this type, or `any`, for each job"
+    "--gpu", metavar="TYPE", help="type of the GPU of each job, or `any`"
   )
   group.add_argument(
     "--job_option",
     action="append",
     default=[],
     metavar="OPTION",
-    help="another line for the scheduler, such as --account=mine; repeatable",
+    help="scheduler option, such as --account=mine; repeatable",
   )
   group.add_argument(
     "--submit", action="store_true", help="also submit the jobs of all phases"
@@ -110,7 +110,7 @@ def _add_launcher_flags(group: argparse._ArgumentGroup) -> None:
 
 
 def run(args: argparse.Namespace, rest: list[str]) -> int:
-  """Run what is missing of a sweep, or the part that the flags name."""
+  """Run the missing parts of a sweep, or the part given by the flags."""
   from jaxgen.sweeps import jobs
   from jaxgen.sweeps import sweep as sweeps
   from jaxgen.sweeps.folder import hold
@@ -137,11 +137,11 @@ def run(args: argparse.Namespace, rest: list[str]) -> int:
 
 
 def _check(args: argparse.Namespace) -> None:
-  """Report mistakes before a folder is made."""
+  """Report errors before a folder is created."""
   from jaxgen.sweeps import files
 
   if not args.config:
-    raise UserError(f"--workdir={args.workdir} holds no sweep: add --config.")
+    raise UserError(f"--workdir={args.workdir} has no sweep: add --config.")
   sweep, base = files.load_sweep(args.config)
   files.check_sweep(sweep, base)
   _manual_choices(sweep, args.choose)
@@ -189,7 +189,7 @@ def _open(args: argparse.Namespace) -> SweepRun:
 
 
 def _run_one(args: argparse.Namespace) -> int:
-  """One run, in this process."""
+  """Execute a single run in this process."""
   from jaxgen.sweeps import folder, worker
   from jaxgen.sweeps import sweep as sweeps
 

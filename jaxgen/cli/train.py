@@ -1,10 +1,10 @@
-"""Train a config in a workdir, or resume from its last checkpoint.
+"""Train a config in a workdir, or resume from its newest checkpoint.
 
   jaxgen train --config=configs/textures_patch_ae.py:demo --workdir=runs/demo
   jaxgen train --config=F --workdir=D --config.optimizer.learning_rate=0.003
 
 Every field of the config can be set with --config.FIELD=VALUE. On SIGTERM and
-Ctrl-C a checkpoint is saved first; the same command then resumes from it.
+Ctrl-C a checkpoint is saved first; the same command then resumes.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
   parser.add_argument(
     "--allow_config_change",
     action="store_true",
-    help="resume although the config or the data have changed",
+    help="resume even if the config or the data have changed",
   )
   parser.add_argument(
     "--memory",
@@ -54,7 +54,7 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
   group.add_argument(
     "--distributed",
     action="store_true",
-    help="find the other processes through SLURM, Open MPI or the TPU runtime",
+    help="connect the processes through SLURM, Open MPI or the TPU runtime",
   )
   group.add_argument(
     "--coordinator", metavar="HOST:PORT", help="address of the first process"
@@ -93,7 +93,7 @@ def run(args: argparse.Namespace, rest: list[str]) -> int:
 
 
 def _initialize_distributed(args: argparse.Namespace) -> None:
-  """Connect to the other processes of the run, if there are any."""
+  """Connect to the other processes of the run, if any."""
   address = (args.coordinator, args.num_processes, args.process_id)
   if not args.distributed and address == (None, None, None):
     return
@@ -112,7 +112,7 @@ def _initialize_distributed(args: argparse.Namespace) -> None:
       num_processes=args.num_processes,
       process_id=args.process_id,
       cluster_detection_method="deactivate" if host else None,
-      # by default the coordinator listens on all network interfaces
+      # the default is to listen on all network interfaces
       coordinator_bind_address=args.coordinator if host in LOOPBACK else None,
       heartbeat_timeout_seconds=HEARTBEAT,
     )
@@ -134,10 +134,10 @@ def _check_address(address: str | None) -> None:
 
 
 def _exit_without_peers(error: BaseException) -> None:
-  """Let a process that fails exit without waiting for its peers.
+  """Make a failing process exit without waiting for its peers.
 
-  At exit it would wait for them at a barrier, while they wait for it in the
-  middle of a step. Its death is noticed, and ends them too.
+  Otherwise it would wait for them at a barrier, while they wait for it within a
+  step. Its exit is detected and ends them as well.
   """
   import jax
 
