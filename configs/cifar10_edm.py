@@ -6,8 +6,8 @@ r"""CIFAR-10 with the hyperparameters of EDM (Karras et al. 2022, table 7).
       --config.data.source=folder --config.data.path=MY_CIFAR10_IMAGES
 
 DDPM++ with 128 channels, Adam at 1e-3, batches of 512, an EMA half-life of 0.5
-million images, 200 million images, left-right flips. The rest of their
-augmentation is not included, and this config has not been trained to the end.
+million images, 200 million images, left-right flips. The rest of the paper's
+augmentation is not included, and this config has not been fully trained.
 
 Measured, `:demo` on 10,000 of the images as JPEGs (`folder`): held-out
 denoising PSNR 27.21 dB after 44,000 images, in 22 min 27 s on two CPU cores
@@ -15,9 +15,9 @@ shared with other work (34 images/s), at most 2.7 GiB. 256 samples by `heun-18`
 with guidance 1.5, and in brackets 256 other real images: Frechet distance
 (VGG16) 48.5, 40.8 to 59.7 (42.1, 35.4 to 50.1), KID 0.030 (0.001), precision
 0.80 (0.71), recall 0.30 (0.73); no memorized images. Colors and lighting are
-right, but objects are not formed yet: a classifier with an accuracy of 54% on
-real images finds the requested class in 22% of the samples (chance: 10%).
-Nothing was trained on a GPU.
+realistic, but there are no recognizable objects yet: a classifier with an
+accuracy of 54% on real images predicts the requested class for 22% of the
+samples (chance: 10%). Not trained on a GPU.
 """
 
 from jaxgen.config.defaults import denoiser, unet

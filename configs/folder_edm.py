@@ -1,15 +1,15 @@
-r"""A denoiser (EDM) of your own images.
+r"""A denoiser (EDM) for your own images.
 
     jaxgen train --config=configs/folder_edm.py --workdir=runs/mine \
       --config.data.path=MY_IMAGES
 
-For the layout of the folder and the ways to cut tiles see
-configs/folder_patch_ae.py. With classes (a subfolder for each, or an index.csv)
+For the layout of the folder and the cutting of tiles see
+configs/folder_patch_ae.py. With classes (one subfolder each, or an index.csv)
 
     --config.diffusion.conditions='("label",)'
 
 makes the denoiser conditional, and `jaxgen sample --class=NAME` selects one.
-`demo` is a small U-Net of 32 pixels for two CPU cores.
+`demo` is a small U-Net at 32 pixels for two CPU cores.
 
 Measured, `:demo` on 1,300 aligned faces of Labeled Faces in the Wild
 (`--config.data.crop=whole --config.data.hflip=True`): held-out denoising PSNR

@@ -1,14 +1,14 @@
-r"""A patch autoencoder of your own images.
+r"""A patch autoencoder for your own images.
 
     jaxgen train --config=configs/folder_patch_ae.py --workdir=runs/mine \
       --config.data.path=MY_IMAGES
 
-MY_IMAGES holds PNG, JPEG, WebP, TIFF or BMP files; a subfolder for each class,
-or an index.csv with the columns file and label, defines labels. By default
-random 64-pixel squares are cut out of the images. Other ways to use a folder:
+MY_IMAGES contains PNG, JPEG, WebP, TIFF or BMP files; one subfolder per class,
+or an index.csv with columns file and label, defines labels. By default tiles
+are random 64-pixel squares cut from the images. Alternatives:
 
     --config.data.crop=whole          each image is one tile (faces, objects)
-    --config.data.crop_size=256       cut 256 pixels, resize them to 64
+    --config.data.crop_size=256       cut 256 pixels and resize them to 64
     --config.data.split_by=regions    few images: hold out a strip of each
     --config.data.channels=1          gray
 """

@@ -1,5 +1,5 @@
 """The scaling table of the reference system: 256 to 1024 pixels, patches of 16
-and 32. For `jaxgen plan`, not for training.
+and 32; for `jaxgen plan`, not for training.
 
     jaxgen plan --config=configs/reference_table.py --no_fit
     jaxgen plan --config=configs/reference_table.py --memory=16GiB

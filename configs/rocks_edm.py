@@ -4,16 +4,16 @@ r"""A conditional denoiser (EDM) of procedural rock tiles.
     jaxgen sample --workdir=runs/rocks_edm --num=36 --out=new --guidance=2 \
       --rock_type=granite --zoom_level=macro
 
-Conditions: rock type, color scheme, texture pattern and zoom level, each of
-them optional. `demo` is a small U-Net for two CPU cores.
+Conditions: rock type, color scheme, texture pattern and zoom level, all
+optional. `demo` is a small U-Net for two CPU cores.
 
 Measured, `:demo`: held-out denoising PSNR 26.46 dB after 44,000 images, in 19
 min 14 s on two CPU cores shared with other work (25 to 50 images/s). 571
 samples by `heun-18` with guidance 1.5: Frechet distance (VGG16) 36.4 (32.0 to
-41.9), of other real tiles 11.0; precision 0.79, recall 0.73. A classifier with
-an accuracy of 67, 94, 86 and 66% on real tiles finds the requested rock type,
-color scheme, texture pattern and zoom level in 55, 92, 61 and 51% of the
-samples; no memorized tiles in any orientation. The other variants were not
+41.9), 11.0 for other real tiles; precision 0.79, recall 0.73. A classifier with
+an accuracy of 67, 94, 86 and 66% on real tiles predicts the requested rock
+type, color scheme, texture pattern and zoom level for 55, 92, 61 and 51% of the
+samples; no memorized tiles in any orientation. The other variants have not been
 trained.
 """
 

@@ -1,10 +1,10 @@
-"""A denoiser of 128-pixel rock tiles that sees them at four sizes at once.
+"""A denoiser of 128-pixel rock tiles that processes four sizes at once.
 
     jaxgen train --config=configs/rocks_edm_multiscale.py --workdir=runs/scales
     jaxgen sample --workdir=runs/scales --num=16 --rock_type=granite --out=new
 
 For comparison with configs/rocks_edm_progressive.py, which grows through the
-same sizes one after the other. For a GPU or TPU; not trained yet.
+same sizes in stages. For a GPU or TPU; not trained yet.
 """
 
 from jaxgen.config.defaults import denoiser, multiscale_unet

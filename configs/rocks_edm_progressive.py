@@ -3,8 +3,8 @@
     jaxgen train --config=configs/rocks_edm_progressive.py --workdir=runs/grown
     jaxgen sample --workdir=runs/grown --num=16 --rock_type=granite --out=new
 
-For a GPU or TPU; not trained yet. For results of a smaller one on two CPU cores
-see docs/benchmarks.md, "Progressive or native training".
+For a GPU or TPU; not trained yet. For results of a smaller config on two CPU
+cores see docs/benchmarks.md, "Progressive or native training".
 """
 
 from jaxgen.config.defaults import denoiser, progressive_unet

@@ -4,12 +4,12 @@
     jaxgen train --config=configs/rocks_patch_ae.py:demo --workdir=runs/rocks_ae
 
 A tile is a pure function of (data.seed, index); its rock type, color scheme,
-texture pattern and zoom level are known. `demo` has the image size and the data
-of configs/rocks_edm.py:demo, for comparison.
+texture pattern and zoom level are known. `demo` has the image size and data of
+configs/rocks_edm.py:demo, for comparison.
 
 Measured, `:demo`: 25.40 dB held-out PSNR after 128,000 images, in 6 minutes on
-two CPU cores shared with other work. The other variants were not trained to the
-end.
+two CPU cores shared with other work. The other variants have not been fully
+trained.
 """
 
 from jaxgen.config.defaults import autoencoder

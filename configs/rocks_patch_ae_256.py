@@ -7,7 +7,7 @@ r"""The reference system: 256-pixel rock tiles, patch 16, latent 512 (384:1).
     jaxgen benchmark --config=configs/rocks_patch_ae_256.py:benchmark
 
 For a GPU or TPU; not trained yet. On two CPU cores a step of 16 images takes
-9.1 s, and the same with model.scan_layers=True.
+9.1 s, with or without model.scan_layers=True.
 """
 
 from jaxgen.config.defaults import autoencoder
@@ -15,8 +15,8 @@ from jaxgen.config.variants import check_variant, smoke
 
 
 def get_config(variant: str = ""):
-  """The config at 256 pixels; `benchmark`: with batches for two CPU cores;
-  `smoke`: for tests."""
+  """The config at 256 pixels; `benchmark`: batches for two CPU cores; `smoke`:
+  for tests."""
   check_variant(variant, ("benchmark", "smoke"))
   config = autoencoder()
   config.data.update(

@@ -12,7 +12,7 @@ from jaxgen.config.variants import check_variant, smoke
 
 
 def get_config(variant: str = ""):
-  """The config at 512 pixels; `smoke`: for tests, after the smoke run of 256
+  """The config at 512 pixels; `smoke`: for tests, after the smoke run at 256
   pixels."""
   check_variant(variant, ("smoke",))
   config = autoencoder()

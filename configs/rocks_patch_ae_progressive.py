@@ -1,12 +1,12 @@
-r"""A patch autoencoder of rock tiles in stages: 32, 64, 96 and 128 pixels.
+r"""A patch autoencoder of rock tiles, trained at 32, 64, 96 and 128 pixels.
 
     jaxgen train --config=configs/rocks_patch_ae_progressive.py --workdir=runs/p
     jaxgen train --config=configs/rocks_patch_ae_progressive.py:finer \
       --workdir=runs/finer
 
 The tiles have 8 x 8 patches that grow with the image; with `finer`, at 32, 64
-and 128 pixels, more and more patches of 8 pixels. In both cases the parameters
-are transferred from stage to stage.
+and 128 pixels, an increasing number of patches of 8 pixels. In both cases the
+parameters are transferred from stage to stage.
 """
 
 from jaxgen.config.defaults import autoencoder

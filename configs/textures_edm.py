@@ -8,10 +8,10 @@ scikit-image.
 
 Measured, `:demo`: held-out denoising PSNR 27.67 dB after 44,000 images, in 25
 minutes on two CPU cores shared with other work. 256 samples with guidance 1.5
-(`jaxgen evaluate --num=256 --guidance=1.5`): Frechet distance of VGG16 features
-9.3 (95%: 7.4 to 12.0), of other real tiles 6.0 (4.9 to 7.4); precision 0.80,
-recall 0.83; a classifier finds the requested class in 99.6% of the samples
-(99.5% of real tiles); none memorized of 8,192 training tiles.
+(`jaxgen evaluate --num=256 --guidance=1.5`): Frechet distance (VGG16) 9.3 (95%:
+7.4 to 12.0), 6.0 (4.9 to 7.4) for other real tiles; precision 0.80, recall
+0.83; a classifier predicts the requested class for 99.6% of the samples (99.5%
+of real tiles); none of 8,192 training tiles is memorized.
 """
 
 from jaxgen.config.defaults import denoiser, unet

@@ -1,14 +1,15 @@
-r"""The latent of a convolutional autoencoder of rock tiles, in four phases.
+r"""The latent design of a convolutional autoencoder of rock tiles, in four
+phases.
 
     jaxgen sweep --config=configs/sweeps/latent_design.py --workdir=runs/design
     jaxgen sweep --config=configs/sweeps/latent_design.py:smoke \
       --workdir=runs/design_smoke
 
-1.1 latent channels and width of the network; 1.2 the resolution of the latent
+1.1: latent channels and width of the network; 1.2: resolution of the latent
 (R1, R2, R3: 3, 4, 5 halvings), with equal channels, where finer latents are
-also larger, and with equal latent size, which decides; 1.3 plain or
-variational; 1.4 loss weights, judged by SSIM, which no loss minimizes. LPIPS
-among them needs the extra `perceptual`. Phase 1.3 measures only
+also larger, and with equal latent size, which decides; 1.3: plain or
+variational; 1.4: loss weights, compared by SSIM, which none of the losses
+minimizes; LPIPS needs the extra `perceptual`. Phase 1.3 measures only
 reconstructions, which favors the plain autoencoder; for new images use
 --choose=phase_1_3=variational.
 """
@@ -34,8 +35,8 @@ SIZE = TradeOff(cost="parameters", gain=0.1, factor=4.0)
 
 
 def get_sweep(variant: str = ""):
-  """The sweep at 256 pixels, for a GPU; `demo`: 64 pixels, for two CPU cores;
-  neither was run to the end yet. `smoke`: all phases with tiny models, 3 min
+  """The sweep at 256 pixels, for a GPU; `demo`: 64 pixels, for two CPU cores
+  (neither has been completed yet); `smoke`: all phases with tiny models, 3 min
   22 s on two CPU cores in two processes."""
   check_variant(variant, ("demo", "smoke"))
   toy = variant == "smoke"
@@ -54,7 +55,7 @@ def get_sweep(variant: str = ""):
 
 
 def channels(variant: str, images: int) -> Phase:
-  """Phase 1.1: channels of the latent and of the network."""
+  """Phase 1.1: channels of the latent, and base channels of the network."""
   widths = {"": (32, 64), "demo": (8, 16), "smoke": (8,)}
   values = {
     "model.latent_channels": (4, 8) if variant == "smoke" else (4, 8, 16),
@@ -70,8 +71,9 @@ def channels(variant: str, images: int) -> Phase:
 
 
 def resolution(toy: bool, images: int) -> Phase:
-  """Phase 1.2: the number of halvings; each leaves a quarter of the positions,
-  so that four times the channels keep the size. R2 is in both comparisons."""
+  """Phase 1.2: the number of halvings; each reduces the positions to a quarter,
+  so that four times the channels preserve the size. R2 is in both comparisons.
+  """
   steps, channels_ = "model.downsampling_steps", "model.latent_channels"
   first = 1 if toy else 3
   return Phase(

@@ -12,8 +12,8 @@ QUICK = {"train.evaluate_images": 96, "train.preview_images": 0}
 
 
 def get_sweep(variant: str = ""):
-  """The sweep at 32 pixels, for two CPU cores, not run to the end yet; `smoke`:
-  tiny models, a minute or two, for tests."""
+  """The sweep at 32 pixels, for two CPU cores, not completed yet; `smoke`: tiny
+  models, a minute or two, for tests."""
   check_variant(variant, ("smoke",))
   toy = variant == "smoke"
   return Sweep(
