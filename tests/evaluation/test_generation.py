@@ -83,7 +83,7 @@ def test_the_budget_is_said_and_kept(denoiser, tmp_path, capsys):
   assert "--num=99, --budget=50" in capsys.readouterr().err
   assert main([*command, "--budget=40"]) == 0
   shown = capsys.readouterr().out
-  assert "20 images x 2 calls of the network = 40" in shown
+  assert "20 images x 2 network calls = 40" in shown
   found = json.loads((tmp_path / "metrics.json").read_text())
   assert found["images"] == 20 and "AlexNet" in found["features"]
   assert set(found["metrics"]) == {"samples", "real (floor)"}

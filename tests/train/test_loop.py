@@ -154,7 +154,7 @@ def test_nan_stops_the_run_at_its_step_and_keeps_the_last_good(
     assert main([*skip, "--allow_config_change"]) == 0
   said = capsys.readouterr().out
   assert "resuming at step 3" in said
-  assert "1 updates were skipped: not finite." in said
+  assert "1 non-finite updates were skipped." in said
   assert [r["skipped"] for r in rows(tmp_path)] == ["0"] * 4 + ["1"] * 8
   there, here = numbers(tmp_path), numbers(whole)
   assert there.keys() == here.keys() and there != here
