@@ -42,7 +42,7 @@ class PatchAutoencoderConfig:
   patch_size: PositiveInt = 16
   """Side of a patch in pixels; must divide the resolution."""
   grids: tuple[PositiveInt, ...] = ()
-  """Patches per side in stages of increasing grid, such as (4, 8, 16)."""
+  """Patches per side of each level, for stages with ever finer grids."""
   width: PositiveInt = 512
   """Features of a token."""
   encoder_depth: NonNegativeInt = 6

@@ -102,7 +102,7 @@ LAWS = (
     measure=_divergence,
   ),
   Law(
-    name="variance of draws from a posterior",
+    name="variance of samples of a posterior",
     source=VAE,
     expected=STD**2,
     tolerance=3e-3,

@@ -133,7 +133,7 @@ LAWS = (
     measure=_reconstruction,
   ),
   Law(
-    name="covariance of draws from a latent density",
+    name="covariance of samples of a latent density",
     source="closed form, relative",
     expected=0,
     tolerance=0.03,

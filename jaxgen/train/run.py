@@ -213,15 +213,16 @@ def _restore(
   allow_data_change: bool,
 ) -> tuple[TrainState, dict] | None:
   """The state of the newest intact checkpoint and its metadata, if any."""
-  at = lambda meta: programs[min(meta["stage"], len(programs) - 1)]  # noqa: E731
+  last = len(programs) - 1
+  program_of = lambda meta: programs[min(meta["stage"], last)]  # noqa: E731
   restored = restore_newest(
-    checkpoints, lambda meta: to_trees(at(meta).state_shapes)
+    checkpoints, lambda meta: to_trees(program_of(meta).state_shapes)
   )
   if restored is None:
     return None
   trees, meta = restored
   state = from_trees(trees)
-  program = at(meta)
+  program = program_of(meta)
   meta["stage"] = program.index
   fingerprint = program.source("train").fingerprint
   if meta["data"] != fingerprint and not allow_data_change:

@@ -113,12 +113,12 @@ def _converter(
 
   def convert(state: TrainState, key: jax.Array) -> TrainState:
     fresh = new.initial_state(key)
-    over = lambda params: transfer_params(params, fresh.params, rules)  # noqa: E731
+    transfer = lambda old: transfer_params(old, fresh.params, rules)  # noqa: E731
     return dataclasses.replace(
       state,
-      params=over(state.params),
-      ema=over(state.ema),
-      ema_profiles={k: over(v) for k, v in state.ema_profiles.items()},
+      params=transfer(state.params),
+      ema=transfer(state.ema),
+      ema_profiles={k: transfer(v) for k, v in state.ema_profiles.items()},
       opt_state=_transfer_moments(state.opt_state, fresh.opt_state),
     )
 

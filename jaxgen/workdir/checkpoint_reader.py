@@ -177,12 +177,9 @@ def _leaf_shapes(trees: Trees) -> LeafShapes:
 def _mismatch(saved: LeafShapes, expected: LeafShapes) -> str:
   """The first leaf that differs, with both shapes; empty if all match."""
   for name in sorted({*saved, *expected}):
-    got, wanted = (
-      saved.get(name, "missing"),
-      expected.get(name, "no such array"),
-    )
-    if got != wanted:
-      return f"{name}: expected {wanted}, got {got}"
+    old, new = saved.get(name, "missing"), expected.get(name, "no such array")
+    if old != new:
+      return f"{name}: expected {new}, got {old}"
   return ""
 
 
