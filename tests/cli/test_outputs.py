@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from PIL import Image
+from support.pictures import read
 
 from jaxgen.cli import outputs
 from jaxgen.errors import UserError
@@ -27,14 +27,14 @@ def test_names_without_what_no_file_name_can_hold():
 def test_enlarged_images_are_not_that_large_in_the_grid(tmp_path):
   images = np.zeros((4, 8, 8, 1), np.uint8)
   outputs.write_images(tmp_path, ["a", "b", "c", "d"], images, resize=1024)
-  assert Image.open(tmp_path / "a.png").size == (1024, 1024)
-  assert max(Image.open(tmp_path / "grid.png").size) < 600
+  assert read(tmp_path / "a.png").shape[:2] == (1024, 1024)
+  assert max(read(tmp_path / "grid.png").shape) < 600
 
 
 def test_images_of_many_channels_show_their_first(tmp_path):
   images = np.random.default_rng(0).integers(0, 255, (2, 8, 8, 5), np.uint8)
   outputs.write_images(tmp_path, ["a", "b"], images)
-  found = np.asarray(Image.open(tmp_path / "a.png"))
+  found = read(tmp_path / "a.png")
   np.testing.assert_array_equal(found, images[0, ..., 0])
 
 

@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 from PIL import Image
+from support.pictures import read
 
 import jaxgen
 from jaxgen.cli.main import main
@@ -116,10 +117,10 @@ def test_the_verb(denoiser, tiles, tmp_path, capsys):
   command = ["edit", f"--workdir={denoiser}", f"--input={a}", f"--out={out}"]
   fast = ["--sampler=euler", "--steps=3"]
   assert main([*command, *fast, f"--mask={m}", "--rock_type=marble"]) == 0
-  done = np.asarray(Image.open(out / "a.png"))
+  done = read(out / "a.png")
   np.testing.assert_array_equal(done[:, :16], tiles[0][:, :16])
   assert main([*command, *fast, "--canvas=40x64", "--corrections=0"]) == 0
-  assert Image.open(out / "a.png").size == (64, 40)
+  assert read(out / "a.png").shape[:2] == (40, 64)
   assert main([*command, *fast, "--strength=0.5"]) == 0
   assert main([*command, f"--to={b}", "--between=2"]) == 0
   assert (out / "001.png").exists()
