@@ -172,7 +172,7 @@ def test_the_verb_takes_conditions_as_flags(denoiser, tmp_path, capsys):
   for wrong, says in (
     ("--rock_typ=granite", "Did you mean --rock_type="),
     ("granite", "error: granite: "),
-    ("--rock_type", "Write --rock_type=VALUE"),
+    ("--rock_type", "--rock_type=VALUE"),
     ("--rock_type=lava", "error: --rock_type=lava: "),
     ("--guidance_weights=rock_type=two", "got 'two'"),
     ("--interval=2,1", "--interval=2,1"),

@@ -139,4 +139,7 @@ def test_a_finished_stage_is_not_gone_back_to(whole, tmp_path, capsys):
 def test_another_network_does_not_lend_its_weights(trained, tmp_path, capsys):
   flags = {"train.init_from": trained, "model.width": "64"}
   assert main(command(tmp_path, **flags)) == 2
-  assert "model" in (said := capsys.readouterr().err) and "width is 32" in said
+  assert (
+    "model" in (said := capsys.readouterr().err)
+    and "width=64, expected 32" in said
+  )

@@ -177,7 +177,9 @@ def test_weights_of_another_network_are_refused_by_what_differs():
   initial = transfer.InitialWeights(
     model=wide.task.model, params=wide.state_shapes.params, origin="there"
   )
-  with pytest.raises(UserError, match="train.init_from: .*width is 64"):
+  with pytest.raises(
+    UserError, match="train.init_from: .*width=32, expected 64"
+  ):
     transfer.warm_start(first, initial)
   other = growing()[0]
   initial = dataclasses.replace(initial, model=other.task.model)
