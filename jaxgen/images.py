@@ -19,7 +19,7 @@ def normalize(images: Array | np.ndarray) -> Array:
   return x if half is None else x / half - 1.0
 
 
-def soften(images: Array, side: int, share: Array) -> Array:
+def blend_detail(images: Array, side: int, share: Array) -> Array:
   """Normalized images `(b, h, h, c)` with a fraction `share` in [0, 1] of the
   detail beyond `side` x `side` pixels (Karras et al. 2017, section 2: real
   images are faded in like the network)."""
@@ -58,7 +58,7 @@ def grid(rows: Any, gap: int = 2, least: int = 96) -> np.ndarray:
   return np.broadcast_to(picture, (*picture.shape[:2], 3))
 
 
-def enlarging(old: int, new: int, circular: bool = False) -> np.ndarray:
+def upsample_matrix(old: int, new: int, circular: bool = False) -> np.ndarray:
   """The matrix `(new, old)` of linear interpolation from `old` to `new`
   samples, antialiased if `new` is smaller: as `jax.image.resize`, or with
   wrap-around."""
@@ -69,7 +69,7 @@ def enlarging(old: int, new: int, circular: bool = False) -> np.ndarray:
   return (weights / weights.sum(1, keepdims=True)).astype(np.float32)
 
 
-def shrinking(old: int, new: int) -> np.ndarray:
+def downsample_matrix(old: int, new: int) -> np.ndarray:
   """The matrix `(new, old)` of area averages of `old` samples; `new` need not
   divide `old`."""
   edges = np.arange(new + 1) * old / new
@@ -86,7 +86,11 @@ def resize(x: Array, side: int, circular: bool = False) -> Array:
   if old == side:
     return x
   small = side < old
-  m = shrinking(old, side) if small else enlarging(old, side, circular)
+  m = (
+    downsample_matrix(old, side)
+    if small
+    else upsample_matrix(old, side, circular)
+  )
   return jnp.einsum("ai,bj,nijc->nabc", m, m, x).astype(x.dtype)
 
 

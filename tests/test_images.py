@@ -27,7 +27,7 @@ def test_detail_is_softened_by_a_share():
   x = jnp.asarray(np.random.default_rng(0).uniform(-1, 1, (2, 8, 8, 3)))
   coarse = images.resize(images.resize(x, 4), 8)
   for share in (0.0, 0.25, 1.0):
-    found = images.soften(x, 4, jnp.float32(share))
+    found = images.blend_detail(x, 4, jnp.float32(share))
     want = (1 - share) * coarse + share * x
     np.testing.assert_allclose(found, want, atol=1e-6)
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from jaxgen.config.models import PatchAutoencoderConfig, ProgressiveUNetConfig
 from jaxgen.diffusion import edm
-from jaxgen.images import enlarging, resize
+from jaxgen.images import resize, upsample_matrix
 from jaxgen.laws.law import Law
 from jaxgen.models.build import build
 from jaxgen.models.network import Network
@@ -29,7 +29,7 @@ def _token_difference() -> float:
   """Largest difference between the tokens of 4 x 4 patches and of the same
   patches enlarged to 6 x 6."""
   x, w = jax.random.normal(jax.random.key(0), (2, 16, 16))
-  b = np.kron(enlarging(4, 6), enlarging(4, 6))
+  b = np.kron(upsample_matrix(4, 6), upsample_matrix(4, 6))
   tokens = x @ b.T @ resize_input_kernel(w, old=4, new=6)
   return float(jnp.abs(tokens - x @ w).max())
 
@@ -38,7 +38,7 @@ def _patch_difference() -> float:
   """Largest difference between an enlarged patch and the patch from enlarged
   weights."""
   z, w = jax.random.normal(jax.random.key(0), (2, 16, 16))
-  b = np.kron(enlarging(4, 6), enlarging(4, 6))
+  b = np.kron(upsample_matrix(4, 6), upsample_matrix(4, 6))
   patch = z @ resize_output_kernel(w, old=4, new=6)
   return float(jnp.abs(patch - z @ w @ b.T).max())
 

@@ -23,7 +23,7 @@ from jax.nn.initializers import Initializer
 from jaxtyping import Float
 
 from jaxgen.config.models import PatchAutoencoderConfig
-from jaxgen.images import enlarging
+from jaxgen.images import upsample_matrix
 from jaxgen.models import pyramid
 from jaxgen.models.layers import ZEROS, Blocks, Dense
 from jaxgen.models.network import Network
@@ -178,7 +178,7 @@ def _patch_rules(old: PatchAutoencoder, new: PatchAutoencoder) -> TransferRules:
 
 def _grid_rules(old: PatchAutoencoder, new: PatchAutoencoder) -> TransferRules:
   """Rules for the parameters that depend on the grid of patches."""
-  matrix = repeat_matrix if len(new.levels) > 1 else enlarging
+  matrix = repeat_matrix if len(new.levels) > 1 else upsample_matrix
   grid = {"old": old.grid[0], "new": new.grid[0], "matrix": matrix}
   rules: TransferRules = {
     "position_in": partial(resize_positions, **grid),

@@ -16,7 +16,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float
 
-from jaxgen.images import enlarging, shrinking
+from jaxgen.images import downsample_matrix, upsample_matrix
 from jaxgen.typing import Array
 
 TransferRule = Callable[[Array], Array]  # from an old weight to the new one
@@ -34,7 +34,7 @@ def remaining_noise(old: int, new: int) -> float:
   """Standard deviation of unit white noise after `resize` to fewer pixels: 1 /
   f for an integer factor f.
   """
-  return float(np.square(shrinking(old, new)).sum(1).mean())
+  return float(np.square(downsample_matrix(old, new)).sum(1).mean())
 
 
 def resize_input_kernel(
@@ -42,7 +42,7 @@ def resize_input_kernel(
   *,
   old: int,
   new: int,
-  matrix: ResizeMatrix = enlarging,
+  matrix: ResizeMatrix = upsample_matrix,
 ) -> Float[Array, "new_inputs d"]:
   """A kernel `(old^2 c, d)` applied to `old` x `old` squares with c channels,
   resized to `(new^2 c, d)`."""
@@ -56,7 +56,7 @@ def resize_output_kernel(
   *,
   old: int,
   new: int,
-  matrix: ResizeMatrix = enlarging,
+  matrix: ResizeMatrix = upsample_matrix,
 ) -> Float[Array, "*inputs new_outputs"]:
   """A kernel or bias `(..., old^2 c)` that produces squares, resized to
   `(..., new^2 c)`."""
@@ -72,7 +72,7 @@ def resize_positions(
   *,
   old: int,
   new: int,
-  matrix: ResizeMatrix = enlarging,
+  matrix: ResizeMatrix = upsample_matrix,
 ) -> Float[Array, "{new**2} d"]:
   """Learned position embeddings of a grid of `old` x `old` patches, resized to
   `new` x `new`."""

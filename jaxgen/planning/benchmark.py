@@ -202,5 +202,5 @@ def _denoiser(program: StageProgram, batch: Batch, repeats: int) -> Report:
     taken, calls = seconds(run, max(repeats // 3, 1)), sampler.nfe(STEPS)
     report[f"{name}_{STEPS}_images_per_second"] = n / taken
     overhead = taken / (calls * call_seconds) - 1
-    report[f"{name}_{STEPS}_beyond_the_calls"] = overhead
+    report[f"{name}_{STEPS}_overhead"] = overhead
   return report

@@ -34,7 +34,7 @@ from jaxgen.typing import (
   Params,
 )
 
-UNLABELLED = 255  # in masks
+UNLABELED = 255  # in masks
 
 
 def conditions(experiment: Experiment) -> tuple[str, ...]:
@@ -149,11 +149,11 @@ def _check_data(experiment: Experiment, elements: Sequence[Element]) -> None:
     )
   segments = getattr(experiment.model, "num_seg_classes", 0)
   labels = np.unique(np.stack([x["mask"] for x in elements]))
-  highest = int(labels[labels != UNLABELLED].max(initial=0))
+  highest = int(labels[labels != UNLABELED].max(initial=0))
   if highest >= segments:
     raise UserError(
       f"model.num_seg_classes={segments}: expected at least {highest + 1}, for "
-      f"mask labels up to {highest} ({UNLABELLED}: no label)."
+      f"mask labels up to {highest} ({UNLABELED}: no label)."
     )
 
 

@@ -12,7 +12,7 @@ import optax
 from jaxgen import rng
 from jaxgen.config.optimizer import OptimizerConfig
 from jaxgen.config.stages import Stage
-from jaxgen.images import soften
+from jaxgen.images import blend_detail
 from jaxgen.tasks.task import Task
 from jaxgen.train import plateau
 from jaxgen.train.schedule import Schedule
@@ -106,7 +106,7 @@ def make_update(
     noise = jax.random.fold_in(key, state.step)
     if fade_from:
       share = schedule.fade(state.images)
-      image = soften(batch["image"], fade_from, share)
+      image = blend_detail(batch["image"], fade_from, share)
       batch = {**batch, "image": image}
     inputs = loss_inputs(task, state)
     metrics, grads = gradients(

@@ -276,5 +276,5 @@ def test_benchmark_covers_denoisers(tmp_path):
     "heun_18_images_per_second",
   ):
     assert found[name] > 0
-  assert "heun_18_beyond_the_calls" in found
+  assert "heun_18_overhead" in found
   assert "encode_images_per_second" not in found

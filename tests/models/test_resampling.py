@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaxgen.images import enlarging, resize, shrinking
+from jaxgen.images import downsample_matrix, resize, upsample_matrix
 from jaxgen.models.layers import patchify, unpatchify
 from jaxgen.models.resampling import (
   remaining_noise,
@@ -25,7 +25,7 @@ def draw(*shape):
 @pytest.mark.parametrize(("old", "new"), [*PAIRS, (8, 4), (6, 4)])
 def test_enlarging_is_that_of_jax(old, new):
   want = jax.image.resize(jnp.eye(old), (new, old), "linear")
-  np.testing.assert_allclose(enlarging(old, new), want, atol=1e-6)
+  np.testing.assert_allclose(upsample_matrix(old, new), want, atol=1e-6)
 
 
 @pytest.mark.parametrize(("old", "new"), PAIRS)
@@ -77,7 +77,7 @@ def test_means_keep_the_mean_and_the_noise_that_is_said(old, new):
   std = float(small.std())
   assert std == pytest.approx(remaining_noise(old, new), rel=0.05)
   assert remaining_noise(8, 4) == pytest.approx(0.5)
-  np.testing.assert_allclose(shrinking(old, new).sum(1), 1, atol=1e-6)
+  np.testing.assert_allclose(downsample_matrix(old, new).sum(1), 1, atol=1e-6)
 
 
 def test_on_a_torus_enlarging_and_rolling_commute():
