@@ -1,0 +1,60 @@
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from jaxgen.models.conditioning import (
+  Conditioning,
+  concat_condition,
+  fourier_features,
+)
+
+NOISE = jnp.array([-1.0, 0.0, 0.7])
+
+
+@pytest.fixture(scope="module")
+def embed():
+  net = Conditioning(width=16, condition_sizes=(("rock", 3), ("color", 2)))
+  params = net.init(jax.random.key(0), NOISE, {}, 32)
+  return lambda cond, noise=NOISE, side=32: net.apply(params, noise, cond, side)
+
+
+def test_features_are_points_on_circles():
+  features = fourier_features(NOISE, 8)
+  squares = features[:, :4] ** 2 + features[:, 4:] ** 2
+  np.testing.assert_allclose(squares, 1, atol=1e-5)
+
+
+def test_the_lowest_frequency_is_one():
+  features = fourier_features(NOISE, 8)
+  np.testing.assert_allclose(features[:, 0], np.cos(NOISE), atol=1e-6)
+  np.testing.assert_allclose(features[:, 4], np.sin(NOISE), atol=1e-6)
+
+
+def test_a_missing_condition_is_one_of_value_minus_one(embed):
+  rock, gone = jnp.array([0, 1, 2]), jnp.full(3, -1)
+  np.testing.assert_array_equal(
+    embed({"rock": rock}), embed({"rock": rock, "color": gone})
+  )
+  np.testing.assert_array_equal(embed(None), embed({}))
+  assert not np.allclose(embed({"rock": rock}), embed({}), atol=1e-4)
+
+
+def test_every_value_has_an_embedding_of_its_own(embed):
+  noise = jnp.zeros(3)
+  rows = np.asarray(embed({"rock": jnp.arange(3)}, noise))
+  assert np.linalg.matrix_rank(rows - embed({}, noise), tol=1e-4) == 3
+
+
+def test_resolution_is_zero_at_first(embed):
+  np.testing.assert_array_equal(embed({}), embed({}, side=64))
+
+
+def test_image_conditions_are_channels_and_zeros_where_missing():
+  x = jnp.ones((2, 4, 4, 3))
+  dense = jnp.full((2, 4, 4, 1), 0.5)
+  with_it = concat_condition(x, {"dense": dense}, channels=1)
+  np.testing.assert_array_equal(with_it[..., :3], x)
+  np.testing.assert_array_equal(with_it[..., 3:], dense)
+  np.testing.assert_array_equal(concat_condition(x, {}, channels=1)[..., 3], 0)
+  assert concat_condition(x, {"dense": dense}, channels=0) is x
