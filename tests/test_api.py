@@ -1,4 +1,4 @@
-"""The public door: `jaxgen.config`, `train`, `load` and `show`."""
+"""The public API: `jaxgen.config`, `train`, `load` and `show`."""
 
 import subprocess
 import sys

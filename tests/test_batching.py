@@ -1,4 +1,4 @@
-"""Any number of images through a program of one batch size."""
+"""Batching of any number of images into batches of one size."""
 
 import numpy as np
 import pytest

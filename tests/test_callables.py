@@ -1,4 +1,4 @@
-"""Modules that can be called."""
+"""Callable modules."""
 
 import sys
 import types

@@ -1,4 +1,4 @@
-"""The two ways in which a program ends early."""
+"""Errors of users and of runs."""
 
 import pathlib
 

@@ -1,4 +1,4 @@
-"""Images as arrays."""
+"""Conversion, resizing and grids of image arrays."""
 
 import jax.numpy as jnp
 import numpy as np

@@ -1,6 +1,6 @@
-"""The launchers, run with stand-ins for jaxgen and for the clusters' commands.
+"""The launchers, with stand-ins for jaxgen and for the clusters' commands.
 
-`train/test_distributed.py` runs the local one with the real thing.
+`parallel/test_multihost.py` runs the local launcher with jaxgen itself.
 """
 
 import os

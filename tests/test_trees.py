@@ -1,4 +1,4 @@
-"""Trees of arrays by the names of their leaves."""
+"""Names of the leaves of trees of arrays."""
 
 import jax
 

@@ -1,4 +1,4 @@
-"""A parsed config: what follows from it, and the way back to plain data."""
+"""Parsed configs, their derived values, and conversion to plain data."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Types of fields, and the errors of sections."""
+"""Types of config fields, and errors of sections."""
 
 from typing import Annotated, Any, Literal, Optional
 

@@ -1,4 +1,4 @@
-"""Config files: how they are read, and recorded in a workdir."""
+"""Config files, and the configs saved in workdirs."""
 
 import json
 import re

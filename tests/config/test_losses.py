@@ -1,4 +1,4 @@
-"""The sections `loss` and `kl`: what fits together."""
+"""Consistency of the sections `loss` and `kl`."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Sections `model`: numbers that do not fit together are refused by name."""
+"""Consistency of the sections `model`: errors name the field."""
 
 import pytest
 

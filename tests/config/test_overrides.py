@@ -1,4 +1,4 @@
-"""Other values for fields of a config, and what differs between two."""
+"""Overrides of config fields, and differences between configs."""
 
 import pytest
 from support.configs import toy, toy_denoiser

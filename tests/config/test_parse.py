@@ -1,4 +1,4 @@
-"""What a config may hold: every field of every section refuses nonsense."""
+"""Parsing of configs: every field of every section rejects invalid values."""
 
 import dataclasses
 from typing import Any

@@ -1,4 +1,4 @@
-"""The section `stages`, and when an adaptive stage ends."""
+"""The section `stages`, and the ends of adaptive stages."""
 
 import dataclasses
 

@@ -1,4 +1,4 @@
-"""Images of a user, loaded at one size."""
+"""Loading of the user's images at one size."""
 
 import io
 

@@ -1,4 +1,4 @@
-"""Every source on real photographs, arrays and archives, if present."""
+"""Every source on real photographs, arrays and archives, if available."""
 
 import pathlib
 import zipfile

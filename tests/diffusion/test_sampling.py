@@ -1,4 +1,4 @@
-"""What holds of every sampler, and of the function that runs them."""
+"""Properties of all samplers, and of the function that runs them."""
 
 from typing import Any
 

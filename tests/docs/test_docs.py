@@ -1,4 +1,4 @@
-"""The documentation says what is there: links, commands, fields, modules."""
+"""Links, commands, fields and modules in the documentation exist."""
 
 import os
 import pathlib

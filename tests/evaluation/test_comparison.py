@@ -1,4 +1,4 @@
-"""Comparison of runs, on toys."""
+"""Comparison of runs, with toy models."""
 
 import csv
 

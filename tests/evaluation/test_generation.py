@@ -1,4 +1,4 @@
-"""Evaluation of denoisers, on toys."""
+"""Evaluation of denoisers, with toy models."""
 
 import csv
 import json

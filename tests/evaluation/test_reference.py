@@ -1,4 +1,4 @@
-"""Real tiles that generated ones are compared with."""
+"""The real tiles to which generated ones are compared."""
 
 import numpy as np
 import pytest

@@ -1,5 +1,8 @@
-"""The writer below makes what torch.save makes, without torch: stand-ins for
-its classes give a pickle with the same globals and persistent ids."""
+"""Reading of torch.save's files, without torch.
+
+The writer below imitates torch.save: stand-ins for its classes give a pickle
+with the same globals and persistent ids.
+"""
 
 import collections
 import io

@@ -1,4 +1,4 @@
-"""Great circles between latents."""
+"""Spherical interpolation between latents."""
 
 import jax
 import jax.numpy as jnp

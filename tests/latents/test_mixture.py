@@ -1,4 +1,4 @@
-"""The subspace in which wide latents are modeled."""
+"""The subspace in which high-dimensional latents are modeled."""
 
 import jax.numpy as jnp
 import numpy as np

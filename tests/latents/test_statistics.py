@@ -1,4 +1,4 @@
-"""Diagnostics of latents, against what is known in closed form."""
+"""Statistics of latents, compared with closed forms."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""The terms of a loss by their names in the config."""
+"""The terms of a loss, by their names in the config."""
 
 import jax
 import jax.numpy as jnp

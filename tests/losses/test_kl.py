@@ -1,4 +1,4 @@
-"""The divergence of posteriors, and the controller of its weight."""
+"""The KL divergence of posteriors, and the controller of its weight."""
 
 import jax
 import jax.numpy as jnp

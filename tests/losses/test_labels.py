@@ -1,4 +1,4 @@
-"""Cross-entropy where some places have no label."""
+"""Cross-entropy with missing labels."""
 
 import jax.numpy as jnp
 import numpy as np

@@ -1,4 +1,4 @@
-"""A classifier tells values that features separate."""
+"""A classifier distinguishes values that are separable in the features."""
 
 import numpy as np
 

@@ -1,4 +1,4 @@
-"""Distances of distributions against closed forms."""
+"""Distances between distributions, compared with closed forms."""
 
 import math
 

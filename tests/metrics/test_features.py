@@ -1,4 +1,4 @@
-"""Features of real networks, and the spectrum."""
+"""Features of real networks, and power spectra."""
 
 import importlib.util
 import sys

@@ -1,4 +1,4 @@
-"""Inception's plumbing; its weights are not at hand."""
+"""Inception v3 with random weights instead of the published ones."""
 
 import jax
 import jax.numpy as jnp

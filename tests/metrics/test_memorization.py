@@ -1,4 +1,4 @@
-"""Copies of training images, planted in every way that is promised."""
+"""Detection of planted copies of training images."""
 
 import numpy as np
 import pytest

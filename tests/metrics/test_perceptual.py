@@ -1,4 +1,4 @@
-"""Perceptual distances: published values, and what a distance must do."""
+"""Perceptual distances: published values, and properties of a distance."""
 
 import jax
 import jax.numpy as jnp

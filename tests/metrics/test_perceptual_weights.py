@@ -1,4 +1,4 @@
-"""Weights come back as they were written; nothing else is read, or runs."""
+"""Reading of weights: values are preserved, and no code in files is run."""
 
 import os
 import pickle

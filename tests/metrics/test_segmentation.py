@@ -1,4 +1,4 @@
-"""Accuracy of predicted labels, by confusion matrices."""
+"""Scores of predicted labels, from confusion matrices."""
 
 import jax.numpy as jnp
 import numpy as np

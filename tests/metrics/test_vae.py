@@ -1,4 +1,4 @@
-"""Held-out scores of an autoencoder as a whole."""
+"""Held-out scores of a VAE and of the heads of an autoencoder."""
 
 import jax.numpy as jnp
 import numpy as np

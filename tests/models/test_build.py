@@ -1,4 +1,4 @@
-"""Networks from sections of the config."""
+"""Networks built from sections of the config."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""The convolutional autoencoder: shapes, symmetry, posteriors, other sizes."""
+"""The convolutional autoencoder: shapes, symmetry, posteriors, resolutions."""
 
 from typing import Any
 

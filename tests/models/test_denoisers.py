@@ -1,4 +1,4 @@
-"""Laws that hold for every inner network of a denoiser."""
+"""Laws that hold for every network of a denoiser."""
 
 import dataclasses
 import functools

@@ -1,4 +1,4 @@
-"""The U-Net that sees the image at several sizes."""
+"""The U-Net that processes the image at several sizes."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""The U-Net that grows, against the formula of its first moment."""
+"""The growing U-Net, compared with the formula of a new level."""
 
 import functools
 from typing import Any

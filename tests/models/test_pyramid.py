@@ -1,4 +1,4 @@
-"""An autoencoder on more patches of the same size, against what it was."""
+"""An autoencoder with a finer grid of patches, against the previous one."""
 
 import dataclasses
 import functools

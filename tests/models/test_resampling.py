@@ -1,4 +1,4 @@
-"""Rules for weights of another patch size, against what they promise."""
+"""Rules for weights of another patch size, and the properties they preserve."""
 
 import jax
 import jax.numpy as jnp

@@ -1,4 +1,4 @@
-"""`jaxgen monitor` on runs that were trained, and on what is left of them."""
+"""`jaxgen monitor` on trained, unfinished and damaged runs."""
 
 import json
 import math

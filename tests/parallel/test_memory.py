@@ -1,4 +1,4 @@
-"""What memory a process may take."""
+"""The memory limit of a process."""
 
 from jaxgen.parallel.memory import group_limit
 

@@ -1,4 +1,4 @@
-"""Laws of processes: two of them, on loopback, do what one does."""
+"""Laws of processes: two, on loopback, give the results of one."""
 
 import os
 import pathlib

@@ -1,4 +1,4 @@
-"""Laws of devices: where a run is computed does not change what it computes."""
+"""Laws of devices: results do not depend on how a run is sharded."""
 
 import functools
 from typing import Any

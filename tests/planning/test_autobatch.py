@@ -1,4 +1,4 @@
-"""Training in the memory that there is."""
+"""Training with batches split to fit into memory."""
 
 import json
 

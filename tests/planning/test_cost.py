@@ -1,4 +1,4 @@
-"""What a stage needs, from its compiled step."""
+"""The cost of a stage, from its compiled step."""
 
 import pytest
 from support.programs import program

@@ -1,4 +1,4 @@
-"""Time by the roofline model."""
+"""Rates of devices, and times by the roofline model."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""Ticks are round, and axes hold their values."""
+"""Axes have round ticks and contain their values."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Charts draw what they should, and escape names."""
+"""Charts are valid SVG with escaped names."""
 
 import re
 import xml.etree.ElementTree as ET

@@ -1,4 +1,4 @@
-"""Pages escape what they are given."""
+"""Pages escape the text that they contain."""
 
 import numpy as np
 

@@ -1,4 +1,4 @@
-"""The report in a real browser: it opens, draws, sorts, and loads nothing."""
+"""Pages of reports in a real browser: they render, sort, and load nothing."""
 
 import json
 import re

@@ -1,4 +1,4 @@
-"""A loaded run in a notebook."""
+"""Display of a loaded run in a notebook."""
 
 import base64
 import shutil

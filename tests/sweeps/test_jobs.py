@@ -1,4 +1,4 @@
-"""Job arrays, submitted to fake schedulers that really run them."""
+"""Job arrays, submitted to fake schedulers that run them."""
 
 import json
 import os

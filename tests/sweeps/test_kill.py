@@ -1,4 +1,4 @@
-"""A sweep that is killed: its runs end too, and it resumes."""
+"""Killed sweeps end their runs, and resume."""
 
 import json
 import os

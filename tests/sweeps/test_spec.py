@@ -1,4 +1,4 @@
-"""Sweep files, the configs of runs, and errors."""
+"""Sweep files, the configs of their runs, and errors."""
 
 import pathlib
 

@@ -1,4 +1,4 @@
-"""Preparing and deciding phases, on outcomes written by hand."""
+"""Preparation and decision of phases, with outcomes written by hand."""
 
 import pathlib
 

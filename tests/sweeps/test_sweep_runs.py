@@ -1,4 +1,4 @@
-"""A whole sweep with real runs, in this process."""
+"""A complete sweep with real runs, in this process."""
 
 import csv
 import json

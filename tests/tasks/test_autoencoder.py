@@ -1,4 +1,4 @@
-"""The autoencoders as a `Task`."""
+"""The `Task` of the autoencoders."""
 
 import jax
 import jax.numpy as jnp

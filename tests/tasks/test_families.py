@@ -1,4 +1,4 @@
-"""Model families, and the values of conditions as the data know them."""
+"""Model families, and the values of their conditions in the data."""
 
 import pytest
 from support.configs import toy, toy_denoiser, toy_vae

@@ -1,4 +1,4 @@
-"""What the main job promises of its runs, held by runs of denoisers."""
+"""Guarantees of training runs, for denoisers."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""Held-out metrics."""
+"""Evaluation of held-out metrics."""
 
 import jax
 import numpy as np

@@ -1,4 +1,4 @@
-"""Real faults: processes that are killed, stopped and run into each other."""
+"""Real faults: killed, interrupted and concurrent processes."""
 
 import os
 import signal

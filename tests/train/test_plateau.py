@@ -1,4 +1,4 @@
-"""The learning rate is reduced where held-out metrics stand still."""
+"""Reduction of the learning rate when held-out metrics reach a plateau."""
 
 import jax
 import pytest

@@ -1,4 +1,4 @@
-"""Pictures of a run while it trains."""
+"""Previews of a run during training."""
 
 import numpy as np
 from support.programs import denoiser, program, random_params

@@ -1,4 +1,4 @@
-"""One stage of an experiment made real."""
+"""The task, data, shardings and programs of a stage."""
 
 import functools
 

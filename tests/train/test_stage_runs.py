@@ -1,4 +1,4 @@
-"""Runs of several stages: killed, resumed, adaptive, refused."""
+"""Runs with several stages: killed, resumed, adaptive, invalid."""
 
 import csv
 import shutil

@@ -1,4 +1,4 @@
-"""From the parameters of one network to those of another, leaf by leaf."""
+"""Transfer of parameters from one network to another, leaf by leaf."""
 
 import dataclasses
 

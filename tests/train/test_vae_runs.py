@@ -1,5 +1,5 @@
-"""What the main job promises of its runs, held by runs of VAEs: what moves the
-weight of the divergence, and the rate, is a part of the checkpoint."""
+"""Guarantees of training runs, for VAEs: the state of beta and of the learning
+rate is part of the checkpoint."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""Power-function EMA profiles against their closed forms."""
+"""Power-function EMA profiles, compared with closed forms."""
 
 import numpy as np
 import pytest

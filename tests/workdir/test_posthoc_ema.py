@@ -1,4 +1,4 @@
-"""Snapshots of EMA profiles, and the EMAs that are reconstructed from them."""
+"""Snapshots of EMA profiles, and reconstruction of other EMAs from them."""
 
 import jax
 import jax.numpy as jnp

@@ -1,4 +1,4 @@
-"""Laws of the fields that rocks are made of."""
+"""Laws of the random fields of procedural rocks."""
 
 import numpy as np
 import pytest
