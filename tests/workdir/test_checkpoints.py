@@ -1,6 +1,7 @@
 import os
 import pathlib
 import shutil
+import time
 
 import jax
 import jax.numpy as jnp
@@ -120,6 +121,14 @@ def test_the_newest_few_and_the_best_are_kept(opened, tmp_path, keep):
   assert kept == set(steps(tmp_path))
 
 
+def wait_for_writers(folder):
+  """Until threads of a failed save write no more; they end with a process."""
+  before = None
+  while before != (now := sorted(folder.rglob("*"))):
+    before = now
+    time.sleep(0.5)
+
+
 def test_a_save_that_fails_loses_nothing_and_can_be_repeated(opened, tmp_path):
   """On a disk that is really full, with one checkpoint to keep."""
   store = opened(max_to_keep=1)
@@ -131,6 +140,7 @@ def test_a_save_that_fails_loses_nothing_and_can_be_repeated(opened, tmp_path):
     save(store, 2)
   assert steps(tmp_path) == [1]
   store.close()
+  wait_for_writers(tmp_path)
   again = opened(max_to_keep=1)
   assert restored(again) == 1
   save(again, 2)
