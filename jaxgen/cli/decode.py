@@ -38,10 +38,12 @@ def _read_latents(path: pathlib.Path) -> tuple[np.ndarray, list[str]]:
   """The latents in a file, and their names."""
   import numpy as np
 
+  from jaxgen.formats.npz import open_npz
+
   if not path.is_file():
     raise UserError(f"--latents={path}: no such file.")
   try:
-    with path.open("rb") as raw, np.lib.npyio.NpzFile(raw) as file:
+    with open_npz(path) as file:
       latents = np.asarray(file["latents"])
       names = file["names"].astype(str).tolist() if "names" in file else []
   except Exception as e:  # numpy and zipfile raise many types

@@ -6,7 +6,6 @@ All functions raise a RunError that names the file if it cannot be written.
 from __future__ import annotations
 
 import contextlib
-import io
 import json
 import pathlib
 from collections.abc import Iterator
@@ -15,7 +14,7 @@ from typing import IO, TYPE_CHECKING, Any
 from jaxgen.errors import writing
 
 if TYPE_CHECKING:
-  from numpy.typing import ArrayLike
+  pass
 
 
 @contextlib.contextmanager
@@ -34,14 +33,3 @@ def write_json(path: pathlib.Path, value: Any, indent: int | None = 2) -> None:
   """Write a value as JSON."""
   with replacing(path) as file:
     file.write(f"{json.dumps(value, indent=indent)}\n".encode())
-
-
-def write_npz(path: pathlib.Path, **arrays: ArrayLike) -> None:
-  """Write named arrays as an uncompressed `.npz` file."""
-  import numpy as np  # imported lazily: JSON does not need it
-
-  buffer: Any = io.BytesIO()  # np.savez leaves a partial file on a full disk
-  contents: Any = arrays
-  np.savez(buffer, **contents)
-  with replacing(path) as file:
-    file.write(buffer.getbuffer())

@@ -18,7 +18,7 @@ from jaxgen.config.data import DataConfig
 from jaxgen.data import pipeline
 from jaxgen.data.source import Source
 from jaxgen.errors import RunError
-from jaxgen.formats.atomic import write_npz
+from jaxgen.formats.npz import open_npz, write_npz
 from jaxgen.images import normalize
 from jaxgen.latents.statistics import moments
 from jaxgen.parallel.sharding import Layout
@@ -114,7 +114,7 @@ def read_cache(
   """The cached latents `(n, *shape)` of a checkpoint; None if they are missing,
   damaged or from another checkpoint."""
   try:
-    with np.load(cache_path(workdir, step), allow_pickle=False) as file:
+    with open_npz(cache_path(workdir, step)) as file:
       latents, identity = file["latents"], str(file["checkpoint"])
   except Exception:  # numpy raises many types; latents can be recomputed
     return None

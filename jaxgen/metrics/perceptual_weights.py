@@ -24,6 +24,7 @@ import numpy as np
 
 from jaxgen.config.fields import check_value
 from jaxgen.errors import UserError
+from jaxgen.formats.npz import open_npz
 from jaxgen.formats.torch_files import RefusedError, check_memo
 from jaxgen.metrics.backbones import BACKBONES, Backbone, Net, shapes
 
@@ -110,7 +111,7 @@ def _checked(
 
 
 def _arrays(path: pathlib.Path) -> dict[str, np.ndarray]:
-  with np.load(path, allow_pickle=False) as file:
+  with open_npz(path) as file:
     return {k: file[k] for k in file.files}
 
 

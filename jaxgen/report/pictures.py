@@ -10,6 +10,7 @@ from typing import NamedTuple
 import numpy as np
 from PIL import Image
 
+from jaxgen.formats.npz import open_npz
 from jaxgen.report import charts, html
 
 SIDE = 128  # maximum side of an image in pixels
@@ -69,7 +70,7 @@ def held_out_section(
 def read_images(path: pathlib.Path) -> HeldOut | None:
   """The images saved by a run; None if there are none."""
   try:
-    with np.load(path, allow_pickle=False) as file:
+    with open_npz(path) as file:
       return HeldOut(_rgb(file["originals"]), _rgb(file["reconstructions"]))
   except Exception:  # missing or damaged: numpy raises many types
     return None

@@ -12,7 +12,7 @@ import jax
 import numpy as np
 
 from jaxgen.evaluation.reconstruction import scorer
-from jaxgen.formats.atomic import write_npz
+from jaxgen.formats.npz import write_npz
 from jaxgen.images import as_uint8, normalize, to_uint8
 from jaxgen.latents import statistics as of_latents
 from jaxgen.losses.kl import divergence

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import pathlib
+import socket
 import time
 
 import numpy as np
 from tensorboardX import summary
-from tensorboardX.event_file_writer import EventsWriter
 from tensorboardX.proto.event_pb2 import (
   Event,  # pyright: ignore[reportAttributeAccessIssue]
   SessionLog,  # pyright: ignore[reportAttributeAccessIssue]
 )
+from tensorboardX.record_writer import RecordWriter
 
 from jaxgen.errors import writing
 from jaxgen.workdir import metrics_csv
@@ -30,8 +32,10 @@ class EventLog:
     self._folder = folder
     with writing(folder):
       folder.mkdir(exist_ok=True)
-      name = f".{time.time_ns()}"  # unique, even for two starts in a second
-      self._file = EventsWriter(str(folder / "events"), name)
+      now = time.time_ns()  # two starts in a second must not share a file
+      name = f"events.out.tfevents.{now // 10**9}.{socket.gethostname()}.{now}"
+      self._file = RecordWriter(str(folder / name))
+    self._write(Event(file_version="brain.Event:2"))
     self._write(
       Event(step=step + 1, session_log=SessionLog(status=SessionLog.START))
     )
@@ -39,7 +43,7 @@ class EventLog:
   def _write(self, event: Event) -> None:
     event.wall_time = time.time()
     with writing(self._folder):
-      self._file.write_event(event)
+      self._file.write(event.SerializeToString())
 
   def scalars(self, step: int, values: dict[str, float]) -> None:
     """Write the scalars of one step; they are on disk when this returns."""
@@ -55,8 +59,8 @@ class EventLog:
 
   def close(self) -> None:
     """Flush and close."""
-    with writing(self._folder):
-      self._file.close()
+    with writing(self._folder), contextlib.closing(self._file):
+      self._file.flush()
 
 
 class MetricLog:

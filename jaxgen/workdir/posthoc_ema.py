@@ -18,7 +18,7 @@ import jax
 import numpy as np
 
 from jaxgen.errors import UserError
-from jaxgen.formats.atomic import write_npz
+from jaxgen.formats.npz import open_npz, write_npz
 from jaxgen.trees import named
 from jaxgen.typing import Params
 from jaxgen.workdir.ema_profiles import Profile, combine
@@ -207,7 +207,7 @@ def _read_leaves(path: pathlib.Path, shapes: Params) -> list[list[np.ndarray]]:
 def _open(path: pathlib.Path) -> Iterator[Any]:
   """An open snapshot; errors in the block are reported as damage."""
   try:
-    with np.load(path, allow_pickle=False) as file:
+    with open_npz(path) as file:
       yield file
   except Exception as e:  # numpy and zipfile raise many types
     reason = str(e).strip().splitlines() or [type(e).__name__]

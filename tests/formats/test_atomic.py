@@ -7,7 +7,8 @@ import pytest
 from support.faults import full_disk
 
 from jaxgen.errors import RunError
-from jaxgen.formats.atomic import replacing, write_json, write_npz
+from jaxgen.formats.atomic import replacing, write_json
+from jaxgen.formats.npz import write_npz
 
 
 def test_a_block_that_fails_leaves_the_old_file(tmp_path):

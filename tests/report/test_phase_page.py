@@ -8,7 +8,7 @@ import subprocess
 import numpy as np
 import pytest
 
-from jaxgen.formats.atomic import write_npz
+from jaxgen.formats.npz import write_npz
 from jaxgen.report import comparison
 from jaxgen.report.phase_page import write_phase_report
 from jaxgen.sweeps import Phase

@@ -1,3 +1,4 @@
+import contextlib
 import struct
 from typing import Any
 
@@ -82,20 +83,20 @@ def test_a_file_of_rubbish_does_not_keep_a_run_from_going_on(tmp_path):
 
 @pytest.mark.parametrize("size", [0, 100])
 def test_a_full_disk_is_an_error_that_names_the_file(tmp_path, size):
-  metrics = MetricLog(tmp_path, step=0)
-  metrics.scalars(1, {"loss": 1.0})
-  with full_disk(size), pytest.raises(RunError, match="(csv|board) could not"):
-    for step in range(2, 99):
-      metrics.scalars(step, {"loss": 1.0})
+  with contextlib.closing(MetricLog(tmp_path, step=0)) as metrics:
+    metrics.scalars(1, {"loss": 1.0})
+    with full_disk(size), pytest.raises(RunError, match="(csv|board) could"):
+      for step in range(2, 99):
+        metrics.scalars(step, {"loss": 1.0})
   whole = [row["step"] for row in rows(tmp_path) if row["loss"]]
   assert whole[0] == "1"
 
 
 def test_a_full_disk_does_not_block_tensorboard(tmp_path):
   """tensorboardX's own writer waits for ever here."""
-  metrics = MetricLog(tmp_path, step=0)
   picture = np.zeros((64, 64, 3), np.uint8)
-  with full_disk(50), pytest.raises(RunError, match="tensorboard could not"):
-    for step in range(99):
-      metrics.image(step, "preview", picture)
-      metrics.scalars(step, {})
+  with contextlib.closing(MetricLog(tmp_path, step=0)) as metrics:
+    with full_disk(50), pytest.raises(RunError, match="tensorboard could not"):
+      for step in range(99):
+        metrics.image(step, "preview", picture)
+        metrics.scalars(step, {})
