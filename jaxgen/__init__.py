@@ -21,6 +21,7 @@ if typing.TYPE_CHECKING:
   from jaxgen.sample.denoiser import DenoiserRun as DenoiserRun
   from jaxgen.sample.load import load as load
 
+__all__ = ["AutoencoderRun", "DenoiserRun", "config", "load", "show", "train"]
 __version__ = "0.1.0"
 
 _MODULES = {
@@ -29,6 +30,11 @@ _MODULES = {
   "load": "jaxgen.sample.load",
   "show": "jaxgen.api",
 }
+
+
+def __dir__() -> list[str]:
+  """The public names, whether they are imported yet or not."""
+  return sorted({*globals(), *__all__})
 
 
 def __getattr__(name: str):

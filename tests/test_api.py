@@ -88,6 +88,17 @@ def test_the_functions_are_packages_as_well():
     _ = jaxgen.nonsense
 
 
+def test_the_door_lists_its_names_before_they_are_imported():
+  code = (
+    "import sys, jaxgen; assert 'jax' not in sys.modules;"
+    "print(*dir(jaxgen)); assert 'jax' not in sys.modules"
+  )
+  done = subprocess.run(
+    [sys.executable, "-c", code], capture_output=True, text=True, check=True
+  )
+  assert {*jaxgen.__all__} < {*done.stdout.split()}
+
+
 def test_importing_the_door_imports_no_jax():
   code = "import sys, jaxgen; sys.exit('jax' in sys.modules)"
   assert subprocess.run([sys.executable, "-c", code]).returncode == 0

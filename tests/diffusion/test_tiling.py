@@ -15,7 +15,7 @@ MIXTURE = analytic.mixture((-0.6, 0.6), 0.15)
 
 @pytest.mark.parametrize("shape", [(16, 16), (24, 40), (17, 16)])
 def test_windows_agree_where_the_denoiser_is_local(shape):
-  """Pixelwise denoisers need no neighbours: any canvas gives their answer."""
+  """Pixelwise denoisers need no neighbors: any canvas gives their answer."""
   x = noise((2, *shape, 3))
   sigma = jnp.array([0.3, 2.0])
   wide = windowed(MIXTURE, side=16, overlap=8)(x, sigma)
@@ -24,7 +24,7 @@ def test_windows_agree_where_the_denoiser_is_local(shape):
 
 def test_windows_leave_no_seam():
   """A denoiser whose answer depends on the place within its window: averaged,
-  neighbours differ no more at the windows' edges than elsewhere."""
+  neighbors differ no more at the windows' edges than elsewhere."""
 
   def tilted(x, sigma, cond: Any = None):
     ramp = jnp.linspace(-1, 1, x.shape[2])[None, None, :, None]

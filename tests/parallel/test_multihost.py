@@ -41,7 +41,7 @@ ROOT = pathlib.Path(__file__).parents[2]
 
 
 def environment(devices):
-  """Programs are not optimised: the second process compiles all of its own
+  """Programs are not optimized: the second process compiles all of its own
   every time, as JAX lets only the first write to the cache."""
   return os.environ | {
     "JAX_NUM_CPU_DEVICES": str(devices),
