@@ -9,12 +9,9 @@ import contextlib
 import json
 import pathlib
 from collections.abc import Iterator
-from typing import IO, TYPE_CHECKING, Any
+from typing import IO, Any
 
 from jaxgen.errors import writing
-
-if TYPE_CHECKING:
-  pass
 
 
 @contextlib.contextmanager

@@ -22,6 +22,7 @@ from jaxgen.data.files import values
 from jaxgen.data.files.torch_tiles import torch_photos
 from jaxgen.data.source import Source
 from jaxgen.errors import UserError
+from jaxgen.formats.npz import open_npz
 
 _IMAGE_KEYS = ("image", "images")
 _LABEL_KEYS = ("label", "labels")
@@ -95,8 +96,10 @@ def open_array(file: ArrayFile) -> np.ndarray:
     UserError: the file is damaged, or the array has objects.
   """
   try:
-    content = np.load(file.path, mmap_mode="r", allow_pickle=False)
-    return content[file.key] if file.key else content
+    if not file.key:
+      return np.load(file.path, mmap_mode="r", allow_pickle=False)
+    with open_npz(pathlib.Path(file.path)) as arrays:
+      return arrays[file.key]
   except Exception as error:
     raise UserError(
       f"{file.path}: expected arrays of numbers: {error}"
