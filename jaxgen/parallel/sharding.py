@@ -10,13 +10,18 @@ import jax
 from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
 
 from jaxgen.errors import UserError
+from jaxgen.parallel.allocator import keep_freed_memory
 
 Devices = Sequence[jax.Device] | None  # None: all devices
 SMALL = 2**12  # leaves with fewer elements are replicated, not sharded
 
 
 def make_mesh(devices: Devices = None) -> Mesh:
-  """A one-axis mesh of the given devices, or of all of all processes."""
+  """A one-axis mesh of the given devices, or of all of all processes.
+
+  On CPU, memory that is freed stays with the process from here on.
+  """
+  keep_freed_memory(jax.default_backend())
   size = jax.device_count() if devices is None else len(devices)
   return jax.make_mesh(
     (size,), ("data",), axis_types=(AxisType.Auto,), devices=devices
