@@ -74,17 +74,49 @@ def test_no_layers_are_no_layers_scanned_or_not():
     np.testing.assert_array_equal(blocks.apply(params, x, False), x)
 
 
+def _attention_float64(q, k, v):
+  """Scaled dot-product attention (arXiv:1706.03762, eq. 1) in numpy."""
+  q, k, v = (np.asarray(x, np.float64) for x in (q, k, v))
+  logits = np.einsum("bqhd,bkhd->bhqk", q, k) / np.sqrt(q.shape[-1])
+  weights = np.exp(logits - logits.max(-1, keepdims=True))
+  weights /= weights.sum(-1, keepdims=True)
+  return np.einsum("bhqk,bkhd->bqhd", weights, v)
+
+
+@pytest.mark.parametrize("gain", [1.0, 30.0, 1e4])
+def test_attention_equals_float64_at_any_gain(gain):
+  """Logits up to 1e9: the weights become one-hot, and none is NaN."""
+  q, k, v = jax.random.normal(jax.random.key(0), (3, 2, 12, 2, 8))
+  got = layers.attend(gain * q, gain * k, v)
+  want = _attention_float64(gain * q, gain * k, v)
+  np.testing.assert_allclose(got, want, atol=1e-6 * max(gain, 1) ** 0.5)
+
+
+def test_gradient_of_attention_is_that_of_its_differences():
+  point = jax.random.normal(jax.random.key(0), (3, 1, 5, 2, 4))
+  along = jax.random.normal(jax.random.key(1), (3, 1, 5, 2, 4))
+  total = lambda x: jnp.sum(jnp.sin(layers.attend(*x)))  # noqa: E731
+  x, d = np.asarray(point, np.float64), np.asarray(along, np.float64)
+  shifted = lambda t: np.sin(_attention_float64(*(x + t * d))).sum()  # noqa: E731
+  want = (shifted(1e-4) - shifted(-1e-4)) / 2e-4
+  got = jnp.vdot(jax.grad(total)(point), along)
+  np.testing.assert_allclose(got, want, rtol=1e-4)
+  np.testing.assert_allclose(jax.jvp(total, (point,), (along,))[1], want, 1e-4)
+
+
 @pytest.mark.parametrize("n", [9, 12])
 def test_attention_in_chunks_is_attention(n, monkeypatch):
-  """Values and gradients; 9 is no multiple of the chunk."""
+  """Values, gradients and derivatives; 9 is no multiple of the chunk."""
   q, k, v = jax.random.normal(jax.random.key(0), (3, 2, n, 2, 4))
   total = lambda x: jnp.sum(jnp.sin(layers.attend(*x)))  # noqa: E731
-  want = layers.attend(q, k, v), jax.grad(total)((q, k, v))
+  along = lambda x: jax.jvp(total, (x,), (x[::-1],))  # noqa: E731
+  all_of = lambda x: (layers.attend(*x), jax.grad(total)(x), along(x))  # noqa: E731
+  point = jnp.stack([q, k, v])
+  want = all_of(point)
   monkeypatch.setattr(layers, "UNCHUNKED_TOKENS", 8)
   monkeypatch.setattr(layers, "QUERY_CHUNK", 4)
-  got = layers.attend(q, k, v), jax.grad(total)((q, k, v))
   close = lambda a, b: np.testing.assert_allclose(a, b, atol=1e-5)  # noqa: E731
-  jax.tree.map(close, got, want)
+  jax.tree.map(close, all_of(point), want)
 
 
 def test_what_is_computed_again_changes_no_gradient():
