@@ -1,4 +1,8 @@
-"""Gaussian mixtures fitted to latents, on the host in float64."""
+"""Gaussian mixtures fitted to latents, on the host in float64.
+
+The matrices are small: with several threads BLAS spends most of its time
+waiting for them, so that fits use one.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +10,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from jaxtyping import Float64
+from threadpoolctl import threadpool_limits
 
 MAX_RANK = 512  # maximum number of modeled dimensions
 
@@ -49,7 +54,8 @@ def fit_gaussian(latents: Float64[np.ndarray, "n d"]) -> Mixture:
   (2004), so that few latents suffice."""
   from sklearn.covariance import ledoit_wolf  # lazy: the import takes seconds
 
-  covariance = ledoit_wolf(latents)[0]
+  with threadpool_limits(1):
+    covariance = ledoit_wolf(latents)[0]
   return Mixture(np.ones(1), latents.mean(0, keepdims=True), covariance[None])
 
 
@@ -65,7 +71,8 @@ def fit_mixture(
   k = max(1, min(components, len(latents) // 20))
   mean, scale = latents.mean(0), latents.std(0) + 1e-12
   model = GaussianMixture(k, reg_covar=1e-2, random_state=seed)
-  model.fit((latents - mean) / scale)
+  with threadpool_limits(1):
+    model.fit((latents - mean) / scale)
   covariances = model.covariances_ * np.outer(scale, scale)
   weights, means = np.asarray(model.weights_), np.asarray(model.means_)
   return Mixture(weights, means * scale + mean, covariances)
@@ -74,7 +81,8 @@ def fit_mixture(
 def factor(covariance: Float64[np.ndarray, "r r"]) -> np.ndarray:
   """The lower triangular factor L, covariance = L L', of a covariance that may
   be singular."""
-  values, vectors = np.linalg.eigh(covariance)
+  with threadpool_limits(1):
+    values, vectors = np.linalg.eigh(covariance)
   root = vectors * np.sqrt(np.maximum(values, 0.0))
   upper: Any = np.linalg.qr(root.T, mode="r")
   return upper.T

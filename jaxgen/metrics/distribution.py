@@ -12,6 +12,7 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Float
 from sklearn.metrics import pairwise_distances
+from threadpoolctl import threadpool_limits
 
 Features = Float[np.ndarray, "_ d"]
 Distance = Callable[[Features, Features], float]
@@ -25,13 +26,25 @@ def frechet(real: Features, new: Features) -> float:
   (Heusel et al. 2017, eq. 6; called FID for features of Inception). It is
   biased upwards, less so for more images: compare at equal n.
   """
-  m1, m2 = real.mean(0), new.mean(0)
-  s1, s2 = (np.atleast_2d(np.cov(x.T)) for x in (real, new))
-  values, vectors = np.linalg.eigh(s1)
-  root = (vectors * np.sqrt(np.maximum(values, 0))) @ vectors.T
-  eigenvalues = np.linalg.eigvalsh(root @ s2 @ root)
-  cross = np.sqrt(np.maximum(eigenvalues, 0)).sum()
-  return float(((m1 - m2) ** 2).sum() + np.trace(s1 + s2) - 2 * cross)
+  m1, m2 = (x.mean(0, dtype=np.float64) for x in (real, new))
+  a = (real - m1) / np.sqrt(len(real) - 1)
+  b = (new - m2) / np.sqrt(len(new) - 1)
+  traces = (a**2).sum() + (b**2).sum()
+  return float(((m1 - m2) ** 2).sum() + traces - 2 * _cross_trace(a, b))
+
+
+def _cross_trace(a: Features, b: Features) -> float:
+  """The trace of (S1^(1/2) S2 S1^(1/2))^(1/2) for S1 = a' a and S2 = b' b.
+
+  It is the sum of the singular values of a b', which is the smaller matrix if
+  there are fewer images than features.
+  """
+  if max(len(a), len(b)) <= a.shape[1]:
+    return np.linalg.svd(a @ b.T, compute_uv=False).sum()
+  values, vectors = np.linalg.eigh(a.T @ a)
+  root = vectors * np.sqrt(np.maximum(values, 0))
+  eigenvalues = np.linalg.eigvalsh(root.T @ (b.T @ b) @ root)
+  return np.sqrt(np.maximum(eigenvalues, 0)).sum()
 
 
 def kid(real: Features, new: Features) -> float:
@@ -61,7 +74,8 @@ def interval(
   """
   rng = np.random.default_rng(seed)
   draw = lambda x: x[rng.integers(len(x), size=len(x))]  # noqa: E731
-  resampled = [distance(draw(real), draw(new)) for _ in range(resamples)]
+  with threadpool_limits(1):  # small matrices: more threads are slower
+    resampled = [distance(draw(real), draw(new)) for _ in range(resamples)]
   low, high = np.quantile(resampled, [(1 - level) / 2, (1 + level) / 2])
   shift = distance(real, new) - float(np.mean(resampled))
   return float(low + shift), float(high + shift)

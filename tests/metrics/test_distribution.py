@@ -51,7 +51,20 @@ def test_frechet_distance_is_the_textbook_formula():
 def test_frechet_distance_of_fewer_images_than_features():
   x = normal(20, 50, 0)
   assert frechet(x, x) == pytest.approx(0, abs=1e-4)
-  assert np.isfinite(frechet(x, normal(20, 50, 1)))
+  y = normal(30, 50, 1, mean=0.5, std=2.0)
+  s1, s2 = np.cov(x.T), np.cov(y.T)
+  eigenvalues = np.real(np.linalg.eigvals(s1 @ s2))
+  cross = np.sqrt(np.maximum(eigenvalues, 0)).sum()
+  shift = ((x.mean(0) - y.mean(0)) ** 2).sum()
+  want = shift + np.trace(s1 + s2) - 2 * cross
+  assert frechet(x, y) == pytest.approx(want, rel=1e-6)
+
+
+def test_frechet_distance_does_not_change_with_unused_features():
+  """Constant features make the sets wide: the other way to compute it."""
+  x, y = normal(30, 6, 0), normal(40, 6, 1, mean=0.3, std=1.5)
+  wide = [np.pad(features, ((0, 0), (0, 60))) for features in (x, y)]
+  assert frechet(*wide) == pytest.approx(frechet(x, y), rel=1e-8)
 
 
 def test_kid_is_unbiased_and_sees_a_shift():

@@ -18,10 +18,13 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+import typing
 import zlib
 
 import numpy as np
-import scipy.sparse
+
+if typing.TYPE_CHECKING:
+  import scipy.sparse
 
 _FAINTEST = 0.05  # amplitude of an octave relative to the first
 _BLOCK = 16384  # pixels per block, to stay in the CPU's cache
@@ -82,6 +85,8 @@ def coordinates(canvas: Canvas) -> tuple[np.ndarray, np.ndarray]:
 @functools.lru_cache(maxsize=256)
 def _spline(size: int, cells: int, period: int) -> scipy.sparse.csr_array:
   """B-spline weights (size, period), scaled to unit variance."""
+  import scipy.sparse  # lazy: the import takes 0.4 s
+
   position = _pixels(size).astype(np.float64) * cells
   steps = np.arange(-1, 3)
   column = np.floor(position).astype(np.int32)[:, None] + steps
