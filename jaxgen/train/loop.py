@@ -1,22 +1,21 @@
 """The training loop.
 
-Each iteration, in order: evaluate, save, fetch, step, log. Metrics are read one
-step late, so that reading them never blocks the device. Events due at a number
-of images happen at the first step that reaches it.
+Each iteration, in order: evaluate, save, fetch, step, log. Nothing is read from
+the device but every few steps, and then of a step that is done. Events due at a
+number of images happen at the first step that reaches it.
 """
 
 from __future__ import annotations
 
 import contextlib
-import math
 import pathlib
 from collections.abc import Callable, Iterator, Sequence
 
 import jax
 import numpy as np
 
-from jaxgen.errors import RunError
 from jaxgen.parallel.preemption import Stop
+from jaxgen.train.finite import UpdateCheck, check_score, check_state
 from jaxgen.train.outputs import (
   save_checkpoint,
   write_latents,
@@ -25,7 +24,7 @@ from jaxgen.train.outputs import (
 from jaxgen.train.run import Run, open_run
 from jaxgen.train.schedule import Schedule, stage_schedule
 from jaxgen.train.stage import StageProgram
-from jaxgen.train.state import TrainState, is_finite
+from jaxgen.train.state import TrainState
 from jaxgen.train.transfer import InitialWeights
 from jaxgen.typing import Batch
 
@@ -110,9 +109,10 @@ def _run_stage(
   step, images = int(state.step), int(state.images)
   start = step
   schedule = stage_schedule(run.experiment, run.stage, run.begin)
-  scores, late = None, None
+  updates, scores = UpdateCheck(run, state), None
   while images < last:
     if step > start and _due(options.evaluate_images, images, batch):
+      updates.finish()
       scores = _evaluate(run, state, step, images)
       score = scores[run.checkpoints.metric]
       if run.counts(images):
@@ -120,24 +120,23 @@ def _run_stage(
         if run.stage_is_over(images, score):
           break
     if step > start and _due(options.save_images, images, batch):
-      _check(run, late, step)
+      updates.finish()
       _save(run, state, scores)
     if stop.requested(step):
-      _check(run, late, step)
+      updates.finish()
       _stop(run, state, step, stop)
       return state, False
     scores = None
     arguments = state, next(batches), schedule
     state, metrics = _step(run, arguments, first=step == start)
     step, images = step + 1, images + batch
-    _check(run, late, step - 1)
+    updates.add(step, metrics)
     if _due(options.log_images, images, batch):
       _log(run, step, images, metrics)
     if _due(options.preview_images, images, batch):
       with run.terminal.paused():
         write_preview(run, state)
-    late = metrics
-  _check(run, late, step)
+  updates.finish()
   scores = scores or _evaluate(run, state, step, images)
   run.progress = run.progress.end(images)
   _save(run, state, scores)
@@ -176,16 +175,8 @@ def _evaluate(
     scores = run.program.evaluator(state.ema)
   values = {f"validation/{k}": v for k, v in scores.items()}
   run.log(step, {"images": images, **values})
-  main = run.checkpoints.metric
-  if not math.isfinite(scores[main]):
-    raise RunError(
-      f"step {step}: the held-out {main} is {scores[main]}; {_kept(run)}.\n"
-      "Reduce optimizer.learning_rate and resume with --allow_config_change."
-    )
+  check_score(run, step, scores[run.checkpoints.metric])
   return scores
-
-
-_is_finite = jax.jit(is_finite)
 
 
 def _save(run: Run, state: TrainState, scores: dict | None) -> None:
@@ -194,40 +185,9 @@ def _save(run: Run, state: TrainState, scores: dict | None) -> None:
   Raises:
     RunError: the state is not finite.
   """
-  if not bool(_is_finite(state)):
-    raise RunError(
-      f"step {int(state.step)}: parameters or moments overflowed; "
-      f"{_kept(run)}.\nReduce optimizer.learning_rate and resume with "
-      "--allow_config_change."
-    )
+  check_state(run, state)
   counts = run.counts(int(state.images))
   save_checkpoint(run, state, scores if counts else None)
-
-
-def _kept(run: Run) -> str:
-  """A description of the newest checkpoint, for messages."""
-  run.checkpoints.wait()
-  steps = run.checkpoints.steps
-  if not steps:
-    return "there is no checkpoint yet"
-  return f"checkpoint {steps[-1]} is the last good one"
-
-
-def _check(run: Run, metrics: dict | None, step: int) -> None:
-  """Raise a RunError if the last step's loss or gradient was not finite.
-
-  The step itself did not change the parameters.
-  """
-  if metrics is None or run.experiment.train.on_nan == "skip":
-    return
-  values = [float(metrics[k]) for k in ("loss", "gradient_norm")]
-  if not all(map(math.isfinite, values)):
-    raise RunError(
-      f"step {step}: loss {values[0]}, gradient norm {values[1]}; "
-      f"{_kept(run)}.\n"
-      "Reduce optimizer.learning_rate, or skip such updates with "
-      "--config.train.on_nan=skip --allow_config_change."
-    )
 
 
 def _stop(run: Run, state: TrainState, step: int, stop: Stop) -> None:
