@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 
@@ -28,6 +29,7 @@ def blend_detail(images: Array, side: int, share: Array) -> Array:
   return (1 - share) * coarse + share * x
 
 
+@jax.jit
 def to_uint8(images: Array | np.ndarray) -> Array:
   """Float images in [-1, 1], clipped and rounded, to uint8 in [0, 255]."""
   return jnp.round((jnp.clip(images, -1.0, 1.0) + 1.0) * 127.5).astype(np.uint8)

@@ -7,9 +7,11 @@ generator state, and sample i is the same in a batch of 8 and of 64.
 
 from __future__ import annotations
 
+import functools
 import zlib
 
 import jax
+import numpy as np
 
 from jaxgen.typing import Array
 
@@ -22,12 +24,16 @@ def stream(seed: int, name: str, *indices: int | Array) -> Array:
   """
   if not 0 <= seed < 2**32:
     raise ValueError(f"seed={seed}: expected an integer in [0, 2**32).")
-  key = jax.random.fold_in(jax.random.key(seed), zlib.crc32(name.encode()))
-  for index in indices:
-    key = jax.random.fold_in(key, index)
-  return key
+  label = np.uint32(zlib.crc32(name.encode()))
+  return _folded_key(np.uint32(seed), (label, *indices))
 
 
+@jax.jit
+def _folded_key(seed: Array, values: tuple[int | Array, ...]) -> Array:
+  return functools.reduce(jax.random.fold_in, values, jax.random.key(seed))
+
+
+@jax.jit
 def per_sample(key: Array, indices: Array) -> Array:
   """Keys `(n,)`, one for each sample index `(n,)`, whatever the batch size."""
   return jax.vmap(lambda i: jax.random.fold_in(key, i))(indices)

@@ -102,7 +102,7 @@ def standard_normal(size: int) -> LatentDensity:
 
 
 def _f32(x: Any) -> Array:
-  return jnp.asarray(x, jnp.float32)
+  return jax.device_put(np.asarray(x, np.float32))
 
 
 def _draw_mixture(density: LatentDensity, key: Array) -> Array:

@@ -109,7 +109,7 @@ def _run_stage(
   step, images = int(state.step), int(state.images)
   start = step
   schedule = stage_schedule(run.experiment, run.stage, run.begin)
-  updates, scores = UpdateCheck(run, state), None
+  updates, scores, previewed = UpdateCheck(run, state), None, -1
   while images < last:
     if step > start and _due(options.evaluate_images, images, batch):
       updates.finish()
@@ -136,11 +136,13 @@ def _run_stage(
     if _due(options.preview_images, images, batch):
       with run.terminal.paused():
         write_preview(run, state)
+      previewed = step
   updates.finish()
   scores = scores or _evaluate(run, state, step, images)
   run.progress = run.progress.end(images)
   _save(run, state, scores)
-  write_preview(run, state)
+  if previewed != step:
+    write_preview(run, state)
   return state, True
 
 
