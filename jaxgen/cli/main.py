@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import os
-import pathlib
 import sys
 import warnings
 from types import ModuleType
@@ -29,6 +27,7 @@ from jaxgen.cli import (
   train,
 )
 from jaxgen.errors import RunError, UserError
+from jaxgen.parallel.compilation_cache import cache_compilations
 
 VERBS: dict[str, ModuleType] = {
   "train": train,
@@ -75,17 +74,6 @@ def _overview() -> str:
   )
 
 
-def _cache_compilations() -> None:
-  """Cache compiled programs between runs, unless configured otherwise."""
-  try:
-    folder = pathlib.Path.home() / ".cache" / "jaxgen" / "xla"
-    folder.mkdir(parents=True, exist_ok=True)
-  except (OSError, RuntimeError):  # no home folder
-    return
-  os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(folder))
-  os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0.2")
-
-
 def _quiet() -> None:
   """Silence Orbax's messages about damaged checkpoints and full disks, which
   jaxgen reports itself, and print warnings on one line."""
@@ -119,7 +107,7 @@ def _dispatch(argv: list[str]) -> int:
   args, rest = parser.parse_known_args(argv[1:])
   if rest and not (hasattr(args, "config") or hasattr(args, "takes_more")):
     parser.error(f"{rest[0]}: no such flag")
-  _cache_compilations()
+  cache_compilations()
   _quiet()
   return module.run(args, rest) or 0
 

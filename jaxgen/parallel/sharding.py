@@ -11,6 +11,7 @@ from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
 
 from jaxgen.errors import UserError
 from jaxgen.parallel.allocator import keep_freed_memory
+from jaxgen.parallel.compilation_cache import cache_compilations
 
 Devices = Sequence[jax.Device] | None  # None: all devices
 SMALL = 2**12  # leaves with fewer elements are replicated, not sharded
@@ -19,8 +20,10 @@ SMALL = 2**12  # leaves with fewer elements are replicated, not sharded
 def make_mesh(devices: Devices = None) -> Mesh:
   """A one-axis mesh of the given devices, or of all of all processes.
 
-  On CPU, memory that is freed stays with the process from here on.
+  All use of devices starts with one; so this also sets up the process: compiled
+  programs are cached, and on CPU memory that is freed stays with the process.
   """
+  cache_compilations()
   keep_freed_memory(jax.default_backend())
   size = jax.device_count() if devices is None else len(devices)
   return jax.make_mesh(

@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 from support.pictures import read
 
-from jaxgen.cli.main import VERBS, _cache_compilations, _quiet, main
+from jaxgen.cli.main import VERBS, _quiet, main
 
 
 def test_help_lists_the_verbs_without_importing_jax():
@@ -166,16 +166,6 @@ def test_wrong_input_is_named(trained, tiles, tmp_path, capsys):
     assert main(line) == 2, line
     error = capsys.readouterr().err
     assert names in error and len(error.splitlines()) <= 3, error
-
-
-def test_a_machine_without_a_home_compiles_for_itself(monkeypatch):
-  def no_home():
-    raise RuntimeError("Could not determine home directory.")
-
-  monkeypatch.delenv("JAX_COMPILATION_CACHE_DIR")
-  monkeypatch.setattr("pathlib.Path.home", no_home)
-  _cache_compilations()
-  assert "JAX_COMPILATION_CACHE_DIR" not in os.environ
 
 
 @pytest.mark.parametrize("address", [":45672", "here", "here:99999", "here:0"])
