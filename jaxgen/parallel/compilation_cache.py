@@ -63,7 +63,7 @@ def _cpu() -> str:
 def _set_options(folder: pathlib.Path) -> None:
   import jax
 
-  if jax.config.jax_compilation_cache_dir is None:
+  if jax.config.jax_compilation_cache_dir is None:  # pyright: ignore[reportAttributeAccessIssue]
     jax.config.update("jax_compilation_cache_dir", str(folder))
     seconds = float(os.environ.get(SHORTEST, SECONDS))
     jax.config.update("jax_persistent_cache_min_compile_time_secs", seconds)
