@@ -3,23 +3,28 @@
 #   make test   lint, types, tests
 #   make check  lint, types, and the tests that are not slow
 #   make docs   the documentation site, in site/
-#   make env    only the environment, in .venv
+#   make env    only the environment, in .venv; the newest versions, tested with
+#               Python 3.13, by: make env LOCK=requirements-newest.lock
+#   make lock   renew both lock files
 
 PYTHON ?= python3
+LOCK ?= requirements.lock
 RUN ?= runs/demo
 BIN := .venv/bin
+COMPILE := $(BIN)/uv pip compile --quiet --universal --no-header --group dev \
+  --extra perceptual pyproject.toml
 export TF_CPP_MIN_LOG_LEVEL ?= 3
 
-.PHONY: demo test check docs env lint
+.PHONY: demo test check docs env lint lock
 
 env: .venv/ready
 
-.venv/ready: requirements.lock pyproject.toml
+.venv/ready: $(LOCK) pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 	  (echo "error: Python 3.11 or newer is needed; make env PYTHON=python3.12"; exit 1)
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet uv
-	$(BIN)/uv pip install --quiet --python $(BIN)/python -r requirements.lock
+	$(BIN)/uv pip install --quiet --python $(BIN)/python -r $(LOCK)
 	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps -e .
 	touch $@
 
@@ -43,3 +48,7 @@ check: lint
 
 docs: .venv/ready
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
+
+lock: .venv/ready
+	$(COMPILE) --python-version 3.11 -o requirements.lock
+	$(COMPILE) --python-version 3.13 --upgrade -o requirements-newest.lock
