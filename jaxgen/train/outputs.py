@@ -8,11 +8,11 @@ from collections.abc import Callable, Mapping
 import jax
 
 from jaxgen.formats.png import write_png
-from jaxgen.latents.cache import read_cache, write_cache
 from jaxgen.parallel.multihost import allgather, is_lead_host
 from jaxgen.train.run import Run
 from jaxgen.train.state import TrainState, to_trees
 from jaxgen.typing import Params
+from jaxgen.workdir.latents import read_cache, write_cache
 from jaxgen.workdir.posthoc_ema import PosthocEMA
 
 
