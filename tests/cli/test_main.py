@@ -56,7 +56,7 @@ def test_the_help_of_a_verb_shows_its_flags_only(capsys):
     ("evaluate --work=nowhere", "--work"),
     (
       "benchmark --config=configs/textures_patch_ae.py:nonsense",
-      "py:nonsense: variant 'nonsense': expected one of demo, smoke\n",
+      "py:nonsense: variant='nonsense': expected one of demo, smoke.\n",
     ),
   ],
 )

@@ -45,7 +45,7 @@ def variants(path: pathlib.Path) -> tuple[str, ...]:
     load_config(f"{path}:nonsense", [])
   except UserError as e:
     known = str(e).partition("one of ")[2]
-    return ("", *known.split(", "))
+    return ("", *known.rstrip(".").split(", "))
   raise AssertionError(f"{path} takes any variant")
 
 
