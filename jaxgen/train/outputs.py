@@ -53,8 +53,8 @@ def _gather(
 
 def write_preview(run: Run, state: TrainState) -> None:
   """Write a picture of held-out and generated images."""
-  step = int(state.step)
-  picture = run.program.preview(state.ema)
+  step, program = int(state.step), run.program
+  picture = program.preview(state.ema, program.loss_inputs(state))
   if run.metrics is not None:
     suffix = f"_stage{run.stage + 1}" if len(run.programs) > 1 else ""
     path = run.workdir / "samples" / f"{step:08}{suffix}.png"
