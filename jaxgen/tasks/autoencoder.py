@@ -59,8 +59,8 @@ def build(
     num_classes=classes,
   )
   variational = getattr(model, "variational", False)
-  codec = functools.partial(_codec, model)
   init, latent_shape = _shapes(model, (resolution, resolution, channels))
+  codec = functools.partial(_codec, model, latent_shape)
 
   def evaluate(params: Params, batch: Batch, inputs: LossInputs) -> Metrics:
     return _evaluate(model, heads, params, batch)
@@ -103,7 +103,7 @@ def _shapes(model: Any, shape: tuple[int, ...]) -> tuple[Any, tuple[int, ...]]:
     return model.init(key, jnp.zeros(image.shape, image.dtype))["params"]
 
   params = jax.eval_shape(init, jax.random.key(0))
-  encode = lambda p, x: _codec(model, p).encode(x)  # noqa: E731
+  encode = lambda p, x: model.apply({"params": p}, x, method="posterior")[0]  # noqa: E731
   return init, jax.eval_shape(encode, params, image).shape[1:]
 
 
@@ -157,7 +157,7 @@ def _check_data(experiment: Experiment, elements: Sequence[Element]) -> None:
     )
 
 
-def _codec(model: Any, params: Params) -> Codec:
+def _codec(model: Any, latent_shape: tuple[int, ...], params: Params) -> Codec:
   run = functools.partial(model.apply, {"params": params})
 
   def encode(images: Array, key: Array | None = None) -> Array:
@@ -167,6 +167,7 @@ def _codec(model: Any, params: Params) -> Codec:
   return Codec(
     encode=encode,
     decode=lambda latents: run(latents, method="decode"),
+    latent_shape=latent_shape,
     posterior=(
       (lambda images: run(images, method="posterior"))
       if getattr(model, "variational", False)

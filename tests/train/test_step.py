@@ -61,6 +61,7 @@ def toy_task() -> Task:
     batch_fields=("x",),
     metric="psnr",
     latent_shape=(3,),
+    codec=nothing,
   )
 
 
