@@ -126,8 +126,8 @@ def _num_classes(config: LossConfig, names: ConditionNames) -> int:
 def _heads(experiment: Experiment) -> Mapping[str, str]:
   """The outputs of the network besides the image, and their batch fields."""
   config = experiment.loss
-  segments = getattr(experiment.model, "num_seg_classes", 0)
-  if bool(segments) != bool(config.segmentation):
+  num_classes = getattr(experiment.model, "num_seg_classes", 0)
+  if bool(num_classes) != bool(config.segmentation):
     raise UserError(
       "loss.segmentation and model.num_seg_classes (of a conv_autoencoder): "
       "expected both > 0 or both 0."
@@ -147,13 +147,13 @@ def _check_data(experiment: Experiment, elements: Sequence[Element]) -> None:
       "loss.segmentation: the data have no masks; set data.masks to their "
       "folder, or loss.segmentation=0 and model.num_seg_classes=0."
     )
-  segments = getattr(experiment.model, "num_seg_classes", 0)
+  num_classes = getattr(experiment.model, "num_seg_classes", 0)
   labels = np.unique(np.stack([x["mask"] for x in elements]))
   highest = int(labels[labels != UNLABELED].max(initial=0))
-  if highest >= segments:
+  if highest >= num_classes:
     raise UserError(
-      f"model.num_seg_classes={segments}: expected at least {highest + 1}, for "
-      f"mask labels up to {highest} ({UNLABELED}: no label)."
+      f"model.num_seg_classes={num_classes}: expected at least {highest + 1}, "
+      f"for mask labels up to {highest} ({UNLABELED}: no label)."
     )
 
 

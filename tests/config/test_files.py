@@ -1,7 +1,9 @@
 """Config files, and the configs saved in workdirs."""
 
 import json
+import pathlib
 import re
+import tomllib
 
 import pytest
 from support.configs import ROOT, every_config, toy
@@ -18,6 +20,22 @@ def test_what_is_saved_is_read_back_equal(tmp_path, path):
   experiment = files.load_experiment(path, [])
   files.save_experiment(experiment, tmp_path / "config.json")
   assert files.read_experiment(tmp_path / "config.json") == experiment
+
+
+def test_a_config_has_a_name_as_well():
+  assert files.load_config("textures_patch_ae:smoke", []) == files.load_config(
+    SMOKE, []
+  )
+
+
+def test_wheels_contain_every_config():
+  """Through the link `jaxgen/configs`; setuptools expands the patterns."""
+  project = tomllib.loads((pathlib.Path(ROOT) / "pyproject.toml").read_text())
+  patterns = project["tool"]["setuptools"]["package-data"]["jaxgen"]
+  package = files.CONFIGS.parent
+  packed = {x for pattern in patterns for x in package.glob(pattern)}
+  configs = pathlib.Path(ROOT, "configs").rglob("*.py")
+  assert {x.resolve() for x in configs} <= {x.resolve() for x in packed}
 
 
 def test_overrides_reach_the_config():

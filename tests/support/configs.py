@@ -27,7 +27,7 @@ def toy_denoiser(**sections: dict[str, Any]) -> Any:
 
 
 def toy_vae(**sections: dict[str, Any]) -> Any:
-  """The same of a convolutional autoencoder, plain unless told otherwise."""
+  """The same of a convolutional autoencoder, by default plain."""
   return _changed(smoke(autoencoder(conv_autoencoder())), sections)
 
 

@@ -24,7 +24,7 @@ def test_a_family_is_a_module(name):
   assert callable(family.build) and callable(family.conditions)
 
 
-def test_a_task_is_of_its_stage_unless_told_otherwise():
+def test_a_task_has_the_resolution_of_its_stage_by_default():
   stages = {"resolution": (32, 64), "patch_size": (0, 32)}
   experiment = parse(toy(stages=stages))
   shape = lambda **where: (  # noqa: E731
