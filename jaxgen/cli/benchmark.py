@@ -21,7 +21,7 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
     "--config",
     required=True,
     metavar="FILE.py[:variant]",
-    help="config to measure: a file, or the name of one of jaxgen's own",
+    help="config file, or the name of one of jaxgen's configs",
   )
   parser.add_argument(
     "--repeats",
