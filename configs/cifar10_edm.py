@@ -40,7 +40,6 @@ def get_config(variant: str = ""):
     resolution=(32,),
     images=(200_000_000,),
     batch_size=(512,),
-    accumulate=(1,),
   )
   if not variant:
     config.model.update(

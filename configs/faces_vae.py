@@ -38,8 +38,15 @@ FOLDER = 1_000  # images per epoch of a small data set
 def get_config(variant: str = ""):
   """The reference; `small`: minutes on two CPU cores; `smoke`: for tests."""
   check_variant(variant, ("small", "smoke"))
+  config = reference(FOLDER if variant else CELEB_A)
+  if variant:
+    config = small(config)
+  return smoke(config) if variant == "smoke" else config
+
+
+def reference(epoch: int):
+  """The config at 256 pixels, for epochs of so many images."""
   config = autoencoder(conv_autoencoder())
-  epoch = FOLDER if variant else CELEB_A
   config.data.update(
     source="tfds",
     path="celeb_a",
@@ -65,7 +72,6 @@ def get_config(variant: str = ""):
   )
   config.kl.update(
     schedule="cyclical",
-    beta=1e-4,
     adaptive=True,
     start_images=15 * epoch,
     period_images=8 * epoch,
@@ -95,9 +101,7 @@ def get_config(variant: str = ""):
     advance_tolerance=0.0,
     advance_minimum=0.0,
   )
-  if not variant:
-    return config
-  return smoke(small(config)) if variant == "smoke" else small(config)
+  return config
 
 
 def small(config):

@@ -38,7 +38,6 @@ def get_config(variant: str = ""):
       resolution=(64,),
       images=(10_000_000,),
       batch_size=(256,),
-      accumulate=(1,),
     )
     return config
   return smoke(demo(config)) if variant == "smoke" else demo(config)

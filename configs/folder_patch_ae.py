@@ -29,12 +29,10 @@ def get_config(variant: str = ""):
     decoder_depth=3,
     heads=4,
     latent_dim=256,
-    patch_features=32,
   )
   config.stages.update(
     resolution=(64,),
     images=(400_000,),
     batch_size=(128,),
-    accumulate=(1,),
   )
   return smoke(config) if variant == "smoke" else config

@@ -41,7 +41,6 @@ def get_config(variant: str = ""):
   if not variant:
     config.data.update(
       num_tiles=65_536,
-      cache_mb=2048,
       workers=8,
     )
     config.model.update(
@@ -53,7 +52,6 @@ def get_config(variant: str = ""):
       resolution=(64,),
       images=(10_000_000,),
       batch_size=(256,),
-      accumulate=(1,),
     )
     return config
   return smoke(demo(config)) if variant == "smoke" else demo(config)

@@ -28,7 +28,6 @@ def get_config(variant: str = ""):
     "zoom_level",
   )
   config.model.update(
-    width=64,
     outer_width=48,
     outer_num_res_blocks=2,
   )

@@ -23,7 +23,6 @@ def get_config(variant: str = ""):
   config = autoencoder()
   config.data.update(
     source="rocks",
-    num_tiles=8192,
     flips=True,
     rot90=True,
   )
@@ -34,13 +33,11 @@ def get_config(variant: str = ""):
     decoder_depth=3,
     heads=4,
     latent_dim=256,
-    patch_features=32,
   )
   config.stages.update(
     resolution=(64,),
     images=(400_000,),
     batch_size=(128,),
-    accumulate=(1,),
   )
   if variant == "demo":
     config.data.num_tiles = 4096

@@ -32,7 +32,6 @@ def get_config(variant: str = ""):
     resolution=(256,),
     images=(1_000_000,),
     batch_size=(64,),
-    accumulate=(1,),
   )
   if variant == "benchmark":
     config.data.update(

@@ -30,7 +30,6 @@ def get_config(variant: str = ""):
     encoder_depth=2,
     decoder_depth=2,
     latent_dim=256,
-    patch_features=32,
   )
   config.optimizer.schedule = "stage_cosine"  # restarts in each stage
   config.stages.update(

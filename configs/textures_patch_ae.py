@@ -33,7 +33,6 @@ def get_config(variant: str = ""):
     resolution=(32,),
     images=(2_000_000,),
     batch_size=(64,),
-    accumulate=(1,),
   )
   if variant == "demo":
     config.stages.images = (64_000,)

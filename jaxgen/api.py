@@ -9,6 +9,7 @@ import numpy as np
 from PIL import Image
 
 from jaxgen.config.experiment import Experiment
+from jaxgen.config.fields import PositiveInt, check_value
 from jaxgen.config.parse import parse
 from jaxgen.errors import UserError
 from jaxgen.images import image_grid
@@ -74,19 +75,23 @@ def show(images: np.ndarray, *, columns: int | None = None) -> Image.Image:
   """A grid of images, for display in a notebook.
 
   Args:
-    images: uint8 `(n, h, w, c)`, or one `(h, w, c)`.
+    images: uint8 `(n, h, w, c)`, or one `(h, w, c)`; gray (c = 1) or RGB (3).
     columns: columns of the grid; by default it is about square.
 
   Returns:
     A Pillow image.
 
   Raises:
-    UserError: an array of another type or shape.
+    UserError: an array of another type or shape, or less than one column.
   """
   images = np.asarray(images)
   images = images[None] if images.ndim == 3 else images
-  if images.dtype != np.uint8 or images.ndim != 4 or not len(images):
+  fits = images.ndim == 4 and images.size and images.shape[-1] in (1, 3)
+  if images.dtype != np.uint8 or not fits:
     raise UserError(
-      f"images: expected uint8 (n, h, w, c), got {images.dtype} {images.shape}."
+      "images: expected uint8 (n, h, w, c) with 1 or 3 channels, got "
+      f"{images.dtype} {images.shape}."
     )
+  if columns is not None:
+    check_value("columns", PositiveInt, columns)
   return Image.fromarray(image_grid(images, columns))

@@ -52,18 +52,27 @@ class Codec:
     encode: images to latents; with a key, a sample of the posterior if there
       is one.
     decode: latents to images.
+    latent_shape: shape of one latent.
+    mean: mean of the latents, a number or an array that broadcasts to them.
+    scale: their standard deviation, likewise.
     posterior: images to mean and log variance of the posterior, each shaped
       like the latents; None if the encoder is not variational.
   """
 
   encode: EncodeFn
   decode: DecodeFn
+  latent_shape: tuple[int, ...]
+  mean: Array | float = 0.0
+  scale: Array | float = 1.0
   posterior: Callable[[Array], tuple[Array, Array]] | None = None
 
+  def standardize(self, latents: Array) -> Array:
+    """Latents with mean 0 and standard deviation 1, by `mean` and `scale`."""
+    return (latents - self.mean) / self.scale
 
-IDENTITY = Codec(
-  encode=lambda images, key=None: images, decode=lambda latents: latents
-)  # the codec of pixel-space models
+  def unstandardize(self, latents: Array) -> Array:
+    """The inverse of `standardize`."""
+    return latents * self.scale + self.mean
 
 
 @jax.tree_util.register_dataclass

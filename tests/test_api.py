@@ -1,5 +1,6 @@
 """The public API: `jaxgen.config`, `train`, `load` and `show`."""
 
+import inspect
 import subprocess
 import sys
 from typing import Any
@@ -39,7 +40,9 @@ def test_a_config_is_for_changes():
 @pytest.mark.parametrize(
   ("name", "changes", "named"),
   [
-    ("nowhere", {}, "nowhere.py"),
+    ("nowhere", {}, "name='nowhere': .*textures_patch_ae"),
+    ("texture_patch_ae", {}, "Did you mean textures_patch_ae"),
+    ("nowhere.py", {}, "name='nowhere.py'"),
     ("textures_patch_ae:large", {}, "'large'"),
     ("textures_patch_ae", {"data.sed": 3}, "data.sed"),
     ("textures_patch_ae", {"data.seed": -3}, "data.seed=-3"),
@@ -100,7 +103,10 @@ def test_the_door_lists_its_names_before_they_are_imported():
 
 
 def test_importing_the_door_imports_no_jax():
-  code = "import sys, jaxgen; sys.exit('jax' in sys.modules)"
+  code = (
+    "import sys, jaxgen; jaxgen.train, jaxgen.config;"
+    "sys.exit('jax' in sys.modules)"
+  )
   assert subprocess.run([sys.executable, "-c", code]).returncode == 0
 
 
@@ -119,8 +125,31 @@ def test_a_picture_of_images(shape, columns, rows):
     np.zeros((2, 8, 8, 3), np.float32),
     np.zeros((8, 8), np.uint8),
     np.zeros((0, 8, 8, 3), np.uint8),
+    np.zeros((2, 0, 8, 3), np.uint8),
+    np.zeros((2, 8, 8, 2), np.uint8),
   ],
 )
 def test_what_is_no_picture_is_refused(images):
   with pytest.raises(UserError, match="images"):
     jaxgen.show(images)
+
+
+@pytest.mark.parametrize("columns", [-2, 0, 1.5])
+def test_columns_that_are_no_number_of_columns_are_refused(columns):
+  with pytest.raises(UserError, match="columns"):
+    jaxgen.show(np.zeros((2, 8, 8, 3), np.uint8), columns=columns)
+
+
+@pytest.mark.parametrize("config", ["textures_patch_ae", None, {"data": {}}])
+def test_training_what_is_no_config_is_refused(config, tmp_path):
+  with pytest.raises(UserError, match="config: expected .*got"):
+    jaxgen.train(config, tmp_path)
+
+
+def test_the_functions_have_their_signatures():
+  """Also those that are packages; reading them may import JAX."""
+  from jaxgen import api
+
+  assert inspect.signature(jaxgen.train) == inspect.signature(api.train)
+  assert [*inspect.signature(jaxgen.config).parameters] == ["name", "overrides"]
+  assert "workdir: the run's folder" in (jaxgen.train.__doc__ or "")

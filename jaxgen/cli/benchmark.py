@@ -21,7 +21,7 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
     "--config",
     required=True,
     metavar="FILE.py[:variant]",
-    help="config file to measure",
+    help="config file, or the name of one of jaxgen's configs",
   )
   parser.add_argument(
     "--repeats",

@@ -99,10 +99,10 @@ def _check_kind(args: argparse.Namespace) -> None:
   """Raise a UserError unless the flags are those of exactly one kind."""
   chosen = [kind for kind in KINDS if getattr(args, kind) is not None]
   if len(chosen) != 1:
-    raise UserError(
-      f"expected one of {', '.join(f'--{x}' for x in KINDS)}, got "
-      f"{len(chosen)}."
+    kinds, given = (
+      ", ".join(f"--{kind}" for kind in names) for names in (KINDS, chosen)
     )
+    raise UserError(f"expected one of {kinds}, got {given or 'none'}.")
   if args.mask is None and args.canvas is None:
     owner = "--mask and --canvas"
     sampling_flags.refuse(args, ("corrections",), owner=owner)

@@ -48,6 +48,17 @@ def byte_size(text: str) -> int:
   return size
 
 
+def as_flags(message: str, args: argparse.Namespace) -> str:
+  """An error message whose leading arguments of functions, `a=1` or `a and b`
+  before the first colon, are written as the flags that set them."""
+  head, colon, rest = message.partition(":")
+  names = head.split(" and ")
+  given = {k for k, v in vars(args).items() if v not in (None, False)}
+  if not {name.partition("=")[0] for name in names} <= given:
+    return message
+  return " and ".join(f"--{name}" for name in names) + colon + rest
+
+
 def add_run_flags(
   parser: argparse.ArgumentParser,
   *,

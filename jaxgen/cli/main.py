@@ -18,6 +18,7 @@ from jaxgen.cli import (
   ema,
   encode,
   evaluate,
+  flags,
   interpolate,
   monitor,
   plan,
@@ -109,7 +110,10 @@ def _dispatch(argv: list[str]) -> int:
     parser.error(f"{rest[0]}: no such flag")
   cache_compilations()
   _quiet()
-  return module.run(args, rest) or 0
+  try:
+    return module.run(args, rest) or 0
+  except UserError as e:
+    raise UserError(flags.as_flags(str(e), args)) from e
 
 
 def main(argv: list[str] | None = None) -> int:

@@ -38,7 +38,7 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
     "--config",
     required=True,
     metavar="FILE.py[:variant]",
-    help="config file of a training run",
+    help="config file, or the name of one of jaxgen's configs",
   )
   parser.add_argument(
     "--memory",

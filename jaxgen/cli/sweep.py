@@ -8,7 +8,7 @@ Each run is a run of `jaxgen train` in WORKDIR/PHASE/RUN. Finished runs are
 never repeated: after a stop or a kill the same command resumes. A run that
 fails is marked, and the others continue. Each phase writes choice.json,
 metrics.csv and report.html; runs made obsolete by a new choice are moved to
-WORKDIR/set_aside. On SIGTERM and Ctrl-C the runs save a checkpoint first.
+WORKDIR/archive. On SIGTERM and Ctrl-C the runs save a checkpoint first.
 """
 
 from __future__ import annotations

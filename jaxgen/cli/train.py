@@ -28,7 +28,7 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
     "--config",
     required=True,
     metavar="FILE.py[:variant]",
-    help="config file of the training run",
+    help="config file, or the name of one of jaxgen's configs",
   )
   parser.add_argument(
     "--workdir", required=True, type=pathlib.Path, help="folder of the run"

@@ -5,16 +5,13 @@ The module is callable: `jaxgen.config("textures_patch_ae:demo")`; see `load`.
 
 from __future__ import annotations
 
-import pathlib
 from typing import Any
 
 from jaxgen.callables import make_callable
 
-CONFIGS = pathlib.Path(__file__).parents[2] / "configs"
-
 
 def load(name: str, **overrides: Any) -> Any:
-  """Load a config by its file's path or its name in `configs/`.
+  """Load a config by its file's path or its name among jaxgen's own.
 
       config = jaxgen.config("rocks_edm:smoke", **{"data.seed": 3})
 
@@ -33,11 +30,8 @@ def load(name: str, **overrides: Any) -> Any:
   from jaxgen.config.files import load_config
   from jaxgen.config.overrides import apply_overrides
 
-  path, _, variant = name.partition(":")
-  if not path.endswith(".py"):
-    path = str(CONFIGS / f"{path}.py")
-  config = load_config(f"{path}:{variant}" if variant else path, [])
+  config = load_config(name, [], label=f"name={name!r}")
   return ConfigDict(apply_overrides(config.to_dict(), overrides))
 
 
-make_callable(__name__, load)
+make_callable(__name__, f"{__name__}:load")

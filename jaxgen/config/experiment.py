@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
-from typing import Any, Literal
+from typing import Any
 
 from jaxgen.config.data import DataConfig
 from jaxgen.config.diffusion import DiffusionConfig
@@ -17,27 +17,17 @@ from jaxgen.config.optimizer import OptimizerConfig
 from jaxgen.config.run import BatchConfig, TrainConfig
 from jaxgen.config.stages import AdvancePolicy, Stage, to_columns
 
-TaskName = Literal["autoencoder", "diffusion"]
+
+def _sections(*own: str) -> tuple[str, ...]:
+  """The sections of a model family with sections of its own."""
+  common = ("optimizer", "stages", "batch", "train")
+  return ("data", "model", *own, *common)
+
+
+# Model families: the name of a module in `jaxgen/tasks`, and its sections.
 TASK_SECTIONS = {
-  "autoencoder": (
-    "data",
-    "model",
-    "loss",
-    "kl",
-    "optimizer",
-    "stages",
-    "batch",
-    "train",
-  ),
-  "diffusion": (
-    "data",
-    "model",
-    "diffusion",
-    "optimizer",
-    "stages",
-    "batch",
-    "train",
-  ),
+  "autoencoder": _sections("loss", "kl"),
+  "diffusion": _sections("diffusion"),
 }
 
 
@@ -46,7 +36,7 @@ class Experiment:
   """The parsed config of a training run.
 
   Attributes:
-    task: the model family.
+    task: the model family, a key of `TASK_SECTIONS`.
     seed: seeds parameters and noise.
     data: the source of images, and how tiles are cut.
     model: the network.
@@ -59,7 +49,7 @@ class Experiment:
     diffusion: noise levels and conditions; denoisers only.
   """
 
-  task: TaskName
+  task: str
   seed: int
   data: DataConfig
   model: ModelConfig

@@ -20,7 +20,7 @@ import functools
 import numbers
 import types
 import typing
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Annotated, Any, Literal, TypeVar, dataclass_transform
 
 import annotated_types
@@ -100,17 +100,35 @@ def _explain(
   name = str(error.errors()[0]["loc"][0])
   known = field_types(cls)
   if name not in known:
-    return f"{cls.section}.{name}: no such field.{near_miss(name, known)}"
+    return unknown_field(name, known, prefix=f"{cls.section}.")
   if name not in values:
     return f"{cls.section}.{name}: missing; expected {describe(known[name])}."
   given = f"{cls.section}.{name}={values[name]!r}"
   return f"{given}: expected {describe(known[name])}."
 
 
-def near_miss(name: str, known: Any) -> str:
+def near_miss(name: str, known: Iterable[str]) -> str:
   """A hint with the known names closest to `name`; empty if there are none."""
-  near = difflib.get_close_matches(name, list(known), n=3, cutoff=0.5)
-  return f" Did you mean {' or '.join(near)}?" if near else ""
+  fields = {x.rpartition(".")[2]: x for x in known}
+  field = name.rpartition(".")[2]
+  near = difflib.get_close_matches(field, fields, n=3, cutoff=0.6)
+  return (
+    f" Did you mean {' or '.join(fields[x] for x in near)}?" if near else ""
+  )
+
+
+def unknown_field(
+  name: str, known: Collection[str], *, prefix: str = ""
+) -> str:
+  """The message for a field, or `section.field`, that is not in `known`: with
+  the closest names, or else with all fields of the section."""
+  section = name.rpartition(".")[0]
+  fields = [x for x in known if x.rpartition(".")[0] == section]
+  names = ", ".join(x.rpartition(".")[2] for x in fields)
+  hint = near_miss(name, fields if section and fields else known)
+  whole = fields and (section or len(fields) == len(known))
+  listed = f" Expected one of {names}." if whole else ""
+  return f"{prefix}{name}: no such field.{hint or listed}"
 
 
 def field_types(cls: Any) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from jaxgen.config.fields import (
   Seed,
   check_value,
   field_types,
-  near_miss,
+  unknown_field,
 )
 from jaxgen.config.models import MODELS
 from jaxgen.config.parse import SECTIONS
@@ -54,8 +54,8 @@ def apply_overrides(
   }
   for key, value in overrides.items():
     if key not in flat:
-      raise UserError(f"{where}{key}: no such field.{near_miss(key, flat)}")
-    check_value(f"{where}{key}", _field_type(config, key), value)
+      raise UserError(unknown_field(key, flat, prefix=where))
+    check_value(f"{where}{key}", field_type(config, key), value)
     section, _, field = key.partition(".")
     if field:
       result[section][field] = value
@@ -64,7 +64,7 @@ def apply_overrides(
   return result
 
 
-def _field_type(config: Mapping[str, Any], key: str) -> Any:
+def field_type(config: Mapping[str, Any], key: str) -> Any:
   """The annotated type of a field, given the config's model."""
   section, _, field = key.partition(".")
   if section == "stages":

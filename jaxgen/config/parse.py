@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import reprlib
 from collections.abc import Mapping
 from typing import Any
 
@@ -57,7 +58,10 @@ def parse(config: Any) -> Experiment:
 def _plain(config: Any) -> dict[str, Any]:
   values = config.to_dict() if hasattr(config, "to_dict") else config
   if not isinstance(values, Mapping) or "task" not in values:
-    raise UserError("expected a jaxgen config with a field `task`.")
+    raise UserError(
+      "config: expected a ConfigDict with a field `task`, as from "
+      f"jaxgen.config(NAME), got {reprlib.repr(values)}."
+    )
   return dict(values)
 
 

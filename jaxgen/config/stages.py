@@ -14,8 +14,8 @@ from jaxgen.config.fields import (
   NonNegativeInt,
   Positive,
   PositiveInt,
-  near_miss,
   section,
+  unknown_field,
 )
 from jaxgen.errors import UserError
 
@@ -108,7 +108,7 @@ def from_columns(columns: Mapping[str, Any]) -> tuple[Stage, ...]:
   known = [x.name for x in dataclasses.fields(Stage)]  # pyright: ignore
   for name, values in columns.items():
     if name not in known:
-      raise UserError(f"stages.{name}: no such field.{near_miss(name, known)}")
+      raise UserError(unknown_field(name, known, prefix="stages."))
     if not isinstance(values, tuple):
       raise UserError(f"stages.{name}={values!r}: expected a tuple.")
   longest = max(map(len, columns.values()), default=0)

@@ -10,7 +10,8 @@ from jaxgen.config.models import MODELS
 def check_variant(variant: str, known: tuple[str, ...]) -> None:
   """Raise a ValueError for a variant that a config file does not define."""
   if variant and variant not in known:
-    raise ValueError(f"variant {variant!r}: expected one of {', '.join(known)}")
+    names = ", ".join(known)
+    raise ValueError(f"variant={variant!r}: expected one of {names}.")
 
 
 def demo(config: Any, images: int = 44_000) -> Any:

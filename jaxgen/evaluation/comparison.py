@@ -6,7 +6,7 @@ import dataclasses
 import pathlib
 import time
 from collections.abc import Callable, Sequence
-from typing import cast
+from typing import Any
 
 import numpy as np
 
@@ -47,30 +47,24 @@ class Candidate:
       return self.run.network_calls(sampler=self.method)
     return 1
 
-  def sampling_bytes(self, batch: int, reference: Reference) -> int:
-    """Memory of the program that samples a batch, which is compiled."""
+  def _options(self, reference: Reference) -> dict[str, Any]:
+    """The options of sampling, with the conditions of real tiles if the run has
+    any."""
     if isinstance(self.run, DenoiserRun):
       conditions = reference.conditions_for(self.run)
-      return self.run.sampling_bytes(
-        batch, sampler=self.method, conditions=conditions
-      )
-    return self.run.sampling_bytes(batch, method=cast(Method, self.method))
+      return {"sampler": self.method, "conditions": conditions}
+    return {"method": self.method}
+
+  def sampling_bytes(self, batch: int, reference: Reference) -> int:
+    """Memory of the program that samples a batch, which is compiled."""
+    return self.run.sampling_bytes(batch, **self._options(reference))
 
   def sample(
     self, num: int, reference: Reference, *, seed: int, batch: int
   ) -> np.ndarray:
-    """Sample images, with the conditions of real tiles if the run has any."""
-    if isinstance(self.run, DenoiserRun):
-      conditions = reference.conditions_for(self.run)
-      return self.run.sample(
-        num,
-        seed=seed,
-        batch=batch,
-        sampler=self.method,
-        conditions=conditions,
-      )
-    method = cast(Method, self.method)
-    return self.run.sample(num, seed=seed, batch=batch, method=method)
+    """Sample images."""
+    options = self._options(reference)
+    return self.run.sample(num, seed=seed, batch=batch, **options)
 
 
 def candidates(

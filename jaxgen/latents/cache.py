@@ -1,5 +1,7 @@
-"""The latent cache: latents of training tiles for fitting latent densities,
-stored in a run's folder as `latents/STEP.npz`."""
+"""The latent cache: latents of training tiles, for fitting latent densities.
+
+Its file in a run's folder is read and written by `jaxgen.workdir.latents`.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +9,6 @@ import contextlib
 import dataclasses
 import functools
 import math
-import pathlib
 from collections.abc import Callable, Iterator
 
 import jax
@@ -18,12 +19,9 @@ from jaxgen.config.data import DataConfig
 from jaxgen.data import pipeline
 from jaxgen.data.source import Source
 from jaxgen.errors import RunError
-from jaxgen.formats.npz import open_npz, write_npz
 from jaxgen.images import normalize
-from jaxgen.latents.statistics import moments
 from jaxgen.parallel.sharding import Layout
 from jaxgen.typing import Array, Codec, Params
-from jaxgen.workdir import checksums
 
 MAX_BYTES = 256 << 20  # maximum size of the cached latents
 STREAM = "bank"  # random stream; a new name would select other tiles
@@ -94,45 +92,3 @@ class LatentCache:
     with contextlib.closing(batches):
       for _ in range(count):
         yield self.layout.put(next(batches)["image"][:local])
-
-
-def cache_path(workdir: pathlib.Path, step: int) -> pathlib.Path:
-  """The file of the latents of the checkpoint at `step`."""
-  return workdir / "latents" / f"{step}.npz"
-
-
-def _identity(workdir: pathlib.Path, step: int) -> str:
-  """The checksums of a checkpoint, which distinguish it from an earlier one of
-  the same step."""
-  path = checksums.path_of(workdir, step)
-  return path.read_text() if path.is_file() else ""
-
-
-def read_cache(
-  workdir: pathlib.Path, step: int, shape: tuple[int, ...]
-) -> Float[np.ndarray, "n ..."] | None:
-  """The cached latents `(n, *shape)` of a checkpoint; None if they are missing,
-  damaged or from another checkpoint."""
-  try:
-    with open_npz(cache_path(workdir, step)) as file:
-      latents, identity = file["latents"], str(file["checkpoint"])
-  except Exception:  # numpy raises many types; latents can be recomputed
-    return None
-  fits = latents.shape[1:] == shape and len(latents) > 1
-  good = fits and bool(np.isfinite(latents).all())
-  return latents if good and identity == _identity(workdir, step) else None
-
-
-def write_cache(
-  workdir: pathlib.Path, step: int, latents: Float[np.ndarray, "n ..."]
-) -> None:
-  """Write the latents of a checkpoint and their moments as `.npz`,
-  atomically."""
-  mean, scale = moments(latents)
-  write_npz(
-    cache_path(workdir, step),
-    latents=latents,
-    mean=mean,
-    scale=scale,
-    checkpoint=_identity(workdir, step),
-  )

@@ -11,10 +11,12 @@ import numpy as np
 
 from jaxgen import rng
 from jaxgen.config.data import DataConfig
+from jaxgen.config.optimizer import OptimizerConfig
 from jaxgen.data import pipeline
 from jaxgen.data.sources import build as build_source
 from jaxgen.latents import density
 from jaxgen.laws.law import Law
+from jaxgen.train import optimizer
 from jaxgen.train.state import TrainState, from_trees, to_trees
 from jaxgen.workdir import ema_profiles
 from jaxgen.workdir.checkpoint_recovery import restore_newest
@@ -51,8 +53,6 @@ def _batch_differences() -> float:
 
 def _checkpoint_differences() -> float:
   """Number of values that differ between a saved and a restored state."""
-  import optax
-
   params = {"w": jax.random.normal(jax.random.key(0), (8, 8))}
   zero = jnp.zeros((), jnp.uint32)
   state = TrainState(
@@ -61,7 +61,7 @@ def _checkpoint_differences() -> float:
     skipped=zero,
     params=params,
     ema=params,
-    opt_state=optax.adam(1.0).init(params),
+    opt_state=optimizer.build(OptimizerConfig()).init(params),
     ema_profiles={},
     control={},
   )

@@ -78,7 +78,7 @@ def train_in_memory(
           on_open=functools.partial(record, experiment, names, workdir),
         )
       except loop.OutOfMemory as e:
-        halve(programs[e.stage], workdir)
+        shrink_microbatches(programs[e.stage], workdir)
 
 
 def fitted(
@@ -136,7 +136,7 @@ def _decide(program: StageProgram) -> Decision:
   return {"accumulate": need.accumulate, "remat": need.remat}
 
 
-def halve(program: StageProgram, workdir: pathlib.Path) -> None:
+def shrink_microbatches(program: StageProgram, workdir: pathlib.Path) -> None:
   """Store smaller microbatches for a stage that ran out of memory.
 
   Raises:

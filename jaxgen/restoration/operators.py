@@ -12,12 +12,10 @@ import dataclasses
 from collections.abc import Callable
 
 import jax.numpy as jnp
-from jaxtyping import Bool, Float
+from jaxtyping import Bool
 
-from jaxgen.restoration.noise import EXACT, GaussianNoise
+from jaxgen.restoration.noise import EXACT, GaussianNoise, Values
 from jaxgen.typing import Array, Images
-
-Values = Float[Array, "b *m"]
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import dataclasses
 
+import jax.numpy as jnp
 import numpy as np
 
 from jaxgen.latents.statistics import Moments, moments
 from jaxgen.sample import codec, latent_sampling
 from jaxgen.sample.run import LoadedRun
+from jaxgen.typing import Codec
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
@@ -36,6 +38,18 @@ class AutoencoderRun(LoadedRun):
     """Latents `(n, ...)` of training tiles, as cached in the workdir; computed
     from the training data, and cached, if they are missing."""
     return self.cached(latent_sampling.training_latents)
+
+  @property
+  def codec(self) -> Codec:
+    """The codec of the weights, with the moments of the training latents as
+    `mean` and `scale` (1 for channels that are constant)."""
+    shape = (1,) * len(self.task.latent_shape) + (-1,)
+    mean, scale = (x.astype(np.float32).reshape(shape) for x in self.moments)
+    return dataclasses.replace(
+      self.task.codec(self.params),
+      mean=jnp.asarray(mean),
+      scale=jnp.asarray(np.where(scale > 0, scale, 1)),
+    )
 
   @property
   def moments(self) -> Moments:

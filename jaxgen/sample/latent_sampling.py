@@ -14,16 +14,12 @@ from jaxgen.config.fields import PositiveInt, Seed, check_value
 from jaxgen.errors import RunError, UserError
 from jaxgen.images import to_uint8
 from jaxgen.latents import density
-from jaxgen.latents.cache import (
-  LatentCache,
-  max_tiles,
-  read_cache,
-  write_cache,
-)
+from jaxgen.latents.cache import LatentCache, max_tiles
 from jaxgen.latents.density import LatentDensity, Method
 from jaxgen.parallel.memory import program_bytes
 from jaxgen.sample.run import BATCH, LoadedRun
 from jaxgen.typing import Array, Params
+from jaxgen.workdir.latents import read_cache, write_cache
 
 
 def training_latents(run: LoadedRun) -> np.ndarray:
@@ -110,8 +106,8 @@ def _check_method(run: LoadedRun, method: str) -> None:
   check_value("method", Method, method)
   if method == "prior" and run.task.controller is None:
     raise UserError(
-      f"method='prior': expected a variational autoencoder; {run.workdir} is "
-      "not, use 'gaussian', a Gaussian fitted to the latents."
+      "method='prior': expected a run of a variational autoencoder, got "
+      f"{run.workdir}; method='gaussian' needs none."
     )
 
 

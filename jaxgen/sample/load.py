@@ -138,7 +138,7 @@ def _checkpoint_ema(recorded: _Recorded, checkpoint: str) -> Weights:
     reason = str(e).strip().splitlines()[0][:200]
     raise UserError(
       f"{recorded.workdir}: the {checkpoint} checkpoint cannot be read "
-      f"({reason}).\nAvailable: {reader.steps}; choose with --checkpoint=STEP."
+      f"({reason}); available: {', '.join(map(str, reader.steps)) or 'none'}."
     ) from e
   finally:
     reader.close()

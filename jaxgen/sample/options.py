@@ -150,15 +150,18 @@ def _check_guidance(options: SamplingOptions) -> None:
   single, weights = options.guidance != 1, bool(options.guidance_weights)
   if tuple(options.interval) != EVERYWHERE and not single and not weights:
     raise UserError(
-      "interval: needs guidance or guidance_weights as well, as in guidance=2."
+      f"interval={tuple(options.interval)}: expected guidance other than 1 (or "
+      "guidance_weights) as well, as in guidance=2."
     )
   if single and weights:
-    raise UserError("guidance and guidance_weights: expected only one of them.")
+    raise UserError(
+      "guidance and guidance_weights: expected one of them, got both."
+    )
   weak = options.weak
   if weak is not None and not isinstance(weak, LoadedRun):
     raise UserError(f"weak={weak!r}: expected a loaded run of a denoiser.")
   if weak is not None and not single:
     raise UserError(
-      "weak: expected guidance other than 1, as in guidance=2, and no "
-      "guidance_weights."
+      f"weak={weak.workdir}: expected guidance other than 1, as in guidance=2, "
+      "and no guidance_weights."
     )

@@ -127,8 +127,8 @@ def _guidance(
       )
   if not requested and options.guidance != 1 and options.weak is None:
     raise UserError(
-      f"guidance={options.guidance}: needs a condition; conditions of this "
-      f"run: {', '.join(names) or 'none, it is unconditional'}."
+      f"guidance={options.guidance}: expected the value of a condition, one of "
+      f"{', '.join(names) or 'none (the run is unconditional)'}, got none."
     )
   if weights:
     terms = [_term(names, {name: x}) for name, x in requested.items()]

@@ -9,7 +9,7 @@ import pathlib
 from collections.abc import Mapping
 from typing import Any
 
-from jaxgen.config.fields import near_miss
+from jaxgen.config.fields import unknown_field
 from jaxgen.config.files import load_experiment
 from jaxgen.config.overrides import apply_overrides, flatten
 from jaxgen.errors import UserError
@@ -143,9 +143,8 @@ def passed_values(phase: Phase, run: str, *, config: Config) -> dict[str, Any]:
   flat = flatten(config)
   for key in phase.passed_keys(run):
     if key not in flat:
-      raise UserError(
-        f"{phase.name}.passes_on: {key}: no such field.{near_miss(key, flat)}"
-      )
+      where = f"{phase.name}.passes_on: "
+      raise UserError(unknown_field(key, flat, prefix=where))
   return {key: flat[key] for key in phase.passed_keys(run)}
 
 

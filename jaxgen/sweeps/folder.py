@@ -8,7 +8,7 @@ WORKDIR/PHASE/RUN/                 a run of jaxgen train
 WORKDIR/PHASE/RUN/outcome.json     the measures, or the error of a failed run
 WORKDIR/PHASE/RUN/images.npz       held-out images and reconstructions
 WORKDIR/PHASE/RUN/log.txt          the output of the run's process
-WORKDIR/set_aside/                 archived runs with outdated configs
+WORKDIR/archive/                   archived runs with outdated configs
 """
 
 from __future__ import annotations

@@ -15,7 +15,7 @@ from jaxgen.workdir import run_config
 
 State = Literal["missing", "started", "finished", "failed", "stale"]
 OUTCOME, LOG = "outcome.json", "log.txt"
-ARCHIVE = "set_aside"  # in the sweep's workdir: runs with outdated configs
+ARCHIVE = "archive"  # in the sweep's workdir: runs with outdated configs
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -88,7 +88,7 @@ class RunFolder:
       self.path.unlink()
 
   def archive(self, workdir: pathlib.Path) -> pathlib.Path:
-    """Move the folder to `WORKDIR/set_aside` of the sweep; a link is only
+    """Move the folder to `WORKDIR/archive` of the sweep; a link is only
     removed.
 
     Returns:

@@ -39,7 +39,7 @@ from jaxgen.sweeps.metrics import METRICS, Cost
 from jaxgen.workdir.metrics_csv import HELDOUT
 
 Overrides = Mapping[str, Any]  # "model.width" -> value
-RESERVED = ("jobs", "set_aside")  # folders in a sweep's workdir
+RESERVED = ("jobs", "archive")  # folders in a sweep's workdir
 RULE = "rule"  # value of --choose: decide by the rule
 
 

@@ -59,8 +59,8 @@ def build(
     num_classes=classes,
   )
   variational = getattr(model, "variational", False)
-  codec = functools.partial(_codec, model)
   init, latent_shape = _shapes(model, (resolution, resolution, channels))
+  codec = functools.partial(_codec, model, latent_shape)
 
   def evaluate(params: Params, batch: Batch, inputs: LossInputs) -> Metrics:
     return _evaluate(model, heads, params, batch)
@@ -103,7 +103,7 @@ def _shapes(model: Any, shape: tuple[int, ...]) -> tuple[Any, tuple[int, ...]]:
     return model.init(key, jnp.zeros(image.shape, image.dtype))["params"]
 
   params = jax.eval_shape(init, jax.random.key(0))
-  encode = lambda p, x: _codec(model, p).encode(x)  # noqa: E731
+  encode = lambda p, x: model.apply({"params": p}, x, method="posterior")[0]  # noqa: E731
   return init, jax.eval_shape(encode, params, image).shape[1:]
 
 
@@ -126,8 +126,8 @@ def _num_classes(config: LossConfig, names: ConditionNames) -> int:
 def _heads(experiment: Experiment) -> Mapping[str, str]:
   """The outputs of the network besides the image, and their batch fields."""
   config = experiment.loss
-  segments = getattr(experiment.model, "num_seg_classes", 0)
-  if bool(segments) != bool(config.segmentation):
+  num_classes = getattr(experiment.model, "num_seg_classes", 0)
+  if bool(num_classes) != bool(config.segmentation):
     raise UserError(
       "loss.segmentation and model.num_seg_classes (of a conv_autoencoder): "
       "expected both > 0 or both 0."
@@ -147,17 +147,17 @@ def _check_data(experiment: Experiment, elements: Sequence[Element]) -> None:
       "loss.segmentation: the data have no masks; set data.masks to their "
       "folder, or loss.segmentation=0 and model.num_seg_classes=0."
     )
-  segments = getattr(experiment.model, "num_seg_classes", 0)
+  num_classes = getattr(experiment.model, "num_seg_classes", 0)
   labels = np.unique(np.stack([x["mask"] for x in elements]))
   highest = int(labels[labels != UNLABELED].max(initial=0))
-  if highest >= segments:
+  if highest >= num_classes:
     raise UserError(
-      f"model.num_seg_classes={segments}: expected at least {highest + 1}, for "
-      f"mask labels up to {highest} ({UNLABELED}: no label)."
+      f"model.num_seg_classes={num_classes}: expected at least {highest + 1}, "
+      f"for mask labels up to {highest} ({UNLABELED}: no label)."
     )
 
 
-def _codec(model: Any, params: Params) -> Codec:
+def _codec(model: Any, latent_shape: tuple[int, ...], params: Params) -> Codec:
   run = functools.partial(model.apply, {"params": params})
 
   def encode(images: Array, key: Array | None = None) -> Array:
@@ -167,6 +167,7 @@ def _codec(model: Any, params: Params) -> Codec:
   return Codec(
     encode=encode,
     decode=lambda latents: run(latents, method="decode"),
+    latent_shape=latent_shape,
     posterior=(
       (lambda images: run(images, method="posterior"))
       if getattr(model, "variational", False)

@@ -16,7 +16,7 @@ from jaxgen.errors import UserError
 from jaxgen.images import normalize
 from jaxgen.models.build import build as build_model
 from jaxgen.models.conditioning import fourier_features
-from jaxgen.tasks.task import Task
+from jaxgen.tasks.task import Task, identity_codec
 from jaxgen.typing import (
   Array,
   Batch,
@@ -79,6 +79,7 @@ def build(
     batch_fields=("image", *config.conditions),
     metric="psnr",
     latent_shape=shape,
+    codec=functools.partial(identity_codec, shape),
   )
 
 

@@ -1,41 +1,43 @@
-"""Table of the model families.
+"""Model families, by the name of their module in `jaxgen.tasks`.
 
-A family has a builder of its `Task`, and the conditions in the data that its
-model takes or predicts. The sections of its config are listed in
-`config.experiment.TASK_SECTIONS`.
+They are listed, with the sections of their configs, in
+`jaxgen.config.experiment.TASK_SECTIONS`.
 """
 
 from __future__ import annotations
 
-import dataclasses
-from collections.abc import Callable
+import importlib
+from typing import Any, Protocol
 
 from jaxgen.config.experiment import Experiment
 from jaxgen.data import sources
-from jaxgen.tasks import autoencoder, diffusion
 from jaxgen.tasks.task import Task
 from jaxgen.typing import ConditionNames
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class Family:
-  """A model family.
+class Family(Protocol):
+  """The module of a model family."""
 
-  Attributes:
-    build: (experiment, names, stage=, resolution=) -> Task.
-    conditions: labels and attributes of the data that the model uses.
-  """
+  def build(
+    self,
+    experiment: Experiment,
+    names: ConditionNames,
+    *,
+    stage: int,
+    resolution: int,
+  ) -> Task:
+    """The task at a resolution; see `families.build`."""
+    ...
 
-  build: Callable[..., Task]
-  conditions: Callable[[Experiment], tuple[str, ...]]
+  def conditions(self, experiment: Experiment) -> tuple[str, ...]:
+    """The labels and attributes of the data that the model uses."""
+    ...
 
 
-FAMILIES = {
-  "autoencoder": Family(
-    build=autoencoder.build, conditions=autoencoder.conditions
-  ),
-  "diffusion": Family(build=diffusion.build, conditions=diffusion.conditions),
-}
+def family(name: str) -> Family:
+  """The family of a name."""
+  module: Any = importlib.import_module(f"jaxgen.tasks.{name}")
+  return module
 
 
 def build(
@@ -58,14 +60,15 @@ def build(
   """
   side = resolution or experiment.stages[stage].resolution
   experiment.model_at(stage).check(side)
-  family = FAMILIES[experiment.task]
-  return family.build(experiment, names, stage=stage, resolution=side)
+  return family(experiment.task).build(
+    experiment, names, stage=stage, resolution=side
+  )
 
 
 def condition_values(experiment: Experiment) -> ConditionNames:
   """The values of the conditions that the model uses, by name; empty, without
   reading data, if it uses none."""
-  if not FAMILIES[experiment.task].conditions(experiment):
+  if not family(experiment.task).conditions(experiment):
     return {}
   return all_condition_values(experiment)
 

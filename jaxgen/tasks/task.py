@@ -8,7 +8,6 @@ from typing import Any, Protocol
 
 from jaxgen.data.source import Element
 from jaxgen.typing import (
-  IDENTITY,
   Array,
   Batch,
   Codec,
@@ -87,9 +86,13 @@ def as_scores(means: dict[str, Any]) -> dict[str, float]:
   return {k: float(v) for k, v in means.items()}
 
 
-def identity_codec(params: Params) -> Codec:
-  """The codec of pixel-space models."""
-  return IDENTITY
+def identity_codec(shape: tuple[int, ...], params: Params) -> Codec:
+  """The codec of a pixel-space model, of images of a shape."""
+  return Codec(
+    encode=lambda images, key=None: images,
+    decode=lambda latents: latents,
+    latent_shape=shape,
+  )
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -128,7 +131,7 @@ class Task:
   batch_fields: tuple[str, ...]
   metric: str
   latent_shape: tuple[int, ...]
-  codec: Callable[[Params], Codec] = identity_codec
+  codec: Callable[[Params], Codec]
   draws_latents: bool = False
   denoiser: Callable[[Params], DenoiseFn] | None = None
   summarize: Callable[[dict[str, Any]], dict[str, float]] = as_scores

@@ -42,17 +42,22 @@ class Evaluator:
     self.shown: Batch = jax.device_put(shown, layout.replicated)
     self._sums, self._summary = _summing(task), task.summarize
 
-  def __call__(self, params: Params) -> dict[str, float]:
-    """The scores over all tiles."""
-    sums = [self._sums(params, *part) for part in self._batches]
+  def __call__(
+    self, params: Params, inputs: LossInputs | None = None
+  ) -> dict[str, float]:
+    """The scores over all tiles; `inputs` are by default those at step 0."""
+    inputs = inputs or LossInputs()
+    sums = [self._sums(params, inputs, *part) for part in self._batches]
     total = jax.tree.map(lambda *x: sum(map(np.asarray, x)), *sums)
     return self._summary({k: v / self.num for k, v in total.items()})
 
 
 def _summing(task: Task) -> Callable:
   @jax.jit
-  def sums(params: Params, batch: Batch, valid: jax.Array):
-    scores = task.evaluate(params, batch, LossInputs())
+  def sums(
+    params: Params, inputs: LossInputs, batch: Batch, valid: jax.Array
+  ) -> dict[str, jax.Array]:
+    scores = task.evaluate(params, batch, inputs)
     return {k: jnp.tensordot(valid, v, 1) for k, v in scores.items()}
 
   return sums

@@ -8,11 +8,11 @@ from collections.abc import Callable, Mapping
 import jax
 
 from jaxgen.formats.png import write_png
-from jaxgen.latents.cache import read_cache, write_cache
 from jaxgen.parallel.multihost import allgather, is_lead_host
 from jaxgen.train.run import Run
 from jaxgen.train.state import TrainState, to_trees
 from jaxgen.typing import Params
+from jaxgen.workdir.latents import read_cache, write_cache
 from jaxgen.workdir.posthoc_ema import PosthocEMA
 
 
@@ -53,8 +53,8 @@ def _gather(
 
 def write_preview(run: Run, state: TrainState) -> None:
   """Write a picture of held-out and generated images."""
-  step = int(state.step)
-  picture = run.program.preview(state.ema)
+  step, program = int(state.step), run.program
+  picture = program.preview(state.ema, program.loss_inputs(state))
   if run.metrics is not None:
     suffix = f"_stage{run.stage + 1}" if len(run.programs) > 1 else ""
     path = run.workdir / "samples" / f"{step:08}{suffix}.png"

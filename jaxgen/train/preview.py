@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from typing import Any, Protocol
 
 import jax
 import jax.numpy as jnp
@@ -15,9 +15,17 @@ from jaxgen.latents.cache import LatentCache
 from jaxgen.parallel.sharding import Layout
 from jaxgen.tasks.task import Task
 from jaxgen.train.evaluator import SHOWN, Evaluator
-from jaxgen.typing import LossInputs, Params
+from jaxgen.typing import Batch, LossInputs, Params
 
 FITTED = 1024  # latents for fitting the density of the samples
+
+
+class PreviewPicture(Protocol):
+  """A picture of a model; `inputs` are by default those at step 0."""
+
+  def __call__(
+    self, params: Params, inputs: LossInputs | None = None
+  ) -> np.ndarray: ...
 
 
 def previewer(
@@ -27,7 +35,7 @@ def previewer(
   layout: Layout,
   *,
   seed: int,
-) -> Callable[[Params], np.ndarray]:
+) -> PreviewPicture:
   """A function from parameters to a uint8 picture `(h, w, c)` with rows of
   held-out originals, the model's outputs for them, and new samples.
 
@@ -35,19 +43,18 @@ def previewer(
   """
   keys = rng.per_sample(rng.stream(seed, "preview"), jnp.arange(SHOWN))
 
-  def rows(params: Params, batch, fitted):
-    return task.preview(
-      params, batch, keys, density=fitted, inputs=LossInputs()
-    )
+  def rows(params: Params, inputs: LossInputs, batch: Batch, fitted: Any):
+    return task.preview(params, batch, keys, density=fitted, inputs=inputs)
 
   draw = jax.jit(rows, out_shardings=layout.replicated)
 
-  def picture(params: Params) -> np.ndarray:
+  def picture(params: Params, inputs: LossInputs | None = None) -> np.ndarray:
     fitted = None
     if cache is not None:
       latents = cache.latents(params, FITTED)
       flat = latents.reshape(len(latents), -1)
       fitted = density.fit(flat, density.PREVIEW)
-    return grid(to_uint8(draw(params, evaluator.shown, fitted)))
+    inputs = inputs or LossInputs()
+    return grid(to_uint8(draw(params, inputs, evaluator.shown, fitted)))
 
   return picture

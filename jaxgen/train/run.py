@@ -228,7 +228,7 @@ def _restore(
   if meta["data"] != fingerprint and not allow_data_change:
     raise UserError(
       f"data.source={program.experiment.data.source}: the data differ from "
-      "those this run was trained on.\nRestore them, or resume with "
+      "those this run was trained on; restore them, or resume with "
       "--allow_config_change."
     )
   if is_lead_host():

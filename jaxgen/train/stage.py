@@ -10,7 +10,6 @@ from collections.abc import Callable, Generator, Sequence
 from typing import Any
 
 import jax
-import numpy as np
 
 from jaxgen import rng
 from jaxgen.config.data import Split
@@ -26,10 +25,10 @@ from jaxgen.tasks import families
 from jaxgen.tasks.task import Task
 from jaxgen.train import optimizer
 from jaxgen.train.evaluator import Evaluator
-from jaxgen.train.preview import previewer
+from jaxgen.train.preview import PreviewPicture, previewer
 from jaxgen.train.state import TrainState, initial_state
-from jaxgen.train.step import UpdateFn, make_update
-from jaxgen.typing import Batch, ConditionNames, Params
+from jaxgen.train.step import UpdateFn, loss_inputs, make_update
+from jaxgen.typing import Batch, ConditionNames, LossInputs
 
 CHECKED = 8  # tiles of each split that are checked before training
 _COMPILED = ("update", "evaluator", "latent_cache", "preview")
@@ -133,6 +132,12 @@ class StageProgram:
     )
 
   @functools.cached_property
+  def loss_inputs(self) -> Callable[[TrainState], LossInputs]:
+    """The inputs of the loss in a step from a state, also for evaluation and
+    previews, jitted."""
+    return jax.jit(functools.partial(loss_inputs, self.task))
+
+  @functools.cached_property
   def evaluator(self) -> Evaluator:
     """The held-out metrics at the stage's resolution."""
     return Evaluator(
@@ -159,7 +164,7 @@ class StageProgram:
     )
 
   @functools.cached_property
-  def preview(self) -> Callable[[Params], np.ndarray]:
+  def preview(self) -> PreviewPicture:
     """A function from parameters to a picture; see `previewer`."""
     return previewer(
       self.task,

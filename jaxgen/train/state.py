@@ -29,6 +29,8 @@ class TrainState:
     opt_state: state of the optimizer.
     ema_profiles: power-function EMAs, by their sigma_rel.
     control: state of the loss controller and of the plateau rule.
+    frozen: parameters that the loss uses but training does not change, by name;
+      checkpoints do not contain them.
   """
 
   step: Array
@@ -39,6 +41,7 @@ class TrainState:
   opt_state: Any
   ema_profiles: dict[str, Params]
   control: dict[str, Any]
+  frozen: dict[str, Params] = dataclasses.field(default_factory=dict)
 
 
 def initial_state(
@@ -71,9 +74,9 @@ def is_finite(state: TrainState) -> Array:
 
 def to_trees(state: TrainState) -> dict[str, Any]:
   """The trees of a checkpoint: `ema` is separate, so that samplers read only
-  it; empty parts are omitted."""
+  it; `frozen` and empty parts are omitted."""
   tree = dict(vars(state))
-  ema = tree.pop("ema")
+  ema, _ = tree.pop("ema"), tree.pop("frozen")
   for name in ("ema_profiles", "control"):
     if not tree[name]:
       del tree[name]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 from typing import Any, Protocol
 
@@ -103,53 +104,72 @@ def make_update(
   def update(
     state: TrainState, batch: Batch, schedule: Schedule
   ) -> tuple[TrainState, Metrics]:
-    noise = jax.random.fold_in(key, state.step)
     if fade_from:
-      share = schedule.fade(state.images)
-      image = blend_detail(batch["image"], fade_from, share)
-      batch = {**batch, "image": image}
-    inputs = loss_inputs(task, state)
+      batch = _fade_detail(batch, fade_from, schedule.fade(state.images))
     metrics, grads = gradients(
       task.loss,
       state.params,
       batch,
-      key=noise,
-      inputs=inputs,
+      key=jax.random.fold_in(key, state.step),
+      inputs=loss_inputs(task, state),
       parts=stage.accumulate,
     )
-    norm = optax.tree.norm(grads)
     middle = state.images.astype(jnp.float32) + size / 2
     rate = schedule.rate(config, middle) * plateau.factor(state.control)
-    updates, opt_state = transform.update(grads, state.opt_state, state.params)
-    params = jax.tree.map(lambda p, u: p + rate * u, state.params, updates)
-    images = state.images + jnp.uint32(size)
+    metrics |= {"gradient_norm": optax.tree.norm(grads), "learning_rate": rate}
+    new = _descend(state, grads, transform, rate=rate, size=size)
     if task.set_fade is not None:
-      params = task.set_fade(params, schedule.fade(images))
-    good = jnp.isfinite(metrics["loss"]) & jnp.isfinite(norm)
-    new = TrainState(
-      step=state.step + jnp.uint32(1),
-      images=images,
-      skipped=state.skipped + jnp.uint32(~good),
-      params=params,
-      opt_state=opt_state,
-      control=_new_control(task, state, metrics, size),
-      **_averages(config, state, params, images=images, batch=size),
+      params = task.set_fade(new.params, schedule.fade(new.images))
+      new = dataclasses.replace(new, params=params)
+    control = _new_control(task, state, metrics, size)
+    new = dataclasses.replace(
+      new, control=control, **_new_emas(config, new, size)
     )
-    new = _keep_unless(good, new, state)
-    extra = {"gradient_norm": norm, "learning_rate": rate}
+    new = _keep_unless(_is_good(metrics), new, state)
     if task.controller is not None:
-      extra |= task.controller.report(state.control["loss"], state.images)
-    return new, {**metrics, **extra, "skipped": new.skipped}
+      metrics |= task.controller.report(state.control["loss"], state.images)
+    return new, {**metrics, "skipped": new.skipped}
 
   return update
 
 
+def _fade_detail(batch: Batch, resolution: int, share: Array) -> Batch:
+  """A batch of images with a share of the detail beyond a resolution."""
+  return {**batch, "image": blend_detail(batch["image"], resolution, share)}
+
+
+def _descend(
+  state: TrainState,
+  grads: Params,
+  transform: optax.GradientTransformation,
+  *,
+  rate: Array,
+  size: int,
+) -> TrainState:
+  """The state after a step of the optimizer, with the EMAs and controls of the
+  old one."""
+  updates, opt_state = transform.update(grads, state.opt_state, state.params)
+  return dataclasses.replace(
+    state,
+    step=state.step + jnp.uint32(1),
+    images=state.images + jnp.uint32(size),
+    params=jax.tree.map(lambda p, u: p + rate * u, state.params, updates),
+    opt_state=opt_state,
+  )
+
+
+def _is_good(metrics: Metrics) -> Array:
+  """Whether loss and gradient are finite."""
+  values = metrics["loss"], metrics["gradient_norm"]
+  return jnp.isfinite(values[0]) & jnp.isfinite(values[1])
+
+
 def loss_inputs(task: Task, state: TrainState) -> LossInputs:
   """The inputs of the loss in a step from `state`."""
-  if task.controller is None:
-    return LossInputs(images=state.images)
-  weights = task.controller.weights(state.control["loss"], state.images)
-  return LossInputs(images=state.images, weights=weights)
+  weights = {}
+  if task.controller is not None:
+    weights = task.controller.weights(state.control["loss"], state.images)
+  return LossInputs(images=state.images, weights=weights, frozen=state.frozen)
 
 
 def _new_control(
@@ -163,17 +183,12 @@ def _new_control(
   return state.control | {"loss": new}
 
 
-def _averages(
-  config: OptimizerConfig,
-  state: TrainState,
-  params: Params,
-  *,
-  images: Array,
-  batch: int,
+def _new_emas(
+  config: OptimizerConfig, state: TrainState, batch: int
 ) -> dict[str, Any]:
-  """The EMA and the EMA profiles after a step to `params`."""
-  seen = images.astype(jnp.float32)
-  towards = functools.partial(optax.incremental_update, params)
+  """The EMA and the EMA profiles, updated towards the parameters."""
+  seen = state.images.astype(jnp.float32)
+  towards = functools.partial(optax.incremental_update, state.params)
   profiles = {
     name: towards(old, 1.0 - ema_profiles.decay(float(name), batch, seen))
     for name, old in state.ema_profiles.items()
@@ -185,6 +200,10 @@ def _averages(
 def _keep_unless(good: Array, new: TrainState, old: TrainState) -> TrainState:
   """The new state if an update is good, else the old one with new counters."""
   keep = lambda a, b: jnp.where(good, a, b)  # noqa: E731
-  chosen = jax.tree.map(keep, new, old)
-  counters = {k: getattr(new, k) for k in ("step", "images", "skipped")}
-  return TrainState(**vars(chosen) | counters)
+  return dataclasses.replace(
+    jax.tree.map(keep, new, old),
+    step=new.step,
+    images=new.images,
+    skipped=old.skipped + jnp.uint32(~good),
+    frozen=old.frozen,
+  )

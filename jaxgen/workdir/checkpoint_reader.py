@@ -50,7 +50,7 @@ class CheckpointReader:
     """
     if damaged := checkpoint_index.damaged_scores(workdir):
       raise UserError(
-        f"{damaged[0]} is damaged.\nMove its checkpoint to another folder, or "
+        f"{damaged[0]} is damaged; move its checkpoint to another folder, or "
         "resume the training run, which does so."
       )
     self._open(workdir, metric)
@@ -134,7 +134,7 @@ class CheckpointReader:
     ):
       raise UserError(
         f"checkpoint {step} in {self.folder} does not fit the config: "
-        f"{mismatch}.\nUse the config it was trained with, or a new workdir."
+        f"{mismatch}; use the config it was trained with, or a new workdir."
       )
 
   def reload(self) -> None:

@@ -73,7 +73,7 @@ def _check_same_newest(checkpoints: Checkpoints) -> None:
   if len(set(newest)) > 1:
     raise RunError(
       f"{checkpoints.folder}: the processes see different newest checkpoints "
-      f"({newest}).\nIf the file system lags, restart in a minute."
+      f"({newest}); if the file system lags, restart in a minute."
     )
 
 

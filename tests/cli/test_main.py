@@ -56,7 +56,7 @@ def test_the_help_of_a_verb_shows_its_flags_only(capsys):
     ("evaluate --work=nowhere", "--work"),
     (
       "benchmark --config=configs/textures_patch_ae.py:nonsense",
-      "py:nonsense: variant 'nonsense': expected one of demo, smoke\n",
+      "py:nonsense: variant='nonsense': expected one of demo, smoke.\n",
     ),
   ],
 )
@@ -81,7 +81,7 @@ def tiles(tmp_path_factory):
   return folder
 
 
-def test_sample_writes_numbered_images_of_the_asked_size(trained, tmp_path):
+def test_sample_writes_numbered_images_of_the_requested_size(trained, tmp_path):
   command = ["sample", f"--workdir={trained}", "--num=5", f"--out={tmp_path}"]
   assert main([*command, "--resize=48", "--method=gmm"]) == 0
   files = sorted(p.name for p in tmp_path.glob("0*.png"))

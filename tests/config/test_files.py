@@ -1,7 +1,9 @@
 """Config files, and the configs saved in workdirs."""
 
 import json
+import pathlib
 import re
+import tomllib
 
 import pytest
 from support.configs import ROOT, every_config, toy
@@ -20,6 +22,22 @@ def test_what_is_saved_is_read_back_equal(tmp_path, path):
   assert files.read_experiment(tmp_path / "config.json") == experiment
 
 
+def test_a_config_has_a_name_as_well():
+  assert files.load_config("textures_patch_ae:smoke", []) == files.load_config(
+    SMOKE, []
+  )
+
+
+def test_wheels_contain_every_config():
+  """Through the link `jaxgen/configs`; setuptools expands the patterns."""
+  project = tomllib.loads((pathlib.Path(ROOT) / "pyproject.toml").read_text())
+  patterns = project["tool"]["setuptools"]["package-data"]["jaxgen"]
+  package = files.CONFIGS.parent
+  packed = {x for pattern in patterns for x in package.glob(pattern)}
+  configs = pathlib.Path(ROOT, "configs").rglob("*.py")
+  assert {x.resolve() for x in configs} <= {x.resolve() for x in packed}
+
+
 def test_overrides_reach_the_config():
   flags = [
     "--config.optimizer.learning_rate=3e-4",
@@ -36,9 +54,13 @@ def test_overrides_reach_the_config():
   [
     ("--config.optimizer.lr=1", "optimizer.lr"),
     ("--config.optimizer.learning_rat=1", "optimizer.learning_rate"),
-    ("--config.optimizer.learning_rate=fast", "learning_rate=fast"),
-    ("--config.model.width=5.5", "model.width"),
-    ("--config.data.flips=maybe", "data.flips"),
+    ("--config.optimizer.learning_rate=fast", "learning_rate=fast: expected"),
+    ("--config.model.width=5.5", "model.width=5.5: expected an integer"),
+    ("--config.data.flips=maybe", "data.flips=maybe: expected"),
+    ("--config.data.mirror=True", "hflip"),
+    ("--config.learning_rat=1", "optimizer.learning_rate"),
+    ("--config.dat.seed=1", "--config.dat.seed"),
+    ("--config.task=nothing", "--config.task=nothing: "),
     ("--config.train.fit=auto", "train.fit"),
     ("--config.loss.reconstruction=l1", "loss.reconstruction"),
     ("--other=1", "--other"),

@@ -15,7 +15,7 @@ X = jax.random.normal(jax.random.key(0), (4, 8, 8, 1))
 
 
 def toy(x, sigma, cond: Any = None):
-  """Answers that tell which condition they were asked with."""
+  """Outputs that identify their condition."""
   a, b = cond["a"], cond["b"]
   push = jnp.where(a < 0, 0.0, 1.0 + a) + jnp.where(b < 0, 0.0, 10.0 * (1 + b))
   return 0.5 * x + per_image(push)

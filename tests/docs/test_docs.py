@@ -166,6 +166,17 @@ def test_python_examples_compile(page):
       assert callable(getattr(jaxgen, name)), name
 
 
+@pytest.mark.slow
+def test_python_of_the_readme_runs(denoiser, tmp_path, monkeypatch):
+  (tmp_path / "runs").mkdir()
+  (tmp_path / "runs/rocks").symlink_to(denoiser)
+  monkeypatch.chdir(tmp_path)
+  codes = markdown.blocks((ROOT / "README.md").read_text(), "python")
+  assert codes
+  for code in codes:
+    exec(compile(code, "README.md", "exec"), {})
+
+
 def test_one_version():
   citation = (ROOT / "CITATION.cff").read_text()
   changelog = (ROOT / "CHANGELOG.md").read_text()

@@ -52,7 +52,7 @@ def test_a_run_without_a_log_is_compared_all_the_same(tmp_path):
   assert comparison.training_cost(tmp_path) == {}
 
 
-def test_a_run_named_twice_or_not_at_all_is_told(denoiser, tmp_path, capsys):
+def test_a_run_named_twice_or_not_at_all_is_refused(denoiser, tmp_path, capsys):
   runs = [jaxgen.load(w) for w in (denoiser, denoiser)]
   with pytest.raises(UserError, match="--workdir: "):
     comparison.candidates(runs)

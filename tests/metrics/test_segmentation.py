@@ -13,16 +13,16 @@ def test_scores_of_a_confusion_matrix_agree_with_scikit_learn():
 
   logits = RNG.normal(size=(4, 8, 8, 5)).astype(np.float32)
   labels = RNG.integers(0, 4, (4, 8, 8))  # the last kind never occurs
-  logits[..., 4] = -9.0  # nor is it told
+  logits[..., 4] = -9.0  # nor is it predicted
   matrix = np.asarray(confusion(jnp.asarray(logits), jnp.asarray(labels))).sum(
     0
   )
-  told = logits.argmax(-1).ravel()
+  predicted = logits.argmax(-1).ravel()
   np.testing.assert_allclose(
-    mean_iou(matrix), jaccard_score(labels.ravel(), told, average="macro")
+    mean_iou(matrix), jaccard_score(labels.ravel(), predicted, average="macro")
   )
   np.testing.assert_allclose(
-    accuracy(matrix), accuracy_score(labels.ravel(), told)
+    accuracy(matrix), accuracy_score(labels.ravel(), predicted)
   )
 
 

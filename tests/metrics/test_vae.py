@@ -34,7 +34,7 @@ def test_the_divergence_of_a_unit_is_summed_over_places():
   assert found["kl/nats"] == pytest.approx(9 * 2.5)
 
 
-def test_many_units_are_told_by_quantiles():
+def test_many_units_are_summarized_by_quantiles():
   nats = np.tile(np.arange(101, dtype=np.float32), (2, 1))
   found = scores(np.zeros_like(nats), nats)
   assert [found[f"kl/unit_{q}%"] for q in (10, 50, 90)] == [10, 50, 90]

@@ -91,13 +91,15 @@ def test_every_input_matters_and_a_missing_one_is_a_value_of_its_own(name):
   for key, values in SIZES:
     seen = [base]
     for value in range(-1, values):
-      asked = cond | {key: jnp.full(2, value)}
-      seen.append(model.apply(params, x, c_noise, asked))
+      requested = cond | {key: jnp.full(2, value)}
+      seen.append(model.apply(params, x, c_noise, requested))
     different = {np.asarray(y[0]).tobytes() for y in seen[1:]}
     assert len(different) == values + 1
   gone = model.apply(params, x, c_noise, {"zoom": cond["zoom"]})
-  asked = cond | {"kind": jnp.full(2, -1)}
-  np.testing.assert_array_equal(gone, model.apply(params, x, c_noise, asked))
+  requested = cond | {"kind": jnp.full(2, -1)}
+  np.testing.assert_array_equal(
+    gone, model.apply(params, x, c_noise, requested)
+  )
   nothing = {"kind": jnp.full(2, -1), "zoom": jnp.full(2, -1)}
   np.testing.assert_array_equal(
     model.apply(params, x, c_noise), model.apply(params, x, c_noise, nothing)

@@ -7,7 +7,7 @@ from jaxgen.parallel.preemption import watching
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_a_signal_is_kept_until_it_is_asked_for(number):
+def test_a_signal_is_kept_until_it_is_read(number):
   with watching() as stop:
     assert not stop.requested(1)
     os.kill(os.getpid(), number)

@@ -51,10 +51,10 @@ def test_a_stage_out_of_memory_starts_again_in_smaller_parts(
   assert steps(tmp_path)[-1] == 8
 
 
-def test_microbatches_of_one_image_are_not_halved(tmp_path):
+def test_microbatches_of_one_image_cannot_be_smaller(tmp_path):
   p = program(8, **{"stages.batch_size": (8,)})
   with pytest.raises(RunError, match="stage 1: out of memory"):
-    autobatch.halve(p, tmp_path)
+    autobatch.shrink_microbatches(p, tmp_path)
   assert not (tmp_path / "fit.json").exists()
 
 
@@ -70,7 +70,7 @@ def test_a_run_fits_itself_and_keeps_to_it(tmp_path, capsys, monkeypatch):
   kept = json.loads((tmp_path / "fit.json").read_text())
   assert [*kept.values()] == [{"accumulate": 2, "remat": "none"}]
   recorded = json.loads((tmp_path / "config.json").read_text())
-  assert recorded["stages"]["accumulate"] == [1]  # what was asked for
+  assert recorded["stages"]["accumulate"] == [1]  # as in the config
   (tmp_path / "fit.json").write_text("[{]")
   with pytest.raises(UserError, match="fit.json is damaged"):
     autobatch.train_in_memory(experiment_of(argv), tmp_path, devices=ONE)
@@ -91,7 +91,7 @@ def test_a_decision_is_for_the_stage_that_it_was_made_for(tmp_path):
   """Of another model, memory or batch it is not taken."""
   flags = {"stages.batch_size": (32,)}
   p = program(8, **flags)
-  autobatch.halve(p, tmp_path)
+  autobatch.shrink_microbatches(p, tmp_path)
   assert autobatch.fitted([p], tmp_path)[0].stage.accumulate == 2
   others = ({"model.width": 64}, {"batch.memory_gib": 3.0})
   others += ({"stages.batch_size": (64,)}, {"stages.resolution": (64,)})
@@ -101,7 +101,7 @@ def test_a_decision_is_for_the_stage_that_it_was_made_for(tmp_path):
 
 
 @pytest.mark.slow
-def test_a_training_run_is_told_its_memory(tmp_path, capsys):
+def test_the_memory_of_a_training_run_is_a_flag(tmp_path, capsys):
   """As a flag, which `jaxgen plan` has too; refused before anything runs."""
   argv = command(tmp_path, **{"stages.images": "(64,)"})
   assert main([*argv, "--memory=1KiB"]) == 2

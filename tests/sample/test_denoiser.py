@@ -47,19 +47,19 @@ def test_every_sampler_gives_images(run, sampler):
 
 def test_conditions_and_guidance_change_the_images(run):
   free = run.sample(8, **FAST)
-  asked = run.sample(8, conditions=GRANITE, **FAST)
+  conditional = run.sample(8, conditions=GRANITE, **FAST)
   two = run.sample(8, conditions=GRANITE, guidance=3.0, **FAST)
   apart = run.sample(
     8, conditions=GRANITE, guidance_weights={"rock_type": 3.0}, **FAST
   )
-  found = [free, asked, two, apart]
+  found = [free, conditional, two, apart]
   assert len({x.tobytes() for x in found}) == 4
   one = run.sample(8, conditions=GRANITE, guidance=1.0, **FAST)
-  np.testing.assert_array_equal(one, asked)
+  np.testing.assert_array_equal(one, conditional)
   nowhere = run.sample(
     8, conditions=GRANITE, guidance=3.0, interval=(1e5, 1e6), **FAST
   )
-  assert close(nowhere, asked)
+  assert close(nowhere, conditional)
 
 
 def test_a_weaker_checkpoint_guides(run):
@@ -89,8 +89,8 @@ def test_requests_of_a_shape_share_one_program(run):
   run.sample(9, conditions=GRANITE, guidance=2.0, **FAST)
   compiled = run.cached(sampling_program)._cache_size()
   for i, rock in enumerate(run.conditions["rock_type"]):
-    asked = {"rock_type": rock}
-    run.sample(9 + i, seed=i, conditions=asked, guidance=1.5 + i, **FAST)
+    conditions = {"rock_type": rock}
+    run.sample(9 + i, seed=i, conditions=conditions, guidance=1.5 + i, **FAST)
   every = {"rock_type": ["granite"] * 9}  # a value for each image
   ends = np.float32(0.0), 100
   run.sample(9, conditions=every, guidance=2.0, interval=ends, **FAST)
@@ -201,7 +201,7 @@ def test_an_autoencoder_refuses_the_flags_of_denoisers(
     assert flag.partition("=")[0] in capsys.readouterr().err
 
 
-def test_nan_weights_are_told(run):
+def test_nan_weights_are_reported(run):
   bad = jaxgen.load(run.workdir)
   nan = {k: v for k, v in bad.params.items()}
   nan["patch_out"] = {k: v * jnp.nan for k, v in nan["patch_out"].items()}

@@ -55,8 +55,8 @@ def test_editing_changes_more_with_more_strength(run, tiles):
   assert far(one) < 10 and far(one) < far(two) < far(three)
   again = run.edit(tiles, strength=0.5, sampler="heun", steps=12)
   np.testing.assert_array_equal(two, again)
-  asked = {"conditions": {"color_scheme": "red"}, "guidance": 2.0}
-  assert (run.edit(tiles, strength=0.5, **asked, **FAST) != two).any()
+  options = {"conditions": {"color_scheme": "red"}, "guidance": 2.0}
+  assert (run.edit(tiles, strength=0.5, **options, **FAST) != two).any()
 
 
 def test_interpolation_begins_and_ends_with_the_images(run, tiles):
@@ -83,8 +83,8 @@ def test_images_of_other_types_are_taken_as_uint8(run, tiles):
 
 def test_interpolation_knows_conditions(run, tiles):
   free = run.interpolate(tiles[0], tiles[1], 3)
-  asked = {"color_scheme": "red"}
-  under = run.interpolate(tiles[0], tiles[1], 3, conditions=asked)
+  options = {"color_scheme": "red"}
+  under = run.interpolate(tiles[0], tiles[1], 3, conditions=options)
   assert (free != under).any()
 
 

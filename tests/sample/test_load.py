@@ -59,6 +59,16 @@ def test_samples_have_the_statistics_of_decoded_training_latents(run):
   assert 0.7 < drawn.std() / known.std() < 1.3
 
 
+def test_standardized_latents_have_mean_0_and_deviation_1(run):
+  latents = run.training_latents
+  found = np.asarray(run.codec.standardize(latents))
+  np.testing.assert_allclose(found.mean(0), 0, atol=1e-4)
+  np.testing.assert_allclose(found.std(0), 1, atol=1e-4)
+  back = run.codec.unstandardize(found)
+  np.testing.assert_allclose(back, latents, atol=1e-4)
+  assert run.codec.latent_shape == latents.shape[1:]
+
+
 def test_one_program_serves_all_requests_of_a_shape(run):
   run.sample(3)
   compiled = run.cached(latent_sampling._program)._cache_size()

@@ -27,7 +27,7 @@ def toy_denoiser(**sections: dict[str, Any]) -> Any:
 
 
 def toy_vae(**sections: dict[str, Any]) -> Any:
-  """The same of a convolutional autoencoder, plain unless told otherwise."""
+  """The same of a convolutional autoencoder, by default plain."""
   return _changed(smoke(autoencoder(conv_autoencoder())), sections)
 
 
@@ -45,7 +45,7 @@ def variants(path: pathlib.Path) -> tuple[str, ...]:
     load_config(f"{path}:nonsense", [])
   except UserError as e:
     known = str(e).partition("one of ")[2]
-    return ("", *known.split(", "))
+    return ("", *known.rstrip(".").split(", "))
   raise AssertionError(f"{path} takes any variant")
 
 

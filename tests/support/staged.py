@@ -26,7 +26,7 @@ TWO = STAGES | {
 
 
 def two_stages(devices: int = 1, /, **changes: Any) -> list[StageProgram]:
-  """Programs of two stages of other sizes, unless told otherwise."""
+  """Programs of two stages, by default of different sizes."""
   flags = {"stages.images": (64, 64), "stages.batch_size": (32,)}
   flags |= {"stages.resolution": (16, 24), "stages.patch_size": (4, 6)}
   return stages(devices, **flags | changes)

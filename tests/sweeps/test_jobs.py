@@ -166,7 +166,7 @@ def test_hostile_names_stay_names(tmp_path):
 
 @pytest.mark.parametrize("kind", ["slurm", "lsf"])
 def test_a_stopped_run_goes_back_into_the_queue(kind, tmp_path):
-  """SLURM is told by scontrol, LSF by the exit status."""
+  """SLURM requeues by scontrol, LSF by the exit status."""
   phase = Phase(name="p", runs={"r": {}})
   sweep = Sweep(base="", phases=(phase,))
   jobs.write_jobs(sweep, tmp_path, scheduler=kind, options=jobs.JobOptions())

@@ -171,7 +171,7 @@ def test_an_outcome_holds_for_its_config_alone(tmp_path, base):
   changed = RunFolder(path=run.path, config=load_base("--config.seed=5"))
   assert changed.state == "stale"
   archived = changed.archive(tmp_path)
-  assert archived == tmp_path / "set_aside/p/r.1" and run.state == "missing"
+  assert archived == tmp_path / "archive/p/r.1" and run.state == "missing"
   run.mark_failed("again")
   assert changed.archive(tmp_path).name == "r.2"
 

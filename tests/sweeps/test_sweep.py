@@ -73,7 +73,7 @@ def test_a_new_choice_archives_the_runs_after_the_old_one(sweep_run):
   assert renewed["other"].config["model"]["width"] == 32
   todo = prepare(sweep_run, second, runs=renewed, retry_failed=False)
   assert list(todo) == ["other"]
-  archived = sweep_run.workdir / "set_aside/b/other.1"
+  archived = sweep_run.workdir / "archive/b/other.1"
   assert (archived / "outcome.json").exists() and not todo[
     "other"
   ].path.exists()

@@ -42,6 +42,7 @@ def test_the_task_reconstructs_what_it_evaluates():
   np.testing.assert_allclose(codec.decode(drawn), new, atol=1e-5)
   latents = codec.encode(originals)
   assert latents.shape == (4, *task.latent_shape)
+  assert codec.latent_shape == task.latent_shape
   np.testing.assert_allclose(codec.decode(latents), rebuilt, atol=1e-6)
   mse = jnp.mean((jnp.clip(rebuilt, -1, 1) - originals) ** 2, (1, 2, 3)) / 4
   scores = task.evaluate(params, batch, INPUTS)

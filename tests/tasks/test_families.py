@@ -18,11 +18,13 @@ def rocks(config, **sections):
   return parse(config)
 
 
-def test_every_task_has_a_family():
-  assert families.FAMILIES.keys() == TASK_SECTIONS.keys()
+@pytest.mark.parametrize("name", TASK_SECTIONS)
+def test_a_family_is_a_module(name):
+  family = families.family(name)
+  assert callable(family.build) and callable(family.conditions)
 
 
-def test_a_task_is_of_its_stage_unless_told_otherwise():
+def test_a_task_has_the_resolution_of_its_stage_by_default():
   stages = {"resolution": (32, 64), "patch_size": (0, 32)}
   experiment = parse(toy(stages=stages))
   shape = lambda **where: (  # noqa: E731

@@ -1,12 +1,16 @@
 """Evaluation of held-out metrics."""
 
+import dataclasses
+
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 from support.programs import program, random_params
 
 from jaxgen.data import pipeline
 from jaxgen.train.evaluator import SHOWN, Evaluator
+from jaxgen.train.preview import previewer
 from jaxgen.typing import LossInputs
 
 
@@ -25,6 +29,28 @@ def test_scores_are_means_over_tiles_whatever_the_batch():
     for name in ("psnr", "mse"):
       want = float(np.mean(each[name]))
       assert found[name] == pytest.approx(want, rel=1e-5)
+
+
+def test_inputs_of_the_loss_reach_the_evaluation_and_previews():
+  p = program(1)
+  shape = p.evaluator.shown["image"].shape
+
+  def evaluate(params, batch, inputs):
+    ones = jnp.ones(len(batch["image"]))
+    return {"seen": ones * inputs.images, "frozen": ones * inputs.frozen["a"]}
+
+  def preview(params, batch, keys, *, density, inputs):
+    return jnp.full((1, *shape), inputs.frozen["a"])
+
+  task = dataclasses.replace(
+    p.task, evaluate=evaluate, preview=preview, draws_latents=False
+  )
+  inputs = LossInputs(images=jnp.uint32(7), frozen={"a": jnp.float32(-1.0)})
+  source = p.source("validation")
+  held = Evaluator(task, source, p.layout, num=10, batch=4)
+  assert held({}, inputs) == {"seen": 7, "frozen": -1}
+  picture = previewer(task, held, None, p.layout, seed=0)
+  assert (picture({}, inputs)[:96, :96] == 0).all()
 
 
 def test_the_tiles_shown_are_spread_over_those_evaluated():

@@ -53,7 +53,7 @@ def test_kill_9_in_the_middle_of_saves_changes_nothing(whole, tmp_path, capsys):
   assert_same_run(whole, tmp_path)
 
 
-def test_being_asked_to_stop_changes_nothing(whole, tmp_path, capsys):
+def test_a_request_to_stop_changes_nothing(whole, tmp_path, capsys):
   start_at = 0
   for number, step in ((signal.SIGTERM, 3), (signal.SIGINT, 7)):
     thread = interrupt(saving(tmp_path, step), number)

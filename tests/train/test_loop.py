@@ -97,8 +97,12 @@ def test_a_death_before_the_latents_were_written_is_made_good(
 def test_load_takes_the_best_the_latest_or_any_checkpoint(copy_of_whole):
 
   assert steps(copy_of_whole) == [LAST - 1, LAST]
-  for asked, step in (("best", LAST), ("latest", LAST), (LAST - 1, LAST - 1)):
-    run = jaxgen.load(copy_of_whole, asked)
+  for checkpoint, step in (
+    ("best", LAST),
+    ("latest", LAST),
+    (LAST - 1, LAST - 1),
+  ):
+    run = jaxgen.load(copy_of_whole, checkpoint)
     assert run.step == step
     want = numbers(copy_of_whole, step)
     for path, leaf in jax.tree_util.tree_leaves_with_path(run.params):

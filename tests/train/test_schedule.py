@@ -49,7 +49,8 @@ def test_a_ramp_of_no_length_is_over():
 
 
 def test_the_rate_and_the_fade_of_each_stage():
-  """Closed forms: factor, warm-up and, anew in each stage, half a cosine."""
+  """Closed forms: factor, warm-up and, restarted in each stage, half a
+  cosine."""
   flags = {
     "stages.learning_rate_factor": (1.0, 0.5),
     "stages.warmup_images": (0, 32),
@@ -66,10 +67,10 @@ def test_the_rate_and_the_fade_of_each_stage():
 
   flat = rates("constant", 0, 8, 32, 64)
   np.testing.assert_allclose(flat, [0, 0.00125, 0.005, 0.005], rtol=1e-5)
-  anew = rates("stage_cosine", 16, 32, 48)
+  restarted = rates("stage_cosine", 16, 32, 48)
   half = lambda x: 0.005 * (1 + np.cos(np.pi * x / 64)) / 2  # noqa: E731
   want = [half(16) / 2, half(32), half(48)]
-  np.testing.assert_allclose(anew, want, rtol=1e-4)
+  np.testing.assert_allclose(restarted, want, rtol=1e-4)
 
 
 def test_what_an_early_end_leaves_out_of_the_schedule_is_skipped():

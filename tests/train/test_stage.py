@@ -44,7 +44,7 @@ def test_the_fresh_state_lies_where_the_shardings_say():
   assert any(not x.is_fully_replicated for x in jax.tree.leaves(placed))
 
 
-def test_batches_begin_where_they_are_asked_to():
+def test_batches_begin_at_the_requested_batch():
   p = program(1)
   batches = p.batches(0)
   every = [np.asarray(next(batches)["image"]) for _ in range(3)]

@@ -28,7 +28,13 @@ from jaxgen.tasks import families
 from jaxgen.tasks.task import Task
 from jaxgen.train.schedule import Schedule, stage_schedule
 from jaxgen.train.state import TrainState
-from jaxgen.train.step import ema_decay, gradients, make_update, split
+from jaxgen.train.step import (
+  ema_decay,
+  gradients,
+  loss_inputs,
+  make_update,
+  split,
+)
 from jaxgen.train.transfer import transfer_state
 from jaxgen.typing import LossInputs
 
@@ -55,6 +61,7 @@ def toy_task() -> Task:
     batch_fields=("x",),
     metric="psnr",
     latent_shape=(3,),
+    codec=nothing,
   )
 
 
@@ -97,6 +104,31 @@ def test_a_step_goes_down_the_gradient_by_the_learning_rate():
   assert metrics["gradient_norm"] == pytest.approx(
     float(jnp.linalg.norm(x.mean(0))), rel=1e-6
   )
+
+
+def test_frozen_parameters_reach_the_loss_and_stay():
+  """Also those of an update that is not finite."""
+
+  def loss(params, batch, keys, inputs):
+    return linear(params, batch, keys, inputs)[0] * inputs.frozen["scale"], {}
+
+  task, tx = dataclasses.replace(toy_task(), loss=loss), optax.scale(-1.0)
+  frozen = {"scale": jnp.float32(3.0)}
+  state = dataclasses.replace(toy_state(tx), frozen=frozen)
+  assert loss_inputs(task, state).frozen == frozen
+  update = make_update(
+    task,
+    PLAIN,
+    tx,
+    stage=Stage(batch_size=4, accumulate=2),
+    fade_from=0,
+    key=jax.random.key(0),
+  )
+  schedule = Schedule(begin=0.0, planned=0.0, total=1000.0)
+  for x, factor in ((1.0, 0.3), (np.inf, 0.0)):
+    new, _ = jax.jit(update)(state, {"x": jnp.full((4, 3), x)}, schedule)
+    np.testing.assert_allclose(new.params["w"], 1 - factor, rtol=1e-6)
+    assert new.frozen == frozen
 
 
 def test_the_average_halves_every_halflife():

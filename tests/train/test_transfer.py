@@ -89,7 +89,7 @@ def test_another_remat_changes_no_bit():
 
 @pytest.mark.parametrize("devices", [1, 8])
 def test_what_keeps_its_shape_is_kept_bit_for_bit(devices):
-  """Parameters, averages and moments; moments of the others start anew."""
+  """Parameters, averages and moments; moments of the others start from zero."""
   first, second = two_stages(devices, **{"train.fsdp": devices > 1})
   batch = first.layout.put(first_batch(first))
   schedule = stage_schedule(first.experiment, 0)

@@ -228,7 +228,7 @@ def test_a_damaged_newest_checkpoint_gives_way_to_the_one_before(
   said = capsys.readouterr().out
   assert f"damaged-{bad}" in said and said.count("\n") == 1
   assert (copy / f"damaged-{bad}").is_dir()  # nothing is thrown away
-  save(store, 10, psnr=1.0)  # and the run goes on
+  save(store, 10, psnr=1.0)  # and the run continues
   assert restored(store) == 10 and store.best() == good
 
 
@@ -254,7 +254,7 @@ def test_where_all_are_damaged_no_run_starts_over(copy, opened):
 
 @pytest.mark.parametrize("kind", ["shape", "missing", "optimizer"])
 def test_another_model_is_no_damage(copy, opened, kind):
-  """As after --allow_config_change: refused, and nothing is set aside."""
+  """As after --allow_config_change: refused, and nothing is moved."""
   new = {
     "shape": trees(0, size=2000),
     "missing": trees(0, d=jnp.ones(3)),

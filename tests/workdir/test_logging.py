@@ -50,7 +50,7 @@ def test_a_resume_forgets_what_came_after_its_step(tmp_path):
   assert found == [("1", "1"), ("2", "2"), ("3", "3"), ("4", "4"), ("5", "50")]
 
 
-def test_tensorboard_is_told_to_forget_it_too(tmp_path):
+def test_tensorboard_drops_it_too(tmp_path):
   log(tmp_path, 0, (1, {"loss": 1.0}), (2, {"loss": 2.0}))
   log(tmp_path, 1, (2, {"loss": 20.0}))
   starts = [e.step for e in events(tmp_path) if e.HasField("session_log")]
