@@ -37,7 +37,7 @@ demo: .venv/ready
 lint: .venv/ready
 	$(BIN)/ruff format --check jaxgen configs scripts tests
 	$(BIN)/ruff check jaxgen configs scripts tests
-	$(BIN)/pyright
+	$(BIN)/pyright --pythonpath $(BIN)/python
 
 test: lint
 	$(BIN)/python -m pytest --numprocesses=3 --dist=worksteal
