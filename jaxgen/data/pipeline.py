@@ -15,6 +15,7 @@ import multiprocessing
 import os
 import signal
 import threading
+from collections.abc import Sequence
 from typing import Any
 
 import grain
@@ -22,28 +23,61 @@ import numpy as np
 from absl import flags
 
 from jaxgen.config.data import DataConfig
-from jaxgen.data.source import Element, Source
+from jaxgen.data.source import BatchSource, Element, Source
+from jaxgen.data.streams import WORDS, Streams
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, kw_only=True)
 class Read(grain.transforms.RandomMap):
   """A transform from an index to a tile, with random crop and augmentation."""
 
   source: Source
-  flips: tuple[bool, bool]  # up-down, left-right
-  rot90: bool
+  options: DataConfig
   keep: tuple[str, ...]
 
   def random_map(self, element: Any, rng: np.random.Generator) -> Element:
     """Read tile `element` (an index)."""
     tile = self.source.read(int(element), rng)
-    flips = (rng.random(2) < 0.5) & np.array(self.flips)
-    rot90 = int(rng.integers(4))
+    flips = (rng.random(2) < 0.5) & _flips(self.options)
+    rot90 = int(rng.integers(4)) * self.options.rot90
     return {
-      name: _augment(x, flips, rot90 * self.rot90)
+      name: _augment(x, flips, rot90)
       for name, x in tile.items()
       if not self.keep or name in self.keep
     }
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class ReadBatch:
+  """A transform from the indices and random words of a batch to its tiles: the
+  batch of the tiles of `Read`."""
+
+  source: BatchSource
+  options: DataConfig
+  keep: tuple[str, ...]
+
+  def __call__(self, drawn: Sequence[tuple[int, np.ndarray]]) -> Element:
+    """Read the tiles of `draw`."""
+    indices, words = map(np.array, zip(*drawn, strict=True))
+    streams = Streams(words)
+    tiles = self.source.read_batch(indices, streams)
+    flips = (streams.random(2) < 0.5) & _flips(self.options)
+    rot90 = streams.integers(4) * self.options.rot90
+    return {
+      name: _augment_batch(x, flips, rot90)
+      for name, x in tiles.items()
+      if not self.keep or name in self.keep
+    }
+
+
+def draw(index: int, rng: np.random.Generator) -> tuple[int, np.ndarray]:
+  """The index of a tile and the first words of its random stream."""
+  return index, rng.bit_generator.random_raw(WORDS)
+
+
+def _flips(options: DataConfig) -> np.ndarray:
+  """Whether images are flipped up-down and left-right."""
+  return np.array([options.flips, options.flips or options.hflip])
 
 
 def _augment(x: np.ndarray, flips: np.ndarray, rot90: int) -> np.ndarray:
@@ -53,6 +87,20 @@ def _augment(x: np.ndarray, flips: np.ndarray, rot90: int) -> np.ndarray:
   for axis, flip in enumerate(flips):
     x = np.flip(x, axis) if flip else x
   return np.ascontiguousarray(np.rot90(x, rot90) if rot90 else x)
+
+
+def _augment_batch(
+  x: np.ndarray, flips: np.ndarray, rot90: np.ndarray
+) -> np.ndarray:
+  """Flip and rotate each image or mask of a batch, in place."""
+  if x.ndim < 3:
+    return x
+  for axis, flipped in enumerate(flips.T):
+    x[flipped] = np.flip(x[flipped], 1 + axis)
+  for k in (1, 2, 3):
+    rotated = rot90 == k
+    x[rotated] = np.rot90(x[rotated], k, (1, 2))
+  return x
 
 
 def derive_seed(*parts: Any) -> int:
@@ -90,9 +138,14 @@ def batches(
   """
   seed = derive_seed("batches", options.seed, stream)
   tiles = grain.MapDataset.range(len(source)).seed(seed).shuffle().repeat()
-  flips = options.flips, options.flips or options.hflip
-  tiles = tiles.random_map(Read(source, flips, options.rot90, keep))
-  tiles = tiles.batch(batch_size // processes, drop_remainder=True)
+  size = batch_size // processes
+  if isinstance(source, BatchSource):
+    read = ReadBatch(source=source, options=options, keep=keep)
+    tiles = tiles.random_map(draw)
+    tiles = tiles.batch(size, drop_remainder=True, batch_fn=read)
+  else:
+    read = Read(source=source, options=options, keep=keep)
+    tiles = tiles.random_map(read).batch(size, drop_remainder=True)
   tiles = tiles[start * processes + process :: processes]
   reading = grain.ReadOptions(
     num_threads=options.threads, prefetch_buffer_size=max(options.threads, 1)
