@@ -73,8 +73,8 @@ class CachedLoader:
     image, *mask = self.load(photo)
     if not self.square:
       return (image, *mask)
-    square = center_square(image)
-    square = square.copy() if self.finish is None else self.finish(square)
+    square = center_square(image).copy()
+    square = square if self.finish is None else self.finish(square)
     return (
       resize(square, self.square),
       *(resize_labels(center_square(x), self.square) for x in mask),

@@ -95,11 +95,16 @@ def _augment_batch(
   """Flip and rotate each image or mask of a batch, in place."""
   if x.ndim < 3:
     return x
-  for axis, flipped in enumerate(flips.T):
-    x[flipped] = np.flip(x[flipped], 1 + axis)
-  for k in (1, 2, 3):
-    rotated = rot90 == k
-    x[rotated] = np.rot90(x[rotated], k, (1, 2))
+  pixels = x if x.ndim == 3 else x.view(f"V{x[0, 0, 0].nbytes}")[..., 0]
+  orientations, kinds = np.unique(
+    np.column_stack([flips, rot90]), axis=0, return_inverse=True
+  )
+  for kind, (up_down, left_right, k) in enumerate(orientations.tolist()):
+    images = np.flatnonzero(kinds.reshape(-1) == kind)
+    axes = (1,) * up_down + (2,) * left_right
+    if axes or k:
+      turned = np.rot90(np.flip(pixels[images], axes), k, (1, 2))
+      pixels[images] = turned
   return x
 
 

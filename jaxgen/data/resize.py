@@ -52,8 +52,8 @@ def center_square(image: np.ndarray) -> np.ndarray:
 
 
 def to_channels(image: np.ndarray, channels: int) -> np.ndarray:
-  """Convert (..., c) to a number of channels: gray is repeated, RGB is converted
-  to luma (BT.601).
+  """Convert (..., c) to a number of channels: gray is repeated, RGB is
+  converted to luma (BT.601).
 
   Raises:
     ValueError: the conversion is not supported.

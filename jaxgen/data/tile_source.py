@@ -16,6 +16,7 @@ from jaxgen.data.resize import resize, resize_labels, to_channels
 from jaxgen.data.source import Element
 from jaxgen.data.streams import Streams
 
+
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Region:
   """A part of a photograph and its grid of tiles."""
