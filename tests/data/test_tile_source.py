@@ -105,8 +105,8 @@ def same(one, other):
     np.testing.assert_array_equal(x, other[name], err_msg=name)
 
 
-def batches(source, options, *, num=6, **given):
-  found = pipeline.batches(source, options, **({"batch_size": 12} | given))
+def batches(source, options, *, num=6, **given: Any):
+  found = pipeline.batches(source, options, **{"batch_size": 12, **given})
   return list(itertools.islice(found, num))
 
 
