@@ -15,7 +15,7 @@ import multiprocessing
 import os
 import signal
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import grain
@@ -25,6 +25,8 @@ from absl import flags
 from jaxgen.config.data import DataConfig
 from jaxgen.data.source import BatchSource, Element, Source
 from jaxgen.data.streams import WORDS, Streams
+
+_READY = 1  # batches on the devices besides the current and the next one
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -124,7 +126,8 @@ def batches(
   keep: tuple[str, ...] = (),
   process: int = 0,
   processes: int = 1,
-) -> grain.DatasetIterator[Element]:
+  put: Callable[[Element], Any] | None = None,
+) -> grain.DatasetIterator[Any]:
   """An endless iterator over this process's batches, from batch `start`.
 
   Args:
@@ -136,10 +139,12 @@ def batches(
     keep: fields of each element to return; empty: all.
     process: index of this process, in `[0, processes)`.
     processes: number of processes that share a batch.
+    put: moves a batch to the devices; called in a thread of its own unless
+      `options.threads` is 0, so that batches are ready before they are needed.
 
   Returns:
-    An iterator of dicts of arrays `(batch_size / processes, ...)`; closing it
-    stops its worker processes.
+    An iterator of dicts of arrays `(batch_size / processes, ...)`, or of the
+    results of `put`; closing it stops its threads and worker processes.
   """
   seed = derive_seed("batches", options.seed, stream)
   tiles = grain.MapDataset.range(len(source)).seed(seed).shuffle().repeat()
@@ -162,6 +167,10 @@ def batches(
     workers = grain.MultiprocessingOptions(num_workers=options.workers)
     dataset = dataset.mp_prefetch(workers, worker_init_fn=_init_worker)
     dataset = dataset.map(_copy)
+  if put is not None:
+    dataset = grain.experimental.ThreadPrefetchIterDataset(
+      dataset.map(put), prefetch_buffer_size=min(options.threads, _READY)
+    )
   return iter(dataset)
 
 

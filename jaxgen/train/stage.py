@@ -185,7 +185,8 @@ class StageProgram:
       vars(self).pop(name, None)
 
   def batches(self, start: int) -> Generator[Batch]:
-    """Training batches on the devices, from batch `start` of the stage."""
+    """Training batches on the devices, from batch `start` of the stage; while a
+    step runs, a thread fetches the next batches."""
     batches = pipeline.batches(
       self.source("train"),
       self.experiment.data,
@@ -195,9 +196,10 @@ class StageProgram:
       keep=self.task.batch_fields,
       process=jax.process_index(),
       processes=jax.process_count(),
+      put=self.layout.put,
     )
     with contextlib.closing(batches):
-      yield from map(self.layout.put, batches)
+      yield from batches
 
 
 def stage_programs(
