@@ -69,6 +69,12 @@ def eight_devices() -> None:
   assert jax.device_count() == 8
 
 
+@pytest.fixture(scope="session", autouse=True)
+def own_cache(tmp_path_factory) -> None:
+  """Tests leave the user's cache of checked files alone."""
+  os.environ["JAXGEN_CACHE_DIR"] = str(tmp_path_factory.mktemp("cache"))
+
+
 @pytest.fixture(autouse=True)
 def same_environment() -> Iterator[None]:
   """What a verb sets for its own process must not reach the next test's."""
