@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 import functools
 import gc
@@ -187,7 +186,7 @@ class StageProgram:
   def batches(self, start: int) -> Generator[Batch]:
     """Training batches on the devices, from batch `start` of the stage; while a
     step runs, a thread fetches the next batches."""
-    batches = pipeline.batches(
+    return pipeline.batches(
       self.source("train"),
       self.experiment.data,
       batch_size=self.stage.batch_size,
@@ -198,8 +197,6 @@ class StageProgram:
       processes=jax.process_count(),
       put=self.layout.put,
     )
-    with contextlib.closing(batches):
-      yield from batches
 
 
 def stage_programs(
