@@ -14,9 +14,11 @@ import signal
 import threading
 from collections.abc import Callable, Iterator
 from concurrent import futures
+from concurrent.futures.process import BrokenProcessPool
 
 from jaxgen.data.reading import Draws, Reader
 from jaxgen.data.source import Element
+from jaxgen.errors import RunError
 
 Submit = Callable[[Draws], "futures.Future[Element]"]
 
@@ -24,7 +26,11 @@ Submit = Callable[[Draws], "futures.Future[Element]"]
 @contextlib.contextmanager
 def submitting(reader: Reader, workers: int) -> Iterator[Submit]:
   """Worker processes within the block, and a function that lets one of them
-  read a batch."""
+  read a batch.
+
+  Raises:
+    RunError: a worker process was killed.
+  """
   pool = futures.ProcessPoolExecutor(
     workers,
     multiprocessing.get_context("spawn"),
@@ -33,6 +39,11 @@ def submitting(reader: Reader, workers: int) -> Iterator[Submit]:
   )
   try:
     yield functools.partial(pool.submit, _read)
+  except BrokenProcessPool as error:
+    raise RunError(
+      f"data.workers={workers}: a worker process was killed; is there enough"
+      " memory?"
+    ) from error
   finally:
     pool.shutdown(cancel_futures=True)
 

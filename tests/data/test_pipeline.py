@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from support.sources import Numbers
 
 from jaxgen.config.data import DataConfig
 from jaxgen.data import pipeline
@@ -49,22 +50,6 @@ def test_processes_share_the_same_global_batches(processes):
   for k, batch in enumerate(whole):
     rebuilt = np.concatenate([share[k] for share in shares])
     np.testing.assert_array_equal(rebuilt, batch)
-
-
-@dataclasses.dataclass(frozen=True)
-class Numbers:
-  """A source whose tiles hold their own index."""
-
-  n: int = 10
-  label_names = ()
-  attribute_names = {}
-  fingerprint = "numbers"
-
-  def __len__(self):
-    return self.n
-
-  def read(self, index, rng=None):
-    return {"image": np.full((2, 2, 1), index, np.uint8), "label": np.array(3)}
 
 
 def epochs(num, seed=0):
