@@ -10,7 +10,9 @@ number of processes.
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import hashlib
+import sys
 from collections.abc import Callable, Generator
 from concurrent import futures
 from typing import Any
@@ -21,6 +23,7 @@ import numpy as np
 from jaxgen.config.data import DataConfig
 from jaxgen.data import reading, workers
 from jaxgen.data.reading import stack as stack
+from jaxgen.data.shuffle import shuffled
 from jaxgen.data.source import Element, Source
 
 _READY = 1  # batches on the devices besides the current and the next one
@@ -62,26 +65,48 @@ def batches(
     Dicts of arrays `(batch_size / processes, ...)`, or the results of `put`.
     Closing the generator stops its threads and worker processes.
   """
-  reader = reading.reader(source, options, keep)
   seed = derive_seed("batches", options.seed, stream)
-  tiles = grain.MapDataset.range(len(source)).seed(seed).shuffle().repeat()
-  draws = tiles.random_map(reader.draw).batch(batch_size // processes)
-  draws = draws[start * processes + process :: processes]
+  key: Any = np.random.Philox(_grain_seed(seed, 3)).state["state"]
+  reader = reading.reader(source, options, key=key["key"], keep=keep)
+  size = batch_size // processes
+  numbers = grain.MapDataset.range(sys.maxsize // size)
+  numbers = numbers[start * processes + process :: processes]
+  order = _Order(num=len(source), size=size, seed=_grain_seed(seed, 1))
   with contextlib.ExitStack() as resources:
     if options.workers:
       pool = workers.submitting(reader, options.workers)
       submit = resources.enter_context(pool)
-      submitted = draws.map(submit)
+      submitted = numbers.map(lambda k: submit(*order(k)))
       dataset = _ahead(submitted, threads=1, num=2 * options.workers)
       dataset = dataset.map(futures.Future.result)
     else:
-      read = draws.map(reader.read)
+      read = numbers.map(lambda k: reader.read(*order(k)))
       dataset = _ahead(read, threads=options.threads, num=options.threads)
     if put is not None:
       dataset = grain.experimental.ThreadPrefetchIterDataset(
         dataset.map(put), prefetch_buffer_size=min(options.threads, _READY)
       )
     yield from resources.enter_context(contextlib.closing(iter(dataset)))
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class _Order:
+  """The order of tiles, in batches of a process; as grain's `shuffle` with a
+  seed, `repeat` and `batch`."""
+
+  num: int
+  size: int
+  seed: int
+
+  def __call__(self, k: int) -> tuple[np.ndarray, np.ndarray]:
+    """The indices of the tiles of batch k, and their positions."""
+    positions = np.arange(k * self.size, (k + 1) * self.size)
+    return shuffled(positions, self.num, self.seed), positions
+
+
+def _grain_seed(seed: int, depth: int) -> int:
+  """The seed of a transformation `depth` steps after grain's `seed`."""
+  return int(np.random.SeedSequence((seed, depth)).generate_state(1)[0])
 
 
 def _ahead(

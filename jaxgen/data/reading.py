@@ -15,49 +15,46 @@ import numpy as np
 
 from jaxgen.config.data import DataConfig
 from jaxgen.data.source import BatchSource, Element, Source
-from jaxgen.data.streams import WORDS, Streams
-
-Draws = tuple[np.ndarray, np.ndarray]  # indices (b,), random words (b, n)
+from jaxgen.data.streams import Streams, generator, random_words
 
 
 class Reader(Protocol):
   """A reader of batches; picklable."""
 
-  def draw(self, index: int, rng: np.random.Generator) -> Draws:
-    """The index `()` of a tile, and words `(n,)` that determine its random
-    numbers."""
-    ...
-
-  def read(self, draws: Draws) -> Element:
-    """The batch of the tiles of stacked draws."""
+  def read(self, indices: np.ndarray, positions: np.ndarray) -> Element:
+    """The batch of the tiles `indices` `(b,)`, with the random streams of
+    `positions` `(b,)`."""
     ...
 
 
 def reader(
-  source: Source, options: DataConfig, keep: Sequence[str] = ()
+  source: Source,
+  options: DataConfig,
+  *,
+  key: np.ndarray,
+  keep: Sequence[str] = (),
 ) -> Reader:
-  """A reader of the fields `keep` of a source, by default of all."""
+  """A reader of the fields `keep` of a source, by default of all, with random
+  streams of a Philox key."""
   if isinstance(source, BatchSource):
-    return BatchReader(source=source, options=options, keep=tuple(keep))
-  return TileReader(source=source, options=options, keep=tuple(keep))
+    return BatchReader(
+      source=source, options=options, key=key, keep=tuple(keep)
+    )
+  return TileReader(source=source, options=options, key=key, keep=tuple(keep))
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
+@dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
 class BatchReader:
   """A reader of all tiles of a batch at once."""
 
   source: BatchSource
   options: DataConfig
+  key: np.ndarray
   keep: tuple[str, ...]
 
-  def draw(self, index: int, rng: np.random.Generator) -> Draws:
-    """See `Reader.draw`: the first words of the stream."""
-    return np.array(index), rng.bit_generator.random_raw(WORDS)
-
-  def read(self, draws: Draws) -> Element:
+  def read(self, indices: np.ndarray, positions: np.ndarray) -> Element:
     """See `Reader.read`."""
-    indices, words = draws
-    streams = Streams(words)
+    streams = Streams(random_words(self.key, positions))
     tiles = self.source.read_batch(indices, streams)
     flips = (streams.random(2) < 0.5) & _flips(self.options)
     rot90 = streams.integers(4) * self.options.rot90
@@ -68,26 +65,25 @@ class BatchReader:
     }
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
+@dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
 class TileReader:
   """A reader of the tiles of a batch one by one."""
 
   source: Source
   options: DataConfig
+  key: np.ndarray
   keep: tuple[str, ...]
 
-  def draw(self, index: int, rng: np.random.Generator) -> Draws:
-    """See `Reader.draw`: counter and key of the unused Philox generator."""
-    state = rng.bit_generator.state["state"]
-    return np.array(index), np.concatenate([state["counter"], state["key"]])
-
-  def read(self, draws: Draws) -> Element:
+  def read(self, indices: np.ndarray, positions: np.ndarray) -> Element:
     """See `Reader.read`."""
-    tiles = []
-    for index, words in zip(*draws, strict=True):
-      generator = np.random.Philox(counter=words[:4], key=words[4:])
-      tiles.append(self._read_tile(int(index), np.random.Generator(generator)))
-    return stack(tiles)
+    return stack(
+      [
+        self._read_tile(index, generator(self.key, position))
+        for index, position in zip(
+          indices.tolist(), positions.tolist(), strict=True
+        )
+      ]
+    )
 
   def _read_tile(self, index: int, rng: np.random.Generator) -> Element:
     tile = self.source.read(index, rng)

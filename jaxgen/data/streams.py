@@ -1,18 +1,40 @@
 """The random numbers of a batch of images, drawn for all images at once.
 
-Image i has a `numpy.random.Generator` of its own. Its first random words are
-given, and numbers are made from them as `Generator` makes them: floats from the
-upper 53 bits of a word, integers below a bound by Lemire's method
-(arXiv:1805.10941) from half a word, the lower half first.
+An image has a `numpy.random.Generator` of its own, whose Philox counter ends
+with the position of the image. Numbers are made from its first random words as
+`Generator` makes them: floats from the upper 53 bits of a word, integers below
+a bound by Lemire's method (arXiv:1805.10941) from half a word, the lower half
+first.
 """
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
-WORDS = 8  # random words per image; crops, flips and rotations use four
+WORDS = 8  # per image, two blocks of Philox; an image hardly needs four
 _HALF = np.uint64(32)
 _LOW = np.uint64(2**32 - 1)
+
+
+def generator(key: np.ndarray, position: int) -> np.random.Generator:
+  """The random generator of the image at a position."""
+  counter = np.array([0, 0, 0, position], np.uint64)
+  return np.random.Generator(np.random.Philox(key=key, counter=counter))
+
+
+def random_words(key: np.ndarray, positions: np.ndarray) -> np.ndarray:
+  """The first random words `(b, WORDS)` of the generators at positions."""
+  words = np.empty((len(positions), WORDS), np.uint64)
+  bits: Any = generator(key, 0).bit_generator
+  steps = np.diff(positions, prepend=0).tolist()
+  blocks = 0  # of the last image
+  for row, step in zip(words, steps, strict=True):
+    bits.advance((step << 192) - blocks)
+    row[:] = bits.random_raw(WORDS)
+    blocks = WORDS // 4
+  return words
 
 
 class Streams:

@@ -1,7 +1,7 @@
 """Worker processes that read batches.
 
 They import neither JAX nor grain, so that they start in a fraction of a second
-and use little memory: the main process shuffles and draws, which is cheap.
+and use little memory.
 """
 
 from __future__ import annotations
@@ -16,11 +16,13 @@ from collections.abc import Callable, Iterator
 from concurrent import futures
 from concurrent.futures.process import BrokenProcessPool
 
-from jaxgen.data.reading import Draws, Reader
+import numpy as np
+
+from jaxgen.data.reading import Reader
 from jaxgen.data.source import Element
 from jaxgen.errors import RunError
 
-Submit = Callable[[Draws], "futures.Future[Element]"]
+Submit = Callable[[np.ndarray, np.ndarray], "futures.Future[Element]"]
 
 
 @contextlib.contextmanager
@@ -64,5 +66,5 @@ def _start(reader: Reader) -> None:
     threading.Thread(target=watch, daemon=True).start()
 
 
-def _read(draws: Draws) -> Element:
-  return _reader.read(draws)
+def _read(indices: np.ndarray, positions: np.ndarray) -> Element:
+  return _reader.read(indices, positions)

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from jaxgen.data.streams import WORDS, Streams
+from jaxgen.data.streams import WORDS, Streams, generator, random_words
 
 N = 300
 
@@ -42,3 +42,13 @@ def test_each_image_may_have_a_bound_of_its_own():
 def test_streams_use_the_given_words_alone():
   a, b = streams(1).random(2), streams(2).random(2)
   assert (a != b).all()
+
+
+def test_words_are_those_of_the_generators_at_positions():
+  key = np.array([5, 2**63], np.uint64)
+  positions = np.array([7, 8, 9, 2**40, 2**40 + 1, 3])
+  for position, words in zip(
+    positions, random_words(key, positions), strict=True
+  ):
+    bits = generator(key, int(position)).bit_generator
+    assert words.tolist() == bits.random_raw(WORDS).tolist()

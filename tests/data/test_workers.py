@@ -18,12 +18,13 @@ from jaxgen.data import pipeline, reading, workers
 from jaxgen.data.sources import build
 from jaxgen.errors import RunError, UserError
 
+KEY = np.zeros(2, np.uint64)
 NAMES: tuple[Any, ...] = ("textures", "rocks", "folder", "arrays")
 # Unpickles a reader, reads a batch and prints what was imported.
 READ = """
 import pickle, sys
-reader, draws = pickle.load(sys.stdin.buffer)
-assert len(reader.read(draws)["image"]) == 3
+reader, indices = pickle.load(sys.stdin.buffer)
+assert len(reader.read(indices, indices)["image"]) == 3
 print(*{x.partition(".")[0] for x in sys.modules})
 """
 
@@ -36,20 +37,14 @@ def write_files(path):
   np.save(path / "images.npy", images.astype(np.uint16))
 
 
-def draws(reader, indices):
-  rng = np.random.Generator(np.random.Philox(0))
-  found, words = zip(*[reader.draw(i, rng) for i in indices], strict=True)
-  return np.stack(found), np.stack(words)
-
-
 @pytest.mark.parametrize("name", NAMES)
 def test_a_source_is_unpickled_and_read_without_jax(tmp_path, name):
   write_files(tmp_path)
   path = {"folder": str(tmp_path), "arrays": str(tmp_path / "images.npy")}
   options = DataConfig(source=name, path=path.get(name, ""), num_tiles=8)
   source = build(options, "train", 32 if name == "rocks" else 16)
-  reader = reading.reader(source, options)
-  sent = pickle.dumps((reader, draws(reader, [0, 1, 2])))
+  reader = reading.reader(source, options, key=KEY)
+  sent = pickle.dumps((reader, np.arange(3)))
   command = [sys.executable, "-c", READ]
   imported = subprocess.run(
     command, input=sent, capture_output=True, check=True
@@ -92,10 +87,10 @@ def test_errors_of_workers_are_errors_of_the_batch(source, error, named):
 
 @pytest.mark.slow
 def test_a_batch_is_read_while_the_last_one_is_used():
-  reader: reading.Reader = reading.reader(Numbers(), DataConfig())
+  reader: reading.Reader = reading.reader(Numbers(), DataConfig(), key=KEY)
   with workers.submitting(reader, 1) as submit:
-    given = [draws(reader, [i, i + 1]) for i in range(3)]
-    futures = [submit(x) for x in given]
+    given = [np.array([i, i + 1]) for i in range(3)]
+    futures = [submit(x, x) for x in given]
     for i, future in enumerate(futures):
       image = future.result()["image"]
       assert image[:, 0, 0, 0].tolist() == [i, i + 1]
