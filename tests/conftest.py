@@ -30,7 +30,6 @@ if not AS_USERS:
 
 import jax  # noqa: E402
 import pytest  # noqa: E402
-from absl import flags  # noqa: E402
 from flax.linen import linear  # noqa: E402
 from jaxtyping import install_import_hook  # noqa: E402
 from support.faults import command  # noqa: E402
@@ -40,7 +39,6 @@ TYPED = ("diffusion", "restoration", "models", "losses", "metrics")
 if not AS_USERS:
   typing.runtime_checkable(linear.PromoteDtypeFn)  # a field of flax's Dense
   install_import_hook([f"jaxgen.{x}" for x in TYPED], "beartype.beartype")
-flags.FLAGS.mark_as_parsed()  # grain's worker processes read them
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # in a background job
   signal.signal(signal.SIGINT, signal.default_int_handler)
 
@@ -67,6 +65,12 @@ def real_data() -> pathlib.Path:
 def eight_devices() -> None:
   """The device laws mean nothing on one device."""
   assert jax.device_count() == 8
+
+
+@pytest.fixture(scope="session", autouse=True)
+def own_cache(tmp_path_factory) -> None:
+  """Tests leave the user's cache of checked files alone."""
+  os.environ["JAXGEN_CACHE_DIR"] = str(tmp_path_factory.mktemp("cache"))
 
 
 @pytest.fixture(autouse=True)

@@ -24,7 +24,8 @@ class Photos:
     sizes: height and width of each photograph.
     digests: hash of the content of each photograph.
     load: decodes photograph i; picklable, thread-safe.
-    in_memory: whether `load` is cheap enough to need no cache.
+    stack: all photographs as one array (n, h, w, c), if they are in memory;
+      picklable. They are then not cached.
     labels: an int32 per photograph; empty without labels.
     label_names: class names, indexed by `labels`.
     finish: maps each tile before it is resized; None: the identity.
@@ -36,7 +37,7 @@ class Photos:
   sizes: Sequence[tuple[int, int]]
   digests: Sequence[str]
   load: Callable[[int], Photo]
-  in_memory: bool = False
+  stack: Callable[[], np.ndarray] | None = None
   labels: Sequence[int] | np.ndarray = ()
   label_names: tuple[str, ...] = ()
   finish: Callable[[np.ndarray], np.ndarray] | None = None
@@ -72,8 +73,8 @@ class CachedLoader:
     image, *mask = self.load(photo)
     if not self.square:
       return (image, *mask)
-    square = center_square(image)
-    square = square.copy() if self.finish is None else self.finish(square)
+    square = center_square(image).copy()
+    square = square if self.finish is None else self.finish(square)
     return (
       resize(square, self.square),
       *(resize_labels(center_square(x), self.square) for x in mask),
@@ -85,7 +86,7 @@ def loader(
 ) -> Callable[[int], Photo]:
   """A function that loads photograph i, through the cache unless it is already
   in memory; see `CachedLoader`."""
-  if photos.in_memory and not square:
+  if photos.stack is not None and not square:
     return photos.load
   return CachedLoader(
     load=photos.load,

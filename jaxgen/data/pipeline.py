@@ -9,50 +9,24 @@ number of processes.
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import hashlib
-import multiprocessing
-import os
-import signal
-import threading
+import sys
+from collections.abc import Callable, Generator
+from concurrent import futures
 from typing import Any
 
 import grain
 import numpy as np
-from absl import flags
 
 from jaxgen.config.data import DataConfig
+from jaxgen.data import reading, workers
+from jaxgen.data.reading import stack as stack
+from jaxgen.data.shuffle import shuffled
 from jaxgen.data.source import Element, Source
 
-
-@dataclasses.dataclass(frozen=True)
-class Read(grain.transforms.RandomMap):
-  """A transform from an index to a tile, with random crop and augmentation."""
-
-  source: Source
-  flips: tuple[bool, bool]  # up-down, left-right
-  rot90: bool
-  keep: tuple[str, ...]
-
-  def random_map(self, element: Any, rng: np.random.Generator) -> Element:
-    """Read tile `element` (an index)."""
-    tile = self.source.read(int(element), rng)
-    flips = (rng.random(2) < 0.5) & np.array(self.flips)
-    rot90 = int(rng.integers(4))
-    return {
-      name: _augment(x, flips, rot90 * self.rot90)
-      for name, x in tile.items()
-      if not self.keep or name in self.keep
-    }
-
-
-def _augment(x: np.ndarray, flips: np.ndarray, rot90: int) -> np.ndarray:
-  """Flip and rotate an image or a mask; scalars are unchanged."""
-  if x.ndim < 2:
-    return x
-  for axis, flip in enumerate(flips):
-    x = np.flip(x, axis) if flip else x
-  return np.ascontiguousarray(np.rot90(x, rot90) if rot90 else x)
+_READY = 1  # batches on the devices besides the current and the next one
 
 
 def derive_seed(*parts: Any) -> int:
@@ -71,56 +45,78 @@ def batches(
   keep: tuple[str, ...] = (),
   process: int = 0,
   processes: int = 1,
-) -> grain.DatasetIterator[Element]:
-  """An endless iterator over this process's batches, from batch `start`.
+  put: Callable[[Element], Any] | None = None,
+) -> Generator[Any]:
+  """This process's batches without end, from batch `start`.
 
   Args:
     source: the tiles of a split.
-    options: augmentation, threads and worker processes.
+    options: augmentation, threads or worker processes.
     batch_size: images per batch over all processes; a multiple of `processes`.
     start: index of the first batch.
     stream: name of the random stream; each stage and verb has its own.
     keep: fields of each element to return; empty: all.
     process: index of this process, in `[0, processes)`.
     processes: number of processes that share a batch.
+    put: moves a batch to the devices; called in a thread of its own unless
+      `options.threads` is 0, so that batches are ready before they are needed.
 
-  Returns:
-    An iterator of dicts of arrays `(batch_size / processes, ...)`; closing it
-    stops its worker processes.
+  Yields:
+    Dicts of arrays `(batch_size / processes, ...)`, or the results of `put`.
+    Closing the generator stops its threads and worker processes.
   """
   seed = derive_seed("batches", options.seed, stream)
-  tiles = grain.MapDataset.range(len(source)).seed(seed).shuffle().repeat()
-  flips = options.flips, options.flips or options.hflip
-  tiles = tiles.random_map(Read(source, flips, options.rot90, keep))
-  tiles = tiles.batch(batch_size // processes, drop_remainder=True)
-  tiles = tiles[start * processes + process :: processes]
-  reading = grain.ReadOptions(
-    num_threads=options.threads, prefetch_buffer_size=max(options.threads, 1)
+  key: Any = np.random.Philox(_grain_seed(seed, 3)).state["state"]
+  reader = reading.reader(source, options, key=key["key"], keep=keep)
+  size = batch_size // processes
+  numbers = grain.MapDataset.range(sys.maxsize // size)
+  numbers = numbers[start * processes + process :: processes]
+  order = _Order(num=len(source), size=size, seed=_grain_seed(seed, 1))
+  with contextlib.ExitStack() as resources:
+    if options.workers:
+      pool = workers.submitting(reader, options.workers)
+      submit = resources.enter_context(pool)
+      submitted = numbers.map(lambda k: submit(*order(k)))
+      dataset = _ahead(submitted, threads=1, num=2 * options.workers)
+      dataset = dataset.map(futures.Future.result)
+    else:
+      read = numbers.map(lambda k: reader.read(*order(k)))
+      dataset = _ahead(read, threads=options.threads, num=options.threads)
+    if put is not None:
+      dataset = grain.experimental.ThreadPrefetchIterDataset(
+        dataset.map(put), prefetch_buffer_size=min(options.threads, _READY)
+      )
+    yield from resources.enter_context(contextlib.closing(iter(dataset)))
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class _Order:
+  """The order of tiles, in batches of a process; as grain's `shuffle` with a
+  seed, `repeat` and `batch`."""
+
+  num: int
+  size: int
+  seed: int
+
+  def __call__(self, k: int) -> tuple[np.ndarray, np.ndarray]:
+    """The indices of the tiles of batch k, and their positions."""
+    positions = np.arange(k * self.size, (k + 1) * self.size)
+    return shuffled(positions, self.num, self.seed), positions
+
+
+def _grain_seed(seed: int, depth: int) -> int:
+  """The seed of a transformation `depth` steps after grain's `seed`."""
+  return int(np.random.SeedSequence((seed, depth)).generate_state(1)[0])
+
+
+def _ahead(
+  dataset: grain.MapDataset[Any], *, threads: int, num: int
+) -> grain.IterDataset[Any]:
+  """The elements in order, of which threads compute the next `num`."""
+  options = grain.ReadOptions(
+    num_threads=threads, prefetch_buffer_size=max(num, 1)
   )
-  dataset = tiles.to_iter_dataset(reading)
-  if options.workers:
-    if not flags.FLAGS.is_parsed():  # grain reads absl's flags
-      flags.FLAGS.mark_as_parsed()
-    workers = grain.MultiprocessingOptions(num_workers=options.workers)
-    dataset = dataset.mp_prefetch(workers, worker_init_fn=_init_worker)
-    dataset = dataset.map(_copy)
-  return iter(dataset)
-
-
-def _copy(batch: Element) -> Element:
-  """A copy of a batch outside the workers' shared memory, which is reused."""
-  return {k: np.array(v, subok=False) for k, v in batch.items()}
-
-
-def _init_worker(worker: int, workers: int) -> None:
-  """Make a worker process ignore signals and exit with the main process, which
-  may still need batches when the whole process group is signaled."""
-  for number in (signal.SIGINT, signal.SIGTERM):
-    signal.signal(number, signal.SIG_IGN)
-  main = multiprocessing.parent_process()
-  if main is not None:
-    watch = lambda: (main.join(), os._exit(1))  # noqa: E731
-    threading.Thread(target=watch, daemon=True).start()
+  return dataset.to_iter_dataset(options)
 
 
 def fixed_tiles(source: Source, num: int) -> list[Element]:
@@ -128,8 +124,3 @@ def fixed_tiles(source: Source, num: int) -> list[Element]:
   n = len(source)
   indices = np.unique(np.linspace(0, n - 1, min(num, n)).round().astype(int))
   return [source.read(int(i)) for i in indices]
-
-
-def stack(tiles: list[Element]) -> Element:
-  """A batch of a list of elements."""
-  return {k: np.stack([tile[k] for tile in tiles]) for k in tiles[0]}

@@ -52,17 +52,17 @@ def center_square(image: np.ndarray) -> np.ndarray:
 
 
 def to_channels(image: np.ndarray, channels: int) -> np.ndarray:
-  """Convert (h, w, c) to a number of channels: gray is repeated, RGB is
+  """Convert (..., c) to a number of channels: gray is repeated, RGB is
   converted to luma (BT.601).
 
   Raises:
     ValueError: the conversion is not supported.
   """
-  current = image.shape[2]
+  current = image.shape[-1]
   if current == channels:
     return image
   if current == 1:
-    return np.repeat(image, channels, axis=2)
+    return np.repeat(image, channels, axis=-1)
   if current == 3 and channels == 1:
     gray = (image.astype(np.float32) @ _LUMA)[..., None]
     if image.dtype.kind != "f":

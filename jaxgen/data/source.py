@@ -7,9 +7,11 @@ state; order, augmentation and resuming are left to the pipeline.
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
+
+from jaxgen.data.streams import Streams
 
 Element = dict[str, np.ndarray]
 
@@ -45,5 +47,24 @@ class Source(Protocol):
       missing), an int32 scalar per attribute (-1: missing) and `mask`
       (resolution, resolution) int32. All elements of a source have the same
       keys, shapes and dtypes.
+    """
+    ...
+
+
+@runtime_checkable
+class BatchSource(Source, Protocol):
+  """A source that reads a batch of tiles at once, faster than one by one."""
+
+  def read_batch(
+    self, indices: np.ndarray, streams: Streams | None = None
+  ) -> Element:
+    """The tiles `indices`, stacked; equal to those of `read`.
+
+    Args:
+      indices: int64 `(b,)`, indices of tiles.
+      streams: the random stream of each tile, in the place of a generator.
+
+    Returns:
+      The fields of `read`, each `(b, ...)`, newly allocated.
     """
     ...

@@ -49,7 +49,7 @@ def textures(options: DataConfig, split: Split, resolution: int) -> Source:
     sizes=[(_SIDE, _SIDE)] * len(NAMES),
     digests=[hashlib.sha256(_read_bytes(name)).hexdigest() for name in NAMES],
     load=_photo,
-    in_memory=True,
+    stack=_stack,
     labels=range(len(NAMES)),
     label_names=NAMES,
   )
@@ -59,11 +59,17 @@ def textures(options: DataConfig, split: Split, resolution: int) -> Source:
   return tiles.cut(described, by_regions, split=split, resolution=resolution)
 
 
-@functools.cache
 def _photo(index: int) -> tuple[np.ndarray]:
-  image = image_files.decode(_read_bytes(NAMES[index]), bits=8)
-  image.flags.writeable = False
-  return (image,)
+  return (_stack()[index],)
+
+
+@functools.cache
+def _stack() -> np.ndarray:
+  """The three photographs (3, h, w, 1), read-only."""
+  images = [image_files.decode(_read_bytes(name), bits=8) for name in NAMES]
+  stack = np.stack(images)
+  stack.flags.writeable = False
+  return stack
 
 
 def _read_bytes(name: str) -> bytes:

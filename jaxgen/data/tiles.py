@@ -1,7 +1,7 @@
 """Tiles cut from photographs, for all sources of photographs.
 
 A source describes its photographs (`photos.Photos`), `cut` determines the parts
-of photographs that belong to a split, and `TileSource` reads the tiles:
+of photographs that belong to a split, and a `TileSource` reads the tiles:
 
 - training with `crop="random"`: tile indices number the positions of a grid
   with steps of a quarter of a tile, so that large photographs give more tiles;
@@ -12,97 +12,19 @@ of photographs that belong to a split, and `TileSource` reads the tiles:
 
 from __future__ import annotations
 
-import bisect
-import dataclasses
 import itertools
 import warnings
-from collections.abc import Callable
 
 import numpy as np
 
 from jaxgen.config.data import DataConfig, Split
 from jaxgen.data import splits
-from jaxgen.data.photos import Photo, Photos, loader
-from jaxgen.data.resize import resize, resize_labels, to_channels
-from jaxgen.data.source import Element
+from jaxgen.data.photos import Photos, loader
+from jaxgen.data.tile_source import Region, TileSource
 from jaxgen.errors import UserError
 from jaxgen.formats import image_files
 
 _STEPS_PER_TILE = 4  # training grid: an epoch covers a pixel 16 times
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class Region:
-  """A part of a photograph and its grid of tiles."""
-
-  photo: int
-  box: splits.Box
-  size: int
-  step: int
-
-  @property
-  def grid(self) -> tuple[int, int]:
-    """Rows and columns of the grid of tiles."""
-    return (
-      (self.box.height - self.size) // self.step + 1,
-      (self.box.width - self.size) // self.step + 1,
-    )
-
-
-@dataclasses.dataclass(eq=False, kw_only=True)
-class TileSource:
-  """A `Source` of tiles cut from photographs; picklable."""
-
-  regions: tuple[Region, ...]
-  starts: tuple[int, ...]  # index of the first tile of each region
-  num_tiles: int
-  load: Callable[[int], Photo]
-  finish: Callable[[np.ndarray], np.ndarray] | None
-  resolution: int
-  channels: int
-  random: bool
-  labels: np.ndarray  # int32 per photograph; empty: none
-  label_names: tuple[str, ...]
-  attribute_names: dict[str, tuple[str, ...]]
-  fingerprint: str
-
-  def __len__(self) -> int:
-    return self.num_tiles
-
-  def read(self, index: int, rng: np.random.Generator | None = None) -> Element:
-    """Tile `index`; see `Source.read`. Only random crops use `rng`."""
-    if not 0 <= index < self.num_tiles:
-      raise IndexError(f"tile {index} of {self.num_tiles}")
-    number = bisect.bisect_right(self.starts, index) - 1
-    region = self.regions[number]
-    top, left = self._corner(region, index - self.starts[number], rng)
-    rows = slice(top, top + region.size)
-    columns = slice(left, left + region.size)
-    image, *mask = self.load(region.photo)
-    element = {"image": self._finish(image[rows, columns])}
-    if mask:
-      labels = resize_labels(mask[0][rows, columns], self.resolution)
-      element["mask"] = labels.astype(np.int32)
-    if len(self.labels):
-      element["label"] = np.array(self.labels[region.photo])
-    return element
-
-  def _corner(
-    self, region: Region, place: int, rng: np.random.Generator | None
-  ) -> tuple[int, int]:
-    """The top left pixel of a tile."""
-    box, size = region.box, region.size
-    if self.random and rng is not None:
-      top = int(rng.integers(box.height - size + 1))
-      left = int(rng.integers(box.width - size + 1))
-    else:
-      row, column = divmod(place, region.grid[1])
-      top, left = row * region.step, column * region.step
-    return box.top + top, box.left + left
-
-  def _finish(self, crop: np.ndarray) -> np.ndarray:
-    crop = crop.copy() if self.finish is None else self.finish(crop)
-    return to_channels(resize(crop, self.resolution), self.channels)
 
 
 def cut(
@@ -140,6 +62,7 @@ def cut(
     starts=tuple(itertools.accumulate(counts, initial=0))[:-1],
     num_tiles=sum(counts),
     load=loader(photos, options, square=square, fingerprint=fingerprint),
+    stack=None if whole else photos.stack,
     finish=None if whole else photos.finish,
     resolution=resolution,
     channels=options.channels,

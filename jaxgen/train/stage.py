@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 import functools
 import gc
@@ -185,8 +184,9 @@ class StageProgram:
       vars(self).pop(name, None)
 
   def batches(self, start: int) -> Generator[Batch]:
-    """Training batches on the devices, from batch `start` of the stage."""
-    batches = pipeline.batches(
+    """Training batches on the devices, from batch `start` of the stage; while a
+    step runs, a thread fetches the next batches."""
+    return pipeline.batches(
       self.source("train"),
       self.experiment.data,
       batch_size=self.stage.batch_size,
@@ -195,9 +195,8 @@ class StageProgram:
       keep=self.task.batch_fields,
       process=jax.process_index(),
       processes=jax.process_count(),
+      put=self.layout.put,
     )
-    with contextlib.closing(batches):
-      yield from map(self.layout.put, batches)
 
 
 def stage_programs(

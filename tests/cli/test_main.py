@@ -240,6 +240,7 @@ def test_benchmark_reports_what_it_promises(tmp_path):
     "step_seconds",
     "compile_seconds",
     "data_images_per_second",
+    "data_first_batch_seconds",
     "encode_images_per_second",
     "decode_images_per_second",
     "sample_images_per_second",

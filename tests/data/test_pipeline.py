@@ -1,9 +1,13 @@
+import contextlib
 import dataclasses
 import itertools
+import threading
+import time
 from typing import Any
 
 import numpy as np
 import pytest
+from support.sources import Numbers
 
 from jaxgen.config.data import DataConfig
 from jaxgen.data import pipeline
@@ -46,22 +50,6 @@ def test_processes_share_the_same_global_batches(processes):
   for k, batch in enumerate(whole):
     rebuilt = np.concatenate([share[k] for share in shares])
     np.testing.assert_array_equal(rebuilt, batch)
-
-
-@dataclasses.dataclass(frozen=True)
-class Numbers:
-  """A source whose tiles hold their own index."""
-
-  n: int = 10
-  label_names = ()
-  attribute_names = {}
-  fingerprint = "numbers"
-
-  def __len__(self):
-    return self.n
-
-  def read(self, index, rng=None):
-    return {"image": np.full((2, 2, 1), index, np.uint8), "label": np.array(3)}
 
 
 def epochs(num, seed=0):
@@ -107,6 +95,66 @@ def test_flips_and_rotations_give_image_and_mask_the_same_8_orientations():
   kinds, counts = np.unique(batch["mask"], axis=0, return_counts=True)
   assert len(kinds) == 2 and counts.min() > 60
   assert (kinds[:, 0].sum(1) == 1).all()  # the corner stays in its row
+
+
+def put_batches(num, put, **change):
+  options = dataclasses.replace(OPTIONS, **change)
+  source = build(options, "train", 32)
+  found = pipeline.batches(source, options, batch_size=8, put=put)
+  with contextlib.closing(found):
+    return [batch for _, batch in zip(range(num), found, strict=False)]
+
+
+@pytest.mark.parametrize("threads", [0, 4])
+def test_batches_that_are_put_on_devices_are_the_same(threads):
+  got = put_batches(4, lambda b: b["image"], threads=threads)
+  for one, other in zip(got, take(4), strict=True):
+    np.testing.assert_array_equal(one, other)
+
+
+def test_the_next_batches_are_put_before_they_are_needed():
+  ready, numbers = threading.Event(), []
+
+  def put(batch):
+    numbers.append(threading.current_thread() is threading.main_thread())
+    if len(numbers) == 3:
+      ready.set()
+    return batch
+
+  options = dataclasses.replace(OPTIONS, threads=1)
+  source = build(options, "train", 32)
+  found = pipeline.batches(source, options, batch_size=8, put=put)
+  with contextlib.closing(found):
+    next(found)
+    assert ready.wait(60)  # the current batch and two that nobody asked for
+  assert len(numbers) <= 4 and not any(numbers)
+
+
+def test_no_thread_is_left_when_batches_are_closed():
+  before = threading.active_count()
+  put_batches(2, lambda b: b)
+  deadline = time.monotonic() + 60
+  while threading.active_count() > before:
+    assert time.monotonic() < deadline
+    time.sleep(0.01)
+
+
+@pytest.mark.parametrize("threads", [0, 4])
+def test_an_error_of_a_batch_reaches_the_step_that_needs_it(threads):
+  def put(batch):
+    calls.append(batch)
+    if len(calls) == 3:
+      raise ValueError("unusable")
+    return batch
+
+  calls = []
+  options = dataclasses.replace(OPTIONS, threads=threads)
+  source = build(options, "train", 32)
+  found = pipeline.batches(source, options, batch_size=8, put=put)
+  with contextlib.closing(found):
+    assert [next(found), next(found)] == calls[:2]
+    with pytest.raises(ValueError, match="unusable"):
+      next(found)
 
 
 def test_fixed_tiles_are_spread_over_the_split():

@@ -48,7 +48,11 @@ class ArrayPhotos:
   channels: int
 
   def __call__(self, photo: int) -> photos.Photo:
-    return (as_images(open_array(self.file), self.channels)[photo],)
+    return (self.stack()[photo],)
+
+  def stack(self) -> np.ndarray:
+    """All photographs (n, h, w, c), as a view."""
+    return as_images(open_array(self.file), self.channels)
 
 
 def arrays(options: DataConfig, split: Split, resolution: int) -> Source:
@@ -125,12 +129,13 @@ def _array_photos(options: DataConfig) -> photos.Photos:
         f"{path}: expected {len(images)} values in {label_key}, one per image,"
         f" got {len(labels)}"
       )
+  load = ArrayPhotos(file=file, channels=options.channels)
   return photos.Photos(
     names=[f"image {i}" for i in range(len(images))],
     sizes=[images.shape[1:3]] * len(images),
     digests=[x.digest for x in checked],
-    load=ArrayPhotos(file=file, channels=options.channels),
-    in_memory=True,
+    load=load,
+    stack=load.stack,
     labels=labels,
     label_names=label_names,
     finish=functools.partial(

@@ -22,6 +22,7 @@ import numpy as np
 from jaxgen.config.data import DataConfig, Split
 from jaxgen.config.fields import check_value
 from jaxgen.data import photos, resize, splits, tiles
+from jaxgen.data.files import checks
 from jaxgen.data.source import Source
 from jaxgen.errors import UserError
 from jaxgen.formats import image_files
@@ -50,9 +51,9 @@ class ImageFiles:
 def folder(options: DataConfig, split: Split, resolution: int) -> Source:
   """Tiles of the images in `path`.
 
-  Every file is decoded once per process at the start, by `threads` threads
-  (about 15 ms per megapixel of JPEG on one core), so that damaged files are
-  detected before training starts.
+  New and changed files are decoded at the start, by `threads` threads (about 15
+  ms per megapixel of JPEG on one core), so that damaged files are detected
+  before training starts; see `checks`.
 
   Options used: `path, masks, channels, crop, crop_size, upsample, split_by,
   validation_fraction, on_bad, cache_mb, threads`.
@@ -69,7 +70,10 @@ def folder(options: DataConfig, split: Split, resolution: int) -> Source:
   paths = _image_paths(root, masks)
   names = [path.relative_to(root).as_posix() for path in paths]
   mask_paths = [_mask_path(masks, root, path) for path in paths if masks]
-  checked, extra = _check(paths, mask_paths, options.threads)
+  checked = checks.check_files(root, paths, threads=options.threads)
+  extra = ""
+  if masks is not None:
+    checked, extra = _match_masks(checked, masks, mask_paths, options.threads)
   good = [i for i, x in enumerate(checked) if not isinstance(x, str)]
   infos = [x for x in checked if not isinstance(x, str)]
   label_names, labels = _labels(root, names)
@@ -95,19 +99,19 @@ def folder(options: DataConfig, split: Split, resolution: int) -> Source:
   return tiles.cut(described, options, split=split, resolution=resolution)
 
 
-def _check(
-  paths: Sequence[pathlib.Path], masks: Sequence[pathlib.Path], threads: int
+def _match_masks(
+  checked: Sequence[image_files.ImageInfo | str],
+  root: pathlib.Path,
+  masks: Sequence[pathlib.Path],
+  threads: int,
 ) -> tuple[list[image_files.ImageInfo | str], str]:
-  """Check images, with their masks if there are any.
+  """Check the masks of images, which are below `root`.
 
   Returns:
     For each image its `ImageInfo`, or why it cannot be used; and the digests of
     the masks.
   """
-  checked = image_files.check_files(paths, threads=threads)
-  if not masks:
-    return checked, ""
-  checked_masks = image_files.check_files(masks, threads=threads, labels=True)
+  checked_masks = checks.check_files(root, masks, threads=threads, labels=True)
   digests = [x.digest for x in checked_masks if not isinstance(x, str)]
   matched = [_match(*pair) for pair in zip(checked, checked_masks, strict=True)]
   return matched, " ".join(digests)

@@ -79,10 +79,10 @@ def check_range(
 def to_model_range(
   image: np.ndarray, value_range: tuple[float, float]
 ) -> np.ndarray:
-  """A copy in native byte order, with floats scaled from `value_range` to
-  float32 in [-1, 1] and clipped; integers are unchanged."""
+  """An image in native byte order, with floats scaled from `value_range` to
+  float32 in [-1, 1] and clipped; integers are unchanged, and not copied."""
   if image.dtype.kind != "f":
-    return image.astype(image.dtype.newbyteorder("="))
+    return image.astype(image.dtype.newbyteorder("="), copy=False)
   low, high = value_range
   scaled = (image.astype(np.float64) - low) * (2 / (high - low)) - 1
   return np.clip(scaled, -1, 1).astype(np.float32)

@@ -11,6 +11,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
+from collections.abc import Iterable
 from typing import Literal
 
 import numpy as np
@@ -20,6 +21,7 @@ from jaxgen.config.fields import check_value
 from jaxgen.data.cache import ImageCache, shared
 from jaxgen.data.rocks import fabric, paint, structure, texture
 from jaxgen.data.source import Element
+from jaxgen.data.streams import Streams
 from jaxgen.errors import UserError
 
 FORMAT_VERSION = 1  # increment when tiles change
@@ -72,10 +74,24 @@ class Rocks:
       `image` (resolution, resolution, channels) uint8, `label` (the rock type),
       the attributes, and `mask` (resolution, resolution) int32 into `PHASES`.
     """
+    return self._element(self._tile(index))
+
+  def read_batch(
+    self, indices: np.ndarray, streams: Streams | None = None
+  ) -> Element:
+    """The tiles `indices`, stacked; `streams` is ignored."""
+    tiles = map(self._tile, indices.tolist())
+    return self._element(map(np.stack, zip(*tiles, strict=True)))
+
+  def _tile(self, index: int) -> tuple[np.ndarray, ...]:
     if not 0 <= index < self.num_tiles:
       raise IndexError(f"tile {index} of {self.num_tiles}")
     key = (self.fingerprint, self.split, self.resolution, index)
-    image, mask, *values = self.cache.get(key, lambda: self._make(index))
+    return self.cache.get(key, lambda: self._make(index))
+
+  def _element(self, arrays: Iterable[np.ndarray]) -> Element:
+    """The fields of the arrays of a tile, or of a batch."""
+    image, mask, *values = arrays
     attributes = dict(zip(ATTRIBUTES, values, strict=True))
     label = attributes["rock_type"]
     mask = mask.astype(np.int32)

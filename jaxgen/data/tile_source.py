@@ -1,0 +1,165 @@
+"""Tiles cut from photographs, read one by one or a batch at once."""
+
+from __future__ import annotations
+
+import bisect
+import dataclasses
+import functools
+from collections.abc import Callable, Iterable, Sequence
+
+import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
+
+from jaxgen.data import splits
+from jaxgen.data.photos import Photo
+from jaxgen.data.resize import resize, resize_labels, to_channels
+from jaxgen.data.source import Element
+from jaxgen.data.streams import Streams
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Region:
+  """A part of a photograph and its grid of tiles."""
+
+  photo: int
+  box: splits.Box
+  size: int
+  step: int
+
+  @property
+  def grid(self) -> tuple[int, int]:
+    """Rows and columns of the grid of tiles."""
+    return (
+      (self.box.height - self.size) // self.step + 1,
+      (self.box.width - self.size) // self.step + 1,
+    )
+
+
+@dataclasses.dataclass(eq=False, kw_only=True)
+class TileSource:
+  """A `Source` of tiles cut from photographs; picklable."""
+
+  regions: tuple[Region, ...]
+  starts: tuple[int, ...]  # index of the first tile of each region
+  num_tiles: int
+  load: Callable[[int], Photo]
+  stack: Callable[[], np.ndarray] | None  # all photographs (n, h, w, c)
+  finish: Callable[[np.ndarray], np.ndarray] | None
+  resolution: int
+  channels: int
+  random: bool
+  labels: np.ndarray  # int32 per photograph; empty: none
+  label_names: tuple[str, ...]
+  attribute_names: dict[str, tuple[str, ...]]
+  fingerprint: str
+
+  def __len__(self) -> int:
+    return self.num_tiles
+
+  def read(self, index: int, rng: np.random.Generator | None = None) -> Element:
+    """Tile `index`; see `Source.read`. Only random crops use `rng`."""
+    if not 0 <= index < self.num_tiles:
+      raise IndexError(f"tile {index} of {self.num_tiles}")
+    number = bisect.bisect_right(self.starts, index) - 1
+    region = self.regions[number]
+    top, left = self._corner(region, index - self.starts[number], rng)
+    rows = slice(top, top + region.size)
+    columns = slice(left, left + region.size)
+    image, *mask = self.load(region.photo)
+    element = {"image": self._finish(image[None, rows, columns].copy())[0]}
+    if mask:
+      labels = self._labels(mask[0][rows, columns])
+      element["mask"] = labels.astype(np.int32)
+    if len(self.labels):
+      element["label"] = np.array(self.labels[region.photo])
+    return element
+
+  def _corner(
+    self, region: Region, place: int, rng: np.random.Generator | None
+  ) -> tuple[int, int]:
+    """The top left pixel of a tile."""
+    box, size = region.box, region.size
+    if self.random and rng is not None:
+      top = int(rng.integers(box.height - size + 1))
+      left = int(rng.integers(box.width - size + 1))
+    else:
+      row, column = divmod(place, region.grid[1])
+      top, left = row * region.step, column * region.step
+    return box.top + top, box.left + left
+
+  def read_batch(
+    self, indices: np.ndarray, streams: Streams | None = None
+  ) -> Element:
+    """The tiles `indices`; see `BatchSource.read_batch`."""
+    if not ((indices >= 0) & (indices < self.num_tiles)).all():
+      raise IndexError(f"tiles {indices} of {self.num_tiles}")
+    numbers = np.searchsorted(self._starts, indices, side="right") - 1
+    regions, places = self._table[numbers], indices - self._starts[numbers]
+    photos, sizes = regions[:, 0], regions[:, 5]
+    tops, lefts = self._corners(regions, places, streams)
+    if self.stack is not None and (sizes == sizes[0]).all():
+      crops = _gather(self.stack(), sizes[0], (photos, tops, lefts))
+      element = {"image": self._finish(crops)}
+    else:
+      element = self._read_crops(zip(photos, tops, lefts, sizes, strict=True))
+    if len(self.labels):
+      element["label"] = self.labels[photos]
+    return element
+
+  @functools.cached_property
+  def _starts(self) -> np.ndarray:
+    return np.array(self.starts)
+
+  @functools.cached_property
+  def _table(self) -> np.ndarray:
+    """The numbers of each region: photograph, box, size and step."""
+    return np.array([(r.photo, *r.box, r.size, r.step) for r in self.regions])
+
+  def _corners(
+    self, regions: np.ndarray, places: np.ndarray, streams: Streams | None
+  ) -> tuple[np.ndarray, np.ndarray]:
+    """The top left pixel of each tile."""
+    _, top, left, height, width, size, step = regions.T
+    if self.random and streams is not None:
+      rows = streams.integers(height - size + 1)
+      columns = streams.integers(width - size + 1)
+    else:
+      rows, columns = np.divmod(places, (width - size) // step + 1) * step
+    return top + rows, left + columns
+
+  def _read_crops(self, places: Iterable[Sequence[int]]) -> Element:
+    """Images and masks of tiles at (photograph, top, left, size)."""
+    images, masks = [], []
+    for photo, top, left, size in places:
+      image, *mask = self.load(int(photo))
+      rows, columns = slice(top, top + size), slice(left, left + size)
+      images.append(image[rows, columns])
+      masks += [self._labels(x[rows, columns]) for x in mask]
+    if len({x.shape for x in images}) == 1:
+      element = {"image": self._finish(np.stack(images))}
+    else:
+      tiles = [self._finish(x[None].copy()) for x in images]
+      element = {"image": np.concatenate(tiles)}
+    if masks:
+      element["mask"] = np.stack(masks).astype(np.int32)
+    return element
+
+  def _finish(self, crops: np.ndarray) -> np.ndarray:
+    """Tiles (b, side, side, channels) of crops (b, h, w, c) of one shape."""
+    crops = crops if self.finish is None else self.finish(crops)
+    if crops.shape[1] != self.resolution:
+      crops = np.stack([resize(crop, self.resolution) for crop in crops])
+    return to_channels(crops, self.channels)
+
+  def _labels(self, crop: np.ndarray) -> np.ndarray:
+    if crop.shape[0] == self.resolution:
+      return crop
+    return resize_labels(crop, self.resolution)
+
+
+def _gather(
+  stack: np.ndarray, size: int, place: tuple[np.ndarray, ...]
+) -> np.ndarray:
+  """The crops at (photographs, tops, lefts) of an array of photographs."""
+  windows = sliding_window_view(stack, (size, size), axis=(1, 2))  # pyright: ignore
+  return np.ascontiguousarray(np.moveaxis(windows[place], 1, -1))

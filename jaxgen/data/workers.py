@@ -1,0 +1,70 @@
+"""Worker processes that read batches.
+
+They import neither JAX nor grain, so that they start in a fraction of a second
+and use little memory.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import multiprocessing
+import os
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from concurrent import futures
+from concurrent.futures.process import BrokenProcessPool
+
+import numpy as np
+
+from jaxgen.data.reading import Reader
+from jaxgen.data.source import Element
+from jaxgen.errors import RunError
+
+Submit = Callable[[np.ndarray, np.ndarray], "futures.Future[Element]"]
+
+
+@contextlib.contextmanager
+def submitting(reader: Reader, workers: int) -> Iterator[Submit]:
+  """Worker processes within the block, and a function that lets one of them
+  read a batch.
+
+  Raises:
+    RunError: a worker process was killed.
+  """
+  pool = futures.ProcessPoolExecutor(
+    workers,
+    multiprocessing.get_context("spawn"),
+    initializer=_start,
+    initargs=(reader,),
+  )
+  try:
+    yield functools.partial(pool.submit, _read)
+  except BrokenProcessPool as error:
+    raise RunError(
+      f"data.workers={workers}: a worker process was killed; is there enough"
+      " memory?"
+    ) from error
+  finally:
+    pool.shutdown(cancel_futures=True)
+
+
+_reader: Reader  # of a worker process
+
+
+def _start(reader: Reader) -> None:
+  """Make a worker process ignore signals and exit with the main process, which
+  may still need batches when the whole process group is signaled."""
+  global _reader
+  _reader = reader
+  for number in (signal.SIGINT, signal.SIGTERM):
+    signal.signal(number, signal.SIG_IGN)
+  main = multiprocessing.parent_process()
+  if main is not None:
+    watch = lambda: (main.join(), os._exit(1))  # noqa: E731
+    threading.Thread(target=watch, daemon=True).start()
+
+
+def _read(indices: np.ndarray, positions: np.ndarray) -> Element:
+  return _reader.read(indices, positions)
