@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import math
 from collections.abc import Callable
-from typing import Literal
+from typing import Any, Literal
 
 import jax
 import jax.numpy as jnp
@@ -26,7 +26,7 @@ def describe() -> str:
   return f"{jax.device_count()} x {jax.devices()[0].device_kind}"
 
 
-def compute_capability(device: jax.Device) -> float:
+def compute_capability(device: Any) -> float:
   """The CUDA compute capability of a device; NaN if it has none."""
   try:
     return float(getattr(device, "compute_capability", math.nan))
@@ -34,11 +34,11 @@ def compute_capability(device: jax.Device) -> float:
     return math.nan
 
 
-def has_bfloat16(platform: str, capability: float) -> bool:
+def has_bfloat16(name: str, capability: float) -> bool:
   """Whether a device has hardware for bfloat16: every TPU, and GPUs from a
   compute capability of 8.0 (not V100, 7.0, and T4, 7.5)."""
-  on_gpu = platform == "gpu" and capability >= BFLOAT16_CAPABILITY
-  return on_gpu or platform == "tpu"
+  on_gpu = name == "gpu" and capability >= BFLOAT16_CAPABILITY
+  return on_gpu or name == "tpu"
 
 
 def computes_in_bfloat16() -> bool:

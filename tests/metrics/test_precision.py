@@ -23,6 +23,7 @@ from jaxgen.typing import LossInputs
 
 PRODUCTS = ("dot_general", "conv_general_dilated")
 FULL = (Precision.HIGHEST, Precision.HIGHEST)
+options: Any = jax.config
 IMAGES = jnp.zeros((2, 32, 32, 3))
 
 
@@ -64,7 +65,7 @@ def test_lpips_of_an_evaluation_is_measured(monkeypatch, weights_of):
   found = []
 
   def seen(a, b):
-    found.append(jax.config.jax_default_matmul_precision)
+    found.append(options.jax_default_matmul_precision)
     return jnp.zeros(len(a))
 
   monkeypatch.setattr(reconstruction, "perceptual_distance", lambda *_: seen)
@@ -85,7 +86,7 @@ def test_features_are_measured(random_weights):
 
 
 def test_laws_are_measured_in_either_precision():
-  seen = lambda: str(jax.config.jax_default_matmul_precision)  # noqa: E731
+  seen = lambda: str(options.jax_default_matmul_precision)  # noqa: E731
   law: Any = dataclasses.replace(LAWS[0], measure=seen)
   assert law.measured() == "highest"
   assert law.measured("default") == "default"
