@@ -4,9 +4,10 @@
     python scripts/check_device.py [--json=device.json] [--only=attention]
 
 Ten checks, each in a process of its own with a time limit, so that one that
-fails or hangs does not stop the others. Prints a table and writes all numbers;
-exits with status 1 if a check fails. `--smallest` takes about a minute on a CPU
-and only tests the script.
+fails or hangs does not stop the others. A check of several parts starts no part
+after its time; its result says how many there were. Prints a table and writes
+all numbers; exits with status 1 if a check fails. `--smallest` takes minutes on
+a CPU and only tests the script.
 """
 
 from __future__ import annotations
@@ -19,27 +20,29 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Sequence
 
 from device_checks import numerics, speed, training
 from device_checks.check import Check, Options, Row, row
 from rich.console import Console
 from rich.table import Table
 
-SPARE = 10  # seconds of a check's limit in which no further part is started
+TOTAL = 600  # seconds of all checks
+GRACE = 60  # seconds that a check may take beyond its own
 DETERMINISTIC = "--xla_gpu_deterministic_ops=true"
 LITTLE = {
   "XLA_PYTHON_CLIENT_PREALLOCATE": "true",
   "XLA_PYTHON_CLIENT_MEM_FRACTION": training.SHARE,
 }
-CHECKS = (  # at most 600 s together
-  Check(name="device", run=numerics.versions, seconds=30),
-  Check(name="doctor", run=numerics.doctor, seconds=80),
-  Check(name="attention", run=numerics.attentions, seconds=80),
-  Check(name="families", run=training.families, seconds=120),
+CHECKS = (
+  Check(name="device", run=numerics.versions, seconds=20),
+  Check(name="doctor", run=numerics.doctor, seconds=60),
+  Check(name="attention", run=numerics.attentions, seconds=70),
+  Check(name="families", run=training.families, seconds=100),
   Check(
     name="determinism",
     run=training.determinism,
-    seconds=60,
+    seconds=50,
     environment={"XLA_FLAGS": DETERMINISTIC},
   ),
   Check(name="other_device", run=numerics.other_device, seconds=30),
@@ -48,11 +51,12 @@ CHECKS = (  # at most 600 s together
   Check(
     name="out_of_memory",
     run=training.out_of_memory,
-    seconds=50,
+    seconds=40,
     environment=LITTLE,
   ),
-  Check(name="speed", run=speed.rates, seconds=80),
+  Check(name="speed", run=speed.rates, seconds=60),
 )
+Rows = list[Row]
 COLORS = {"holds": "green", "not applicable": "yellow"}
 
 
@@ -63,7 +67,7 @@ def main(argv: list[str] | None = None) -> int:
   if args.in_this_process:
     rows = [_here(x, args) for x in chosen]
   else:
-    rows = [_in_process(x, args) for x in chosen]
+    rows = _in_processes(chosen, args)
     _show(rows)
   if args.json:
     args.json.write_text(json.dumps(rows, indent=2, default=str) + "\n")
@@ -99,15 +103,27 @@ def _here(check: Check, args: argparse.Namespace) -> Row:
     options = Options(
       folder=pathlib.Path(folder),
       smallest=args.smallest,
-      end=time.monotonic() + check.seconds - SPARE,
+      end=time.monotonic() + check.seconds,
       inception_weights=args.inception_weights,
     )
     return row(check, options)
 
 
-def _in_process(check: Check, args: argparse.Namespace) -> Row:
+def _in_processes(checks: Sequence[Check], args: argparse.Namespace) -> Rows:
+  """The rows of checks, each run in another process. They share compiled
+  programs, but no earlier ones, whose compilation would not be checked."""
+  end, rows = time.monotonic() + TOTAL, []
+  with tempfile.TemporaryDirectory() as cache:
+    os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", cache)
+    for check in checks:
+      print(f"{check.name} ...", file=sys.stderr, flush=True)
+      left = TOTAL if args.smallest else end - time.monotonic()
+      rows.append(_in_process(check, args, min(check.seconds + GRACE, left)))
+  return rows
+
+
+def _in_process(check: Check, args: argparse.Namespace, limit: float) -> Row:
   """The row of a check that runs in another process, also if that dies."""
-  print(f"{check.name} ...", file=sys.stderr, flush=True)
   with tempfile.TemporaryDirectory() as folder:
     path, start = pathlib.Path(folder) / "row.json", time.monotonic()
     command = [sys.executable, __file__, f"--only={check.name}"]
@@ -115,7 +131,7 @@ def _in_process(check: Check, args: argparse.Namespace) -> Row:
     command += [f"--inception_weights={args.inception_weights}"]
     command += ["--smallest"] if args.smallest else []
     log = pathlib.Path(folder) / "log"
-    reason = _run(command, check, log)
+    reason = _run(command, check, log=log, limit=max(limit, 0))
     if path.is_file():
       return json.loads(path.read_text())[0]
     end = log.read_text(errors="replace")[-4000:]
@@ -128,9 +144,11 @@ def _in_process(check: Check, args: argparse.Namespace) -> Row:
     }
 
 
-def _run(command: list[str], check: Check, log: pathlib.Path) -> str:
-  """Run a command with the environment and the time limit of a check; returns
-  how it ended."""
+def _run(
+  command: list[str], check: Check, *, log: pathlib.Path, limit: float
+) -> str:
+  """Run a command with the environment of a check for at most `limit` seconds;
+  returns how it ended."""
   environment = os.environ | check.environment
   if "XLA_FLAGS" in os.environ and "XLA_FLAGS" in check.environment:
     both = (os.environ["XLA_FLAGS"], check.environment["XLA_FLAGS"])
@@ -142,10 +160,10 @@ def _run(command: list[str], check: Check, log: pathlib.Path) -> str:
         env=environment,
         stdout=output,
         stderr=subprocess.STDOUT,
-        timeout=check.seconds,
+        timeout=limit,
       )
     except subprocess.TimeoutExpired:
-      return f"not finished after {check.seconds} s"
+      return f"not finished after {limit:.0f} s"
   return f"its process ended with status {done.returncode}"
 
 

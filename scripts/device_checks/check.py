@@ -69,7 +69,7 @@ class Check:
   Attributes:
     name: name on the command line and in the table.
     run: the check itself.
-    seconds: time after which its process is ended.
+    seconds: time after which it starts no further part.
     environment: variables that have to be set before a device is used.
   """
 
@@ -98,6 +98,9 @@ def row(check: Check, options: Options) -> Row:
     "summary": summary,
     "values": dict(values),
   }
+
+
+TOY = {"model__encoder_depth": 1, "model__decoder_depth": 0}  # to compile
 
 
 def experiment(name: str, **fields: Any) -> Experiment:

@@ -1,22 +1,23 @@
-"""The speed of every `:benchmark` variant."""
+"""The speed of the demo and of every `:benchmark` variant."""
 
 from __future__ import annotations
 
-from device_checks.check import CONFIGS, Options, Result, experiment
-
+from device_checks.check import CONFIGS, TOY, Options, Result, experiment
 from jaxgen.config.experiment import Experiment
 from jaxgen.errors import UserError
 from jaxgen.planning import benchmark
 
-VARIANT = "benchmark"
+DEMO, VARIANT = "textures_patch_ae.py:demo", "benchmark"
 
 
 def variants() -> dict[str, Experiment]:
-  """The experiment of every config file with a variant `benchmark`."""
-  found = {}
+  """The experiment of every config file with a variant `benchmark`, after that
+  of the demo."""
+  found = {DEMO: experiment(DEMO)}
   for path in sorted(CONFIGS.glob("*.py")):
     try:
-      found[path.stem] = experiment(f"{path.name}:{VARIANT}")
+      name = f"{path.name}:{VARIANT}"
+      found[name] = experiment(name)
     except UserError:  # it has no such variant
       continue
   return found
@@ -27,7 +28,8 @@ def rates(options: Options) -> Result:
   the data pipeline over training."""
   experiments = variants()
   if options.smallest:
-    experiments = {"textures": experiment("textures_patch_ae.py:smoke")}
+    name = "textures_patch_ae.py:smoke"
+    experiments = {name: experiment(name, **TOY)}
   repeats = 2 if options.smallest else 10
   reports = {
     name: benchmark.benchmark(experiments[name], repeats=repeats)

@@ -12,10 +12,16 @@ from typing import Any
 
 import jax
 import numpy as np
-from device_checks.check import NotApplicable, Options, Result, experiment
 from orbax.checkpoint import v1 as ocp
 
 import jaxgen
+from device_checks.check import (
+  TOY,
+  NotApplicable,
+  Options,
+  Result,
+  experiment,
+)
 from jaxgen.config.experiment import Experiment
 from jaxgen.parallel import device
 from jaxgen.planning import autobatch, cost
@@ -61,7 +67,7 @@ def held_out(options: Options, name: str, dtype: str) -> float:
   """The held-out PSNR at the end of a smoke run."""
   changes: dict[str, Any] = {"model__dtype": dtype, "train__preview_images": 0}
   if options.smallest:
-    changes |= {"stages__images": (64,), "optimizer__warmup_images": 32}
+    changes |= TOY | {"stages__images": (64,), "optimizer__warmup_images": 32}
   workdir = options.folder / f"{name.partition('.')[0]}_{dtype}"
   jaxgen.train(experiment(name, **changes), workdir)
   last = checkpoint_index.list_checkpoints(workdir)[-1]
@@ -79,6 +85,7 @@ def determinism(options: Options) -> Result:
     train__save_images=STEPS * BATCH // 2,
     train__evaluate_images=STEPS * BATCH // 2,
     train__preview_images=0,
+    **(TOY if options.smallest else {}),
   )
   one, two, resumed = (options.folder / x for x in ("one", "two", "resumed"))
   for workdir in (one, two):
@@ -116,7 +123,9 @@ def checksum(workdir: pathlib.Path, step: int) -> str:
 def plan(options: Options) -> Result:
   """The planned memory of a step against the device's own peak."""
   name = "rocks_patch_ae_256.py:benchmark"
-  config = experiment(FAMILIES[0] if options.smallest else name)
+  config = experiment(name)
+  if options.smallest:
+    config = experiment(FAMILIES[0], **TOY)
   program = stage_programs(config, devices=jax.devices()[:1])[0]
   planned = cost.need(program).peak
   text = f"planned {planned / 2**20:,.0f} MiB"
