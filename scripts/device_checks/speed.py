@@ -42,7 +42,8 @@ def rates(options: Options) -> Result:
     for name, x in reports.items()
   ]
   return Result(
-    holds=all(x["data_over_training"] >= 1 for x in reports.values()),
+    holds=options.smallest
+    or all(x["data_over_training"] >= 1 for x in reports.values()),
     summary="; ".join(lines) + f" ({len(reports)} of {len(experiments)})",
     values=reports,
   )
