@@ -47,7 +47,7 @@ def run(args: argparse.Namespace, rest: list[str]) -> int:
   Console().print(table)
   print(
     f"jaxgen {jaxgen.__version__}, JAX {jax.__version__}, Python "
-    f"{platform.python_version()}, {device.describe()}, float32 with "
+    f"{platform.python_version()}, {device.label()}, float32 with "
     f"{args.precision} precision: {len(LAWS) - wrong} of {len(LAWS)} laws hold."
   )
   return 1 if wrong else 0

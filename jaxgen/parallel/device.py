@@ -21,7 +21,7 @@ def platform() -> str:
   return jax.default_backend()
 
 
-def describe() -> str:
+def label() -> str:
   """Number and kind of all devices, as in `8 x NVIDIA H100`."""
   return f"{jax.device_count()} x {jax.devices()[0].device_kind}"
 

@@ -58,7 +58,7 @@ def benchmark(experiment: Experiment, *, repeats: int = 10) -> Report:
   batch = layout.put(next(_batches(program)))
   peak = matrix_product(compute_dtype(experiment.model.dtype), repeats)
   report: Report = {
-    "devices": device.describe(),
+    "devices": device.label(),
     "jax": jax.__version__,
     "resolution": stage.resolution,
     "batch_size": stage.batch_size,

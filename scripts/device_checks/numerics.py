@@ -45,7 +45,7 @@ def versions(options: Options) -> Result:
   memory = (first.memory_stats() or {}).get("bytes_limit")
   fused = device.has_cudnn_attention(np.dtype("bfloat16"), 64)
   values = {
-    "devices": device.describe(),
+    "devices": device.label(),
     "platform": device.platform(),
     "compute_capability": getattr(first, "compute_capability", None),
     "memory_gib": memory and memory / 2**30,
@@ -58,7 +58,7 @@ def versions(options: Options) -> Result:
   }
   auto = "bfloat16" if device.computes_in_bfloat16() else "float32"
   summary = (
-    f"{device.describe()}, JAX {jax.__version__}; dtype=auto is {auto}, "
+    f"{device.label()}, JAX {jax.__version__}; dtype=auto is {auto}, "
     f"attention is {'fused' if fused else 'in chunks'}"
   )
   return Result(holds=True, summary=summary, values=values)
