@@ -76,7 +76,9 @@ train() { # NAME SECONDS SIZE_FLAGS CONFIG [FLAGS]
     mv "$sized.part" "$sized"
   fi
   mapfile -t more <"$sized"
-  run timeout --foreground --preserve-status $((left > 90 ? left - 30 : 60)) \
+  local limit=$((left > 90 ? left - 30 : 60))
+  if [[ $smoke ]]; then limit=3600; fi
+  run timeout --foreground --preserve-status "$limit" \
     jaxgen train "${config[@]}" "${more[@]}" --workdir="$workdir" ||
     failed "$name" "training" || return 0
   if [[ $name == *edm ]]; then
