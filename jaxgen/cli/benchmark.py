@@ -29,6 +29,7 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
     default=10,
     help="timed calls per program (default: 10)",
   )
+  flags.add_deterministic_flag(parser)
   parser.add_argument(
     "--json", type=pathlib.Path, help="also write the results to this file"
   )

@@ -52,6 +52,7 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
   )
   flags.add_features_flags(parser)
   flags.add_batch_flag(parser)
+  flags.add_deterministic_flag(parser)
   flags.add_seed_flag(parser, help="seed of the images (default: 0)")
 
 

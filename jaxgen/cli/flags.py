@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import math
+import os
 import pathlib
 import re
 from collections.abc import Callable
@@ -76,8 +77,25 @@ def add_run_flags(
   )
   if batch:
     add_batch_flag(parser)
+  add_deterministic_flag(parser)
   if out:
     parser.add_argument("--out", required=True, type=pathlib.Path, help=out)
+
+
+def add_deterministic_flag(parser: argparse.ArgumentParser) -> None:
+  """Add `--deterministic`, which takes effect by `set_deterministic`."""
+  parser.add_argument(
+    "--deterministic",
+    action="store_true",
+    help="make reruns bit-identical on a GPU (slower; CPU and TPU always are)",
+  )
+
+
+def set_deterministic() -> None:
+  """Make programs on a GPU deterministic, in this process and those it starts;
+  without effect once a device has been used."""
+  given = os.environ.get("XLA_FLAGS", "")
+  os.environ["XLA_FLAGS"] = f"{given} --xla_gpu_deterministic_ops=true".strip()
 
 
 def add_batch_flag(parser: argparse.ArgumentParser) -> None:

@@ -110,6 +110,8 @@ def _dispatch(argv: list[str]) -> int:
     parser.error(f"{rest[0]}: no such flag")
   cache_compilations()
   _quiet()
+  if getattr(args, "deterministic", False):  # before a device is used
+    flags.set_deterministic()
   try:
     return module.run(args, rest) or 0
   except UserError as e:

@@ -59,6 +59,7 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
     action="store_true",
     help="resume even if the sweep has changed; runs what has changed",
   )
+  flags.add_deterministic_flag(parser)
   _add_part_flags(parser.add_argument_group("parts of a sweep, for jobs"))
   _add_launcher_flags(parser.add_argument_group("cluster scheduler"))
 
@@ -208,6 +209,11 @@ def _run_one(args: argparse.Namespace) -> int:
 def _write_jobs(args: argparse.Namespace, sweep: Sweep) -> pathlib.Path:
   from jaxgen.sweeps import jobs
 
+  if args.deterministic:
+    raise UserError(
+      "--launcher only writes jobs: --deterministic does not reach them; set "
+      "XLA_FLAGS=--xla_gpu_deterministic_ops=true when you submit them."
+    )
   if args.choose or args.retry_failed:
     raise UserError(
       "--launcher only writes jobs: use --choose with --collect=PHASE, and "

@@ -45,11 +45,7 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
     help="split batches so that each stage fits in this memory on each device "
     "(sets batch.fit=auto)",
   )
-  parser.add_argument(
-    "--deterministic",
-    action="store_true",
-    help="make reruns bit-identical on a GPU (slower; CPU and TPU always are)",
-  )
+  flags.add_deterministic_flag(parser)
   group = parser.add_argument_group("several processes (see scripts/)")
   group.add_argument(
     "--distributed",
@@ -76,9 +72,6 @@ def run(args: argparse.Namespace, rest: list[str]) -> int:
   config = load_config(args.config, rest)
   if args.memory:
     config.batch.update(fit="auto", memory_gib=args.memory / 2**30)
-  if args.deterministic:
-    flags = os.environ.get("XLA_FLAGS", "")
-    os.environ["XLA_FLAGS"] = f"{flags} --xla_gpu_deterministic_ops=true"
   _initialize_distributed(args)
   import jaxgen
 

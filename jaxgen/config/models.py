@@ -64,7 +64,7 @@ class PatchAutoencoderConfig:
   scan_layers: bool = False
   """Compile one block for all layers of a stack."""
   dtype: DType = "auto"
-  """Type of the computation; auto: bfloat16 on GPU and TPU."""
+  """Type of the computation; auto: bfloat16 where in hardware."""
 
   def check(self, resolution: int) -> None:
     """Raise a UserError if the sizes do not fit the resolution."""
@@ -127,7 +127,7 @@ class ConvAutoencoderConfig:
   padding: Padding = "zeros"
   """circular: seamless tiles."""
   dtype: DType = "auto"
-  """Type of the computation; auto: bfloat16 on GPU and TPU."""
+  """Type of the computation; auto: bfloat16 where in hardware."""
 
   @property
   def widths(self) -> list[int]:
@@ -192,7 +192,7 @@ class UNetConfig:
   padding: Padding = "zeros"
   """circular: seamless tiles."""
   dtype: DType = "auto"
-  """Type of the computation; auto: bfloat16 on GPU and TPU."""
+  """Type of the computation; auto: bfloat16 where in hardware."""
 
   def check(self, resolution: int) -> None:
     """Raise a UserError if the sizes do not fit the resolution."""
@@ -280,7 +280,7 @@ class DiTConfig:
   scan_layers: bool = False
   """Compile one block for all layers."""
   dtype: DType = "auto"
-  """Type of the computation; auto: bfloat16 on GPU and TPU."""
+  """Type of the computation; auto: bfloat16 where in hardware."""
 
   def check(self, resolution: int) -> None:
     """Raise a UserError if the sizes do not fit the resolution."""

@@ -19,6 +19,7 @@ from jaxgen.metrics import baselines
 from jaxgen.metrics.images import similarity
 from jaxgen.metrics.perceptual import perceptual_distance
 from jaxgen.metrics.spectrum import high_frequency_error
+from jaxgen.parallel.precision import measured
 from jaxgen.sample.autoencoder import AutoencoderRun
 from jaxgen.sample.run import BATCH, LoadedRun
 
@@ -107,7 +108,7 @@ def _perceptual(channels: int, weights: str) -> Callable[..., Scores]:
     return lambda images, references: {}
   if channels not in (1, 3):
     return lambda images, references: {}
-  run = jax.jit(distance)
+  run = jax.jit(measured(distance))
   clip = lambda x: np.clip(x, -1, 1)  # noqa: E731
   return lambda x, y: {"lpips": np.asarray(run(clip(x), clip(y)))}
 

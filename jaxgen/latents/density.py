@@ -17,6 +17,7 @@ from jaxtyping import Float, Key
 
 from jaxgen.latents import mixture
 from jaxgen.latents.interpolation import slerp
+from jaxgen.parallel.precision import measured
 from jaxgen.typing import Array
 
 PREVIEW = "gmm"  # method of the previews during training
@@ -144,6 +145,7 @@ DRAWS: dict[Method, Callable[[LatentDensity, Array], Array]] = {
 }
 
 
+@measured
 def draw(
   density: LatentDensity, method: Method, keys: Key[Array, " n"]
 ) -> Float[Array, "n d"]:

@@ -1,7 +1,7 @@
 """Laws that hold on every machine, checked by the tests and by `doctor`.
 
 Each law is a known number with a tolerance and a source. Laws are checked on
-the devices of the machine, in float32.
+the devices of the machine, in full float32.
 """
 
 from __future__ import annotations

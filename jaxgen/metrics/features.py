@@ -34,6 +34,7 @@ from jaxgen.metrics.backbones import (
 )
 from jaxgen.metrics.inception import inception
 from jaxgen.metrics.perceptual_weights import load_weights
+from jaxgen.parallel.precision import measured
 
 Network = Literal["vgg16", "alexnet", "inception"]
 LEAST = 64  # pixels: smaller images are enlarged before the networks
@@ -89,6 +90,7 @@ def _last(net: Net, weights: Weights, images: jax.Array) -> jax.Array:
   return jnp.mean(x, axis=(1, 2))
 
 
+@measured
 def _extract(network: Callable, images: np.ndarray) -> np.ndarray:
   return map_batches(network, images, BATCH).astype(np.float64)
 

@@ -12,6 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float
 
+from jaxgen.parallel.precision import measured
 from jaxgen.typing import Array, Metrics
 
 SSIM_WINDOW = 11
@@ -23,6 +24,7 @@ def unit(images: Images) -> Float[Array, "b h w c"]:
   return (jnp.clip(images, -1.0, 1.0) + 1.0) / 2.0
 
 
+@measured
 def similarity(images: Images, references: Images) -> Metrics:
   """PSNR (dB), SSIM, MSE and L1, each `(b,)`.
 

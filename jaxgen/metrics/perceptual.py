@@ -43,6 +43,7 @@ from jaxgen.metrics.backbones import (
   standardize,
 )
 from jaxgen.metrics.perceptual_weights import load_weights
+from jaxgen.parallel.precision import measured
 from jaxgen.typing import Array
 
 Kind = Literal["lpips_alex", "lpips_vgg", "vgg"]
@@ -59,6 +60,7 @@ EPS = 1e-10  # as in the published code
 SLACK = 1e-3  # tolerance beyond [-1, 1], for rounding
 
 
+@measured
 def lpips(
   a: Array | np.ndarray,
   b: Array | np.ndarray,
@@ -86,11 +88,10 @@ def lpips(
   _check_range("second", b)
   kind: Kind = "lpips_alex" if net == "alex" else "lpips_vgg"
   loaded = load_weights(net, weights)
-  with jax.default_matmul_precision("highest"):
-    distances = [
-      distance(kind, loaded, a[i : i + BATCH], b[i : i + BATCH])
-      for i in range(0, len(a), BATCH)
-    ]
+  distances = [
+    distance(kind, loaded, a[i : i + BATCH], b[i : i + BATCH])
+    for i in range(0, len(a), BATCH)
+  ]
   return jnp.concatenate(distances)
 
 

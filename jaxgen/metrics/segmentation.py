@@ -7,11 +7,13 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float, Int, Shaped
 
+from jaxgen.parallel.precision import measured
 from jaxgen.typing import Array
 
 Matrix = Shaped[np.ndarray, "k k"]  # confusion, summed over images
 
 
+@measured
 def confusion(
   logits: Float[Array, "b *places k"],
   labels: Int[Array | np.ndarray, " b *places"],

@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 from typing import Any
 
-import jax
 import jax.numpy as jnp
 
 from jaxgen.config.models import ModelConfig
@@ -19,6 +18,7 @@ from jaxgen.models.network import Network
 from jaxgen.models.patch_autoencoder import PatchAutoencoder
 from jaxgen.models.progressive_unet import ProgressiveUNet
 from jaxgen.models.unet import UNet
+from jaxgen.parallel import device
 
 NETWORKS: dict[str, type[Network]] = {
   "patch_autoencoder": PatchAutoencoder,
@@ -32,9 +32,9 @@ NETWORKS: dict[str, type[Network]] = {
 
 def compute_dtype(name: str) -> jnp.dtype:
   """The dtype of a computation; `auto` is bfloat16 on devices with hardware
-  support (GPU, TPU), else float32."""
+  for it, else float32."""
   if name == "auto":
-    name = "float32" if jax.default_backend() == "cpu" else "bfloat16"
+    name = "bfloat16" if device.computes_in_bfloat16() else "float32"
   return jnp.dtype(name)
 
 

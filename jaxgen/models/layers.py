@@ -21,6 +21,7 @@ from jax.typing import DTypeLike
 from jaxtyping import Float
 
 from jaxgen.config.stages import Remat
+from jaxgen.parallel import device
 from jaxgen.typing import Array
 
 ZEROS = nn.initializers.zeros
@@ -107,8 +108,9 @@ def _use_cudnn(q: Heads) -> bool:
   fits = q.dtype in (jnp.bfloat16, jnp.float16) and (
     q.shape[-1] in CUDNN_HEAD_DIMS
   )
-  gpu = jax.default_backend() == "gpu"
-  return fits and gpu and _TRACING.get() != "forward_mode"
+  if not fits or _TRACING.get() == "forward_mode":
+    return False
+  return device.has_cudnn_attention(q.dtype, q.shape[-1])
 
 
 def attend(q: Heads, k: Heads, v: Heads) -> Heads:

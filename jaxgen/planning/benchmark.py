@@ -27,6 +27,7 @@ from jaxgen.diffusion import samplers, sampling, sigmas
 from jaxgen.images import normalize, to_uint8
 from jaxgen.latents import density
 from jaxgen.models.build import compute_dtype
+from jaxgen.parallel import device
 from jaxgen.parallel.memory import program_bytes
 from jaxgen.planning import cost
 from jaxgen.planning.roofline import matrix_product, seconds
@@ -57,7 +58,7 @@ def benchmark(experiment: Experiment, *, repeats: int = 10) -> Report:
   batch = layout.put(next(_batches(program)))
   peak = matrix_product(compute_dtype(experiment.model.dtype), repeats)
   report: Report = {
-    "devices": f"{jax.device_count()} x {jax.devices()[0].device_kind}",
+    "devices": device.label(),
     "jax": jax.__version__,
     "resolution": stage.resolution,
     "batch_size": stage.batch_size,

@@ -9,6 +9,8 @@ Operations run at `SHARE` of the rate of a matrix product, memory traffic at
 from __future__ import annotations
 
 import dataclasses
+import functools
+import math
 import statistics
 import time
 from collections.abc import Callable
@@ -17,10 +19,14 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
+from jaxgen.parallel import device
 from jaxgen.typing import Array
 
-PRODUCT = 2048  # rows and columns of the matrix product
-SUM = 64 << 20  # bytes of the sum, on each device
+# An accelerator finishes too early with what suits a CPU.
+PRODUCT = {"cpu": 2048, "gpu": 8192, "tpu": 8192}  # rows of the matrices
+SUM = {"cpu": 64 << 20, "gpu": 1 << 30, "tpu": 1 << 30}  # bytes per device
+LEAST = 5e-3  # seconds of a timed call; a start takes some 1e-5
+MOST = 4096  # repetitions
 # Fitted rates of training relative to these (see docs/benchmarks.md):
 SHARE = 0.5  # relative to the matrix product
 REUSE = 1.35  # relative to the sum; part of the traffic stays in caches
@@ -62,18 +68,41 @@ def seconds(call: Callable[[], Any], repeats: int) -> float:
   return statistics.median(times)
 
 
+def repeated_seconds(
+  step: Callable[[Array, Array], Array], x: Array, *, repeats: int
+) -> float:
+  """The median time of `y = step(y, x)`, which starts from `y = x`.
+
+  It is repeated within the program until a call takes `LEAST` seconds, so that
+  a fast device is not timed by the start of its programs.
+  """
+
+  @functools.partial(jax.jit, static_argnums=1)
+  def run(x: Array, count: int) -> Array:
+    if count == 1:
+      return step(x, x)
+    return jax.lax.fori_loop(0, count, lambda _, y: step(y, x), x)
+
+  count, taken = 1, seconds(lambda: run(x, 1), repeats)
+  while taken < LEAST and count < MOST:
+    count = min(MOST, count * math.ceil(1.5 * LEAST / taken))
+    taken = seconds(lambda n=count: run(x, n), repeats)
+  return taken / count
+
+
 def matrix_product(dtype: Any, repeats: int) -> float:
   """Operations per second of a square matrix product on all devices."""
-  a = _spread((PRODUCT, PRODUCT), dtype)
-  product = jax.jit(lambda x: jnp.einsum("nij,njk->nik", x, x))
-  return 2 * len(a) * PRODUCT**3 / seconds(lambda: product(a), repeats)
+  side = PRODUCT[device.platform()]
+  a = _spread((side, side), dtype) / side  # times itself: again itself
+  product = functools.partial(jnp.einsum, "nij,njk->nik")
+  return 2 * len(a) * side**3 / repeated_seconds(product, a, repeats=repeats)
 
 
 def memory_rate(repeats: int) -> float:
   """Bytes per second that a sum reads and writes on all devices."""
-  a = _spread((SUM // 4,), jnp.float32)
-  sum_ = jax.jit(lambda x: x + 1.0)
-  return 2 * a.nbytes / seconds(lambda: sum_(a), repeats)
+  a = _spread((SUM[device.platform()] // 4,), jnp.float32)
+  taken = repeated_seconds(lambda y, _: y + 1.0, a, repeats=repeats)
+  return 2 * a.nbytes / taken
 
 
 def _spread(shape: tuple[int, ...], dtype: Any) -> Array:

@@ -11,9 +11,10 @@ import numpy as np
 from jaxgen.batching import padded_batches
 from jaxgen.data import pipeline
 from jaxgen.data.source import Source
+from jaxgen.parallel.precision import measured
 from jaxgen.parallel.sharding import Layout
 from jaxgen.tasks.task import Task
-from jaxgen.typing import Batch, LossInputs, Params
+from jaxgen.typing import Batch, LossInputs, Metrics, Params
 
 SHOWN = 8  # tiles in a preview
 
@@ -56,8 +57,12 @@ def _summing(task: Task) -> Callable:
   @jax.jit
   def sums(
     params: Params, inputs: LossInputs, batch: Batch, valid: jax.Array
-  ) -> dict[str, jax.Array]:
-    scores = task.evaluate(params, batch, inputs)
-    return {k: jnp.tensordot(valid, v, 1) for k, v in scores.items()}
+  ) -> Metrics:
+    return _weighted_sums(task.evaluate(params, batch, inputs), valid)
 
   return sums
+
+
+@measured
+def _weighted_sums(scores: Metrics, weights: jax.Array) -> Metrics:
+  return {k: jnp.tensordot(weights, v, 1) for k, v in scores.items()}

@@ -268,3 +268,25 @@ def test_benchmark_covers_denoisers(tmp_path):
     assert found[name] > 0
   assert "heun_18_overhead" in found
   assert "encode_images_per_second" not in found
+
+
+@pytest.mark.parametrize(
+  "line",
+  [
+    "train --config=c.py --workdir=w",
+    "sample --workdir=w --out=o",
+    "sweep --workdir=w",
+    "benchmark --config=c.py",
+    "compare --workdir=w --out=o",
+  ],
+)
+def test_deterministic_is_set_before_a_verb_runs(monkeypatch, line):
+  """So before any device is used; a config file may use one."""
+  monkeypatch.setenv("XLA_FLAGS", "--xla_a=1")
+  seen = []
+  verb = VERBS[line.split()[0]]
+  run = lambda args, rest: seen.append(os.environ["XLA_FLAGS"])  # noqa: E731
+  monkeypatch.setattr(verb, "run", run)
+  assert main(line.split()) == 0
+  assert main([*line.split(), "--deterministic"]) == 0
+  assert seen == ["--xla_a=1", "--xla_a=1 --xla_gpu_deterministic_ops=true"]

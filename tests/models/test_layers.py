@@ -143,7 +143,7 @@ def test_what_is_computed_again_changes_no_gradient():
 def test_fused_attention_is_left_where_derivatives_go_forwards(monkeypatch):
   """As cuDNN's has none: here the call of it fails, for there is no GPU."""
   monkeypatch.setattr(layers, "UNCHUNKED_TOKENS", 4)
-  monkeypatch.setattr(layers.jax, "default_backend", lambda: "gpu")
+  monkeypatch.setattr(layers.device, "has_cudnn_attention", lambda *_: True)
   q = jax.random.normal(jax.random.key(0), (1, 8, 2, 64), jnp.bfloat16)
   ask = lambda x: layers.attend(x, x, x)  # noqa: E731
   with layers.attention_tracing("forward_mode"):
@@ -151,3 +151,17 @@ def test_fused_attention_is_left_where_derivatives_go_forwards(monkeypatch):
   assert jnp.isfinite(value).all() and jnp.isfinite(moved).all()
   with pytest.raises(Exception, match="(?i)cudnn|cuda|gpu"):
     ask(q)
+
+
+def test_fused_attention_is_given_up_where_it_does_not_work(monkeypatch):
+  """Here on a CPU that is said to be a GPU: chunks take its place."""
+  monkeypatch.setattr(layers, "UNCHUNKED_TOKENS", 4)
+  q = jax.random.normal(jax.random.key(0), (1, 8, 2, 64), jnp.bfloat16)
+  want = layers.attend(q, q, q)
+  layers.device.has_cudnn_attention.cache_clear()
+  monkeypatch.setattr(jax, "default_backend", lambda: "gpu")
+  got = jax.jit(layers.attend)(q, q, q)
+  layers.device.has_cudnn_attention.cache_clear()
+  np.testing.assert_allclose(
+    np.asarray(got, np.float32), np.asarray(want, np.float32), atol=0.02
+  )

@@ -1,6 +1,11 @@
 """Laws of devices: results do not depend on how a run is sharded."""
 
+import collections
+import dataclasses
 import functools
+import os
+import subprocess
+import sys
 from typing import Any
 
 import jax
@@ -8,6 +13,7 @@ import numpy as np
 import pytest
 from support.checkpoints import restore_state, save_state
 from support.programs import (
+  ROOT,
   ROUNDING,
   VISIBLE,
   distance,
@@ -21,6 +27,8 @@ from support.programs import (
 )
 
 import jaxgen
+from jaxgen.parallel import sharding
+from jaxgen.parallel.sharding import make_mesh
 from jaxgen.train import step as training
 from jaxgen.train.schedule import stage_schedule
 
@@ -74,6 +82,64 @@ def test_each_microbatch_has_noise_of_its_own(monkeypatch):
   same = lambda key, indices: jax.numpy.repeat(key[None], len(indices))  # noqa: E731
   monkeypatch.setattr(training.rng, "per_sample", same)
   assert not microbatches_differ(noisy)  # the mistake would be seen
+
+
+def sliced(devices: int, slices: int, **changes: Any) -> Any:
+  """A program on devices of several slices."""
+  p = program(devices, **changes)
+  mesh = make_mesh(jax.devices()[:devices], slices=slices)
+  return dataclasses.replace(p, layout=dataclasses.replace(p.layout, mesh=mesh))
+
+
+@FSDP
+@pytest.mark.parametrize("slices", [2, 4])
+def test_the_gradient_is_the_same_on_several_slices(fsdp, slices):
+  changes = {"model.dropout": 0.3, "train.fsdp": fsdp}
+  one, p = program(8, **changes), sliced(8, slices, **changes)
+  assert dict(p.layout.mesh.shape) == {"replica": slices, "data": 8 // slices}
+  images = first_batch(one)
+  assert distance(gradient(p)(images), gradient(one)(images)) < ROUNDING
+
+
+SIXTEEN = """
+import dataclasses, jax
+from jaxgen.parallel.sharding import make_mesh
+from support.programs import ROUNDING, distance, first_batch, gradient, program
+one = program(16, **{"train.fsdp": True})
+mesh = make_mesh(slices=4)
+assert mesh.devices.shape == (4, 4)
+layout = dataclasses.replace(one.layout, mesh=mesh)
+four, images = dataclasses.replace(one, layout=layout), first_batch(one)
+assert distance(gradient(four)(images), gradient(one)(images)) < ROUNDING
+"""
+
+
+@pytest.mark.slow
+def test_the_gradient_is_the_same_on_four_slices_of_four():
+  env = {"JAX_NUM_CPU_DEVICES": "16", "PYTHONPATH": f"{ROOT}:{ROOT}/tests"}
+  command = [sys.executable, "-c", SIXTEEN]
+  assert not subprocess.run(command, env=os.environ | env).returncode
+
+
+def test_parameters_are_sharded_within_a_slice_and_batches_over_all():
+  p = sliced(8, 2, **{"train.fsdp": True})
+  leaves = jax.tree.leaves(p.state_shapes.params)
+  parts = {x.size // np.prod(x.sharding.shard_shape(x.shape)) for x in leaves}
+  assert parts == {1, 4}
+  assert p.layout.batch.shard_shape((16, 4)) == (2, 4)
+  images = p.layout.put({"image": np.arange(16)})["image"]
+  np.testing.assert_array_equal(images, np.arange(16))
+  assert {len(s.device_set) for s in jax.tree.leaves(p.shardings)} == {8}
+
+
+def test_slices_are_those_that_devices_report():
+  Device = collections.namedtuple("Device", "id slice_index")
+  devices: Any = [Device(i, (i // 2) % 2) for i in range(8)]
+  groups = sharding._slices(devices, 0)
+  assert [[d.id for d in x] for x in groups] == [[0, 1, 4, 5], [2, 3, 6, 7]]
+  assert sharding._slices(devices[:3], 0) == [devices[:3]]  # of unequal sizes
+  one = make_mesh(jax.devices())
+  assert one.axis_names == ("data",) and one == make_mesh(slices=1)
 
 
 @FSDP
