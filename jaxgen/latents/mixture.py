@@ -73,7 +73,7 @@ def fit_mixture(
   model = GaussianMixture(k, reg_covar=1e-2, random_state=seed)
   with threadpool_limits(1):
     model.fit((latents - mean) / scale)
-  covariances = model.covariances_ * np.outer(scale, scale)
+  covariances = np.asarray(model.covariances_) * np.outer(scale, scale)
   weights, means = np.asarray(model.weights_), np.asarray(model.means_)
   return Mixture(weights, means * scale + mean, covariances)
 

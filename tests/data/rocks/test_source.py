@@ -120,7 +120,8 @@ def _features(image: np.ndarray) -> np.ndarray:
   radial = np.bincount(ring.ravel(), power.ravel())
   sector = (np.arctan2(kx + 0 * ky, ky) / np.pi * 8).astype(int) % 8
   angular = np.sort(np.bincount(sector.ravel(), power.ravel()))
-  steep = np.quantile(np.hypot(*np.gradient(gray)), (0.1, 0.25, 0.5, 0.75, 0.9))
+  slope = np.linalg.norm(np.gradient(gray), axis=0)
+  steep = np.quantile(slope, (0.1, 0.25, 0.5, 0.75, 0.9))
   parts = (
     *(mean, mean[:2] / mean[2], rgb.std((0, 1)), tones),
     *((tones - tones[3]) / tones.std(), radial / radial.sum()),
