@@ -131,7 +131,7 @@ def test_the_verb(denoiser, tiles, tmp_path, capsys):
   Image.fromarray(np.stack(4 * [mask], -1)).save(tmp_path / "clear.png")
   for flags, says in (
     ([], "one of --mask, --canvas, --strength, --to"),
-    (["--canvas=40x40", "--strength=0.5"], "got 2"),
+    (["--canvas=40x40", "--strength=0.5"], "got --canvas, --strength"),
     ([f"--mask={tmp_path / 'gone.png'}"], "gone.png"),
     ([f"--mask={tmp_path / 'small.png'}"], "small.png"),
     ([f"--mask={tmp_path / 'black.png'}"], "black.png"),

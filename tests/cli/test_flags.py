@@ -1,0 +1,28 @@
+"""Flags, and their names in errors."""
+
+import argparse
+
+import pytest
+
+from jaxgen.cli.flags import as_flags
+
+GIVEN = argparse.Namespace(
+  method="prior", guidance=2.0, weights="a=1", num=4, eta=None, video=False
+)
+
+
+@pytest.mark.parametrize(
+  ("message", "named"),
+  [
+    ("method='prior': expected a", "--method='prior': expected a"),
+    ("guidance and weights: a=1", "--guidance and --weights: a=1"),
+    ("guidance and eta: a", "guidance and eta: a"),
+    ("eta=2: expected a", "eta=2: expected a"),
+    ("data.num=2: expected a", "data.num=2: expected a"),
+    ("--num=2: expected a", "--num=2: expected a"),
+    ("runs/method: no run", "runs/method: no run"),
+    ("no colon", "no colon"),
+  ],
+)
+def test_only_given_arguments_are_named_as_flags(message, named):
+  assert as_flags(message, GIVEN) == named
