@@ -96,7 +96,7 @@ def held_out(p: Any) -> set[Any]:
   """Precisions in the sums over the validation tiles."""
   batch, valid = next(iter(p.evaluator._batches))
   params = p.fresh_state().params
-  return precisions(p.evaluator._sums, params, batch, valid)
+  return precisions(p.evaluator._sums, params, LossInputs(), batch, valid)
 
 
 def test_sums_of_held_out_metrics_are_measured_and_networks_are_fast():
