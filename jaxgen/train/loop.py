@@ -174,7 +174,8 @@ def _evaluate(
   """Compute and log the held-out scores."""
   jax.block_until_ready(state)
   with run.terminal.paused():
-    scores = run.program.evaluator(state.ema)
+    inputs = run.program.loss_inputs(state)
+    scores = run.program.evaluator(state.ema, inputs)
   values = {f"validation/{k}": v for k, v in scores.items()}
   run.log(step, {"images": images, **values})
   check_score(run, step, scores[run.checkpoints.metric])
