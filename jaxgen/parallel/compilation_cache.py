@@ -8,6 +8,8 @@ import pathlib
 import platform
 import sys
 
+from jaxgen.formats.user_cache import cache_folder
+
 FOLDER = "JAX_COMPILATION_CACHE_DIR"
 SHORTEST = "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"
 SECONDS = 0.2  # programs that compile faster are not cached
@@ -16,15 +18,15 @@ SECONDS = 0.2  # programs that compile faster are not cached
 def cache_compilations() -> None:
   """Cache compiled programs between runs, unless configured otherwise.
 
-  The folder is `~/.cache/jaxgen/xla/MACHINE`. If JAX is imported already, as in
+  The folder is `xla/MACHINE` in the user's cache. If JAX is imported already, as in
   a notebook, its options are set, else its environment variables.
   """
-  if FOLDER in os.environ:
+  folder = cache_folder(f"xla/{machine()}")
+  if FOLDER in os.environ or folder is None:
     return
   try:
-    folder = pathlib.Path.home() / ".cache" / "jaxgen" / "xla" / machine()
     folder.mkdir(parents=True, exist_ok=True)
-  except (OSError, RuntimeError):  # no home folder
+  except OSError:  # not writable
     return
   if "jax" in sys.modules:
     _set_options(folder)

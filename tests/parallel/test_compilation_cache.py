@@ -20,7 +20,8 @@ jax.jit(lambda x: jnp.sin(x) @ x)(jnp.ones((8, 8))).block_until_ready()
 
 
 def run(code: str, home: pathlib.Path, **env: str) -> None:
-  names = {k: v for k, v in os.environ.items() if k != FOLDER}
+  unset = (FOLDER, "JAXGEN_CACHE_DIR", "XDG_CACHE_HOME")
+  names = {k: v for k, v in os.environ.items() if k not in unset}
   subprocess.run(
     [sys.executable, "-c", code],
     env={**names, "HOME": str(home), "JAX_PLATFORMS": "cpu", **env},
@@ -59,6 +60,7 @@ def test_without_a_home_folder_nothing_is_cached(monkeypatch):
     raise RuntimeError("Could not determine home directory.")
 
   monkeypatch.delenv(FOLDER)
+  monkeypatch.delenv("JAXGEN_CACHE_DIR", raising=False)
   monkeypatch.setattr("pathlib.Path.home", no_home)
   cache_compilations()
   assert FOLDER not in os.environ
