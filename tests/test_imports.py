@@ -10,7 +10,8 @@ PACKAGE = pathlib.Path(ROOT) / "jaxgen"
 GROUND = "typing rng errors trees images batching callables".split()
 LAYERS = (  # rooms import rooms of earlier layers only
   GROUND,
-  ("formats", "parallel"),
+  ("formats",),
+  ("parallel",),
   ("config",),
   ("diffusion", "metrics", "data"),
   ("restoration", "losses", "models"),
