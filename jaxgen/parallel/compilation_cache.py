@@ -18,7 +18,7 @@ SECONDS = 0.2  # programs that compile faster are not cached
 def cache_compilations() -> None:
   """Cache compiled programs between runs, unless configured otherwise.
 
-  The folder is `xla/MACHINE` in the user's cache. If JAX is imported already, as
+  The folder is `xla/MACHINE` in the user's cache. If JAX is imported before, as
   in a notebook, its options are set, else its environment variables.
   """
   folder = cache_folder(f"xla/{machine()}")
