@@ -10,7 +10,7 @@ number of processes.
 from __future__ import annotations
 
 import contextlib
-import dataclasses
+import functools
 import hashlib
 import sys
 from collections.abc import Callable, Generator
@@ -21,9 +21,9 @@ import grain
 import numpy as np
 
 from jaxgen.config.data import DataConfig
-from jaxgen.data import reading, workers
+from jaxgen.data import workers
+from jaxgen.data.reading import Reader
 from jaxgen.data.reading import stack as stack
-from jaxgen.data.shuffle import shuffled
 from jaxgen.data.source import Element, Source
 
 _READY = 1  # batches on the devices besides the current and the next one
@@ -66,12 +66,15 @@ def batches(
     Closing the generator stops its threads and worker processes.
   """
   seed = derive_seed("batches", options.seed, stream)
-  key: Any = np.random.Philox(_grain_seed(seed, 3)).state["state"]
-  reader = reading.reader(source, options, key=key["key"], keep=keep)
   size = batch_size // processes
+  reader = Reader(source=source, options=options, seed=seed, keep=tuple(keep))
   numbers = grain.MapDataset.range(sys.maxsize // size)
   numbers = numbers[start * processes + process :: processes]
-  order = _Order(num=len(source), size=size, seed=_grain_seed(seed, 1))
+
+  def order(k: int) -> tuple[np.ndarray, int]:
+    positions = np.arange(k * size, (k + 1) * size)
+    return shuffled(positions, len(source), seed), k * size
+
   with contextlib.ExitStack() as resources:
     if options.workers:
       pool = workers.submitting(reader, options.workers)
@@ -89,24 +92,23 @@ def batches(
     yield from resources.enter_context(contextlib.closing(iter(dataset)))
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class _Order:
-  """The order of tiles, in batches of a process; as grain's `shuffle` with a
-  seed, `repeat` and `batch`."""
-
-  num: int
-  size: int
-  seed: int
-
-  def __call__(self, k: int) -> tuple[np.ndarray, np.ndarray]:
-    """The indices of the tiles of batch k, and their positions."""
-    positions = np.arange(k * self.size, (k + 1) * self.size)
-    return shuffled(positions, self.num, self.seed), positions
+def shuffled(positions: np.ndarray, n: int, seed: int) -> np.ndarray:
+  """The indices `(b,)` of tiles at positions in an endless sequence of epochs,
+  each of which has every index in `[0, n)` once."""
+  epochs, places = np.divmod(positions, n)
+  indices = np.empty_like(places)
+  for epoch in np.unique(epochs).tolist():
+    chosen = epochs == epoch
+    indices[chosen] = _permutation(n, seed, epoch)[places[chosen]]
+  return indices
 
 
-def _grain_seed(seed: int, depth: int) -> int:
-  """The seed of a transformation `depth` steps after grain's `seed`."""
-  return int(np.random.SeedSequence((seed, depth)).generate_state(1)[0])
+@functools.lru_cache(maxsize=4)
+def _permutation(n: int, seed: int, epoch: int) -> np.ndarray:
+  """The order of an epoch, read-only."""
+  order = np.random.default_rng([seed, epoch]).permutation(n)
+  order.flags.writeable = False
+  return order
 
 
 def _ahead(

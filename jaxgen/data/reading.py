@@ -1,97 +1,48 @@
 """Reading of a batch of tiles, with random crops and augmentation.
 
-Each image has a random stream of its own, from which its crop, its flips and
-its rotation are drawn, in this order. Worker processes run this module: nothing
-here imports JAX or grain.
+Each image has a random stream of its own, which gives its flips, its rotation
+and then its crop. Worker processes run this module: nothing here imports JAX or
+grain.
 """
 
 from __future__ import annotations
 
 import dataclasses
 from collections.abc import Sequence
-from typing import Protocol
 
 import numpy as np
 
 from jaxgen.config.data import DataConfig
 from jaxgen.data.source import BatchSource, Element, Source
-from jaxgen.data.streams import Streams, generator, random_words
-
-
-class Reader(Protocol):
-  """A reader of batches; picklable."""
-
-  def read(self, indices: np.ndarray, positions: np.ndarray) -> Element:
-    """The batch of the tiles `indices` `(b,)`, with the random streams of
-    `positions` `(b,)`."""
-    ...
-
-
-def reader(
-  source: Source,
-  options: DataConfig,
-  *,
-  key: np.ndarray,
-  keep: Sequence[str] = (),
-) -> Reader:
-  """A reader of the fields `keep` of a source, by default of all, with random
-  streams of a Philox key."""
-  if isinstance(source, BatchSource):
-    return BatchReader(
-      source=source, options=options, key=key, keep=tuple(keep)
-    )
-  return TileReader(source=source, options=options, key=key, keep=tuple(keep))
+from jaxgen.data.streams import Streams, streams
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
-class BatchReader:
-  """A reader of all tiles of a batch at once."""
+class Reader:
+  """A reader of batches; picklable.
 
-  source: BatchSource
-  options: DataConfig
-  key: np.ndarray
-  keep: tuple[str, ...]
-
-  def read(self, indices: np.ndarray, positions: np.ndarray) -> Element:
-    """See `Reader.read`."""
-    streams = Streams(random_words(self.key, positions))
-    tiles = self.source.read_batch(indices, streams)
-    flips = (streams.random(2) < 0.5) & _flips(self.options)
-    rot90 = streams.integers(4) * self.options.rot90
-    return {
-      name: _augment_batch(x, flips, rot90)
-      for name, x in tiles.items()
-      if not self.keep or name in self.keep
-    }
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
-class TileReader:
-  """A reader of the tiles of a batch one by one."""
+  Attributes:
+    source: the tiles.
+    options: augmentation.
+    seed: selects the random streams.
+    keep: fields of each element to return; empty: all.
+  """
 
   source: Source
   options: DataConfig
-  key: np.ndarray
-  keep: tuple[str, ...]
+  seed: int
+  keep: tuple[str, ...] = ()
 
-  def read(self, indices: np.ndarray, positions: np.ndarray) -> Element:
-    """See `Reader.read`."""
-    return stack(
-      [
-        self._read_tile(index, generator(self.key, position))
-        for index, position in zip(
-          indices.tolist(), positions.tolist(), strict=True
-        )
-      ]
-    )
-
-  def _read_tile(self, index: int, rng: np.random.Generator) -> Element:
-    tile = self.source.read(index, rng)
-    flips = (rng.random(2) < 0.5) & _flips(self.options)
-    rot90 = int(rng.integers(4)) * self.options.rot90
+  def read(self, indices: np.ndarray, first: int) -> Element:
+    """The batch of the tiles `indices` `(b,)`, whose first image is at position
+    `first` in the data."""
+    rng = streams(self.seed, first, num=len(indices))
+    flips = np.stack([rng.random(), rng.random()], axis=1) < 0.5
+    flips &= _flips(self.options)
+    rot90 = rng.integers(4) * self.options.rot90
     return {
       name: _augment(x, flips, rot90)
-      for name, x in tile.items()
+      for name, x in _read(self.source, indices, rng).items()
       if not self.keep or name in self.keep
     }
 
@@ -101,27 +52,23 @@ def stack(tiles: Sequence[Element]) -> Element:
   return {k: np.stack([tile[k] for tile in tiles]) for k in tiles[0]}
 
 
+def _read(source: Source, indices: np.ndarray, rng: Streams) -> Element:
+  if isinstance(source, BatchSource):
+    return source.read_batch(indices, rng)
+  return stack([source.read(int(i), rng[k]) for k, i in enumerate(indices)])
+
+
 def _flips(options: DataConfig) -> np.ndarray:
   """Whether images are flipped up-down and left-right."""
   return np.array([options.flips, options.flips or options.hflip])
 
 
-def _augment(x: np.ndarray, flips: np.ndarray, rot90: int) -> np.ndarray:
-  """Flip and rotate an image or a mask; scalars are unchanged."""
-  if x.ndim < 2:
-    return x
-  for axis, flip in enumerate(flips):
-    x = np.flip(x, axis) if flip else x
-  return np.ascontiguousarray(np.rot90(x, rot90) if rot90 else x)
-
-
-def _augment_batch(
-  x: np.ndarray, flips: np.ndarray, rot90: np.ndarray
-) -> np.ndarray:
-  """Flip and rotate each image or mask of a batch, in place."""
+def _augment(x: np.ndarray, flips: np.ndarray, rot90: np.ndarray) -> np.ndarray:
+  """Flip and rotate each image or mask of a batch, in place; scalars are
+  unchanged."""
   if x.ndim < 3:
     return x
-  pixels = x if x.ndim == 3 else x.view(f"V{x[0, 0, 0].nbytes}")[..., 0]
+  pixels = x if x.ndim == 3 else x.view(f"V{x.itemsize * x.shape[3]}")[..., 0]
   orientations, kinds = np.unique(
     np.column_stack([flips, rot90]), axis=0, return_inverse=True
   )

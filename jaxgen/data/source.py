@@ -1,8 +1,8 @@
 """The protocol between image sources and the input pipeline.
 
 A `Source` gives random access to the tiles of one split at one resolution. It
-is stateless: `read(i, rng)` is a pure function of `i` and the generator's
-state; order, augmentation and resuming are left to the pipeline.
+is stateless: `read(i, rng)` is a pure function of `i` and the random stream;
+order, augmentation and resuming are left to the pipeline.
 """
 
 from __future__ import annotations
@@ -34,12 +34,13 @@ class Source(Protocol):
     """Number of tiles per epoch."""
     ...
 
-  def read(self, index: int, rng: np.random.Generator | None = None) -> Element:
+  def read(self, index: int, rng: Streams | None = None) -> Element:
     """Tile `index` in `[0, len(self))`.
 
     Args:
       index: index of the tile.
-      rng: generator for random crops; without it crops are fixed (validation).
+      rng: random numbers for crops, at most five; without it crops are fixed
+        (validation).
 
     Returns:
       `image`: (resolution, resolution, channels), uint8 in [0, 255], uint16 in
@@ -56,13 +57,13 @@ class BatchSource(Source, Protocol):
   """A source that reads a batch of tiles at once, faster than one by one."""
 
   def read_batch(
-    self, indices: np.ndarray, streams: Streams | None = None
+    self, indices: np.ndarray, rng: Streams | None = None
   ) -> Element:
     """The tiles `indices`, stacked; equal to those of `read`.
 
     Args:
       indices: int64 `(b,)`, indices of tiles.
-      streams: the random stream of each tile, in the place of a generator.
+      rng: the random stream of each tile.
 
     Returns:
       The fields of `read`, each `(b, ...)`, newly allocated.

@@ -1,84 +1,53 @@
-"""The random numbers of a batch of images, drawn for all images at once.
+"""Random numbers of images, drawn for all images of a batch at once.
 
-An image has a `numpy.random.Generator` of its own, whose Philox counter ends
-with the position of the image. Numbers are made from its first random words as
-`Generator` makes them: floats from the upper 53 bits of a word, integers below
-a bound by Lemire's method (arXiv:1805.10941) from half a word, the lower half
-first.
+Each image has a stream of its own: blocks of the counter of a Philox generator
+(Salmon et al. 2011, doi:10.1145/2063384.2063405) that its position alone
+determines. Streams of different positions do not overlap.
 """
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
-WORDS = 8  # per image, two blocks of Philox; an image hardly needs four
-_HALF = np.uint64(32)
-_LOW = np.uint64(2**32 - 1)
-
-
-def generator(key: np.ndarray, position: int) -> np.random.Generator:
-  """The random generator of the image at a position."""
-  counter = np.array([0, 0, 0, position], np.uint64)
-  return np.random.Generator(np.random.Philox(key=key, counter=counter))
-
-
-def random_words(key: np.ndarray, positions: np.ndarray) -> np.ndarray:
-  """The first random words `(b, WORDS)` of the generators at positions."""
-  words = np.empty((len(positions), WORDS), np.uint64)
-  bits: Any = generator(key, 0).bit_generator
-  steps = np.diff(positions, prepend=0).tolist()
-  blocks = 0  # of the last image
-  for row, step in zip(words, steps, strict=True):
-    bits.advance((step << 192) - blocks)
-    row[:] = bits.random_raw(WORDS)
-    blocks = WORDS // 4
-  return words
+WORDS = 8  # random numbers of an image
+_BLOCKS = WORDS // 4  # steps of the counter; each gives four words
 
 
 class Streams:
-  """One random stream per image.
+  """The random stream of an image, or one for each image of a batch.
 
   Args:
-    words: (images, words) uint64, the output of each image's bit generator.
+    words: uint64 `(words,)`, or `(images, words)`; each number uses one.
   """
 
   def __init__(self, words: np.ndarray):
     self._words = words
-    self._used = np.zeros(len(words), np.intp)
-    self._half = np.zeros(len(words), np.uint64)
-    self._spare = np.zeros(len(words), bool)
+    self._used = 0
 
-  def random(self, num: int) -> np.ndarray:
-    """The numbers `(images, num)` of `Generator.random(num)`."""
-    every = np.arange(len(self._words))
-    words = np.stack([self._next(every) for _ in range(num)], axis=1)
-    return (words >> np.uint64(11)) * 2.0**-53
+  def __getitem__(self, image: int) -> Streams:
+    """The rest of the stream of one image of a batch."""
+    return Streams(self._words[image, self._used :])
+
+  def random(self) -> np.ndarray:
+    """A uniform float64 in [0, 1) for each image.
+
+    Raises:
+      IndexError: all words are used.
+    """
+    word = self._words[..., self._used]
+    self._used += 1
+    return (word >> np.uint64(11)) * 2.0**-53
 
   def integers(self, high: np.ndarray | int) -> np.ndarray:
-    """The int64 numbers `(images,)` of `Generator.integers(high)`, with a bound
-    below 2^32 per image; a bound of 1 uses no random word."""
-    bounds = np.broadcast_to(np.asarray(high, np.uint64), len(self._words))
-    values = np.zeros(len(bounds), np.int64)
-    images = np.flatnonzero(bounds > 1)
-    while len(images):
-      bound = bounds[images]
-      product = self._next_half(images) * bound
-      values[images] = product >> _HALF
-      rejected = (product & _LOW) < np.uint64(2**32) % bound
-      images = images[rejected]
-    return values
+    """A uniform int64 in [0, high) for each image, with a bound below 2^53 that
+    may differ between images.
 
-  def _next(self, images: np.ndarray) -> np.ndarray:
-    words = self._words[images, self._used[images]]
-    self._used[images] += 1
-    return words
+    No probability differs from `1 / high` by more than 2^-50.
+    """
+    return np.floor(self.random() * high).astype(np.int64)
 
-  def _next_half(self, images: np.ndarray) -> np.ndarray:
-    spare, halves = self._spare[images], self._half[images]
-    words = self._next(images[~spare])
-    halves[~spare] = words & _LOW
-    self._half[images[~spare]] = words >> _HALF
-    self._spare[images] = ~spare
-    return halves
+
+def streams(seed: int, first: int, *, num: int) -> Streams:
+  """The streams of `num` images from position `first`."""
+  bits = np.random.Philox(key=seed, counter=first * _BLOCKS)
+  return Streams(bits.random_raw(num * WORDS).reshape(num, WORDS))

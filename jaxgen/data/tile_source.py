@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import bisect
 import dataclasses
 import functools
 from collections.abc import Callable, Iterable, Sequence
@@ -56,39 +55,13 @@ class TileSource:
   def __len__(self) -> int:
     return self.num_tiles
 
-  def read(self, index: int, rng: np.random.Generator | None = None) -> Element:
+  def read(self, index: int, rng: Streams | None = None) -> Element:
     """Tile `index`; see `Source.read`. Only random crops use `rng`."""
-    if not 0 <= index < self.num_tiles:
-      raise IndexError(f"tile {index} of {self.num_tiles}")
-    number = bisect.bisect_right(self.starts, index) - 1
-    region = self.regions[number]
-    top, left = self._corner(region, index - self.starts[number], rng)
-    rows = slice(top, top + region.size)
-    columns = slice(left, left + region.size)
-    image, *mask = self.load(region.photo)
-    element = {"image": self._finish(image[None, rows, columns].copy())[0]}
-    if mask:
-      labels = self._labels(mask[0][rows, columns])
-      element["mask"] = labels.astype(np.int32)
-    if len(self.labels):
-      element["label"] = np.array(self.labels[region.photo])
-    return element
-
-  def _corner(
-    self, region: Region, place: int, rng: np.random.Generator | None
-  ) -> tuple[int, int]:
-    """The top left pixel of a tile."""
-    box, size = region.box, region.size
-    if self.random and rng is not None:
-      top = int(rng.integers(box.height - size + 1))
-      left = int(rng.integers(box.width - size + 1))
-    else:
-      row, column = divmod(place, region.grid[1])
-      top, left = row * region.step, column * region.step
-    return box.top + top, box.left + left
+    batch = self.read_batch(np.array([index]), rng)
+    return {name: x[0, ...] for name, x in batch.items()}
 
   def read_batch(
-    self, indices: np.ndarray, streams: Streams | None = None
+    self, indices: np.ndarray, rng: Streams | None = None
   ) -> Element:
     """The tiles `indices`; see `BatchSource.read_batch`."""
     if not ((indices >= 0) & (indices < self.num_tiles)).all():
@@ -96,7 +69,7 @@ class TileSource:
     numbers = np.searchsorted(self._starts, indices, side="right") - 1
     regions, places = self._table[numbers], indices - self._starts[numbers]
     photos, sizes = regions[:, 0], regions[:, 5]
-    tops, lefts = self._corners(regions, places, streams)
+    tops, lefts = self._corners(regions, places, rng)
     if self.stack is not None and (sizes == sizes[0]).all():
       crops = _gather(self.stack(), sizes[0], (photos, tops, lefts))
       element = {"image": self._finish(crops)}
@@ -116,13 +89,13 @@ class TileSource:
     return np.array([(r.photo, *r.box, r.size, r.step) for r in self.regions])
 
   def _corners(
-    self, regions: np.ndarray, places: np.ndarray, streams: Streams | None
+    self, regions: np.ndarray, places: np.ndarray, rng: Streams | None
   ) -> tuple[np.ndarray, np.ndarray]:
     """The top left pixel of each tile."""
     _, top, left, height, width, size, step = regions.T
-    if self.random and streams is not None:
-      rows = streams.integers(height - size + 1)
-      columns = streams.integers(width - size + 1)
+    if self.random and rng is not None:
+      rows = rng.integers(height - size + 1)
+      columns = rng.integers(width - size + 1)
     else:
       rows, columns = np.divmod(places, (width - size) // step + 1) * step
     return top + rows, left + columns

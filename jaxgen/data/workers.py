@@ -22,7 +22,7 @@ from jaxgen.data.reading import Reader
 from jaxgen.data.source import Element
 from jaxgen.errors import RunError
 
-Submit = Callable[[np.ndarray, np.ndarray], "futures.Future[Element]"]
+Submit = Callable[[np.ndarray, int], "futures.Future[Element]"]
 
 
 @contextlib.contextmanager
@@ -66,5 +66,5 @@ def _start(reader: Reader) -> None:
     threading.Thread(target=watch, daemon=True).start()
 
 
-def _read(indices: np.ndarray, positions: np.ndarray) -> Element:
-  return _reader.read(indices, positions)
+def _read(indices: np.ndarray, first: int) -> Element:
+  return _reader.read(indices, first)

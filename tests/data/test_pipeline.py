@@ -66,6 +66,19 @@ def test_every_epoch_has_every_tile_once_in_another_order():
   assert len({tuple(epoch) for epoch in order}) == 4
 
 
+@pytest.mark.parametrize("n", [1, 2, 5, 64, 1000, 70_000])
+def test_every_epoch_is_an_order_of_its_own(n):
+  order = pipeline.shuffled(np.arange(3 * n), n, 7)
+  epochs = order.reshape(3, n)
+  assert (np.sort(epochs) == np.arange(n)).all()
+  some = np.array([0, 2 * n, n - 1, 3 * n - 1, n])
+  found = pipeline.shuffled(some, n, 7)
+  np.testing.assert_array_equal(found, order[some])
+  if n > 5:
+    other = pipeline.shuffled(np.arange(n), n, 8)
+    assert len({x.tobytes() for x in (*epochs, other)}) == 4
+
+
 def test_only_requested_fields_are_returned():
   options = DataConfig()
   whole = next(pipeline.batches(Numbers(), options, batch_size=2))

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from support.sources import stream
 
 from jaxgen.config.data import DataConfig
 from jaxgen.data.files.arrays import arrays
@@ -23,7 +24,7 @@ def both(source, path, resolution, **other) -> Any:
 
 
 def read_some(source, num=12):
-  rng = np.random.default_rng(0)
+  rng = stream(0)
   indices = np.linspace(0, len(source) - 1, num).astype(int)
   return [source.read(int(i), rng) for i in indices]
 

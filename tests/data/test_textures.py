@@ -3,6 +3,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from support.sources import stream
 
 from jaxgen.config.data import DataConfig, Split
 from jaxgen.data.textures import textures
@@ -31,7 +32,7 @@ PARTS: tuple[tuple[Split, int, int], ...] = (
 def test_crops_come_from_the_split_s_part_of_the_photograph():
   for split, low, high in PARTS:
     source: Any = textures(GRAY, split, 64)
-    rng = np.random.default_rng(0)
+    rng = stream(0)
     for index in np.linspace(0, len(source) - 1, 9).astype(int):
       tile = source.read(int(index), rng)
       photo, *_ = source.load(int(tile["label"]))
@@ -45,7 +46,7 @@ def test_elements_have_the_same_shapes_and_types(resolution, channels):
   options = DataConfig(source="textures", channels=channels)
   source = textures(options, "train", resolution)
   for index in (0, len(source) - 1):
-    tile = source.read(index, np.random.default_rng(1))
+    tile = source.read(index, stream(1))
     assert tile["image"].shape == (resolution, resolution, channels)
     assert tile["image"].dtype == np.uint8
     assert tile["label"].dtype == np.int32 and tile["label"].shape == ()
@@ -71,18 +72,18 @@ def test_reading_is_pure_and_survives_pickling():
   source = textures(GRAY, "train", 32)
   copy = pickle.loads(pickle.dumps(source))
   for index in (0, 77):
-    one, two = (x.read(index, np.random.default_rng(5)) for x in (source, copy))
+    one, two = (x.read(index, stream(5)) for x in (source, copy))
     np.testing.assert_array_equal(one["image"], two["image"])
     one["image"][:] = 0  # what is returned belongs to the reader
-    three = source.read(index, np.random.default_rng(5))
+    three = source.read(index, stream(5))
     np.testing.assert_array_equal(three["image"], two["image"])
-  other = source.read(0, np.random.default_rng(6))
+  other = source.read(0, stream(6))
   assert not np.array_equal(other["image"], copy.read(0)["image"])
 
 
 def test_validation_does_not_look_at_the_generator():
   source = textures(GRAY, "validation", 32)
-  one = source.read(3, np.random.default_rng(0))["image"]
+  one = source.read(3, stream(0))["image"]
   np.testing.assert_array_equal(one, source.read(3)["image"])
 
 

@@ -5,7 +5,6 @@ import itertools
 import pickle
 from typing import Any
 
-import grain
 import numpy as np
 import pytest
 from PIL import Image
@@ -14,39 +13,40 @@ from jaxgen.config.data import DataConfig
 from jaxgen.data import pipeline
 from jaxgen.data.source import BatchSource, Source
 from jaxgen.data.sources import build
+from jaxgen.data.streams import streams
 
 MOVED: dict[str, Any] = {"flips": True, "rot90": True, "threads": 0}
 
 
-@dataclasses.dataclass(frozen=True)
-class ReadTile(grain.transforms.RandomMap):
-  """Reads, flips and rotates one tile with the generator that grain gives."""
-
-  source: Source
-  options: DataConfig
-
-  def random_map(self, element, rng):
-    tile = self.source.read(int(element), rng)
-    down, right = rng.random(2) < 0.5
-    turns = int(rng.integers(4))
-    o = self.options
-    moved = {}
-    for name, x in tile.items():
-      if x.ndim > 1:
-        x = np.flip(x, 0) if down and o.flips else x
-        x = np.flip(x, 1) if right and (o.flips or o.hflip) else x
-        x = np.rot90(x, turns) if o.rot90 else x
-      moved[name] = x
-    return moved
+def read_tile(source, options, *, seed, place):
+  """The tile at a position of the data, flipped and rotated."""
+  index = int(pipeline.shuffled(np.array([place]), len(source), seed)[0])
+  rng = streams(seed, place, num=1)[0]
+  down, right, turns = rng.random() < 0.5, rng.random() < 0.5, rng.integers(4)
+  moved = {}
+  for name, x in source.read(index, rng).items():
+    if x.ndim > 1:
+      x = np.flip(x, 0) if down and options.flips else x
+      x = np.flip(x, 1) if right and (options.flips or options.hflip) else x
+      x = np.rot90(x, int(turns)) if options.rot90 else x
+    moved[name] = x
+  return moved
 
 
 def one_by_one(source, options, *, num=6, start=0, process=0, processes=1):
-  """Batches of 12 tiles that grain reads one by one."""
+  """Batches of 12 tiles that are read one by one."""
   seed = pipeline.derive_seed("batches", options.seed, "train")
-  tiles = grain.MapDataset.range(len(source)).seed(seed).shuffle().repeat()
-  tiles = tiles.random_map(ReadTile(source, options)).batch(12 // processes)
-  tiles = tiles[start * processes + process :: processes]
-  return [tiles[i] for i in range(num)]
+  share = 12 // processes
+  firsts = [12 * (start + k) + share * process for k in range(num)]
+  return [
+    pipeline.stack(
+      [
+        read_tile(source, options, seed=seed, place=first + i)
+        for i in range(share)
+      ]
+    )
+    for first in firsts
+  ]
 
 
 @dataclasses.dataclass(frozen=True)

@@ -14,17 +14,17 @@ from PIL import Image
 from support.sources import SLOW, Dies, Fails, Modules, Numbers
 
 from jaxgen.config.data import DataConfig
-from jaxgen.data import pipeline, reading, workers
+from jaxgen.data import pipeline, workers
+from jaxgen.data.reading import Reader
 from jaxgen.data.sources import build
 from jaxgen.errors import RunError, UserError
 
-KEY = np.zeros(2, np.uint64)
 NAMES: tuple[Any, ...] = ("textures", "rocks", "folder", "arrays")
 # Unpickles a reader, reads a batch and prints what was imported.
 READ = """
 import pickle, sys
 reader, indices = pickle.load(sys.stdin.buffer)
-assert len(reader.read(indices, indices)["image"]) == 3
+assert len(reader.read(indices, 0)["image"]) == 3
 print(*{x.partition(".")[0] for x in sys.modules})
 """
 
@@ -43,7 +43,7 @@ def test_a_source_is_unpickled_and_read_without_jax(tmp_path, name):
   path = {"folder": str(tmp_path), "arrays": str(tmp_path / "images.npy")}
   options = DataConfig(source=name, path=path.get(name, ""), num_tiles=8)
   source = build(options, "train", 32 if name == "rocks" else 16)
-  reader = reading.reader(source, options, key=KEY)
+  reader = Reader(source=source, options=options, seed=0)
   sent = pickle.dumps((reader, np.arange(3)))
   command = [sys.executable, "-c", READ]
   imported = subprocess.run(
@@ -87,10 +87,10 @@ def test_errors_of_workers_are_errors_of_the_batch(source, error, named):
 
 @pytest.mark.slow
 def test_a_batch_is_read_while_the_last_one_is_used():
-  reader: reading.Reader = reading.reader(Numbers(), DataConfig(), key=KEY)
+  reader = Reader(source=Numbers(), options=DataConfig(), seed=0)
   with workers.submitting(reader, 1) as submit:
     given = [np.array([i, i + 1]) for i in range(3)]
-    futures = [submit(x, x) for x in given]
+    futures = [submit(x, 0) for x in given]
     for i, future in enumerate(futures):
       image = future.result()["image"]
       assert image[:, 0, 0, 0].tolist() == [i, i + 1]

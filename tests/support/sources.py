@@ -7,6 +7,7 @@ import sys
 
 import numpy as np
 
+from jaxgen.data.streams import Streams
 from jaxgen.errors import UserError
 
 SLOW = {"jax", "jaxlib", "flax", "optax", "orbax", "grain", "tensorflow"}
@@ -52,3 +53,8 @@ class Dies(Numbers):
   def read(self, index, rng=None):
     os.kill(os.getpid(), signal.SIGKILL)
     raise AssertionError
+
+
+def stream(seed: int = 0) -> Streams:
+  """A long random stream, for many crops."""
+  return Streams(np.random.Philox(key=seed).random_raw(10_000))

@@ -13,6 +13,7 @@ import numpy as np
 from jaxgen.config.data import DataConfig, Split
 from jaxgen.data.resize import center_square, resize, to_channels
 from jaxgen.data.source import Element, Source
+from jaxgen.data.streams import Streams
 from jaxgen.errors import UserError
 from jaxgen.formats import image_files
 
@@ -39,8 +40,8 @@ class ExampleSource:
   def __len__(self) -> int:
     return self.num_examples
 
-  def read(self, index: int, rng: np.random.Generator | None = None) -> Element:
-    """Tile `index`, see `Source.read`; without a generator, the center crop.
+  def read(self, index: int, rng: Streams | None = None) -> Element:
+    """Tile `index`, see `Source.read`; without a stream, the center crop.
 
     Raises:
       UserError: the image is smaller than a tile and `upsample` is not set.
@@ -56,7 +57,7 @@ class ExampleSource:
     return element
 
   def _crop(
-    self, image: np.ndarray, index: int, rng: np.random.Generator | None
+    self, image: np.ndarray, index: int, rng: Streams | None
   ) -> np.ndarray:
     whole = self.options.crop == "whole"
     size = self.options.crop_size * (not whole) or self.resolution

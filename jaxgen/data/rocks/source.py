@@ -67,7 +67,7 @@ class Rocks:
   def __len__(self) -> int:
     return self.num_tiles
 
-  def read(self, index: int, rng: np.random.Generator | None = None) -> Element:
+  def read(self, index: int, rng: Streams | None = None) -> Element:
     """Tile `index`; `rng` is ignored.
 
     Returns:
@@ -77,9 +77,9 @@ class Rocks:
     return self._element(self._tile(index))
 
   def read_batch(
-    self, indices: np.ndarray, streams: Streams | None = None
+    self, indices: np.ndarray, rng: Streams | None = None
   ) -> Element:
-    """The tiles `indices`, stacked; `streams` is ignored."""
+    """The tiles `indices`, stacked; `rng` is ignored."""
     tiles = map(self._tile, indices.tolist())
     return self._element(map(np.stack, zip(*tiles, strict=True)))
 

@@ -3,6 +3,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from support.sources import stream
 
 from jaxgen.config.data import DataConfig
 from jaxgen.data.files.arrays import arrays
@@ -26,7 +27,7 @@ def options(path, **other):
 
 
 def images_of(source):
-  rng = np.random.default_rng(0)
+  rng = stream(0)
   return [source.read(i, rng)["image"] for i in range(len(source))]
 
 
@@ -90,7 +91,7 @@ def test_regions_of_large_arrays_share_no_pixel(tmp_path):
     np.unique(images_of(arrays(chosen, split, 16))) for split in SPLITS
   )
   assert not np.intersect1d(train, held).size
-  tile = arrays(chosen, "train", 16).read(3, np.random.default_rng(0))
+  tile = arrays(chosen, "train", 16).read(3, stream(0))
   assert (np.diff(tile["image"][..., 0].astype(int), axis=0) == 70).all()
 
 
@@ -203,10 +204,8 @@ def test_npy_files_are_mapped_not_loaded_nor_pickled(tmp_path):
   assert len(data) < 10_000
   copy = pickle.loads(data)
   for x in (source, copy):
-    one = x.read(5, np.random.default_rng(0))["image"]
-    assert np.array_equal(
-      one, source.read(5, np.random.default_rng(0))["image"]
-    )
+    one = x.read(5, stream(0))["image"]
+    assert np.array_equal(one, source.read(5, stream(0))["image"])
 
 
 def test_pickles_are_refused(tmp_path):

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 from support.pictures import read
+from support.sources import stream
 
 from jaxgen.config.data import DataConfig
 from jaxgen.data.files.folder import folder
@@ -47,7 +48,7 @@ def options(root, **other):
 
 
 def tiles(source, seed=0):
-  rng = np.random.default_rng(seed)
+  rng = stream(seed)
   return [source.read(i, rng) for i in range(len(source))]
 
 
@@ -95,7 +96,7 @@ def test_random_crops_are_uniformly_distributed(tmp_path):
   for i in range(2):
     save(tmp_path, {f"{i}.png": coordinates(18, 19, i)})
   source = folder(options(tmp_path), "train", 16)
-  rng = np.random.default_rng(0)
+  rng = stream(0)
   corners = [tuple(source.read(0, rng)["image"][0, 0, 1:]) for _ in range(600)]
   _, counts = np.unique(corners, axis=0, return_counts=True)
   assert len(counts) == 3 * 4
@@ -105,7 +106,7 @@ def test_random_crops_are_uniformly_distributed(tmp_path):
 
 
 def test_crops_are_contiguous_pieces(photos):
-  image = folder(options(photos), "train", 16).read(5, np.random.default_rng(1))
+  image = folder(options(photos), "train", 16).read(5, stream(1))
   steps = np.diff(image["image"].astype(int), axis=0)
   assert (steps == [0, 1, 0]).all()
 
@@ -115,8 +116,8 @@ def test_reading_is_pure_and_survives_pickling(photos, crop):
   source = folder(options(photos, crop=crop), "train", 16)
   copy = pickle.loads(pickle.dumps(source))
   for index in (len(source) - 1, 0):
-    one = source.read(index, np.random.default_rng(3))["image"]
-    two = copy.read(index, np.random.default_rng(3))["image"]
+    one = source.read(index, stream(3))["image"]
+    two = copy.read(index, stream(3))["image"]
     np.testing.assert_array_equal(one, two)
 
 
@@ -155,7 +156,7 @@ def test_masks_are_cut_and_resized_with_their_images(photos):
     save(photos / "masks", {f"{i}.png": full[..., 1] * 256 + full[..., 2]})
   for crop, size in (("random", 16), ("whole", 20), ("random", 8)):
     chosen = options(photos, masks="masks", crop=crop, crop_size=16)
-    element = folder(chosen, "train", size).read(2, np.random.default_rng(0))
+    element = folder(chosen, "train", size).read(2, stream(0))
     mask = element["mask"]
     assert mask.dtype == np.int32 and mask.shape == (size, size)
     tile = element["image"].astype(int)[3:-3, 3:-3]

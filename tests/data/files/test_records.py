@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from array_record.python import array_record_module  # pyright: ignore
 from PIL import Image
+from support.sources import stream
 
 from jaxgen.config.data import DataConfig
 from jaxgen.data.files.records import records
@@ -31,7 +32,7 @@ def encode(pixels, kind="PNG"):
 
 
 def numbers(source, seed=0):
-  rng = np.random.default_rng(seed)
+  rng = stream(seed)
   tiles = [source.read(i, rng) for i in range(len(source))]
   return sorted({int(x["image"][0, 0, 0]) for x in tiles})
 

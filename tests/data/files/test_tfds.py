@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import tensorflow_datasets as datasets
 from PIL import Image
+from support.sources import stream
 
 from jaxgen.config.data import DataConfig
 from jaxgen.data.files.tfds import tfds
@@ -30,7 +31,7 @@ def encode(pixels, kind="PNG"):
 
 
 def numbers(source, seed=0):
-  rng = np.random.default_rng(seed)
+  rng = stream(seed)
   tiles = [source.read(i, rng) for i in range(len(source))]
   return sorted({int(x["image"][0, 0, 0]) for x in tiles})
 
@@ -115,7 +116,7 @@ def test_without_a_validation_split_the_tail_is_held_out(tmp_path):
 def test_crops_of_a_set_are_random_for_training_only(prepared):
   for split in SPLITS:
     source = tfds(options(prepared), split, 12)
-    rngs = [np.random.default_rng(seed) for seed in range(5)]
+    rngs = [stream(seed) for seed in range(5)]
     crops = [source.read(1, rng)["image"] for rng in rngs]
     places = {tuple(crop[0, 0, 1:]) for crop in crops}
     assert (len(places) > 1) == (split == "train")
@@ -135,7 +136,7 @@ def test_whole_images_of_a_set_and_gray_ones(prepared):
 def test_a_set_survives_pickling(prepared):
   source = tfds(options(prepared), "train", 12)
   copy = pickle.loads(pickle.dumps(source))
-  one, two = (x.read(3, np.random.default_rng(1)) for x in (source, copy))
+  one, two = (x.read(3, stream(1)) for x in (source, copy))
   np.testing.assert_array_equal(one["image"], two["image"])
 
 
