@@ -54,11 +54,13 @@ def test_the_largest_number_is_below_the_bound(bound):
 def test_each_image_may_have_a_bound_of_its_own():
   bounds = np.arange(1, 301)
   found = streams(2, 0, num=300).integers(bounds)
-  alone = [streams(2, i, num=1)[0].integers(b) for i, b in enumerate(bounds)]
+  alone = [
+    streams(2, i, num=1)[0].integers(b) for i, b in enumerate(bounds.tolist())
+  ]
   assert found.tolist() == alone
 
 
-def test_the_stream_of_an_image_goes_on_where_the_batch_stands():
+def test_the_stream_of_an_image_continues_that_of_the_batch():
   batch = streams(3, 0, num=5)
   batch.random()
   images = [batch[i] for i in range(5)]
