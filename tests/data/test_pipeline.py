@@ -34,6 +34,13 @@ def test_a_batch_is_a_function_of_the_seed_and_its_index():
   assert (take(1, stream="latents")[0] != whole[0]).any()
 
 
+@pytest.mark.parametrize("size", [2, 4, 24])
+def test_images_do_not_depend_on_the_batch_size(size):
+  whole = np.concatenate(take(6))
+  found = np.concatenate(take(48 // size, batch_size=size))
+  np.testing.assert_array_equal(found, whole)
+
+
 @pytest.mark.slow
 def test_worker_processes_and_threads_change_nothing():
   whole = take(3)
