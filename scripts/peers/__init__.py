@@ -1,0 +1,1 @@
+"""The networks of `benchmark_peers.py`, here and in PyTorch."""
