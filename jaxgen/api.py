@@ -13,6 +13,7 @@ from jaxgen.config.fields import PositiveInt, check_value
 from jaxgen.config.parse import parse
 from jaxgen.errors import UserError
 from jaxgen.images import image_grid
+from jaxgen.parallel.allocator import keep_freed_memory
 from jaxgen.parallel.sharding import Devices
 from jaxgen.planning import autobatch
 from jaxgen.sample.load import load
@@ -44,6 +45,7 @@ def train(
     UserError: an invalid config, workdir or data set.
     RunError: the loss is not finite, or a checkpoint cannot be written.
   """
+  keep_freed_memory()  # before anything starts the backend
   experiment = config if isinstance(config, Experiment) else parse(config)
   workdir = pathlib.Path(workdir)
   return autobatch.train_in_memory(

@@ -9,8 +9,12 @@ from __future__ import annotations
 
 import ctypes
 import functools
+import importlib.metadata
+import importlib.util
 import os
 import sys
+
+import jax
 
 # Parameters of mallopt(3), from glibc's malloc.h.
 _M_TRIM_THRESHOLD = -1
@@ -18,20 +22,29 @@ _M_MMAP_MAX = -4
 _M_ARENA_MAX = -8
 
 
-def keep_freed_memory(platform: str) -> bool:
+def keep_freed_memory() -> bool:
   """Keep freed memory for the next step; does nothing but on CPU and glibc.
 
-  `JAXGEN_ALLOCATOR=system` leaves the allocator as it is.
-
-  Args:
-    platform: of the devices, "cpu", "gpu" or "tpu".
+  Must be called before the backend starts: its threads allocate from heaps of
+  their own from then on. `JAXGEN_ALLOCATOR=system` leaves the allocator as it
+  is.
 
   Returns:
     Whether freed memory is kept.
   """
-  if os.environ.get("JAXGEN_ALLOCATOR") == "system" or platform != "cpu":
+  if os.environ.get("JAXGEN_ALLOCATOR") == "system" or not _runs_on_cpu():
     return False
   return _set_options()
+
+
+def _runs_on_cpu() -> bool:
+  """Whether the backend will be the CPU's, without starting it: by JAX's option
+  `jax_platforms`, else if no plugin for another device is installed."""
+  platforms = jax.config.jax_platforms  # pyright: ignore[reportAttributeAccessIssue]
+  if platforms:
+    return platforms.split(",")[0] == "cpu"
+  plugins = importlib.metadata.entry_points(group="jax_plugins")
+  return not plugins and importlib.util.find_spec("libtpu") is None
 
 
 @functools.cache

@@ -37,7 +37,7 @@ def make_mesh(devices: Devices = None, *, slices: int = 0) -> Mesh:
       the devices report.
   """
   cache_compilations()
-  keep_freed_memory(jax.default_backend())
+  keep_freed_memory()
   groups = _slices(jax.devices() if devices is None else devices, slices)
   if len(groups) == 1:
     return _slice_mesh(devices)

@@ -9,7 +9,7 @@ SCRIPT = """
 import resource, sys
 import numpy as np
 from jaxgen.parallel.allocator import keep_freed_memory
-kept = keep_freed_memory(sys.argv[1])
+kept = keep_freed_memory()
 faults = lambda: resource.getrusage(resource.RUSAGE_SELF).ru_minflt
 np.ones(2**23)  # 64 MiB, which glibc maps each time: 16,384 pages
 before = faults()
@@ -23,8 +23,9 @@ linux = pytest.mark.skipif(sys.platform != "linux", reason="glibc")
 def faults(platform, monkeypatch, allocator=""):
   monkeypatch.setenv("JAXGEN_ALLOCATOR", allocator)
   monkeypatch.setenv("NUMPY_MADVISE_HUGEPAGE", "0")
+  monkeypatch.setenv("JAX_PLATFORMS", platform)
   done = subprocess.run(
-    [sys.executable, "-c", SCRIPT, platform], capture_output=True, text=True
+    [sys.executable, "-c", SCRIPT], capture_output=True, text=True
   )
   assert not done.returncode, done.stderr
   kept, number = done.stdout.split()
@@ -39,10 +40,44 @@ def test_freed_memory_is_used_again_without_page_faults(monkeypatch):
 
 @linux
 @pytest.mark.parametrize(
-  ("platform", "allocator"), [("gpu", ""), ("tpu", ""), ("cpu", "system")]
+  ("platform", "allocator"), [("cuda", ""), ("tpu,cpu", ""), ("cpu", "system")]
 )
 def test_other_devices_and_the_switch_leave_the_allocator_as_it_is(
   platform, allocator, monkeypatch
 ):
   kept, number = faults(platform, monkeypatch, allocator)
   assert not kept and number > 30_000
+
+
+STEP = """
+import resource
+import jax
+import jax.numpy as jnp
+from jaxgen.parallel.sharding import make_mesh
+make_mesh()
+
+def loss(x):
+  for _ in range(3):
+    x = jnp.tanh(x @ x) * 0.1
+  return x.sum()
+
+step, x = jax.jit(jax.grad(loss)), jnp.ones((2048, 2048))
+for _ in range(8):
+  jax.block_until_ready(step(x))
+before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+for _ in range(3):
+  jax.block_until_ready(step(x))
+print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
+"""
+
+
+@linux
+def test_the_threads_of_the_backend_use_freed_memory_again(monkeypatch):
+  """75,000 faults if the allocator is set after the backend has started."""
+  monkeypatch.setenv("JAX_PLATFORMS", "cpu")
+  monkeypatch.delenv("XLA_FLAGS", raising=False)
+  done = subprocess.run(
+    [sys.executable, "-c", STEP], capture_output=True, text=True
+  )
+  assert not done.returncode, done.stderr
+  assert int(done.stdout) < 50_000
