@@ -149,11 +149,11 @@ def torch_calls(
 
 
 def warm(calls: dict[str, Call]) -> dict[str, Call]:
-  """Those of the programs that run, called twice."""
+  """Those of the programs that run, called three times: memory settles."""
   runs = {}
   for name, call in calls.items():
     try:
-      for _ in range(2):
+      for _ in range(3):
         call()
       runs[name] = call
     except TorchError as error:
