@@ -62,7 +62,7 @@ def loss(x):
   return x.sum()
 
 step, x = jax.jit(jax.grad(loss)), jnp.ones((2048, 2048))
-for _ in range(8):
+for _ in range(12):
   jax.block_until_ready(step(x))
 before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
 for _ in range(3):
