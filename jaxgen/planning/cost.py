@@ -23,6 +23,7 @@ from jaxgen.config.stages import Remat
 from jaxgen.data import pipeline
 from jaxgen.errors import UserError
 from jaxgen.models.layers import attention_tracing
+from jaxgen.parallel.device import platform
 from jaxgen.parallel.memory import group_limit, program_bytes
 from jaxgen.planning.roofline import Speed, measure
 from jaxgen.train.schedule import Schedule, stage_schedule
@@ -117,7 +118,7 @@ def _schedule(program: StageProgram) -> Schedule:
 
 
 def _on_cpu() -> bool:
-  return jax.default_backend() == "cpu"
+  return platform() == "cpu"
 
 
 def batch_shapes(program: StageProgram) -> Any:

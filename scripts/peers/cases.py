@@ -9,6 +9,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from jaxgen.config.files import load_experiment
 from jaxgen.config.models import (
   ConvAutoencoderConfig,
   DiTConfig,
@@ -103,6 +104,21 @@ class Case:
 
 
 FLOAT32: Any = {"dtype": "float32"}
+
+
+def configured(config: str, *, name: str, batch: int, goal: float) -> Case:
+  """The case of a config's model at its first resolution, in float32."""
+  experiment = load_experiment(config, [])
+  return Case(
+    name=name,
+    model=dataclasses.replace(experiment.model, **FLOAT32),
+    resolution=experiment.stages[0].resolution,
+    batch=batch,
+    goals={"train": goal},
+    channels=experiment.data.channels,
+  )
+
+
 UNET = Case(
   name="unet",
   model=UNetConfig(
@@ -116,37 +132,9 @@ UNET = Case(
   batch=8,
   goals={"train": 1.05},
 )
-VAE = Case(  # as in faces_vae:small
-  name="vae",
-  model=ConvAutoencoderConfig(
-    base_channels=32,
-    multipliers=(1, 2, 4),
-    downsampling_steps=3,
-    latent_channels=16,
-    num_res_blocks=1,
-    variational=True,
-    **FLOAT32,
-  ),
-  resolution=64,
-  batch=32,
-  goals={"train": 1.15},
-)
-PATCH_AE = Case(  # as in textures_patch_ae:demo
-  name="patch_ae",
-  model=PatchAutoencoderConfig(
-    patch_size=8,
-    width=128,
-    encoder_depth=2,
-    decoder_depth=2,
-    heads=4,
-    latent_dim=64,
-    patch_features=48,
-    **FLOAT32,
-  ),
-  resolution=32,
-  batch=64,
-  goals={"train": 0.65},
-  channels=1,
+VAE = configured("faces_vae:small", name="vae", batch=32, goal=1.15)
+PATCH_AE = configured(
+  "textures_patch_ae:demo", name="patch_ae", batch=64, goal=0.65
 )
 DIT = DiTConfig(patch_size=2, width=192, **FLOAT32)
 DIT_64 = Case(  # 1,024 tokens
