@@ -37,6 +37,13 @@ def keep_freed_memory() -> bool:
   return _set_options()
 
 
+def release_free_memory() -> None:
+  """Return free memory once, as after a compilation, which leaves some 400 MB
+  that steps do not need; does nothing if freed memory is not kept."""
+  if keep_freed_memory():
+    ctypes.CDLL(None).malloc_trim(0)
+
+
 def _runs_on_cpu() -> bool:
   """Whether the backend will be the CPU's, without starting it: by JAX's option
   `jax_platforms`, else if no plugin for another device is installed."""

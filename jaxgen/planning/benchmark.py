@@ -111,7 +111,7 @@ def _training(
     holder[0], metrics = compiled(holder[0], batch, schedule)
     return metrics
 
-  taken = seconds(call, repeats)
+  taken = seconds(call, repeats, warm_up=5)  # until memory is used again
   flops = cost.flops(program)
   return {
     "compile_seconds": compile_seconds,

@@ -57,9 +57,12 @@ def measure(dtype: Any, devices: int, repeats: int = 7) -> Speed:
   )
 
 
-def seconds(call: Callable[[], Any], repeats: int) -> float:
-  """The median time of a call, after a warm-up call."""
-  jax.block_until_ready(call())
+def seconds(
+  call: Callable[[], Any], repeats: int, *, warm_up: int = 1
+) -> float:
+  """The median time of a call, after `warm_up` calls that are not timed."""
+  for _ in range(warm_up):
+    jax.block_until_ready(call())
   times = []
   for _ in range(repeats):
     start = time.perf_counter()

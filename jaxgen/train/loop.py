@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator, Sequence
 import jax
 import numpy as np
 
+from jaxgen.parallel.allocator import release_free_memory
 from jaxgen.parallel.preemption import Stop
 from jaxgen.train.finite import UpdateCheck, check_score, check_state
 from jaxgen.train.outputs import (
@@ -152,7 +153,10 @@ def _step(
   """One update; the first one detects whether the stage fits into memory."""
   try:
     result = run.program.update(*arguments)
-    return jax.block_until_ready(result) if first else result
+    if first:
+      jax.block_until_ready(result)
+      release_free_memory()
+    return result
   except jax.errors.JaxRuntimeError as e:
     if not first or "RESOURCE_EXHAUSTED" not in str(e):
       raise

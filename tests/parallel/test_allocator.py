@@ -81,3 +81,32 @@ def test_the_threads_of_the_backend_use_freed_memory_again(monkeypatch):
   )
   assert not done.returncode, done.stderr
   assert int(done.stdout) < 50_000
+
+
+RELEASE = """
+import numpy as np
+from jaxgen.parallel import allocator
+resident = lambda: int(open("/proc/self/statm").read().split()[1])
+allocator.keep_freed_memory()
+parts = [np.ones(2**17) for _ in range(64)]  # 64 MiB: 16,384 pages
+last = np.ones(2**17)  # in use, above the free memory
+del parts
+before = resident()
+allocator.release_free_memory()
+print(before - resident())
+"""
+
+
+@linux
+@pytest.mark.parametrize(("allocator", "least"), [("", 15_000), ("system", 0)])
+def test_free_memory_below_that_in_use_is_released(
+  allocator, least, monkeypatch
+):
+  monkeypatch.setenv("JAX_PLATFORMS", "cpu")
+  monkeypatch.setenv("JAXGEN_ALLOCATOR", allocator)
+  done = subprocess.run(
+    [sys.executable, "-c", RELEASE], capture_output=True, text=True
+  )
+  assert not done.returncode, done.stderr
+  released = int(done.stdout)
+  assert released >= least and (least or released < 100)
