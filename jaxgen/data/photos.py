@@ -10,6 +10,7 @@ import numpy as np
 
 from jaxgen.config.data import DataConfig
 from jaxgen.data import cache
+from jaxgen.data.findings import Findings
 from jaxgen.data.resize import center_square, resize, resize_labels
 
 Photo = tuple[np.ndarray, ...]  # (h, w, c) and, with masks, (h, w)
@@ -31,6 +32,7 @@ class Photos:
     finish: maps each tile before it is resized; None: the identity.
     problems: "name: reason" for each unusable file.
     extra: additional input of the fingerprint.
+    findings: what the source has found in its files.
   """
 
   names: Sequence[str]
@@ -43,6 +45,7 @@ class Photos:
   finish: Callable[[np.ndarray], np.ndarray] | None = None
   problems: Sequence[str] = ()
   extra: str = ""
+  findings: Findings = Findings()
 
   def fingerprint(self) -> str:
     """A hash of names, contents and labels."""

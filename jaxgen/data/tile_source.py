@@ -10,6 +10,7 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
 from jaxgen.data import splits
+from jaxgen.data.findings import Findings
 from jaxgen.data.photos import Photo
 from jaxgen.data.resize import resize, resize_labels, to_channels
 from jaxgen.data.source import Element
@@ -51,6 +52,7 @@ class TileSource:
   label_names: tuple[str, ...]
   attribute_names: dict[str, tuple[str, ...]]
   fingerprint: str
+  findings: Findings = Findings()
 
   def __len__(self) -> int:
     return self.num_tiles

@@ -71,6 +71,7 @@ def cut(
     label_names=tuple(photos.label_names),
     attribute_names={},
     fingerprint=fingerprint,
+    findings=photos.findings,
   )
 
 
