@@ -41,11 +41,16 @@ def principal_coordinates(
     return Coordinates(np.zeros(d), np.eye(d), latents)
   center = latents.mean(0)
   offset = latents - center
-  values, vectors = np.linalg.eigh(offset @ offset.T)  # one per latent
+  wide = len(latents) <= d
+  values, vectors = np.linalg.eigh(
+    offset @ offset.T if wide else offset.T @ offset
+  )
   order = np.argsort(values)[::-1][: min(MAX_RANK, len(latents) - 1)]
   kept = order[: max(1, int((values[order] > 1e-12 * values.max()).sum()))]
   length = np.sqrt(np.maximum(values[kept], 1e-300))
-  basis = (vectors[:, kept].T @ offset) / length[:, None]
+  basis = vectors[:, kept].T
+  if wide:
+    basis = (basis @ offset) / length[:, None]
   return Coordinates(center, basis, offset @ basis.T)
 
 

@@ -88,6 +88,20 @@ def test_wide_latents_keep_mean_and_covariance(method, monkeypatch):
   )
 
 
+@pytest.mark.parametrize("shape", [(40, 60), (60, 40)])
+def test_principal_coordinates_are_those_of_the_singular_values(
+  shape, monkeypatch
+):
+  """Of fewer latents than dimensions, and of more."""
+  monkeypatch.setattr(mixture, "MAX_RANK", 5)
+  latents = np.random.default_rng(0).normal(size=shape) * np.arange(shape[1])
+  x = mixture.principal_coordinates(latents)
+  singular = np.linalg.svd(latents - latents.mean(0), compute_uv=False)
+  lengths = np.sqrt(np.square(x.values).sum(0))
+  np.testing.assert_allclose(lengths, singular[:5], rtol=1e-9)
+  np.testing.assert_allclose(x.basis @ x.basis.T, np.eye(5), atol=1e-9)
+
+
 def test_latents_that_are_all_the_same_are_drawn_again(monkeypatch):
   for wide in (2, 512):
     monkeypatch.setattr(mixture, "MAX_RANK", wide)
