@@ -23,6 +23,7 @@ import contextlib
 import functools
 import json
 import pathlib
+import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -35,6 +36,7 @@ from peers.table import CALLS, COMPILED, EAGER, HEADER, OURS, STOCK, Row
 from peers.timing import Seconds
 from peers.torch_process import TorchError, TorchProcess
 
+from jaxgen.cli import flags
 from jaxgen.parallel import sharding
 
 Call = Callable[[], Seconds]
@@ -45,6 +47,15 @@ PAUSE = 0.02  # seconds in which the threads of the last program fall asleep
 def main(argv: list[str] | None = None) -> None:
   """Measure and print."""
   args = parse(argv)
+  try:
+    report(args)
+  except TorchError as e:
+    print(f"error: {e}", file=sys.stderr)
+    sys.exit(2)
+
+
+def report(args: argparse.Namespace) -> None:
+  """Print the table, and write the times."""
   sharding.make_mesh()  # sets up the process, as all of jaxgen's work does
   rows: list[Row] = []
   print(HEADER, flush=True)
@@ -55,8 +66,8 @@ def main(argv: list[str] | None = None) -> None:
     versions = {"jax": jax.__version__, "torch": torch and torch.version}
   print("\n" + ", ".join(f"{k} {v}" for k, v in versions.items() if v))
   if args.json:
-    report = versions | {"rows": [x.to_json() for x in rows]}
-    args.json.write_text(json.dumps(report, indent=1))
+    content = versions | {"rows": [x.to_json() for x in rows]}
+    args.json.write_text(json.dumps(content, indent=1))
 
 
 def parse(argv: list[str] | None) -> argparse.Namespace:
@@ -65,7 +76,10 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
   names = [*CASES, SAMPLING]
   parser.add_argument("--torch_python", help="interpreter that has PyTorch")
   parser.add_argument(
-    "--rounds", type=int, default=10, help="timed rounds (default: 10)"
+    "--rounds",
+    type=flags.integer(1),
+    default=10,
+    help="timed rounds (default: 10)",
   )
   parser.add_argument(
     "--only", default=",".join(names), help=f"any of {', '.join(names)}"

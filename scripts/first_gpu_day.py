@@ -134,7 +134,8 @@ def with_row(page: str, row: list[str]) -> str:
   line, key = f"| {' | '.join(row)} |", f"| {row[0]} | {row[1]} |"
   if TITLE not in page:
     return f"{page.rstrip()}\n\n{HEAD}{line}\n".lstrip()
-  before, _, section = page.partition(HEAD)
+  before, _, section = page.partition(TITLE)
+  _, _, section = section.partition(f"|{'---|' * len(COLUMNS)}\n")
   lines = section.splitlines()
   end = next((i for i, x in enumerate(lines) if not x.startswith("|")), None)
   table = [x for x in lines[:end] if not x.startswith(key)]

@@ -24,16 +24,16 @@ page=${PAGE:-$here/docs/benchmarks.md}
 repeats=3 variant="" num=512
 if [[ $smoke ]]; then page=$folder/benchmarks.md repeats=1 variant=:smoke num=16; fi
 
-child="" stopped=""
+child="" stopped="" failures=0
 stop() {
   stopped=1
   [[ -z $child ]] || kill -TERM "$child" 2>/dev/null || true
 }
 trap stop INT TERM
 
-run() { # runs a command that `stop` ends; returns its status
+run() { # runs a command that only `stop` ends; returns its status
   local code=0
-  "$@" &
+  setsid "$@" & # so that Ctrl-C reaches it once, through `stop`
   child=$!
   wait "$child" || code=$?
   while kill -0 "$child" 2>/dev/null; do # a trap ended the wait
@@ -50,6 +50,7 @@ run() { # runs a command that `stop` ends; returns its status
 
 failed() { # a failed run does not stop the others
   echo "$1: $2 failed; the next run follows." >&2
+  failures=$((failures + 1))
   return 1
 }
 
@@ -63,7 +64,8 @@ train() { # NAME SECONDS SIZE_FLAGS CONFIG [FLAGS]
   fi
   local config=(--config="$here/configs/$file" "${flags[@]}")
   [[ -f $speed ]] ||
-    run jaxgen benchmark "${config[@]}" --repeats="$repeats" --json="$speed" ||
+    run timeout "$seconds" \
+      jaxgen benchmark "${config[@]}" --repeats="$repeats" --json="$speed" ||
     failed "$name" "benchmark" || return 0
   local left=$((seconds - (SECONDS - start)))
   if [[ ! -f $sized ]]; then
@@ -78,14 +80,14 @@ train() { # NAME SECONDS SIZE_FLAGS CONFIG [FLAGS]
   mapfile -t more <"$sized"
   local limit=$((left > 90 ? left - 30 : 60))
   if [[ $smoke ]]; then limit=3600; fi
-  run timeout --foreground --preserve-status "$limit" \
+  run timeout --preserve-status "$limit" \
     jaxgen train "${config[@]}" "${more[@]}" --workdir="$workdir" ||
     failed "$name" "training" || return 0
   if [[ $name == *edm ]]; then
-    run jaxgen evaluate --workdir="$workdir" --num="$num" ||
+    run timeout "$limit" jaxgen evaluate --workdir="$workdir" --num="$num" ||
       echo "$name: not evaluated." >&2
   else
-    run jaxgen evaluate --workdir="$workdir" ||
+    run timeout "$limit" jaxgen evaluate --workdir="$workdir" ||
       echo "$name: not evaluated." >&2
   fi
   run python3 "$here/scripts/first_gpu_day.py" record --workdir="$workdir" \
@@ -120,3 +122,4 @@ if [[ ${FACES:-} ]]; then
 else
   echo "FACES is not set: faces_vae is left out."
 fi
+exit $((failures > 0))

@@ -3,8 +3,10 @@
 import importlib
 import os
 import pathlib
+import signal
 import subprocess
 import sys
+import time
 
 import pytest
 
@@ -62,7 +64,9 @@ def test_a_row_replaces_that_of_the_same_config_and_device():
   assert page.startswith("# Benchmarks\n\n## Other\n\nText.\n\n## ")
   rows = [x for x in page.splitlines() if x.startswith(("| a", "| b"))]
   assert rows == ["| b | x | 2 |", "| a | y | 3 |", "| a | x | 4 |"]
+  page = page.replace("25 minutes", "Some minutes")  # edited by hand
   after = day.with_row(page + "\n## Next\n\nMore.\n", ["c", "x", "5"])
+  assert after.count("| config |") == 1
   assert after.endswith("| c | x | 5 |\n\n## Next\n\nMore.\n")
   assert after.count(day.TITLE) == 1
 
@@ -86,7 +90,7 @@ def site(tmp_path, monkeypatch):
   return tmp_path
 
 
-def launch(site, **env):
+def launch(site, status=0, **env):
   done = subprocess.run(
     ["bash", "scripts/first_gpu_day.sh", "day"],
     cwd=site,
@@ -94,7 +98,7 @@ def launch(site, **env):
     capture_output=True,
     text=True,
   )
-  assert done.returncode == 0, done.stderr
+  assert done.returncode == status, done.stderr
   calls = (site / "calls").read_text().splitlines()
   (site / "calls").unlink()
   return [x.split()[0] for x in calls], calls
@@ -121,7 +125,36 @@ def test_runs_follow_in_order_and_are_not_repeated(site):
 
 
 def test_a_failed_run_does_not_stop_the_others_and_is_tried_again(site):
-  verbs, _ = launch(site, FAILS="rocks_edm")
+  verbs, _ = launch(site, status=1, FAILS="rocks_edm")
   assert verbs == ["benchmark", "train", "benchmark", "train", "evaluate"]
   verbs, calls = launch(site)  # at the speed and size of before
   assert verbs == ["train", "evaluate"] and "rocks_edm" in calls[0]
+
+
+WAITING = r"""
+[[ $1 == train ]] || exit 0
+trap 'echo INT >> "$CALLS"' INT
+trap 'echo TERM >> "$CALLS"; exit 0' TERM
+echo ready >> "$CALLS"
+while true; do sleep 0.1; done
+"""
+
+
+def test_ctrl_c_reaches_a_training_as_one_sigterm(site):
+  """Two signals would end it without a checkpoint."""
+  calls = site / "calls"
+  (site / ".venv/bin/jaxgen").write_text(STAND_IN + WAITING)
+  process = subprocess.Popen(
+    ["bash", "scripts/first_gpu_day.sh", "day"],
+    cwd=site,
+    start_new_session=True,
+    stdout=subprocess.PIPE,
+    text=True,
+  )
+  while not calls.exists() or "ready" not in calls.read_text():
+    assert process.poll() is None
+    time.sleep(0.05)
+  os.killpg(process.pid, signal.SIGINT)
+  output, _ = process.communicate(timeout=60)
+  assert process.returncode == 0 and "resumes" in output
+  assert calls.read_text().split("ready\n")[1] == "TERM\n"

@@ -11,6 +11,8 @@ from __future__ import annotations
 
 import argparse
 
+from jaxgen.cli import flags
+
 
 def add_flags(parser: argparse.ArgumentParser) -> None:
   """Add the flags of this verb."""
@@ -22,6 +24,7 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
     "metrics have; default is that of networks on this device, in which laws "
     "can fail on a sound GPU or TPU (default: highest)",
   )
+  flags.add_deterministic_flag(parser)
 
 
 def run(args: argparse.Namespace, rest: list[str]) -> int:

@@ -17,6 +17,7 @@ import pathlib
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
+from jaxgen.cli import flags
 from jaxgen.errors import UserError
 
 
@@ -40,6 +41,7 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
     metavar="S,...",
     help="relative widths, 0.001 to 0.28",
   )
+  flags.add_deterministic_flag(parser)
 
 
 def run(args: argparse.Namespace, rest: list[str]) -> None:

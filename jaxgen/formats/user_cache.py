@@ -11,8 +11,8 @@ VARIABLE = "JAXGEN_CACHE_DIR"
 def cache_folder(name: str) -> pathlib.Path | None:
   """The folder `name` in `$JAXGEN_CACHE_DIR`, by default `~/.cache/jaxgen` (or
   `$XDG_CACHE_HOME/jaxgen`); None if there is no home folder."""
-  if VARIABLE in os.environ:
-    return pathlib.Path(os.environ[VARIABLE], name)
+  if folder := os.environ.get(VARIABLE):
+    return pathlib.Path(folder, name)
   try:
     home = os.environ.get("XDG_CACHE_HOME") or pathlib.Path.home() / ".cache"
   except RuntimeError:  # no home folder

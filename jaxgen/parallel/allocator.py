@@ -16,6 +16,9 @@ import sys
 
 import jax
 
+from jaxgen.errors import UserError
+
+VARIABLE = "JAXGEN_ALLOCATOR"
 # Parameters of mallopt(3), from glibc's malloc.h.
 _M_TRIM_THRESHOLD = -1
 _M_MMAP_MAX = -4
@@ -31,8 +34,14 @@ def keep_freed_memory() -> bool:
 
   Returns:
     Whether freed memory is kept.
+
+  Raises:
+    UserError: the variable has another value.
   """
-  if os.environ.get("JAXGEN_ALLOCATOR") == "system" or not _runs_on_cpu():
+  chosen = os.environ.get(VARIABLE, "")
+  if chosen not in ("", "system"):
+    raise UserError(f"{VARIABLE}={chosen}: expected system, or nothing.")
+  if chosen or not _runs_on_cpu():
     return False
   return _set_options()
 

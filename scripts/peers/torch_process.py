@@ -41,15 +41,20 @@ class TorchProcess:
 
   def __init__(self, python: str, *, folder: pathlib.Path):
     self._folder = folder
-    self._process = subprocess.Popen(
-      [python, "-m", "peers.pytorch.serve"],
-      cwd=SCRIPTS,
-      env={"OMP_WAIT_POLICY": "PASSIVE", **os.environ},
-      stdin=subprocess.PIPE,
-      stdout=subprocess.PIPE,
-      text=True,
-    )
-    self.version = self._ask({})["version"]
+    try:
+      self._process = subprocess.Popen(
+        [python, "-m", "peers.pytorch.serve"],
+        cwd=SCRIPTS,
+        env={"OMP_WAIT_POLICY": "PASSIVE", **os.environ},
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+      )
+      self.version = self._ask({})["version"]
+    except (OSError, TorchError) as e:
+      raise TorchError(
+        f"{python}: expected the Python of an environment with PyTorch: {e}"
+      ) from e
 
   def build(self, case: Case) -> None:
     """Build the network of a case with the same weights, and check that its

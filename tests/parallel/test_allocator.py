@@ -5,6 +5,9 @@ import sys
 
 import pytest
 
+from jaxgen.errors import UserError
+from jaxgen.parallel import allocator
+
 SCRIPT = """
 import resource, sys
 import numpy as np
@@ -20,8 +23,8 @@ print(kept, faults() - before)
 linux = pytest.mark.skipif(sys.platform != "linux", reason="glibc")
 
 
-def faults(platform, monkeypatch, allocator=""):
-  monkeypatch.setenv("JAXGEN_ALLOCATOR", allocator)
+def faults(platform, monkeypatch, switch=""):
+  monkeypatch.setenv("JAXGEN_ALLOCATOR", switch)
   monkeypatch.setenv("NUMPY_MADVISE_HUGEPAGE", "0")
   monkeypatch.setenv("JAX_PLATFORMS", platform)
   done = subprocess.run(
@@ -40,13 +43,19 @@ def test_freed_memory_is_used_again_without_page_faults(monkeypatch):
 
 @linux
 @pytest.mark.parametrize(
-  ("platform", "allocator"), [("cuda", ""), ("tpu,cpu", ""), ("cpu", "system")]
+  ("platform", "switch"), [("cuda", ""), ("tpu,cpu", ""), ("cpu", "system")]
 )
 def test_other_devices_and_the_switch_leave_the_allocator_as_it_is(
-  platform, allocator, monkeypatch
+  platform, switch, monkeypatch
 ):
-  kept, number = faults(platform, monkeypatch, allocator)
+  kept, number = faults(platform, monkeypatch, switch)
   assert not kept and number > 30_000
+
+
+def test_another_value_of_the_switch_is_refused(monkeypatch):
+  monkeypatch.setenv(allocator.VARIABLE, "sytem")
+  with pytest.raises(UserError, match=f"{allocator.VARIABLE}=sytem"):
+    allocator.keep_freed_memory()
 
 
 STEP = """
@@ -98,12 +107,10 @@ print(before - resident())
 
 
 @linux
-@pytest.mark.parametrize(("allocator", "least"), [("", 15_000), ("system", 0)])
-def test_free_memory_below_that_in_use_is_released(
-  allocator, least, monkeypatch
-):
+@pytest.mark.parametrize(("switch", "least"), [("", 15_000), ("system", 0)])
+def test_free_memory_below_that_in_use_is_released(switch, least, monkeypatch):
   monkeypatch.setenv("JAX_PLATFORMS", "cpu")
-  monkeypatch.setenv("JAXGEN_ALLOCATOR", allocator)
+  monkeypatch.setenv("JAXGEN_ALLOCATOR", switch)
   done = subprocess.run(
     [sys.executable, "-c", RELEASE], capture_output=True, text=True
   )
