@@ -28,15 +28,16 @@ def by_reason(problems: Iterable[str]) -> dict[str, list[str]]:
   }
 
 
-def counted(problems: Iterable[str]) -> str:
-  """How many "name: reason" there are of each reason, and the first ones, of
-  every reason in turn."""
+def counted(problems: Sequence[str]) -> str:
+  """How many "name: reason" there are of each reason, and the first ones: of
+  many, those of every reason in turn."""
   groups = _groups(problems)
   counts = [f"{len(group):,} {reason}" for reason, group in groups.items()]
-  turns = itertools.zip_longest(*groups.values())
-  entries = [x for turn in turns for x in turn if x is not None]
-  reasons = f"({listed(counts)}) " if len(counts) > 1 else ""
-  return reasons + listed(entries, "; ")
+  if len(problems) > _SHOWN:
+    turns = itertools.zip_longest(*groups.values())
+    problems = [x for turn in turns for x in turn if x is not None]
+  reasons = f"{listed(counts, '; ')}: " if len(counts) > 1 else ""
+  return reasons + listed(problems, "; ")
 
 
 def report_bad(problems: Sequence[str], remedy: str) -> UserError:
