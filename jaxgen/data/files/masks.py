@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import collections
 import dataclasses
+import functools
 import pathlib
 import unicodedata
 from collections.abc import Mapping, Sequence
@@ -46,11 +47,10 @@ class Masks:
     """What is known of the usable masks."""
     return [x for x in self.checked if isinstance(x, ImageInfo)]
 
-  @property
+  @functools.cached_property
   def two_kinds(self) -> bool:
     """Whether black and white are read as 0 and 1."""
-    labels = {label for info in self.infos for label in info.labels}
-    return labels in _TWO_KINDS
+    return {x for info in self.infos for x in info.labels} in _TWO_KINDS
 
 
 def find_folder(root: pathlib.Path, masks: str) -> pathlib.Path | None:
@@ -122,12 +122,13 @@ def read_labels(path: str, *, two_kinds: bool) -> np.ndarray:
 
 def shares(masks: Masks) -> Mapping[int, float]:
   """The share of the pixels with each label, in ascending order."""
-  counts: collections.Counter[int] = collections.Counter()
+  counts: collections.Counter[str] = collections.Counter()
   for info in masks.infos:
-    for label, count in info.labels.items():
-      counts[min(int(label), 1) if masks.two_kinds else int(label)] += count
+    counts.update(info.labels)
   total = counts.total()
-  return {label: counts[label] / total for label in sorted(counts)}
+  shares = {int(label): count / total for label, count in counts.items()}
+  shares = dict(sorted(shares.items()))
+  return dict(enumerate(shares.values())) if masks.two_kinds else shares
 
 
 def fingerprint(masks: Masks) -> str:
