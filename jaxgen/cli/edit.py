@@ -88,8 +88,7 @@ def run(args: argparse.Namespace, rest: list[str]) -> None:
   options = sampling_flags.sampling_options(args)
   options["conditions"] = conditions
   if mask is not None:
-    files = inputs.image_files(args.input, names)
-    mask = masks.fit_mask(mask, images.shape[1], files=files)
+    mask = _fit_mask(args, mask, images, names=names)
     edited = _inpaint(model, args, images, mask=mask, options=options)
   elif size is not None:
     edited = _outpaint(model, args, images, size=size, options=options)
@@ -124,6 +123,18 @@ def _canvas(text: str) -> tuple[int, int]:
   if not (height.isdecimal() and width.isdecimal()):
     raise UserError(f"--canvas={text}: expected HEIGHTxWIDTH, as in 96x128.")
   return int(height), int(width)
+
+
+def _fit_mask(
+  args: argparse.Namespace,
+  mask: np.ndarray,
+  images: np.ndarray,
+  *,
+  names: list[str],
+) -> np.ndarray:
+  """The mask at the size of the images."""
+  files = inputs.image_files(args.input, names)
+  return masks.fit_mask(mask, images.shape[1], files=files, path=args.mask)
 
 
 def _corrections(args: argparse.Namespace) -> int:

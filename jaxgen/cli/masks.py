@@ -38,7 +38,11 @@ def read_mask(path: pathlib.Path) -> np.ndarray:
 
 
 def fit_mask(
-  mask: np.ndarray, side: int, *, files: Sequence[pathlib.Path]
+  mask: np.ndarray,
+  side: int,
+  *,
+  files: Sequence[pathlib.Path],
+  path: pathlib.Path,
 ) -> np.ndarray:
   """The mask at the size of the images: cut and resized as they were.
 
@@ -46,6 +50,7 @@ def fit_mask(
     mask: booleans `(h, w)`.
     side: side of the images in pixels.
     files: the files of the images.
+    path: the file of the mask, for messages.
 
   Raises:
     UserError: the mask has neither this size nor that of all files.
@@ -61,8 +66,8 @@ def fit_mask(
     height, width = mask.shape
     expected = [f"{w} x {h}" for h, w in [(side, side), *sorted(sizes)]]
     raise UserError(
-      f"--mask: expected {' or '.join(expected[:5])} pixels as for the images,"
-      f" got {width} x {height}."
+      f"--mask={path}: expected {' or '.join(expected[:5])} pixels as for the"
+      f" images, got {width} x {height}."
     )
   return resize_labels(center_square(mask), side)
 

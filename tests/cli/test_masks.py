@@ -66,10 +66,11 @@ def test_a_mask_is_cut_and_resized_as_its_image(tmp_path, labels):
   image = save(
     tmp_path / "image.png", np.stack([labels * np.uint8(200)] * 3, -1)
   )
-  mask = masks.fit_mask(labels > 0, HEIGHT, files=[image])
+  where = {"files": [image], "path": tmp_path / "mask.png"}
+  mask = masks.fit_mask(labels > 0, HEIGHT, **where)
   np.testing.assert_array_equal(mask, labels[:, 4:20] > 0)
-  assert masks.fit_mask(labels > 0, 8, files=[image]).shape == (8, 8)
+  assert masks.fit_mask(labels > 0, 8, **where).shape == (8, 8)
   square = mask.copy()
-  assert masks.fit_mask(square, HEIGHT, files=[image]) is square
-  with pytest.raises(UserError, match="--mask.*24 x 16.*got 24 x 10"):
-    masks.fit_mask(labels[:10] > 0, 8, files=[image])
+  assert masks.fit_mask(square, HEIGHT, **where) is square
+  with pytest.raises(UserError, match="mask.png.*24 x 16.*got 24 x 10"):
+    masks.fit_mask(labels[:10] > 0, 8, **where)

@@ -23,6 +23,7 @@ from jaxgen.formats.image_files import ImageInfo
 from jaxgen.formats.problems import listed
 
 _SUFFIXES = (".png", ".tif", ".tiff", ".bmp")  # first: preferred
+_NO_MASK = "no mask, no file of its name"
 _TWO_KINDS = {"0", "255"}, {"0", "65535"}  # black and white
 
 
@@ -90,7 +91,7 @@ def open_masks(
   return Masks(
     folder=folder,
     paths=paths,
-    checked=[known[path] if path else "no mask" for path in paths],
+    checked=[known[path] if path else _NO_MASK for path in paths],
     others=[path.relative_to(folder).as_posix() for path in others],
   )
 
@@ -100,7 +101,7 @@ def fit(image: ImageInfo | str, mask: ImageInfo | str) -> ImageInfo | str:
   if isinstance(image, str):
     return image
   if isinstance(mask, str):
-    return mask if mask == "no mask" else f"mask: {mask}"
+    return mask if mask == _NO_MASK else f"mask: {mask}"
   if (image.height, image.width) != (mask.height, mask.width):
     return (
       f"not of its mask's size ({image.width} x {image.height}, but its mask is"
