@@ -174,8 +174,8 @@ def _check_occurrence(num_classes: int, shares: Mapping[int, float]) -> None:
   if shares and missing:
     present = [f"{x} ({100 * p:.3g} %)" for x, p in shares.items()]
     raise UserError(
-      f"model.num_seg_classes={num_classes}: data.masks have no pixel of the "
-      f"labels {listed(missing)}; they have {listed(present)} "
+      f"model.num_seg_classes={num_classes}: data.masks have no pixel with "
+      f"label {listed(missing)}; they have {listed(present)} "
       f"({UNLABELED}: no label)."
     )
 
