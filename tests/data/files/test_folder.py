@@ -250,7 +250,7 @@ def test_the_split_is_told_and_what_is_not_used(tmp_path):
   assert "train/" in findings.split and "valid/" in findings.split
   assert findings.images == {"train": 2, "validation": 2}
   assert findings.unlabelled == 1 and findings.duplicates == 1
-  assert sorted(findings.skipped.values()) == [
+  assert sorted(map(list, findings.skipped.values())) == [
     *([".hidden"], ["4.png"], ["notes.txt"], ["test/a/3.png"]),
     ["valid/small.png"],
   ]

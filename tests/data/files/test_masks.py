@@ -1,10 +1,12 @@
 """Masks are found by name, serve one image each, and are counted by label."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 from PIL import Image
 
-from jaxgen.config.data import DataConfig
+from jaxgen.config.data import DataConfig, Split
 from jaxgen.data.files.folder import folder
 from jaxgen.errors import UserError
 
@@ -23,14 +25,14 @@ def save_images(root, names, seed=0):
     save(root / name, rng.integers(0, 256, (SIDE, SIDE, 3)))
 
 
-def halves(inside, dtype=np.uint8):
+def halves(inside, dtype: Any = np.uint8):
   """A mask whose right half has a label."""
   mask = np.zeros((SIDE, SIDE), dtype)
   mask[:, SIDE // 2 :] = inside
   return mask
 
 
-def source(root, split="train", **options):
+def source(root, split: Split = "train", **options):
   options = {"masks": "masks", "crop": "tiled", **options}
   config = DataConfig(source="folder", path=str(root), **options)
   return folder(config, split, SIDE)
@@ -121,7 +123,8 @@ def test_masks_are_turned_as_their_images_are(tmp_path):
   save(tmp_path / "masks/0.png", mask, exif=exif)
   save(tmp_path / "masks/1.png", np.rot90(mask, -1))
   save(tmp_path / "masks/2.png", mask, exif=exif)
-  for split in ("train", "validation"):
+  splits: tuple[Split, ...] = ("train", "validation")
+  for split in splits:
     tiles = source(tmp_path, split)
     for i in range(len(tiles)):
       tile = tiles.read(i)
@@ -137,6 +140,7 @@ def test_masks_inside_of_the_folder_are_no_images(root, monkeypatch):
     save(root / f"masks/{i}.png", halves(1))
   (root / "images").rmdir()
   monkeypatch.chdir(root.parent)
-  config = {"path": root.name, "source": "folder", "crop": "tiled"}
-  options = DataConfig(masks=str(root / "masks"), **config)
+  options = DataConfig(
+    source="folder", path=root.name, masks=str(root / "masks"), crop="tiled"
+  )
   assert folder(options, "train", SIDE).findings.images["train"] == 3
