@@ -6,9 +6,10 @@
   jaxgen edit --workdir=D --input=A.png --out=O --to=B.png --between=9
 
 White pixels of a mask are filled in; the others are unchanged, bit for bit, as
-is the original image in the middle of a larger canvas (HEIGHTxWIDTH). The
-strength, > 0 and <= 1, sets how much the images may change. Conditions are
-given as flags, as for `jaxgen sample`.
+is the original image in the middle of a larger canvas (HEIGHTxWIDTH). A mask of
+the size of the image files is cut and resized as they are. The strength, > 0
+and <= 1, sets how much the images may change. Conditions are given as flags, as
+for `jaxgen sample`.
 
 New pixels are made consistent with known ones by --corrections=N (default: 2)
 per network call, each at the cost of two calls; with 0 a seam remains. For 24
@@ -87,6 +88,7 @@ def run(args: argparse.Namespace, rest: list[str]) -> None:
   options = sampling_flags.sampling_options(args)
   options["conditions"] = conditions
   if mask is not None:
+    mask = _fit_mask(args, mask, images, names=names)
     edited = _inpaint(model, args, images, mask=mask, options=options)
   elif size is not None:
     edited = _outpaint(model, args, images, size=size, options=options)
@@ -123,6 +125,18 @@ def _canvas(text: str) -> tuple[int, int]:
   return int(height), int(width)
 
 
+def _fit_mask(
+  args: argparse.Namespace,
+  mask: np.ndarray,
+  images: np.ndarray,
+  *,
+  names: list[str],
+) -> np.ndarray:
+  """The mask at the size of the images."""
+  files = inputs.image_files(args.input, names)
+  return masks.fit_mask(mask, images.shape[1], files=files, path=args.mask)
+
+
 def _corrections(args: argparse.Namespace) -> int:
   from jaxgen.restoration.posterior import CORRECTIONS
 
@@ -153,7 +167,6 @@ def _inpaint(
   options: SamplingKeywords,
 ) -> np.ndarray:
   _print_cost(model, args, len(images), options=options)
-  masks.check_size(args.mask, mask, images)
   return model.inpaint(
     images,
     mask,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import pathlib
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from jaxgen.cli.outputs import make_folder
@@ -67,3 +68,9 @@ def read_images(
   return load_images(
     path, resolution=side, channels=channels, upsample=upsample
   )
+
+
+def image_files(path: str, names: Sequence[str]) -> list[pathlib.Path]:
+  """The files of the images that `read_images` has named."""
+  root = pathlib.Path(path)
+  return [root] if root.is_file() else [root / name for name in names]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pathlib
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from jaxgen.errors import UserError
@@ -12,33 +13,69 @@ if TYPE_CHECKING:
 
 
 def read_mask(path: pathlib.Path) -> np.ndarray:
-  """The mask of pixels brighter than medium gray, as booleans."""
-  import numpy as np
-  from PIL import Image
+  """The mask of pixels brighter than medium gray, as booleans, upright; of a
+  mask of 0 and 1 alone, the pixels that are 1."""
+  from jaxgen.data.resize import to_channels
+  from jaxgen.formats.image_files import decode, reason
 
   try:
-    with Image.open(path) as file:
-      mode, transparent = file.mode, file.has_transparency_data
-      mask = np.asarray(file.convert("L")) > 127
-  except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as e:
-    raise UserError(f"--mask={path}: expected an image file ({e}).") from e
-  if transparent or mode not in ("1", "L", "P", "RGB"):
+    data = path.read_bytes()
+    transparent = _is_transparent(data)
+    gray = to_channels(decode(data, bits=8), 1)[..., 0]
+  except Exception as e:  # any of PIL's
     raise UserError(
-      f"--mask={path}: expected 8-bit black and white, got mode {mode}"
-      f"{' with transparency' if transparent else ''}."
+      f"--mask={path}: expected an image file ({reason(e)})."
+    ) from e
+  if transparent:
+    raise UserError(
+      f"--mask={path}: expected black and white, got an image with"
+      " transparency."
     )
+  mask = gray > (127 if gray.max() > 1 else 0)
   if not mask.any():
     raise UserError(f"--mask={path}: expected white pixels, got none.")
   return mask
 
 
-def check_size(
-  path: pathlib.Path, mask: np.ndarray, images: np.ndarray
-) -> None:
-  """Raise a UserError unless a mask has the size of the images."""
-  if mask.shape != images.shape[1:3]:
-    h, w = images.shape[1:3]
+def fit_mask(
+  mask: np.ndarray,
+  side: int,
+  *,
+  files: Sequence[pathlib.Path],
+  path: pathlib.Path,
+) -> np.ndarray:
+  """The mask at the size of the images: cut and resized as they were.
+
+  Args:
+    mask: booleans `(h, w)`.
+    side: side of the images in pixels.
+    files: the files of the images.
+    path: the file of the mask, for messages.
+
+  Raises:
+    UserError: the mask has neither this size nor that of all files.
+  """
+  from jaxgen.data.resize import center_square, resize_labels
+  from jaxgen.formats.image_files import ImageInfo, check_files
+
+  if mask.shape == (side, side):
+    return mask
+  infos = check_files(files, threads=4)
+  sizes = {(x.height, x.width) for x in infos if isinstance(x, ImageInfo)}
+  if sizes != {mask.shape}:
+    height, width = mask.shape
+    expected = [f"{w} x {h}" for h, w in [(side, side), *sorted(sizes)]]
     raise UserError(
-      f"--mask={path}: expected {w} x {h} pixels as for the images, got "
-      f"{mask.shape[1]} x {mask.shape[0]}."
+      f"--mask={path}: expected {' or '.join(expected[:5])} pixels as for the"
+      f" images, got {width} x {height}."
     )
+  return resize_labels(center_square(mask), side)
+
+
+def _is_transparent(data: bytes) -> bool:
+  import io
+
+  from PIL import Image
+
+  with Image.open(io.BytesIO(data)) as file:
+    return file.has_transparency_data

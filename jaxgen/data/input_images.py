@@ -13,8 +13,8 @@ from jaxgen.formats.image_files import (
   decode,
   list_images,
   reason,
-  report_bad,
 )
+from jaxgen.formats.problems import report_bad
 
 
 def load_images(
@@ -53,7 +53,7 @@ def load_images(
       square = resize.center_square(decode(file.read_bytes(), bits=8))
       if len(square) < resolution and not upsample:
         raise ValueError(
-          f"smaller than {resolution} pixels (--upsample allows it)"
+          f"smaller than {resolution} pixels: --upsample allows it"
         )
       square = resize.to_channels(np.ascontiguousarray(square), channels)
     except Exception as error:

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import pathlib
+import unicodedata
 from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
 
 from jaxgen.config.data import Split
+from jaxgen.data import folder_names
 from jaxgen.errors import UserError
-
-_HELD_OUT = ("validation", "val", "test")  # the first that exists is used
-_NOT_CLASSES = ("train", *_HELD_OUT, "images", "prior_clean")
 
 
 class Box(NamedTuple):
@@ -63,26 +61,26 @@ def by_digest(
 def by_folder(
   names: Sequence[str], digests: Sequence[str]
 ) -> dict[Split, list[int]] | None:
-  """Split items by folder names: `train` and one of `validation`, `val` and
-  `test`.
+  """Split items by the folders in their names, see `folder_names`.
 
-  Items in neither are not used. Duplicates are dropped, from the training split
-  if the item is also held out.
+  The folders of validation are held out, without them those of test. Items in
+  other folders are not used. Duplicates are dropped, from the training split if
+  the item is also held out.
 
   Returns:
     Indices in ascending order, or None if there are no such folders.
   """
-  folders = [{part.lower() for part in _folders(name)} for name in names]
-  held_out = next((x for x in _HELD_OUT if any(x in f for f in folders)), None)
-  if held_out is None or not any("train" in parts for parts in folders):
+  places = folder_names.places(names)
+  if not any(place.paired for place in places):
     return None
-  held = [i for i, parts in enumerate(folders) if held_out in parts]
-  train = [i for i, parts in enumerate(folders) if "train" in parts]
+  kinds = [place.kind for place in places]
+  held_out = "validation" if "validation" in kinds else "test"
+  held = [i for i, kind in enumerate(kinds) if kind == held_out]
   seen = {digests[i] for i in held}
-  train = [i for i in train if digests[i] not in seen]
+  train = [i for i, kind in enumerate(kinds) if kind == "train"]
   return {
     "validation": _distinct(held, digests),
-    "train": _distinct(train, digests),
+    "train": _distinct([i for i in train if digests[i] not in seen], digests),
   }
 
 
@@ -118,7 +116,8 @@ def by_region(
 
 
 def class_labels(names: Sequence[str]) -> tuple[tuple[str, ...], np.ndarray]:
-  """Class labels from subfolders: `[train/]CLASS/.../name`.
+  """Class labels from subfolders: `[train/]CLASS/.../name`, see
+  `folder_names`.
 
   Args:
     names: paths relative to the data set's folder, with `/`.
@@ -127,15 +126,15 @@ def class_labels(names: Sequence[str]) -> tuple[tuple[str, ...], np.ndarray]:
     The sorted class names (empty if no item is in a subfolder), and the int32
     class index of each item, -1 outside of all.
   """
-  folders = [_class_folder(name) for name in names]
-  return index_labels(folders)
+  return index_labels([place.label for place in folder_names.places(names)])
 
 
 def index_labels(
   values: Sequence[str | None],
 ) -> tuple[tuple[str, ...], np.ndarray]:
-  """Class names (sorted numerically if all are numbers) and int32 indices of
-  values; None and the empty string are missing: -1."""
+  """Class names (sorted, as numbers if all are; in the Unicode form NFC) and
+  int32 indices of values; None and the empty string are missing: -1."""
+  values = [unicodedata.normalize("NFC", value or "") for value in values]
   present = {value for value in values if value}
   numeric = all(value.isdecimal() for value in present)
   classes = sorted(present, key=int if numeric else str)
@@ -153,15 +152,6 @@ def number_labels(
   missing = int((present < 0).sum())
   names = tuple(str(x) for x in present[missing:])
   return names, np.maximum(indices.reshape(-1) - missing, -1).astype(np.int32)
-
-
-def _class_folder(name: str) -> str | None:
-  parts = _folders(name)
-  return next((x for x in parts if x.lower() not in _NOT_CLASSES), None)
-
-
-def _folders(name: str) -> tuple[str, ...]:
-  return pathlib.PurePosixPath(name).parts[:-1]
 
 
 def _distinct(indices: list[int], digests: Sequence[str]) -> list[int]:

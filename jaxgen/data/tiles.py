@@ -14,15 +14,17 @@ from __future__ import annotations
 
 import itertools
 import warnings
+from collections.abc import Sequence
 
 import numpy as np
 
 from jaxgen.config.data import DataConfig, Split
 from jaxgen.data import splits
+from jaxgen.data.partition import TooSmall, complete, partition
 from jaxgen.data.photos import Photos, loader
 from jaxgen.data.tile_source import Region, TileSource
 from jaxgen.errors import UserError
-from jaxgen.formats import image_files
+from jaxgen.formats import problems
 
 _STEPS_PER_TILE = 4  # training grid: an epoch covers a pixel 16 times
 
@@ -42,12 +44,13 @@ def cut(
   _check_options(options)
   whole = options.crop == "whole"
   size = resolution if whole else options.crop_size or resolution
-  too_small = _report_bad(photos, options, size)
-  boxes = _boxes(photos, options, split=split, size=size)
+  too_small = _too_small(photos, options, size)
+  _report_bad([*photos.problems, *too_small.values()], options, too_small)
+  parts = partition(photos, options, size=size)
   random = split == "train" and options.crop == "random"
   regions = tuple(
     _region(photo, box, size=size, whole=whole, random=random)
-    for photo, box in boxes
+    for photo, box in parts.boxes[split]
     if photo not in too_small
   )
   if not regions:
@@ -71,7 +74,7 @@ def cut(
     label_names=tuple(photos.label_names),
     attribute_names={},
     fingerprint=fingerprint,
-    findings=photos.findings,
+    findings=complete(photos, parts, too_small=too_small),
   )
 
 
@@ -83,71 +86,29 @@ def _check_options(options: DataConfig) -> None:
     )
 
 
-def _boxes(
-  photos: Photos, options: DataConfig, *, split: Split, size: int
-) -> list[tuple[int, splits.Box]]:
-  """The photographs of a split, each with the part that belongs to it.
-
-  Photographs that are too small are included, so that splits do not depend on
-  the resolution.
-  """
-  if not photos.names:
-    return []
-  indices = splits.by_folder(photos.names, photos.digests)
-  if indices is None and options.split_by == "regions":
-    return _strips(photos, options, split=split, size=size)
-  if indices is None:
-    indices = splits.by_digest(photos.digests, options.validation_fraction)
-  return [(i, splits.Box(0, 0, *photos.sizes[i])) for i in indices[split]]
-
-
-def _strips(
-  photos: Photos, options: DataConfig, *, split: Split, size: int
-) -> list[tuple[int, splits.Box]]:
-  boxes = []
-  for photo in splits.unique(photos.digests):
-    height, width = photos.sizes[photo]
-    side = min(size, height, width, max(height, width) // 2)
-    box = splits.by_region(
-      height,
-      width,
-      split=split,
-      fraction=options.validation_fraction,
-      size=side if options.upsample else size,
-    )
-    if box is not None:
-      boxes.append((photo, box))
-  return boxes
-
-
-def _report_bad(photos: Photos, options: DataConfig, size: int) -> set[int]:
-  """Raise a UserError or warn about unreadable or too small photographs.
-
-  Returns:
-    The indices of the photographs that are too small.
-  """
-  too_small = {
-    photo
-    for photo, sides in enumerate(photos.sizes)
-    if min(sides) < size and not options.upsample
+def _too_small(photos: Photos, options: DataConfig, size: int) -> TooSmall:
+  """The photographs smaller than a tile, each with its "name: reason"."""
+  reason = f"smaller than {size} x {size} pixels"
+  return {
+    photo: f"{photos.names[photo]}: {reason} ({width} x {height})"
+    for photo, (height, width) in enumerate(photos.sizes)
+    if min(height, width) < size and not options.upsample
   }
-  problems = list(photos.problems)
-  for photo in sorted(too_small):
-    height, width = photos.sizes[photo]
-    name = photos.names[photo]
-    problems.append(
-      f"{name}: {width} x {height} pixels, expected at least {size} x {size}"
-    )
-  if problems and options.on_bad == "error":
-    raise image_files.report_bad(
-      problems,
+
+
+def _report_bad(
+  unusable: Sequence[str], options: DataConfig, too_small: TooSmall
+) -> None:
+  """Raise a UserError or warn about unreadable or too small photographs."""
+  if unusable and options.on_bad == "error":
+    raise problems.report_bad(
+      unusable,
       "Remove them, or set data.on_bad=skip to skip them"
       + (" or data.upsample=True to enlarge them." if too_small else "."),
     )
-  if problems:
-    shown = "; ".join(problems[:10])
-    warnings.warn(f"skipped {len(problems)} images: {shown}", stacklevel=4)
-  return too_small
+  if unusable:
+    skipped = f"skipped {len(unusable):,} images: {problems.counted(unusable)}"
+    warnings.warn(skipped, stacklevel=4)
 
 
 def _region(

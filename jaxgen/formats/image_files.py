@@ -38,12 +38,14 @@ class ImageInfo:
     height, width: after the EXIF orientation.
     bits: 8 or 16.
     digest: hash of the pixels, to recognize duplicates in other files.
+    labels: number of pixels with each label, as text, of a label image.
   """
 
   height: int
   width: int
   bits: int
   digest: str
+  labels: dict[str, int] = dataclasses.field(default_factory=dict)
 
 
 def list_images(root: pathlib.Path) -> list[pathlib.Path]:
@@ -108,7 +110,8 @@ def check(data: bytes) -> ImageInfo:
 def check_labels(data: bytes) -> ImageInfo:
   """Decode a label image in full and verify its checksums."""
   _open(data).verify()
-  return _info(decode_labels(data), bits=16)
+  labels = decode_labels(data)
+  return dataclasses.replace(_info(labels, bits=16), labels=_counts(labels))
 
 
 def check_files(
@@ -138,12 +141,6 @@ def read_pixels(path: str | pathlib.Path, *, bits: int) -> np.ndarray:
 def read_labels(path: str | pathlib.Path) -> np.ndarray:
   """Decode a label image that has passed the check; see `decode_labels`."""
   return _read(path, decode_labels)
-
-
-def report_bad(problems: Sequence[str], remedy: str) -> UserError:
-  """One error for all unusable files: their number and the first 10 names."""
-  shown = "; ".join(problems[:10]) + ("; ..." if len(problems) > 10 else "")
-  return UserError(f"{len(problems)} unusable images: {shown}\n{remedy}")
 
 
 def reason(error: Exception) -> str:
@@ -188,6 +185,16 @@ def _info(pixels: np.ndarray, bits: int) -> ImageInfo:
     bits=bits,
     digest=digest.hexdigest(),
   )
+
+
+def _counts(labels: np.ndarray) -> dict[str, int]:
+  """The number of pixels with each label, as text."""
+  flat = labels.reshape(-1)
+  if 0 <= flat.min() and flat.max() < 1 << 16:  # faster than sorting
+    counts = np.bincount(flat)
+    return {str(label): int(counts[label]) for label in np.flatnonzero(counts)}
+  present, counts = np.unique(flat, return_counts=True)
+  return dict(zip(map(str, present.tolist()), counts.tolist(), strict=True))
 
 
 def _open(data: bytes) -> Image.Image:

@@ -4,6 +4,7 @@ noise levels."""
 from __future__ import annotations
 
 import dataclasses
+import unicodedata
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -158,7 +159,12 @@ def _index(names: ConditionNames, name: str, value: ConditionValue) -> Indices:
 
 
 def value_index(values: Sequence[str], value: str, name: str) -> int:
-  """The index of a value among the values of the condition `name`."""
-  if value not in values:
-    raise UserError(f"{name}={value}: expected one of {', '.join(values)}.")
-  return values.index(value)
+  """The index of a value among the values of the condition `name`, in any of
+  Unicode's forms."""
+  if value in values:
+    return values.index(value)
+  for form in ("NFC", "NFKC"):
+    forms = [unicodedata.normalize(form, x) for x in (*values, value)]
+    if forms.count(forms[-1]) == 2:
+      return forms.index(forms[-1])
+  raise UserError(f"{name}={value}: expected one of {', '.join(values)}.")

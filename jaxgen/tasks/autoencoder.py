@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import jax
@@ -12,8 +12,10 @@ import numpy as np
 
 from jaxgen.config.experiment import Experiment
 from jaxgen.config.losses import LossConfig
+from jaxgen.data.findings import Findings
 from jaxgen.data.source import Element
 from jaxgen.errors import UserError
+from jaxgen.formats.problems import listed
 from jaxgen.images import normalize
 from jaxgen.latents import density as densities
 from jaxgen.losses import composite
@@ -23,7 +25,7 @@ from jaxgen.metrics.segmentation import confusion
 from jaxgen.metrics.vae import summary, traits
 from jaxgen.models.build import build as build_model
 from jaxgen.tasks.reconstruction import Reconstruction, controller, draw
-from jaxgen.tasks.task import Task
+from jaxgen.tasks.task import NO_FINDINGS, Task
 from jaxgen.typing import (
   Array,
   Batch,
@@ -136,9 +138,13 @@ def _heads(experiment: Experiment) -> Mapping[str, str]:
   return masks | ({"classes": config.label} if config.label else {})
 
 
-def _check_data(experiment: Experiment, elements: Sequence[Element]) -> None:
-  """Raise a UserError if masks or weights of perceptual networks are missing,
-  or if there are too few classes."""
+def _check_data(
+  experiment: Experiment,
+  elements: Sequence[Element],
+  findings: Findings = NO_FINDINGS,
+) -> None:
+  """Raise a UserError if masks, one of their classes or weights of perceptual
+  networks are missing, or if there are too few classes."""
   composite.image_distances(experiment.loss)
   if not experiment.loss.segmentation:
     return
@@ -148,12 +154,29 @@ def _check_data(experiment: Experiment, elements: Sequence[Element]) -> None:
       "folder, or loss.segmentation=0 and model.num_seg_classes=0."
     )
   num_classes = getattr(experiment.model, "num_seg_classes", 0)
-  labels = np.unique(np.stack([x["mask"] for x in elements]))
-  highest = int(labels[labels != UNLABELED].max(initial=0))
+  seen = np.unique(np.stack([x["mask"] for x in elements])).tolist()
+  _check_labels(num_classes, {*seen, *findings.masks} - {UNLABELED})
+  _check_occurrence(num_classes, findings.masks)
+
+
+def _check_labels(num_classes: int, labels: Collection[int]) -> None:
+  highest = max(labels, default=0)
   if highest >= num_classes:
     raise UserError(
       f"model.num_seg_classes={num_classes}: expected at least {highest + 1}, "
       f"for mask labels up to {highest} ({UNLABELED}: no label)."
+    )
+
+
+def _check_occurrence(num_classes: int, shares: Mapping[int, float]) -> None:
+  """Raise a UserError if no pixel of the masks has some label."""
+  missing = [str(x) for x in range(num_classes) if not shares.get(x)]
+  if shares and missing:
+    present = [f"{x} ({100 * p:.3g} %)" for x, p in shares.items()]
+    raise UserError(
+      f"model.num_seg_classes={num_classes}: data.masks have no pixel with "
+      f"label {listed(missing)}; they have {listed(present)} "
+      f"({UNLABELED}: no label)."
     )
 
 

@@ -6,6 +6,7 @@ import dataclasses
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
 
+from jaxgen.data.findings import Findings
 from jaxgen.data.source import Element
 from jaxgen.typing import (
   Array,
@@ -19,6 +20,7 @@ from jaxgen.typing import (
 )
 
 ControlState = dict[str, Array]
+NO_FINDINGS = Findings()
 
 
 class UpdateControl(Protocol):
@@ -77,7 +79,19 @@ class PreviewFn(Protocol):
     ...
 
 
-def accept_any(elements: Sequence[Element]) -> None:
+class CheckData(Protocol):
+  """A check of data; raises a UserError if they do not fit the task."""
+
+  def __call__(
+    self, elements: Sequence[Element], findings: Findings = NO_FINDINGS
+  ) -> None:
+    """`elements` are some tiles, `findings` is what their source knows."""
+    ...
+
+
+def accept_any(
+  elements: Sequence[Element], findings: Findings = NO_FINDINGS
+) -> None:
   """A check of data that accepts everything."""
 
 
@@ -135,6 +149,6 @@ class Task:
   draws_latents: bool = False
   denoiser: Callable[[Params], DenoiseFn] | None = None
   summarize: Callable[[dict[str, Any]], dict[str, float]] = as_scores
-  check_data: Callable[[Sequence[Element]], None] = accept_any
+  check_data: CheckData = accept_any
   controller: LossController | None = None
   set_fade: Callable[[Params, Array], Params] | None = None

@@ -16,6 +16,7 @@ from jaxgen.config.experiment import Experiment
 from jaxgen.config.parse import stage_label
 from jaxgen.config.stages import Stage
 from jaxgen.data import pipeline, sources
+from jaxgen.data.findings import Findings
 from jaxgen.data.source import Source
 from jaxgen.errors import UserError
 from jaxgen.latents.cache import LatentCache, max_tiles
@@ -236,8 +237,9 @@ def check_stages(programs: Sequence[StageProgram]) -> None:
       raise UserError(f"{label}{e}") from e
   first = programs[0]
   for split in ("train", "validation"):
-    tiles = pipeline.fixed_tiles(first.source(split), CHECKED)
-    first.task.check_data(tiles)
+    source = first.source(split)
+    findings = getattr(source, "findings", Findings())
+    first.task.check_data(pipeline.fixed_tiles(source, CHECKED), findings)
 
 
 def free_programs() -> None:

@@ -119,6 +119,12 @@ def test_the_verb(denoiser, tiles, tmp_path, capsys):
   assert main([*command, *fast, f"--mask={m}", "--rock_type=marble"]) == 0
   done = read(out / "a.png")
   np.testing.assert_array_equal(done[:, :16], tiles[0][:, :16])
+  wide = np.pad(tiles[0], ((0, 0), (8, 8), (0, 0)))
+  Image.fromarray(wide).save(a)
+  Image.fromarray(np.pad(mask, ((0, 0), (8, 8)))).save(m)
+  assert main([*command, *fast, f"--mask={m}", "--rock_type=marble"]) == 0
+  np.testing.assert_array_equal(read(out / "a.png"), done)
+  Image.fromarray(tiles[0]).save(a)
   assert main([*command, *fast, "--canvas=40x64", "--corrections=0"]) == 0
   assert read(out / "a.png").shape[:2] == (40, 64)
   assert main([*command, *fast, "--strength=0.5"]) == 0

@@ -7,6 +7,7 @@ import pytest
 from support.configs import toy, toy_vae
 
 from jaxgen.config.parse import parse
+from jaxgen.data.findings import Findings
 from jaxgen.errors import UserError
 from jaxgen.images import normalize
 from jaxgen.latents import density
@@ -120,3 +121,21 @@ def test_masks_have_the_labels_that_the_model_has(top):
   else:
     with pytest.raises(UserError, match="model.num_seg_classes=3"):
       check([{"image": image, "mask": mask}])
+
+
+@pytest.mark.parametrize(
+  "labels", [(0, 1), (0, 1, 2), (0, 1, 3), (0, 1, 2, 255)]
+)
+def test_every_label_that_the_loss_needs_occurs(labels):
+  config = toy_vae(loss={"segmentation": 0.1}, model={"num_seg_classes": 3})
+  element = {
+    "image": np.zeros((4, 4, 1), np.uint8),
+    "mask": np.zeros((4, 4), np.int32),
+  }
+  check = build(config).check_data
+  findings = Findings(masks=dict.fromkeys(labels, 1 / len(labels)))
+  if {0, 1, 2} <= {*labels}:
+    check([element], findings)
+    return
+  with pytest.raises(UserError, match="model.num_seg_classes=3"):
+    check([element], findings)

@@ -23,9 +23,11 @@ from jaxgen.formats import atomic, image_files
 from jaxgen.formats.image_files import ImageInfo
 from jaxgen.formats.user_cache import cache_folder
 
-_VERSION = 1  # increment when checks or entries change
+_VERSION = 2  # increment when checks or entries change
 _Stamp = list[int]  # size, modification time, time of change
-_Entry = tuple[_Stamp, dict[str, int | str]]  # stamp and `ImageInfo`
+_Entry = tuple[
+  _Stamp, dict[str, int | str | dict[str, int]]
+]  # stamp and `ImageInfo`
 
 
 def check_files(

@@ -168,7 +168,7 @@ def test_images_without_a_fitting_mask_are_named(photos):
   for i in range(5):
     mask = np.zeros((40, 60), np.uint8)
     save(photos / "masks", {f"{i}.png": mask})
-  with pytest.raises(UserError, match="5 unusable.*1.png.*60 x 40.*no file 5"):
+  with pytest.raises(UserError, match="5 unusable.*1.png.*60 x 40.*5.png"):
     folder(options(photos, masks="masks"), "train", 16)
 
 
@@ -209,6 +209,70 @@ def test_an_index_of_other_files_is_refused(photos):
     folder(options(photos), "train", 16)
 
 
+def test_an_index_that_fits_in_part_is_counted(tmp_path):
+  save(tmp_path, {f"{i}.png": coordinates(40, 40, i) for i in range(4)})
+  rows = ["0.png,x", "./1.png,NaN", "2.PNG,y", "gone.png,y"]
+  (tmp_path / "index.csv").write_text("\n".join(["file,label", *rows]))
+  findings = folder(options(tmp_path), "train", 32).findings
+  assert findings.unlabelled == 2  # 1.png and 3.png
+  assert findings.skipped == {"row of index.csv without an image": ["gone.png"]}
+  assert any("gone.png" in text for text in findings.warnings)
+  assert any("3.png" in text for text in findings.warnings)
+
+
+def test_an_index_without_labels_is_said_not_to_be_used(photos):
+  (photos / "index.csv").write_text("file,area\n0.png,2\n")
+  findings = folder(options(photos), "train", 16).findings
+  assert any("area" in text for text in findings.warnings)
+
+
+def test_a_class_with_the_name_of_a_split(tmp_path):
+  for i, name in enumerate(["train/1", "train/2", "car/3", "car/4"]):
+    save(tmp_path, {f"{name}.png": coordinates(16, 16, i)})
+  source = folder(options(tmp_path), "train", 16)
+  assert source.label_names == ("car", "train")
+  assert any("train/" in text for text in source.findings.warnings)
+
+
+def test_the_split_is_told_and_what_is_not_used(tmp_path):
+  pixels = [coordinates(16, 16, i) for i in range(7)]
+  names = ["train/a/0", "train/a/1", "valid/a/2", "test/a/3", "4", "valid/5"]
+  pairs = zip(names, pixels, strict=False)
+  save(tmp_path, {f"{name}.png": x for name, x in pairs})
+  save(
+    tmp_path, {"train/copy.png": pixels[2], "valid/small.png": pixels[6][1:]}
+  )
+  (tmp_path / "notes.txt").write_text("hello")
+  (tmp_path / ".hidden").write_text("hello")
+  with pytest.warns(UserWarning, match="small.png"):
+    source = folder(options(tmp_path, on_bad="skip"), "train", 16)
+  findings = source.findings
+  assert "train/" in findings.split and "valid/" in findings.split
+  assert findings.images == {"train": 2, "validation": 2}
+  assert findings.unlabelled == 1 and findings.duplicates == 1
+  assert sorted(map(list, findings.skipped.values())) == [
+    *([".hidden"], ["4.png"], ["notes.txt"], ["test/a/3.png"]),
+    ["valid/small.png"],
+  ]
+  assert any("4.png" in text for text in findings.warnings)
+
+
+def test_the_reason_of_a_split_without_folders_is_told(photos):
+  for split_by in ("files", "regions"):
+    chosen = options(photos, split_by=split_by, validation_fraction=0.3)
+    findings = folder(chosen, "validation", 16).findings
+    assert f"split_by={split_by}" in findings.split and "30 %" in findings.split
+    assert findings.images["train"] in (4, 6) and findings.bits == 8
+
+
+def test_many_bad_files_are_five_names_and_a_count(tmp_path):
+  save(tmp_path, {f"{i:03}.png": coordinates(8, 9, i) for i in range(40)})
+  with pytest.raises(UserError, match="40 unusable") as caught:
+    folder(options(tmp_path), "train", 16)
+  message = str(caught.value)
+  assert message.count(".png") == 5 and "35 more" in message
+
+
 def test_folders_that_are_splits(tmp_path):
   for i, part in enumerate(["train/a", "train/b", "val/a", "test/b"]):
     save(tmp_path, {f"{part}/x.png": coordinates(16, 16, i)})
@@ -242,7 +306,7 @@ def test_all_bad_files_are_named_at_once(photos):
     folder(options(photos), "train", 16)
   message = str(caught.value)
   assert "4 unusable" in message and "data.on_bad=skip" in message
-  for name in ("torn.png", "empty.jpg", "text.webp", "small.png: 40 x 15"):
+  for name in ("torn.png", "empty.jpg", "text.webp", "small.png", "40 x 15"):
     assert name in message
 
 
