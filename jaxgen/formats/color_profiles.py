@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import io
 import itertools
+from typing import Any
 
 import numpy as np
 from PIL import Image, ImageCms
@@ -70,5 +71,5 @@ def _transform(profile: bytes, mode: str) -> ImageCms.ImageCmsTransform | None:
 
 def _space(profile: bytes) -> str:
   """The color space of the values that a profile describes."""
-  opened = ImageCms.ImageCmsProfile(io.BytesIO(profile))
+  opened: Any = ImageCms.ImageCmsProfile(io.BytesIO(profile))
   return opened.profile.xcolor_space.strip()

@@ -21,6 +21,18 @@ def files_below(
   return sorted(path for path in found if path.suffix.lower() in suffixes)
 
 
+def hidden_below(
+  root: pathlib.Path, suffixes: Collection[str]
+) -> list[pathlib.Path]:
+  """The files with one of the suffixes that `files_below` passes over since
+  their own name starts with a dot, sorted."""
+  return sorted(
+    path
+    for path in root.rglob(".*")
+    if path.suffix.lower() in suffixes and path.is_file()
+  )
+
+
 def _collect(
   folder: pathlib.Path,
   above: frozenset[tuple[int, int]],

@@ -58,7 +58,7 @@ def read_page(file: BinaryIO, page: int, *, max_pixels: int) -> np.ndarray:
       raise ValueError(f"expected at most {max_pixels} pixels")
     kind = int(opened.photometric)
     if kind not in (_WHITE_IS_ZERO, _BLACK_IS_ZERO, _RGB):
-      raise ValueError(f"TIFF of the kind {opened.photometric.name}")
+      raise ValueError(f"TIFF with PhotometricInterpretation {kind}")
     if len(opened.dataoffsets) != math.prod(opened.chunked):
       raise ValueError("the TIFF is damaged: some of its strips are missing")
     values = _channels_last(opened, _values(opened))
