@@ -12,6 +12,7 @@ import re
 import sys
 import types
 import zipfile
+from typing import Any
 
 import numpy as np
 import pytest
@@ -440,7 +441,9 @@ def test_tensors_alone_batches_and_planes(tmp_path):
   write(tmp_path / "one.pt", dense(values[0] / 2))
   write_legacy(tmp_path / "plane.pt", {"image": dense(values[1, 0] / 3)})
   (tmp_path / "._one.pt").write_bytes(b"\0\5\26\7" + bytes(200))
-  parts = [arrays(options(tmp_path), x, 12) for x in ("train", "validation")]
+  parts: list[Any] = [
+    arrays(options(tmp_path), x, 12) for x in ("train", "validation")
+  ]
   found = [x.read(i)["image"] for x in parts for i in range(len(x))]
   last = np.repeat(values[1, 0, ..., None] / 3, 3, axis=2)
   expected = [*np.moveaxis(values, 1, 3), np.moveaxis(values[0] / 2, 0, 2)]
