@@ -107,11 +107,12 @@ def decode_labels(data: bytes) -> np.ndarray:
   return np.asarray(ImageOps.exif_transpose(image)).astype(np.int32)
 
 
-def check(data: bytes | BinaryIO, *, page: int = 0) -> ImageInfo:
-  """Decode an image in full and verify its checksums; raises as
-  `image_pixels.read`."""
+def check(data: bytes | BinaryIO, *, page: int = -1) -> ImageInfo:
+  """Decode an image, by default its first page, in full and verify its
+  checksums; raises as `image_pixels.read`."""
   frames = image_pixels.verify(data)
   pages = image_pixels.pages(data)
+  page = pages[0] if page < 0 else page
   if page not in pages:
     raise ValueError(f"no page {page}: it has {len(pages)}")
   pixels = image_pixels.read(data, page=page)
@@ -149,7 +150,7 @@ def check_files(
   Returns:
     For each file its `ImageInfo`, or the reason why it cannot be used.
   """
-  places = zip(paths, pages or (0,) * len(paths), strict=True)
+  places = zip(paths, pages or (-1,) * len(paths), strict=True)
   with concurrent.futures.ThreadPoolExecutor(max(threads, 1)) as pool:
     check = functools.partial(_check_file, labels=labels)
     return list(pool.map(lambda place: check(*place), places))

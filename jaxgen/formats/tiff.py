@@ -35,11 +35,9 @@ def pages(file: BinaryIO) -> tuple[int, ...]:
   file.seek(0)
   with tifffile.TiffFile(file) as tiff:
     all_pages: Any = tiff.pages
-    return tuple(
-      i
-      for i in range(len(all_pages))
-      if not int(all_pages[i].aspage().subfiletype) & _PARTIAL
-    )
+    kinds = [int(page.aspage().subfiletype) for page in all_pages]
+  whole = tuple(i for i, kind in enumerate(kinds) if not kind & _PARTIAL)
+  return whole or (0,)
 
 
 def read_page(file: BinaryIO, page: int, *, max_pixels: int) -> np.ndarray:

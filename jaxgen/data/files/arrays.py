@@ -194,17 +194,17 @@ def _findings(
 ) -> Findings:
   notes = [f"{part.file.path}: {x.note}" for part, x in checked if x.note]
   shown = notes[:5] + [f"... and {len(notes) - 5:,} more"] * (len(notes) > 5)
-  doubts = values.doubts(options.path, summaries, options.value_range)
-  integers = summaries and summaries[0].kind != "float"
-  return Findings(
-    skipped=listing.skipped,
-    bits=8 * np.dtype(summaries[0].dtype).itemsize if integers else 0,
+  found = Findings(skipped=listing.skipped, warnings=shown)
+  if not summaries:
+    return found
+  dtype = summaries[0].dtype
+  seen = min(x.low for x in summaries), max(x.high for x in summaries)
+  doubts = values.doubts(options.path, dtype, seen, options.value_range)
+  return dataclasses.replace(
+    found,
+    bits=values.num_bits(dtype),
     stored_channels=sorted({x.channels for x in summaries}),
-    value_seen=(
-      (min(x.low for x in summaries), max(x.high for x in summaries))
-      if summaries
-      else None
-    ),
+    value_seen=seen,
     warnings=[*shown, *doubts],
   )
 

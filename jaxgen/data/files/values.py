@@ -85,6 +85,11 @@ def check_type(dtype: np.dtype, value_range: ValueRange) -> None:
   )
 
 
+def num_bits(dtype: str) -> int:
+  """Bits of an integer of a type; 0: floating point."""
+  return 0 if dtype.startswith("float") else 8 * np.dtype(dtype).itemsize
+
+
 def effective_range(dtype: str, value_range: ValueRange) -> ValueRange:
   """The values of black and white: `value_range`, or those of the type."""
   if value_range:
@@ -126,15 +131,18 @@ def check_range(
 
 
 def doubts(
-  name: str, summaries: Sequence[Values], value_range: ValueRange
+  name: str, dtype: str, seen: tuple[float, float], value_range: ValueRange
 ) -> list[str]:
-  """A sentence if the values use little of the range that is taken to be
-  theirs."""
-  if value_range or not summaries:
-    return []
-  dtype, high = summaries[0].dtype, max(x.high for x in summaries)
-  _, white = effective_range(dtype, value_range)
-  if high >= white / 8:
+  """A sentence if values use little of the range that is taken to be theirs, or
+  exceed the one that is set."""
+  low, high = seen
+  black, white = effective_range(dtype, value_range)
+  if low < black or high > white:
+    return [
+      f"{name}: the values are {low:g} to {high:g}; those outside"
+      f" ({black:g}, {white:g}), data.value_range, are clipped"
+    ]
+  if value_range or high >= white / 8:
     return []
   return [
     f"{name}: the values of type {dtype} reach no more than {high:g}, and"
