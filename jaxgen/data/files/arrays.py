@@ -194,7 +194,11 @@ def _findings(
 ) -> Findings:
   notes = [f"{part.file.path}: {x.note}" for part, x in checked if x.note]
   shown = notes[:5] + [f"... and {len(notes) - 5:,} more"] * (len(notes) > 5)
-  found = Findings(skipped=listing.skipped, warnings=shown)
+  found = Findings(
+    split=_split_sentence([part for part, _ in checked]),
+    skipped=listing.skipped,
+    warnings=shown,
+  )
   if not summaries:
     return found
   dtype = summaries[0].dtype
@@ -206,6 +210,17 @@ def _findings(
     stored_channels=sorted({x.channels for x in summaries}),
     value_seen=seen,
     warnings=[*shown, *doubts],
+  )
+
+
+def _split_sentence(parts: Sequence[Part]) -> str:
+  """How named arrays divide the images; empty: they do not."""
+  names = {part.name: part.file.key for part in parts if part.numbered}
+  if len(names) < 2:
+    return ""
+  return (
+    f"by the names of arrays: {names['train/']} is trained on,"
+    f" {names['validation/']} is held out"
   )
 
 

@@ -105,7 +105,7 @@ def outlier(summary: Values, value_range: ValueRange) -> str:
     return ""
   low, high = effective_range(summary.dtype, value_range)
   return (
-    f"outside data.value_range=({low:g}, {high:g})"
+    f"outside data.value_range, {low:g} to {high:g}"
     f" ({100 * summary.inside:.0f} % of the values, {summary.low:g} to"
     f" {summary.high:g}, are inside)"
   )

@@ -233,8 +233,9 @@ def test_arrays_of_splits_keep_them_with_their_labels(
   }
   path = save(tmp_path / "a.npz", **contents)
   key = train[0] if key else ""
-  source = arrays(options(path, channels=1, key=key), "train", 8)
-  held = arrays(options(path, channels=1, key=key), "validation", 8)
+  source: Any = arrays(options(path, channels=1, key=key), "train", 8)
+  assert ("by the names" in source.findings.split) == (not key)
+  held: Any = arrays(options(path, channels=1, key=key), "validation", 8)
   assert (len(source), len(held)) == ((24, 6) if not key else (22, 2))
   assert min(x.min() for x in images_of(source)) >= 150
   assert (max(x.max() for x in images_of(held)) < 60) == (not key)
