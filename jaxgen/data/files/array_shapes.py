@@ -36,11 +36,6 @@ def as_images(
   )
 
 
-def is_channels_first(array: np.ndarray, images: np.ndarray) -> bool:
-  """Whether images are a view of an array with channels first."""
-  return array.ndim > 2 and array.shape[-1] not in (images.shape[3],)
-
-
 def _four_axes(
   array: np.ndarray, channels: int, channels_first: bool
 ) -> np.ndarray:
