@@ -61,7 +61,7 @@ def expand(
     pages=[x.page for x in later],
   )
   known = {x.name: info for x, info in zip(later, found, strict=True)}
-  complete = [known.get(x.name, x.found) for x in pictures]
+  complete = [known[x.name] if x.name in known else x.found for x in pictures]
   return [
     dataclasses.replace(x, found=_usable(info, options))
     for x, info in zip(pictures, complete, strict=True)
