@@ -61,12 +61,17 @@ def open_denoiser(args: argparse.Namespace) -> DenoiserRun:
 def read_images(
   run: LoadedRun, path: str, *, upsample: bool
 ) -> tuple[list[str], np.ndarray]:
-  """The names and uint8 images of a folder or a file, at the run's size."""
+  """The names and images of a folder or a file, at the run's size and read as
+  its training data were."""
   from jaxgen.data.input_images import load_images
 
   side, _, channels = run.image_shape
   return load_images(
-    path, resolution=side, channels=channels, upsample=upsample
+    path,
+    resolution=side,
+    channels=channels,
+    upsample=upsample,
+    value_range=run.experiment.data.value_range,
   )
 
 

@@ -23,11 +23,11 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace, rest: list[str]) -> None:
   """Reconstruct and write."""
   from jaxgen.formats.png import write_png
-  from jaxgen.images import grid
+  from jaxgen.images import as_uint8, grid
 
   model = inputs.open_autoencoder(args)
   names, images = inputs.read_images(model, args.input, upsample=args.upsample)
   reconstructions = model.reconstruct(images, batch=args.batch)
   outputs.write_images(args.out, names, reconstructions)
-  rows = [images[:COMPARED], reconstructions[:COMPARED]]
+  rows = [as_uint8(images[:COMPARED]), reconstructions[:COMPARED]]
   write_png(args.out / "compare.png", grid(rows))

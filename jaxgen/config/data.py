@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
+
+from pydantic import Field
 
 from jaxgen.config.fields import (
   Finite,
+  Int,
   NonNegativeInt,
   OpenUnit,
   PositiveInt,
@@ -47,10 +50,14 @@ class DataConfig:
   """Fraction of the data that is held out."""
   on_bad: Literal["error", "skip"] = "error"
   """Unreadable or too small files: raise an error, or skip them."""
-  value_range: tuple[Finite, Finite] = (0.0, 1.0)
-  """arrays: values of black and white in float images."""
+  value_range: tuple[Finite, ...] = ()
+  """folder, arrays: stored values of black and white; (): the whole range of
+  uint8 and uint16, (0, 1) of floats, and an error for other types."""
   key: str = ""
-  """arrays: the array of an .npz; tfds: the image feature."""
+  """arrays: the array of an .npz or .pt; tfds: the image feature."""
+  page: Annotated[Int, Field(ge=-1)] = -1
+  """folder: the page of TIFF stacks to read, from 0; -1: every page is an
+  image."""
   seamless: bool = False
   """rocks: tiles that wrap around at the edges."""
   num_tiles: PositiveInt = 8192
@@ -71,9 +78,9 @@ class DataConfig:
   """Worker processes; 0: none."""
 
   def __post_init__(self):
-    low, high = self.value_range
-    if low >= high:
+    limits = self.value_range
+    if limits and (len(limits) != 2 or limits[0] >= limits[1]):
       raise UserError(
-        f"data.value_range={self.value_range}: expected (black, white) with "
+        f"data.value_range={limits}: expected (black, white) with "
         "black < white."
       )

@@ -51,6 +51,11 @@ def center_square(image: np.ndarray) -> np.ndarray:
   return image[top : top + side, left : left + side]
 
 
+def converts(current: int, channels: int) -> bool:
+  """Whether `to_channels` can convert `current` channels."""
+  return current in (1, channels) or (current, channels) == (3, 1)
+
+
 def to_channels(image: np.ndarray, channels: int) -> np.ndarray:
   """Convert (..., c) to a number of channels: gray is repeated, RGB is
   converted to luma (BT.601).

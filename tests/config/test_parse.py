@@ -31,6 +31,7 @@ COMMON = {
   "data.on_bad": ("ignore",),
   "data.value_range": ((0.0,), (1.0, 0.0), (0.0, INF)),
   "data.key": (3,),
+  "data.page": (-2, 1.5, True),
   "data.seamless": ("yes",),
   "data.num_tiles": (0,),
   "data.hflip": (1,),

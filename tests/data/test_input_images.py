@@ -54,3 +54,32 @@ def test_decompression_bombs_are_refused(tmp_path):
   with pytest.warns(Image.DecompressionBombWarning):
     with pytest.raises(UserError, match="bomb.png: .*decompression"):
       load_images(str(tmp_path), resolution=8, channels=1)
+
+
+def test_the_greater_depth_is_kept(tmp_path):
+  deep = RNG.integers(0, 65536, (10, 10)).astype(np.uint16)
+  Image.fromarray(deep).save(tmp_path / "a.png")
+  (tmp_path / "b.png").write_bytes(encode(COLOR[:10, :10]))
+  _, pixels = load_images(str(tmp_path), resolution=10, channels=3)
+  assert pixels.dtype == np.uint16
+  assert (pixels[0] == deep[..., None]).all()
+  assert (pixels[1] == COLOR[:10, :10] * np.uint16(257)).all()
+
+
+def test_the_value_range_is_that_of_the_training_data(tmp_path):
+  values = RNG.integers(0, 4096, (10, 10)).astype(np.uint16)
+  values[0, :2] = 0, 4095
+  Image.fromarray(values).save(tmp_path / "a.tif")
+  _, pixels = load_images(
+    str(tmp_path), resolution=10, channels=1, value_range=(0.0, 4095.0)
+  )
+  expected = values / 4095 * 2 - 1
+  np.testing.assert_allclose(pixels[0, ..., 0], expected, atol=1e-6)
+
+
+def test_every_page_is_an_image(tmp_path):
+  first, *others = (Image.new("L", (10, 10), 40 * i) for i in range(3))
+  first.save(tmp_path / "a.tif", save_all=True, append_images=others)
+  names, pixels = load_images(str(tmp_path), resolution=10, channels=1)
+  assert names == [f"a page {i}.tif" for i in range(3)]
+  assert [x.mean() for x in pixels] == [0, 40, 80]

@@ -27,7 +27,7 @@ def deep_png(pixels):
   rows = rows.copy()
   rows[:, 2 * channels :] -= rows[:, : -2 * channels].copy()
   data = b"".join(b"\x01" + row.tobytes() for row in rows)
-  kind = {3: 2, 4: 6}[channels]
+  kind = {2: 4, 3: 2, 4: 6}[channels]
   header = struct.pack(">IIBBBBB", width, height, 16, kind, 0, 0, 0)
   chunks = (b"IHDR", header), (b"IDAT", zlib.compress(data)), (b"IEND", b"")
   return b"\x89PNG\r\n\x1a\n" + b"".join(
@@ -67,8 +67,10 @@ def deep_tiff(pixels, order, planar=1):
 
 @pytest.mark.parametrize("kind", ["PNG", "TIFF", "BMP"])
 def test_lossless_formats_keep_every_pixel(kind):
-  pixels = image_files.decode(encode(COLOR, kind), bits=16)
-  np.testing.assert_array_equal(pixels, COLOR)
+  data = encode(COLOR, kind)
+  np.testing.assert_array_equal(image_files.decode(data, bits=8), COLOR)
+  deep = image_files.decode(data, bits=16)
+  assert deep.dtype == np.uint16 and (deep == COLOR * np.uint16(257)).all()
 
 
 @pytest.mark.parametrize("kind", ["JPEG", "WEBP"])
@@ -121,10 +123,36 @@ def test_16_bit_gray_keeps_all_bits(kind):
   )
 
 
-def test_unsupported_pixel_types_are_refused():
-  with pytest.raises(ValueError, match="separate planes"):
+def test_16_bit_gray_with_alpha_keeps_all_bits():
+  data = deep_png(DEEP[..., :2])
+  np.testing.assert_array_equal(
+    image_files.decode(data, bits=16), DEEP[..., :1]
+  )
+  assert image_files.check(data).bits == 16
+
+
+@pytest.mark.parametrize("kind", ["GIF", "PPM", "JPEG2000"])
+def test_more_formats(kind):
+  flat = np.full((32, 32), 77, np.uint8)
+  data = encode(flat, kind)
+  assert (image_files.decode(data, bits=8)[..., 0] == 77).all()
+  data = encode(DEEP[..., 0], "PPM")
+  np.testing.assert_array_equal(
+    image_files.decode(data, bits=16), DEEP[..., :1]
+  )
+
+
+def test_the_frames_of_an_animation_are_counted():
+  first, *others = (Image.new("L", (8, 8), 60 * i) for i in range(3))
+  data = encode(first, "GIF", save_all=True, append_images=others)
+  assert "3 frames" in image_files.check(data).note
+  assert image_files.check(data).pages == (0,)
+
+
+def test_other_types_of_values_are_no_images_of_8_or_16_bits():
+  with pytest.raises(ValueError, match="separate|strips"):
     image_files.decode(deep_tiff(DEEP, "<", planar=2), bits=8)
-  with pytest.raises(ValueError, match="data.source=arrays"):
+  with pytest.raises(ValueError, match="float32"):
     image_files.decode(encode(DEEP[..., 0].astype(np.float32), "TIFF"), bits=8)
 
 
@@ -176,7 +204,7 @@ def test_decompression_bombs_are_refused(tmp_path):
 
 def test_other_formats_are_refused_by_content(tmp_path):
   path = tmp_path / "a.png"
-  Image.fromarray(COLOR).save(path, "GIF")
+  Image.fromarray(COLOR).save(path, "PCX")
   (found,) = image_files.check_files([path], threads=1)
   assert isinstance(found, str) and "formats" in found
 

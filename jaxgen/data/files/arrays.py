@@ -1,10 +1,15 @@
-"""Images in `.npy` and `.npz` arrays, and in `.pt` files.
+"""Images in `.npy`, `.npz` and `.pt` files, or in a folder of them.
 
-An array has n photographs, (n, h, w) or (n, h, w, c), or a single one, (h, w)
-or (h, w, c). Three axes are (h, w, c) if the last has length `channels` or at
-most 4. Arrays are cut into tiles like photographs. `uint8` and `uint16` are
-unchanged, floats are mapped from `value_range` to [-1, 1] and clipped. `.npy`
+An array has n photographs, (n, h, w), (n, h, w, c) or (n, c, h, w), or a single
+one, (h, w), (h, w, c) or, in a `.pt`, (c, h, w): see `array_shapes`. Which
+array of a file has the images: see `array_names`. Arrays are cut into tiles
+like photographs. `uint8` and `uint16` are unchanged without a `value_range`;
+other types, and all with it, are mapped from it to [-1, 1] and clipped. `.npy`
 files are memory-mapped.
+
+In a folder, each file has one image or more. Subfolders define the class
+(`[prior_clean/]DOMAIN/[train/]NAME.pt`) and, by names such as `train` and
+`validation` side by side, the split.
 """
 
 from __future__ import annotations
@@ -12,213 +17,212 @@ from __future__ import annotations
 import dataclasses
 import functools
 import pathlib
-import zipfile
+from collections.abc import Sequence
 
 import numpy as np
 
 from jaxgen.config.data import DataConfig, Split
 from jaxgen.data import photos, splits, tiles
-from jaxgen.data.files import values
-from jaxgen.data.files.torch_tiles import torch_photos
+from jaxgen.data.files import array_labels, array_photos, values
+from jaxgen.data.files.array_listing import Listing, Part, list_arrays
+from jaxgen.data.files.array_photos import ArrayPhotos, Checked
+from jaxgen.data.files.named_arrays import is_torch, open_array
+from jaxgen.data.files.values import Values
+from jaxgen.data.findings import Findings
 from jaxgen.data.source import Source
 from jaxgen.errors import UserError
-from jaxgen.formats.npz import open_npz
 
-_IMAGE_KEYS = ("image", "images")
-_LABEL_KEYS = ("label", "labels")
-_format = np.lib.format
-
-
-@dataclasses.dataclass(frozen=True)
-class ArrayFile:
-  """An array in a file, in the version of its `stamp` (size, modification
-  time)."""
-
-  path: str
-  key: str  # name in an `.npz`; empty: an `.npy`
-  stamp: tuple[int, int]
+Labels = tuple[tuple[str, ...], np.ndarray]
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class ArrayPhotos:
-  """A loader of photograph i of an array, as a view; picklable, since each
-  process opens the file itself."""
+class _Image:
+  """An image, with its place and what its check has found."""
 
-  file: ArrayFile
-  channels: int
-
-  def __call__(self, photo: int) -> photos.Photo:
-    return (self.stack()[photo],)
-
-  def stack(self) -> np.ndarray:
-    """All photographs (n, h, w, c), as a view."""
-    return as_images(open_array(self.file), self.channels)
+  name: str
+  part: int
+  row: int
+  found: Values | str
 
 
 def arrays(options: DataConfig, split: Split, resolution: int) -> Source:
   """Tiles of arrays in `path`: an `.npy`, `.npz` or `.pt` file, or a folder of
-  `.pt` files, which are read without executing code from them.
+  such files; no code is executed from them.
 
-  All values are checked once at the start. An array `label` or `labels` in an
-  `.npz` file (integers, -1: missing, or strings) defines the classes.
+  All values are checked once at the start. An array of labels in the same file
+  (integers, with -1 or NaN where one is missing, or strings) defines the
+  classes; without it, the folders do.
 
   Options used: `path, key, value_range, channels, crop, crop_size, upsample,
   split_by, validation_fraction, on_bad, cache_mb`.
 
   Raises:
-    UserError: no such file, an array that is not an image, non-finite values,
-      or more than a tenth of the values outside `value_range`.
+    UserError: no such file, no array that is clearly the images, non-finite
+      values, or values outside `value_range`.
   """
-  path = pathlib.Path(options.path)
-  if path.suffix in (".npy", ".npz") and path.is_file():
-    described = _array_photos(options)
-  elif options.path and (path.is_dir() or path.suffix == ".pt"):
-    described = torch_photos(options)
-  else:
-    raise UserError(
-      f"data.path={options.path!r}: expected an .npy, .npz or .pt file, or a"
-      " folder of .pt files"
-    )
+  described = _describe(options)
   return tiles.cut(described, options, split=split, resolution=resolution)
 
 
-def as_images(array: np.ndarray, channels: int) -> np.ndarray:
-  """A view (n, h, w, c) of an array with two to four axes."""
-  last = array.shape[-1]
-  if array.ndim == 2:
-    return array[None, ..., None]
-  if array.ndim == 3 and (last <= 4 or last == channels):
-    return array[None]
-  return array[..., None] if array.ndim == 3 else array
-
-
-@functools.lru_cache(maxsize=4)
-def open_array(file: ArrayFile) -> np.ndarray:
-  """Open an array, memory-mapped for an `.npy` file; never unpickled.
-
-  Raises:
-    UserError: the file is damaged, or the array has objects.
-  """
-  try:
-    if not file.key:
-      return np.load(file.path, mmap_mode="r", allow_pickle=False)
-    with open_npz(pathlib.Path(file.path)) as arrays:
-      return arrays[file.key]
-  except Exception as error:
-    raise UserError(
-      f"{file.path}: expected arrays of numbers: {error}"
-    ) from error
-
-
-def _array_photos(options: DataConfig) -> photos.Photos:
-  path = options.path
-  stat = pathlib.Path(path).stat()
-  stamp = stat.st_size, stat.st_mtime_ns
-  key, label_key = "", None
-  if path.endswith(".npz"):
-    key, label_key = _choose_keys(path, options.key)
-  file = ArrayFile(path, key, stamp)
-  checked = _check_array(file, options.channels, options.value_range)
-  images = as_images(open_array(file), options.channels)
-  label_names, labels = (), np.zeros(0, np.int32)
-  if label_key is not None:
-    labels = open_array(ArrayFile(path, label_key, stamp)).reshape(-1)
-    label_names, labels = _label_names(labels)
-    if len(labels) != len(images):
-      raise UserError(
-        f"{path}: expected {len(images)} values in {label_key}, one per image,"
-        f" got {len(labels)}"
-      )
-  load = ArrayPhotos(file=file, channels=options.channels)
+def _describe(options: DataConfig) -> photos.Photos:
+  listing = list_arrays(options)
+  checked, problems = _check(listing, options)
+  images = _images(checked)
+  good = [i for i, image in enumerate(images) if not _reason(image, options)]
+  used = [images[i] for i in good]
+  summaries = [x.found for x in used if isinstance(x.found, Values)]
+  _check_types(options.path, summaries)
+  label_names, labels = _labels(checked, images, options)
+  load = ArrayPhotos(
+    files=tuple(part.file for part, _ in checked),
+    places=np.array([(x.part, x.row) for x in used], np.int32).reshape(-1, 2),
+    channels=options.channels,
+  )
+  in_memory = len(good) == len(images) and _can_stack(checked, options)
   return photos.Photos(
-    names=[f"image {i}" for i in range(len(images))],
-    sizes=[images.shape[1:3]] * len(images),
-    digests=[x.digest for x in checked],
+    names=[image.name for image in used],
+    sizes=[checked[image.part][1].size for image in used],
+    digests=[x.digest for x in summaries],
     load=load,
-    stack=load.stack,
-    labels=labels,
+    stack=load.stack if in_memory else None,
+    labels=labels[good] if label_names else (),
     label_names=label_names,
     finish=functools.partial(
       values.to_model_range, value_range=options.value_range
     ),
-    extra=f"{key} {options.value_range}",
+    problems=problems
+    + [f"{x.name}: {why}" for x in images if (why := _reason(x, options))],
+    extra=_extra(checked, options),
+    findings=_findings(listing, checked, summaries, options=options),
   )
 
 
-@functools.cache
-def _check_array(
-  file: ArrayFile, channels: int, value_range: tuple[float, float]
-) -> tuple[values.Values, ...]:
-  """Check every image of an array.
+def _check(
+  listing: Listing, options: DataConfig
+) -> tuple[list[tuple[Part, Checked]], list[str]]:
+  """The usable arrays, and "name: reason" for the others of a folder.
 
   Raises:
-    UserError: some images cannot be used.
+    UserError: the array of a single file cannot be used, or most images are
+      outside the value range.
   """
-  array = open_array(file)
-  name = f"{file.path} {file.key}".strip()
-  if array.ndim not in (2, 3, 4) or not array.size:
-    raise UserError(
-      f"{name}: expected a shape (n, h, w), (n, h, w, c), (h, w) or (h, w, c),"
-      f" got {array.shape}"
-    )
-  checked, problems = [], []
-  for i, image in enumerate(as_images(array, channels)):
-    try:
-      checked.append(values.examine(image, channels, value_range))
-    except ValueError as error:
-      problems.append(f"[{i}]: {error}")
-  if problems:
-    shown = "; ".join(problems[:10])
-    raise UserError(
-      f"{name} {array.shape}: {len(problems)} unusable images: {shown}"
-    )
-  values.check_range(name, checked, value_range)
-  return tuple(checked)
+  checked, problems = [], list(listing.problems)
+  for part in listing.parts:
+    found = array_photos.check_array(part.file, options)
+    if isinstance(found, Checked):
+      checked.append((part, found))
+    elif _in_folder(options):
+      problems.append(f"{part.name}: {found}")
+    else:
+      name = f"{options.path} {part.file.key}".strip()
+      raise UserError(f"{name}: {found}")
+  summaries = [
+    x for _, found in checked for x in found.images if isinstance(x, Values)
+  ]
+  values.check_range(options.path, summaries, options.value_range)
+  return checked, problems
 
 
-def _choose_keys(path: str, key: str) -> tuple[str, str | None]:
-  """The names of an `.npz` file's arrays of images and of labels."""
-  headers = _headers(path)
-  label = next((x for x in _LABEL_KEYS if x in headers), None)
-  if key and key not in headers:
-    raise UserError(
-      f"data.key={key}: expected one of {', '.join(headers)} (in {path})"
+def _images(checked: Sequence[tuple[Part, Checked]]) -> list[_Image]:
+  """All images of some arrays, usable or not."""
+  return [
+    _Image(
+      name=part.image_name(row, len(found.images)),
+      part=i,
+      row=row,
+      found=image,
     )
-  if key:
-    return key, label
-  dims = {
-    name: len(shape)
-    for name, (shape, dtype) in headers.items()
-    if len(shape) in (2, 3, 4) and dtype.kind in "uf" and name != label
-  }
-  named = [name for name in _IMAGE_KEYS if name in dims]
-  candidates = named or [x for x in dims if dims[x] > 2] or list(dims)
-  if not candidates:
-    raise UserError(
-      f"{path}: expected an array of images, got {', '.join(headers)}"
-    )
-  return candidates[0], label
+    for i, (part, found) in enumerate(checked)
+    for row, image in enumerate(found.images)
+  ]
 
 
-def _headers(path: str) -> dict[str, tuple[tuple[int, ...], np.dtype]]:
-  """The shapes and types of an `.npz` file's arrays, without reading them."""
-  headers = {}
+def _reason(image: _Image, options: DataConfig) -> str:
+  """Why an image cannot be used; empty: it can."""
+  if isinstance(image.found, str):
+    return image.found
+  return values.outlier(image.found, options.value_range)
+
+
+def _check_types(path: str, summaries: Sequence[Values]) -> None:
+  kinds = sorted({x.kind for x in summaries})
+  if len(kinds) > 1:
+    raise UserError(
+      f"{path}: expected images of one type, got {', '.join(kinds)}"
+    )
+
+
+def _labels(
+  checked: Sequence[tuple[Part, Checked]],
+  images: Sequence[_Image],
+  options: DataConfig,
+) -> Labels:
+  """The labels of all images: from arrays, else from folders."""
   try:
-    with zipfile.ZipFile(path) as archive:
-      for name in archive.namelist():
-        with archive.open(name) as file:
-          if _format.read_magic(file) == (1, 0):
-            read = _format.read_array_header_1_0
-          else:
-            read = _format.read_array_header_2_0
-          shape, _, dtype = read(file)
-        headers[name.removesuffix(".npy")] = shape, dtype
-  except Exception as error:
-    raise UserError(f"{path} is not an .npz file: {error}") from error
-  return headers
+    label_names, labels = array_labels.class_labels(
+      [part.labels and open_array(part.labels) for part, _ in checked],
+      [len(found.images) for _, found in checked],
+    )
+  except ValueError as error:
+    raise UserError(f"{options.path}: {error}") from error
+  if label_names or not _in_folder(options):
+    return label_names, labels
+  return splits.class_labels([image.name for image in images])
 
 
-def _label_names(labels: np.ndarray) -> tuple[tuple[str, ...], np.ndarray]:
-  if labels.dtype.kind not in "iu":
-    return splits.index_labels([str(x) for x in labels])
-  return splits.number_labels(labels)
+def _can_stack(
+  checked: Sequence[tuple[Part, Checked]], options: DataConfig
+) -> bool:
+  found = [x for _, x in checked]
+  return not _in_folder(options) and array_photos.can_stack(found)
+
+
+def _extra(checked: Sequence[tuple[Part, Checked]], options: DataConfig) -> str:
+  """What else the tiles depend on, for the fingerprint."""
+  keys = " ".join(part.file.key for part, _ in checked)
+  named = _in_folder(options) or is_torch(options.path)
+  key = options.key if named else keys
+  return f"{key} {options.value_range or (0.0, 1.0)}"
+
+
+def _findings(
+  listing: Listing,
+  checked: Sequence[tuple[Part, Checked]],
+  summaries: Sequence[Values],
+  *,
+  options: DataConfig,
+) -> Findings:
+  notes = [f"{part.file.path}: {x.note}" for part, x in checked if x.note]
+  shown = notes[:5] + [f"... and {len(notes) - 5:,} more"] * (len(notes) > 5)
+  found = Findings(
+    split=_split_sentence([part for part, _ in checked]),
+    skipped=listing.skipped,
+    warnings=shown,
+  )
+  if not summaries:
+    return found
+  dtype = summaries[0].dtype
+  seen = min(x.low for x in summaries), max(x.high for x in summaries)
+  doubts = values.doubts(options.path, dtype, seen, options.value_range)
+  return dataclasses.replace(
+    found,
+    bits=values.num_bits(dtype),
+    stored_channels=sorted({x.channels for x in summaries}),
+    value_seen=seen,
+    warnings=[*shown, *doubts],
+  )
+
+
+def _split_sentence(parts: Sequence[Part]) -> str:
+  """How named arrays divide the images; empty: they do not."""
+  names = {part.name: part.file.key for part in parts if part.numbered}
+  if len(names) < 2:
+    return ""
+  return (
+    f"by the names of arrays: {names['train/']} is trained on,"
+    f" {names['validation/']} is held out"
+  )
+
+
+def _in_folder(options: DataConfig) -> bool:
+  return pathlib.Path(options.path).is_dir()

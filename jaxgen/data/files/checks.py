@@ -14,6 +14,7 @@ import json
 import pathlib
 from collections.abc import Sequence
 from concurrent import futures
+from typing import Any
 
 import PIL
 from PIL import Image
@@ -23,11 +24,9 @@ from jaxgen.formats import atomic, image_files
 from jaxgen.formats.image_files import ImageInfo
 from jaxgen.formats.user_cache import cache_folder
 
-_VERSION = 2  # increment when checks or entries change
+_VERSION = 3  # increment when checks or entries change
 _Stamp = list[int]  # size, modification time, time of change
-_Entry = tuple[
-  _Stamp, dict[str, int | str | dict[str, int]]
-]  # stamp and `ImageInfo`
+_Entry = tuple[_Stamp, dict[str, Any]]  # stamp and `ImageInfo`
 
 
 def check_files(
@@ -36,21 +35,27 @@ def check_files(
   *,
   threads: int,
   labels: bool = False,
+  pages: Sequence[int] = (),
 ) -> list[ImageInfo | str]:
   """Check files below `root`, those that changed since the last check alone;
   see `image_files.check_files`."""
+  pages = pages or (-1,) * len(paths)
   path = _cache_file(root, labels)
   entries = _read(path) if path else {}
   with futures.ThreadPoolExecutor(max(threads, 1)) as pool:
     stamps = list(pool.map(_stamp, paths))
-  known = [_look_up(entries, p, s) for p, s in zip(paths, stamps, strict=True)]
+  keys = [_key(*place) for place in zip(paths, pages, strict=True)]
+  known = [_look_up(entries, k, s) for k, s in zip(keys, stamps, strict=True)]
   changed = [i for i, info in enumerate(known) if info is None]
   checked = image_files.check_files(
-    [paths[i] for i in changed], threads=threads, labels=labels
+    [paths[i] for i in changed],
+    threads=threads,
+    labels=labels,
+    pages=[pages[i] for i in changed],
   )
   found = dict(zip(changed, checked, strict=True))
   new: dict[str, _Entry] = {
-    str(paths[i]): (stamp, dataclasses.asdict(info))
+    keys[i]: (stamp, dataclasses.asdict(info))
     for i, info in found.items()
     if (stamp := stamps[i]) and isinstance(info, ImageInfo)
   }
@@ -75,13 +80,18 @@ def _stamp(path: pathlib.Path) -> _Stamp | None:
   return [stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns]
 
 
+def _key(path: pathlib.Path, page: int) -> str:
+  return str(path) if page < 0 else f"{path} page {page}"
+
+
 def _look_up(
-  entries: dict[str, _Entry], path: pathlib.Path, stamp: _Stamp | None
+  entries: dict[str, _Entry], key: str, stamp: _Stamp | None
 ) -> ImageInfo | None:
-  old, info = entries.get(str(path), (None, {}))
+  old, info = entries.get(key, (None, {}))
   if stamp is None or stamp != old:
     return None
-  return ImageInfo(**info)  # pyright: ignore
+  fields: dict[str, Any] = {**info, "pages": tuple(info["pages"])}
+  return ImageInfo(**fields)
 
 
 def _header(body: bytes) -> bytes:

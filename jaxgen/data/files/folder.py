@@ -5,22 +5,34 @@
     MASKS/[...]NAME.png       `masks`: any folder, or one inside FOLDER
 
 Subfolders `train` and `validation` side by side (or their other names, see
-`folder_names`) are the splits; without them `split_by` applies. If all files
-have 16 bits the tiles are uint16, otherwise uint8 (the upper 8 bits). Duplicate
-images are dropped.
+`folder_names`) are the splits; without them `split_by` applies. Every page of a
+TIFF is an image, or `page` is. The tiles are uint16 if any file has 16 bits
+(255 and 65535 are white), otherwise uint8; with a `value_range`, and for types
+other than these, they are scaled from it to [-1, 1]. Duplicate images are
+dropped.
 """
 
 from __future__ import annotations
 
 import dataclasses
+import functools
 import pathlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Literal
+
+import numpy as np
 
 from jaxgen.config.data import DataConfig, Split
 from jaxgen.config.fields import check_value
 from jaxgen.data import photos, resize, tiles
-from jaxgen.data.files import checks, folder_labels, listing, masks
+from jaxgen.data.files import (
+  checks,
+  folder_labels,
+  listing,
+  masks,
+  pages,
+  values,
+)
 from jaxgen.data.findings import Findings
 from jaxgen.data.source import Source
 from jaxgen.errors import UserError
@@ -33,13 +45,16 @@ class ImageFiles:
   """A decoder of photograph i and its mask; picklable."""
 
   paths: tuple[str, ...]
+  pages: tuple[int, ...]
   masks: tuple[str, ...]
   two_kinds: bool  # black and white masks are read as 0 and 1
-  bits: int
+  bits: int  # to which 8 bits are scaled; 0: values are kept
   channels: int
 
   def __call__(self, photo: int) -> photos.Photo:
-    image = image_files.read_pixels(self.paths[photo], bits=self.bits)
+    image = image_files.read_pixels(
+      self.paths[photo], bits=self.bits, page=self.pages[photo]
+    )
     if self.channels == 1:
       image = resize.to_channels(image, 1)
     if not self.masks:
@@ -56,7 +71,7 @@ def folder(options: DataConfig, split: Split, resolution: int) -> Source:
   before training starts; see `checks`.
 
   Options used: `path, masks, channels, crop, crop_size, upsample, split_by,
-  validation_fraction, on_bad, cache_mb, threads`.
+  validation_fraction, on_bad, value_range, page, cache_mb, threads`.
 
   Raises:
     UserError: no images; files that are unreadable, too small or without a mask
@@ -76,50 +91,76 @@ def folder(options: DataConfig, split: Split, resolution: int) -> Source:
     found = masks.open_masks(mask_folder, names, options)
     checked = list(map(masks.fit, checked, found.checked))
   labels = folder_labels.read_labels(root, names)
-  skipped = listing.passed_over(root, paths, mask_folder)
-  good = [i for i, x in enumerate(checked) if isinstance(x, ImageInfo)]
-  infos = [x for x in checked if isinstance(x, ImageInfo)]
-  load = ImageFiles(
-    paths=tuple(str(paths[i]) for i in good),
-    masks=tuple(str(found.paths[i]) for i in good) if found else (),
-    two_kinds=found is not None and found.two_kinds,
-    bits=min((info.bits for info in infos), default=8),
-    channels=options.channels,
-  )
+  pictures = pages.expand(root, paths, checked, options=options)
+  used = [x for x in pictures if isinstance(x.found, ImageInfo)]
+  infos = [x.found for x in used if isinstance(x.found, ImageInfo)]
+  pages.check_types(root, infos, options)
+  files = [x.file for x in used]
   described = photos.Photos(
-    names=[names[i] for i in good],
+    names=[x.name for x in used],
     sizes=[(info.height, info.width) for info in infos],
     digests=[info.digest for info in infos],
-    load=load,
-    labels=labels.indices[good] if labels.names else (),
+    load=ImageFiles(
+      paths=tuple(str(paths[i]) for i in files),
+      pages=tuple(x.page for x in used),
+      masks=tuple(str(found.paths[i]) for i in files) if found else (),
+      two_kinds=found is not None and found.two_kinds,
+      bits=0
+      if options.value_range
+      else max((x.bits for x in infos), default=8),
+      channels=options.channels,
+    ),
+    labels=labels.indices[files] if labels.names else (),
     label_names=labels.names,
-    problems=_problems(names, checked),
-    extra=masks.fingerprint(found) if found else "",
-    findings=_findings(labels, found, bits=load.bits, skipped=skipped),
+    finish=_finish(infos, options),
+    problems=[
+      f"{x.name}: {x.found}" for x in pictures if isinstance(x.found, str)
+    ],
+    extra=_extra(found, options),
+    findings=_findings(
+      pages.findings(root, pictures, options),
+      labels,
+      found,
+      skipped=listing.passed_over(root, paths, mask_folder),
+    ),
   )
   return tiles.cut(described, options, split=split, resolution=resolution)
 
 
-def _problems(
-  names: Sequence[str], checked: Sequence[ImageInfo | str]
-) -> list[str]:
-  pairs = zip(names, checked, strict=True)
-  return [f"{name}: {x}" for name, x in pairs if isinstance(x, str)]
+def _finish(
+  infos: Sequence[ImageInfo], options: DataConfig
+) -> Callable[[np.ndarray], np.ndarray] | None:
+  """The scaling of values; None: 8 and 16 bits are not scaled."""
+  if not options.value_range and all(x.bits in (8, 16) for x in infos):
+    return None
+  return functools.partial(
+    values.to_model_range, value_range=options.value_range
+  )
+
+
+def _extra(found: masks.Masks | None, options: DataConfig) -> str:
+  """What else the tiles depend on, for the fingerprint."""
+  scale = str(options.value_range) if options.value_range else ""
+  return (masks.fingerprint(found) if found else "") + scale
 
 
 def _findings(
+  known: Findings,
   labels: folder_labels.Labels,
   found: masks.Masks | None,
   *,
-  bits: int,
   skipped: Mapping[str, Sequence[str]],
 ) -> Findings:
-  """What the files, the table and the masks say."""
+  """What is known of the images, with what the table and the masks say."""
   unused = {"mask without an image": found.others} if found else {}
   unused = {reason: names for reason, names in unused.items() if names}
-  return Findings(
-    bits=bits,
-    skipped={**skipped, **labels.skipped, **unused},
+  return dataclasses.replace(
+    known,
+    skipped={**skipped, **known.skipped, **labels.skipped, **unused},
     masks=masks.shares(found) if found else {},
-    warnings=(*labels.warnings, *(masks.warnings(found) if found else ())),
+    warnings=(
+      *known.warnings,
+      *labels.warnings,
+      *(masks.warnings(found) if found else ()),
+    ),
   )

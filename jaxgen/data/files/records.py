@@ -55,7 +55,7 @@ def records(options: DataConfig, split: Split, resolution: int) -> Source:
     load=RecordPhotos(
       paths=names,
       records=tuple(good),
-      bits=min((info.bits for info in infos), default=8),
+      bits=max((info.bits for info in infos), default=8),
       channels=options.channels,
     ),
     labels=labels if label_names else (),
@@ -138,7 +138,10 @@ def _check_records(
   def check(index: int) -> tuple[image_files.ImageInfo | str, int]:
     try:
       image, label = parse_record(data[index])
-      return image_files.check(image), label
+      info = image_files.check(image)
+      if info.dtype not in ("uint8", "uint16"):
+        return f"{info.dtype}: expected 8 or 16 bits per value", label
+      return info, label
     except Exception as error:
       return image_files.reason(error), -1
 

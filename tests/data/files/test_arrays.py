@@ -134,31 +134,176 @@ def test_values_that_are_not_finite_are_found(tmp_path, bad):
   data = RNG.random((5, 16, 16))
   data[3, 2, 2] = bad
   path = save(tmp_path / "a.npy", data)
-  with pytest.raises(UserError, match=r"\[3\]: 1 of 256 values"):
+  with pytest.raises(UserError, match=r"image 3: .*1 of 256"):
     arrays(options(path, channels=1), "train", 16)
 
 
-@pytest.mark.parametrize("dtype", [np.int32, np.int64, bool, np.complex64])
-def test_other_types_are_refused(tmp_path, dtype):
-  path = save(tmp_path / "a.npy", np.ones((4, 8, 8), dtype))
-  with pytest.raises(UserError, match="uint8, uint16 or floats"):
+@pytest.mark.parametrize("dtype", [np.int16, np.int32, np.int64, bool])
+def test_other_integers_need_a_range(tmp_path, dtype):
+  data = np.zeros((4, 8, 8), dtype)
+  data[:, 0], data[:, 1, 0] = 1, np.arange(4) % 2
+  data[2] = data[2].T
+  path = save(tmp_path / "a.npy", data)
+  with pytest.raises(UserError, match="data.value_range"):
+    arrays(options(path, channels=1), "train", 8)
+  chosen = options(path, channels=1, value_range=(0.0, 1.0))
+  found = images_of(arrays(chosen, "train", 8))
+  assert {x.dtype.name for x in found} == {"float32"}
+  assert np.unique(found).tolist() == [-1, 1]
+
+
+def test_complex_numbers_are_refused(tmp_path):
+  path = save(tmp_path / "a.npy", np.ones((4, 8, 8), np.complex64))
+  with pytest.raises(UserError, match="complex64"):
     arrays(options(path, channels=1), "train", 8)
 
 
-def test_the_image_array_of_several(tmp_path):
+def test_a_range_is_used_for_16_bits(tmp_path):
+  data = RNG.integers(0, 4096, (12, 8, 8)).astype(np.uint16)
+  data[:, 0, 0], data[:, 0, 1] = 0, 4095
+  path = save(tmp_path / "a.npy", data)
+  chosen = options(path, channels=1, value_range=(0.0, 4095.0))
+  source: Any = arrays(chosen, "train", 8)
+  for image in images_of(source):
+    assert image[0, 0, 0] == -1 and image[0, 1, 0] == 1
+  assert source.findings.value_seen == (0, 4095)
+  assert source.findings.bits == 16 and not source.findings.warnings
+  source = arrays(options(path, channels=1), "train", 8)
+  assert source.read(0)["image"].dtype == np.uint16
+  assert "4095" in source.findings.warnings[0]
+
+
+def test_outliers_are_a_matter_of_each_image(tmp_path):
+  data = RNG.random((20, 8, 8))
+  data[7] *= 255
+  data[9, 3, 3] = np.nan
+  path = save(tmp_path / "a.npy", data)
+  with pytest.raises(UserError, match="image 7: .*data.value_range"):
+    arrays(options(path, channels=1), "train", 8)
+  with pytest.warns(UserWarning, match="image 9"):
+    parts = [
+      arrays(options(path, channels=1, on_bad="skip"), x, 8) for x in SPLITS
+    ]
+  found = [x for part in parts for x in images_of(part)]
+  kept = [2 * data[i] - 1 for i in range(20) if i not in (7, 9)]
+  assert len(found) == 18
+  for image in kept:
+    assert sum(np.allclose(image, x[..., 0], atol=1e-6) for x in found) == 1
+
+
+def test_several_arrays_are_named(tmp_path):
   frames = RNG.integers(0, 9, (4, 16, 16)).astype(np.uint8)
-  path = save(
-    tmp_path / "a.npz",
-    shifts=np.zeros((4, 2)),
-    names=np.array(["a"]),
-    frames=frames,
-    masks=255 - frames,
-  )
-  for key, low in (("", True), ("frames", True), ("masks", False)):
+  contents = {
+    "shifts": np.zeros((4, 2)),
+    "names": np.array(["a"]),
+    "frames": frames,
+    "masks": 255 - frames,
+  }
+  path = save(tmp_path / "a.npz", **contents)
+  for key, low in (("frames", True), ("masks", False)):
     source = arrays(options(path, channels=1, key=key), "train", 16)
     assert (source.read(0)["image"].max() < 10) == low
-  with pytest.raises(UserError, match="data.key=nope.*frames"):
-    arrays(options(path, channels=1, key="nope"), "train", 16)
+  for key in ("", "nope"):
+    with pytest.raises(UserError, match="data.key") as caught:
+      arrays(options(path, channels=1, key=key), "train", 16)
+    assert "frames" in str(caught.value) and "masks" in str(caught.value)
+  path = save(tmp_path / "a.npy", frames)
+  with pytest.raises(UserError, match="data.key"):
+    arrays(options(path, channels=1, key="frames"), "train", 16)
+
+
+@pytest.mark.parametrize(
+  ("train", "test"),
+  [
+    (("x_train", "y_train"), ("x_test", "y_test")),
+    (("train_images", "train_labels"), ("val_images", "val_labels")),
+  ],
+)
+@pytest.mark.parametrize("key", ["", "train"])
+def test_arrays_of_splits_keep_them_with_their_labels(
+  tmp_path, train, test, key
+):
+  bright = RNG.integers(150, 250, (24, 8, 8)).astype(np.uint8)
+  dark = RNG.integers(0, 60, (6, 8, 8)).astype(np.uint8)
+  contents = {
+    test[0]: dark,
+    train[0]: bright,
+    train[1]: np.arange(24)[:, None] % 3,
+    test[1]: 9 + np.arange(6) % 2,
+  }
+  path = save(tmp_path / "a.npz", **contents)
+  key = train[0] if key else ""
+  source: Any = arrays(options(path, channels=1, key=key), "train", 8)
+  assert ("by the names" in source.findings.split) == (not key)
+  held: Any = arrays(options(path, channels=1, key=key), "validation", 8)
+  assert (len(source), len(held)) == ((24, 6) if not key else (22, 2))
+  assert min(x.min() for x in images_of(source)) >= 150
+  assert (max(x.max() for x in images_of(held)) < 60) == (not key)
+  for i in range(len(source)):
+    element = source.read(i)
+    row = (bright == element["image"][..., 0]).all((1, 2)).argmax()
+    assert source.label_names[element["label"]] == str(row % 3)
+  names = {held.label_names[held.read(i)["label"]] for i in range(len(held))}
+  assert names <= ({"9", "10"} if not key else {"0", "1", "2"})
+
+
+def test_channels_first_is_recognized(tmp_path):
+  data = RNG.integers(0, 256, (6, 3, 8, 9)).astype(np.uint8)
+  path = save(tmp_path / "a.npy", data)
+  source: Any = arrays(options(path, split_by="regions"), "train", 8)
+  image = source.load(0)[0]
+  np.testing.assert_array_equal(image, np.moveaxis(data[0], 0, 2))
+  assert "channels first" in source.findings.warnings[0]
+  path = save(tmp_path / "b.npy", data[0])
+  with pytest.raises(UserError, match="channels first"):
+    arrays(options(path), "train", 8)
+
+
+def test_a_folder_of_arrays(tmp_path):
+  data = RNG.integers(0, 256, (8, 8, 8, 3)).astype(np.uint8)
+  for i, image in enumerate(data):
+    path = tmp_path / "ab"[i % 2] / f"{i}.npy"
+    path.parent.mkdir(exist_ok=True)
+    save(path, image)
+  (tmp_path / "a" / "torn.npy").write_bytes(b"\x93NUMPY")
+  with pytest.raises(UserError, match="a/torn.npy"):
+    arrays(options(tmp_path), "train", 8)
+  with pytest.warns(UserWarning, match="torn"):
+    parts = [arrays(options(tmp_path, on_bad="skip"), x, 8) for x in SPLITS]
+  assert sum(map(len, parts)) == 8
+  for i in range(len(parts[0])):
+    element = parts[0].read(i)
+    row = (data == element["image"]).all((1, 2, 3)).argmax()
+    assert parts[0].label_names[element["label"]] == "ab"[row % 2]
+
+
+def test_labels_that_are_not_numbers_are_none(tmp_path):
+  photos = np.repeat(np.arange(12, dtype=np.uint8), 64).reshape(12, 8, 8)
+  labels = (np.arange(12) % 3).astype(float)
+  labels[:4] = np.nan
+  path = save(tmp_path / "a.npz", images=photos, labels=labels)
+  source = arrays(options(path, channels=1), "train", 8)
+  assert source.label_names == ("0", "1", "2")
+  for i in range(len(source)):
+    element = source.read(i)
+    row = element["image"][0, 0, 0]
+    assert element["label"] == (-1 if row < 4 else row % 3)
+  path = save(tmp_path / "b.npz", images=photos, labels=labels + 0.5)
+  with pytest.raises(UserError, match="labels"):
+    arrays(options(path, channels=1), "train", 8)
+
+
+def test_what_would_unpack_to_more_than_memory_is_refused(
+  tmp_path, monkeypatch
+):
+  path = tmp_path / "a.npz"
+  np.savez_compressed(path, images=np.zeros((100, 100, 100), np.uint8))
+  assert path.stat().st_size < 10_000
+  monkeypatch.setattr(
+    "jaxgen.formats.memory_limit.available_memory", lambda: 10_000
+  )
+  with pytest.raises(UserError, match="memory"):
+    arrays(options(path, channels=1), "train", 8)
 
 
 @pytest.mark.parametrize("name", ["label", "labels"])
@@ -243,8 +388,8 @@ def test_no_arrays(path):
 
 
 def test_wrong_shapes(tmp_path):
-  path = save(tmp_path / "a.npy", np.zeros((4, 3, 8, 8), np.uint8))
-  with pytest.raises(UserError, match="8 channels"):
+  path = save(tmp_path / "a.npy", np.zeros((4, 5, 8, 8), np.uint8))
+  with pytest.raises(UserError, match="data.channels=3"):
     arrays(options(path), "train", 8)
   path = save(tmp_path / "b.npy", np.zeros(8, np.uint8))
   with pytest.raises(UserError, match=r"\(n, h, w\)"):

@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import tifffile
 from PIL import Image
 from support.pictures import read
 from support.sources import stream
@@ -341,7 +342,7 @@ def test_small_images_are_enlarged_on_request(photos, crop, split_by):
       assert element["image"].shape == (64, 64, 3)
 
 
-def test_depth_is_kept_where_all_files_have_it(tmp_path):
+def test_the_greater_depth_is_kept(tmp_path):
   rng = np.random.default_rng(0)
   deep = rng.integers(0, 65536, (3, 16, 16)).astype(np.uint16)
   save(tmp_path, {"a.png": deep[0], "b.tif": deep[1]})
@@ -351,8 +352,53 @@ def test_depth_is_kept_where_all_files_have_it(tmp_path):
     assert element["image"].dtype == np.uint16
     assert any(np.array_equal(element["image"][..., 0], x) for x in deep)
   save(tmp_path, {"c.png": coordinates(16, 16, 1)})
-  element = folder(options(tmp_path), "train", 16).read(0)
-  assert element["image"].dtype == np.uint8
+  sources: list[Any] = [folder(options(tmp_path), x, 16) for x in SPLITS]
+  found = [x["image"] for source in sources for x in tiles(source)]
+  assert {x.dtype.name for x in found} == {"uint16"}
+  scaled = coordinates(16, 16, 1) * np.uint16(257)
+  assert sum(np.array_equal(x, scaled) for x in found) == 1
+  assert sources[0].findings.bits == 16
+  assert any("8 bits" in x for x in sources[0].findings.warnings)
+
+
+def save_stack(path, levels):
+  pages = [Image.new("L", (16, 16), level) for level in levels]
+  pages[0].save(path, save_all=True, append_images=pages[1:])
+
+
+def test_every_page_of_a_stack_is_an_image(tmp_path):
+  save_stack(tmp_path / "a.tif", [20, 60, 100, 140])
+  save_stack(tmp_path / "b.tif", [200, 240])
+  parts: list[Any] = [folder(options(tmp_path), x, 16) for x in SPLITS]
+  found = {x["image"].mean() for part in parts for x in tiles(part)}
+  assert found == {20, 60, 100, 140, 200, 240}
+  assert any("6 images" in x for x in parts[0].findings.warnings)
+  parts = [folder(options(tmp_path, page=1), x, 16) for x in SPLITS]
+  found = {x["image"].mean() for part in parts for x in tiles(part)}
+  assert found == {60, 240}
+  (unused,) = parts[0].findings.skipped.values()
+  assert unused == [f"a.tif page {i}" for i in (0, 2, 3)] + ["b.tif page 0"]
+  with pytest.raises(UserError, match="data.page"):
+    folder(options(tmp_path, page=3), "train", 16)
+
+
+@pytest.mark.parametrize("dtype", [np.int16, np.float32, np.int32, np.uint16])
+def test_other_types_are_read_with_a_value_range(tmp_path, dtype):
+  rng = np.random.default_rng(0)
+  images = rng.integers(0, 1001, (4, 16, 16)).astype(dtype)
+  for i, image in enumerate(images):
+    tifffile.imwrite(tmp_path / f"{i}.tif", image)
+  if dtype != np.uint16:
+    with pytest.raises(UserError, match="data.value_range"):
+      folder(options(tmp_path, channels=1), "train", 16)
+  chosen = options(tmp_path, channels=1, value_range=(0.0, 1000.0))
+  parts: list[Any] = [folder(chosen, x, 16) for x in SPLITS]
+  found = [x["image"][..., 0] for part in parts for x in tiles(part)]
+  for image in images:
+    scaled = image / 500 - 1
+    assert sum(np.allclose(scaled, x, atol=1e-6) for x in found) == 1
+  seen = parts[0].findings.value_seen
+  assert seen == (images.min(), images.max())
 
 
 def test_the_fingerprint_follows_the_data_only(photos):
