@@ -130,9 +130,18 @@ def read_experiment(path: pathlib.Path) -> Experiment:
   if not path.is_file():
     raise UserError(f"{path.parent} holds no run: {path.name} is missing.")
   try:
-    return parse(_tuples(json.loads(path.read_text())))
+    return parse(_current(_tuples(json.loads(path.read_text()))))
   except Exception as e:  # the file may have been edited by hand
     raise UserError(f"{path} is damaged: {e}") from e
+
+
+def _current(recorded: dict[str, Any]) -> dict[str, Any]:
+  """A config that a run has recorded, in today's terms: before there was
+  `data.page`, a range of (0, 1) was the default, and not used for integers."""
+  data = recorded.get("data", {})
+  if "page" not in data and data.get("value_range") == (0.0, 1.0):
+    return recorded | {"data": data | {"value_range": ()}}
+  return recorded
 
 
 def _tuples(value: Any) -> Any:

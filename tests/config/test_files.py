@@ -22,6 +22,19 @@ def test_what_is_saved_is_read_back_equal(tmp_path, path):
   assert files.read_experiment(tmp_path / "config.json") == experiment
 
 
+def test_a_range_that_was_only_the_default_is_not_applied_to_integers(tmp_path):
+  """Older runs recorded (0, 1), which would clip images of 8 bits."""
+  path = tmp_path / "config.json"
+  files.save_experiment(files.load_experiment("folder_edm:smoke", []), path)
+  recorded = json.loads(path.read_text())
+  recorded["data"]["value_range"] = [0.0, 1.0]
+  path.write_text(json.dumps(recorded))
+  assert files.read_experiment(path).data.value_range == (0.0, 1.0)
+  del recorded["data"]["page"]
+  path.write_text(json.dumps(recorded))
+  assert files.read_experiment(path).data.value_range == ()
+
+
 def test_a_config_has_a_name_as_well():
   assert files.load_config("textures_patch_ae:smoke", []) == files.load_config(
     SMOKE, []
