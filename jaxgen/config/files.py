@@ -135,11 +135,13 @@ def read_experiment(path: pathlib.Path) -> Experiment:
     raise UserError(f"{path} is damaged: {e}") from e
 
 
-def _current(recorded: dict[str, Any]) -> dict[str, Any]:
+def _current(recorded: Any) -> Any:
   """A config that a run has recorded, in today's terms: before there was
   `data.page`, a range of (0, 1) was the default, and not used for integers."""
-  data = recorded.get("data", {})
-  if "page" not in data and data.get("value_range") == (0.0, 1.0):
+  data = recorded.get("data") if isinstance(recorded, dict) else None
+  if not isinstance(data, dict) or "page" in data:
+    return recorded
+  if data.get("value_range") == (0.0, 1.0):
     return recorded | {"data": data | {"value_range": ()}}
   return recorded
 
