@@ -12,6 +12,7 @@ import jaxgen
 from jaxgen.cli import (
   benchmark,
   compare,
+  data,
   decode,
   doctor,
   edit,
@@ -31,6 +32,7 @@ from jaxgen.errors import RunError, UserError
 from jaxgen.parallel.compilation_cache import cache_compilations
 
 VERBS: dict[str, ModuleType] = {
+  "data": data,
   "train": train,
   "monitor": monitor,
   "plan": plan,
