@@ -12,6 +12,7 @@ them. `--input` needs no config: the source is recognized from the files.
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import json
 import pathlib
 import tempfile
@@ -90,11 +91,12 @@ def _report(args: argparse.Namespace, rest: list[str]) -> DataReport:
   from jaxgen.data.report import make_report
 
   if args.input:
-    from jaxgen.data.guess import guess_options, guess_resolution
+    from jaxgen.data.guess import guess
 
-    options = guess_options(args.input)
-    resolution = args.resolution or guess_resolution(options)
-    return make_report(options, resolution)
+    guessed = guess(args.input, resolution=args.resolution)
+    report = make_report(guessed.options, guessed.resolution)
+    warnings = (*guessed.notes, *report.warnings)
+    return dataclasses.replace(report, warnings=warnings)
   from jaxgen.config.files import load_experiment
   from jaxgen.tasks.families import conditions
 

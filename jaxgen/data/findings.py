@@ -10,8 +10,6 @@ from collections.abc import Mapping, Sequence
 class Findings:
   """What a source knows about its data besides the tiles of a split.
 
-  A source of one split knows the numbers of its own split alone.
-
   Attributes:
     split: how images were split, and why, in a sentence; empty: by the source.
     by_regions: whether the splits are parts of the same images.

@@ -1,10 +1,11 @@
-"""What is known of the photographs of a split, besides their tiles."""
+"""What is known of photographs once they are split."""
 
 from __future__ import annotations
 
 import collections
 import dataclasses
-from collections.abc import Iterable, Mapping, Sequence
+import re
+from collections.abc import Collection, Mapping, Sequence
 
 import numpy as np
 
@@ -21,35 +22,49 @@ def complete(
   photos: Photos,
   options: DataConfig,
   *,
-  split: Split,
-  used: Sequence[int],
-  too_small: Iterable[int],
+  used: Mapping[Split, Sequence[int]],
+  too_small: Collection[int],
 ) -> Findings:
-  """The findings of a reader of photographs, completed for a split.
+  """The findings of a reader of photographs, with what is known after they are
+  split.
 
   Args:
     photos: the photographs, with the findings of their reader.
     options: the section `data`.
-    split: the split.
-    used: the photographs of the split.
+    used: the photographs of each split, also those that are too small.
     too_small: the photographs that are smaller than a tile.
   """
-  known, chosen = photos.findings, sorted({*used})
-  labels = np.asarray(photos.labels, np.int32)
-  labels = labels[chosen] if len(labels) else labels
+  known = photos.findings
+  chosen = {k: [i for i in x if i not in too_small] for k, x in used.items()}
+  every = sorted({i for indices in chosen.values() for i in indices})
   by_folder = splits.by_folder(photos.names, photos.digests) is not None
   copies = len(photos.digests) - len({*photos.digests})
   return dataclasses.replace(
     known,
     split=known.split or _split_sentence(options, by_folder=by_folder),
     by_regions=options.split_by == "regions" and not by_folder,
-    images={split: len(chosen)},
-    classes={split: _count(labels, photos.label_names)},
-    sizes=_extremes([photos.sizes[i] for i in chosen]),
-    unlabelled=int((labels < 0).sum()),
+    images={split: len(indices) for split, indices in chosen.items()},
+    classes={split: count_classes(photos, x) for split, x in chosen.items()},
+    sizes=extremes([photos.sizes[i] for i in every]),
+    unlabelled=sum(photos.labels[i] < 0 for i in every if len(photos.labels)),
     skipped=_skipped(photos, too_small),
     duplicates=known.duplicates or copies,
   )
+
+
+def count_classes(photos: Photos, used: Sequence[int]) -> dict[str, int]:
+  """The number of images of each class among those used."""
+  if not photos.label_names:
+    return {}
+  labels = np.asarray(photos.labels, np.int32)[list(used)]
+  counts = np.bincount(labels[labels >= 0], minlength=len(photos.label_names))
+  return dict(zip(photos.label_names, counts.tolist(), strict=True))
+
+
+def extremes(sizes: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
+  """The smallest and the largest of sizes, by their number of pixels."""
+  ordered = sorted(sizes, key=lambda size: (size[0] * size[1], size))
+  return [ordered[0], ordered[-1]] if ordered else []
 
 
 def _split_sentence(options: DataConfig, *, by_folder: bool) -> str:
@@ -67,20 +82,8 @@ def _split_sentence(options: DataConfig, *, by_folder: bool) -> str:
   )
 
 
-def _count(labels: np.ndarray, names: Sequence[str]) -> Mapping[str, int]:
-  """The number of images of each class."""
-  counts = np.bincount(labels[labels >= 0], minlength=len(names))
-  return dict(zip(names, counts.tolist(), strict=True))
-
-
-def _extremes(sizes: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
-  """The smallest and the largest of sizes, by their number of pixels."""
-  ordered = sorted(sizes, key=lambda size: (size[0] * size[1], size))
-  return [ordered[0], ordered[-1]] if ordered else []
-
-
 def _skipped(
-  photos: Photos, too_small: Iterable[int]
+  photos: Photos, too_small: Collection[int]
 ) -> dict[str, Sequence[str]]:
   """The names of what is not used, by reason: those of the reader, its
   problems, and photographs that are too small."""
@@ -90,8 +93,13 @@ def _skipped(
   for problem in photos.problems:
     name, _, reason = problem.partition(": ")
     if name not in listed:
-      found[reason[:MAX_REASON]].append(name)
+      found[_kind(reason)].append(name)
   small = [photos.names[photo] for photo in sorted(too_small)]
   small = [name for name in small if name not in listed]
   extra = {TOO_SMALL: small} if small else {}
   return {**known, **found, **extra}
+
+
+def _kind(reason: str) -> str:
+  """A reason without numbers and names of files, the same for many images."""
+  return re.sub(r"\S*(\d|\.\w)\S*", "*", reason)[:MAX_REASON]

@@ -108,10 +108,8 @@ def _captions(tiles: Element, label_names: Sequence[str]) -> list[str]:
   """The class of each tile; none if there are no classes."""
   if "label" not in tiles or not label_names:
     return []
-  return [
-    label_names[label] if 0 <= label < len(label_names) else "(no label)"
-    for label in tiles["label"].tolist()
-  ]
+  names = [*map(str, label_names), "(no label)"]  # label -1 is the last
+  return [names[label] for label in tiles["label"].reshape(-1).tolist()]
 
 
 def _text(text: str, width: int, size: int) -> np.ndarray:

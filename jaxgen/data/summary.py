@@ -14,7 +14,6 @@ import numpy as np
 
 from jaxgen.config.data import DataConfig
 from jaxgen.data import pipeline
-from jaxgen.data.findings import Findings
 from jaxgen.data.source import Element, Source
 
 SAMPLED = 96  # tiles of each split that are read
@@ -82,7 +81,6 @@ def summarize(
 ) -> DataSummary:
   """The summary of the data of both splits; reads some tiles."""
   sources = {"train": train, "validation": validation}
-  found = {name: source.findings for name, source in sources.items()}
   sample = {
     name: pipeline.stack(pipeline.fixed_tiles(source, SAMPLED))
     for name, source in sources.items()
@@ -106,16 +104,16 @@ def summarize(
     },
     train_classes=classes["train"],
     counted="train" in known.classes,
-    unlabelled=sum(found[k].unlabelled for k in distinct),
-    skipped=_union([x.skipped for x in found.values()]),
+    unlabelled=known.unlabelled,
+    skipped=known.skipped,
     bits=known.bits if images.dtype.kind == "f" else 8 * images.itemsize,
     stored_channels=known.stored_channels,
-    sizes=_sizes(list(found.values())),
+    sizes=known.sizes,
     value_range=value_range,
     value_seen=known.value_seen or _seen(images, value_range),
     masks=known.masks or _mask_shares(list(sample.values())),
-    duplicates=max(x.duplicates for x in found.values()),
-    notes=list(dict.fromkeys(y for x in found.values() for y in x.warnings)),
+    duplicates=known.duplicates,
+    notes=known.warnings,
     sample=sample,
   )
 
@@ -124,15 +122,22 @@ def as_json(summary: DataSummary, warnings: Sequence[str]) -> dict[str, Any]:
   """A summary and its warnings as JSON values."""
   hidden = ("sample", "notes")
   fields = [x.name for x in dataclasses.fields(summary)]
-  values = {k: getattr(summary, k) for k in fields if k not in hidden}
   skipped = summary.skipped
-  return values | {
+  values = {k: getattr(summary, k) for k in fields if k not in hidden} | {
     "skipped": {reason: len(names) for reason, names in skipped.items()},
-    "skipped_names": {k: list(names[:NAMED]) for k, names in skipped.items()},
-    "masks": {str(k): share for k, share in summary.masks.items()},
-    "stored_channels": list(summary.stored_channels),
-    "warnings": list(warnings),
+    "skipped_names": {k: names[:NAMED] for k, names in skipped.items()},
+    "warnings": warnings,
   }
+  return {name: _plain(value) for name, value in values.items()}
+
+
+def _plain(value: Any) -> Any:
+  """A value with Python's own types instead of numpy's."""
+  if isinstance(value, Mapping):
+    return {str(k): _plain(x) for k, x in value.items()}
+  if isinstance(value, (list, tuple)):
+    return [_plain(x) for x in value]
+  return value.item() if isinstance(value, np.generic) else value
 
 
 def _num_images(source: Source, split: str) -> int:
@@ -170,24 +175,6 @@ def _classes(source: Source, sample: Element, split: str) -> Mapping[str, int]:
   scale = _num_images(source, split) / len(sample["label"])
   numbers = (counts * scale).round().astype(int).tolist()
   return dict(zip(source.label_names, numbers, strict=False))
-
-
-def _union(
-  parts: Sequence[Mapping[str, Sequence[str]]],
-) -> dict[str, Sequence[str]]:
-  """The names of both splits by reason, each once."""
-  reasons = dict.fromkeys(reason for part in parts for reason in part)
-  return {
-    reason: list(
-      dict.fromkeys(n for part in parts for n in part.get(reason, ()))
-    )
-    for reason in reasons
-  }
-
-
-def _sizes(found: Sequence[Findings]) -> list[tuple[int, int]]:
-  sizes = sorted((size for x in found for size in x.sizes), key=np.prod)
-  return [sizes[0], sizes[-1]] if sizes else []
 
 
 def _mask_shares(samples: Sequence[Element]) -> dict[int, float]:

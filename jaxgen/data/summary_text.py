@@ -12,13 +12,19 @@ _COLORS = {1: "gray", 3: "RGB"}
 
 def brief(summary: DataSummary) -> list[str]:
   """What a run prints at its start."""
-  tiles = _tiles(summary, "train")
+  tiles, why = _tiles(summary, "train"), f", {summary.split}"
+  entries = [
+    (
+      "held out",
+      _count(summary.validation, "image") + why * bool(summary.split),
+    ),
+    ("tiles", _form(summary)),
+    *_contents(summary),
+  ]
   return [
-    f"training on {_count(summary.train, 'image')} ({tiles}) from"
-    f" {_origin(summary)}; {_count(summary.validation, 'image')} held out"
-    f"{_because(summary)}",
-    f"  {_form(summary)}",
-    *(f"  {name}: {text}" for name, text in _contents(summary)),
+    f"training on {_count(summary.train, 'image')} ({tiles}):"
+    f" {_origin(summary)}",
+    *(f"  {name}: {text}" for name, text in entries),
   ]
 
 
@@ -45,10 +51,6 @@ def full(summary: DataSummary) -> list[str]:
 
 def _origin(summary: DataSummary) -> str:
   return f"{summary.source} {summary.path}".strip()
-
-
-def _because(summary: DataSummary) -> str:
-  return f", {summary.split}" if summary.split else ""
 
 
 def _count(number: int, noun: str) -> str:
