@@ -6,37 +6,36 @@ import hashlib
 import json
 import pathlib
 
-import numpy as np
-
 from jaxgen.config.experiment import Experiment, vars_of
 from jaxgen.data import sources, summary_text
-from jaxgen.data.report import REPORT, DataReport, make_report
+from jaxgen.data.report import REPORT, SHEET, DataReport, make_report
 from jaxgen.parallel.multihost import is_lead_host, run_on_all
 from jaxgen.tasks import families
 
 _SPEED = ("threads", "workers", "cache_mb")  # fields without effect on tiles
 
 
-def report_data(
+def new_report(
   experiment: Experiment, workdir: pathlib.Path
-) -> np.ndarray | None:
-  """Write and print the data report, unless the folder has that of the same
+) -> DataReport | None:
+  """Make and print the data report, unless the folder has that of the same
   data.
 
   Returns:
-    The sheet of tiles if the report is new, on the lead host.
+    The report if it is new, on the lead host; to be saved once the run is open.
 
   Raises:
     UserError: the data contradict the config.
   """
-  return run_on_all(lambda: _report(experiment, workdir))
+  return run_on_all(lambda: _new_report(experiment, workdir))
 
 
-def _report(experiment: Experiment, workdir: pathlib.Path) -> np.ndarray | None:
+def _new_report(
+  experiment: Experiment, workdir: pathlib.Path
+) -> DataReport | None:
   if not is_lead_host():
     return None
-  key = _key(experiment)
-  if _recorded_key(workdir / REPORT) == key:
+  if _recorded_key(workdir / REPORT) == _key(experiment):
     print(f"data: as described in {workdir / REPORT}")
     return None
   report = make_report(
@@ -44,9 +43,17 @@ def _report(experiment: Experiment, workdir: pathlib.Path) -> np.ndarray | None:
     experiment.stages[0].resolution,
     labels_used="label" in families.conditions(experiment),
   )
-  report.write(workdir, key=key)
-  _print(report, workdir)
-  return report.picture
+  lines = summary_text.brief(report.summary)
+  print("\n".join([*lines, *(f"warning: {x}" for x in report.warnings)]))
+  print(f"  sheet of tiles: {workdir / SHEET}", flush=True)
+  return report
+
+
+def save_report(
+  report: DataReport, experiment: Experiment, workdir: pathlib.Path
+) -> None:
+  """Write the report to a run's folder."""
+  report.write(workdir, key=_key(experiment))
 
 
 def _key(experiment: Experiment) -> str:
@@ -68,10 +75,3 @@ def _recorded_key(path: pathlib.Path) -> str:
     return str(json.loads(path.read_text())["key"])
   except (OSError, ValueError, KeyError, TypeError):
     return ""
-
-
-def _print(report: DataReport, workdir: pathlib.Path) -> None:
-  print("\n".join(summary_text.brief(report.summary)))
-  for warning in report.warnings:
-    print(f"warning: {warning}")
-  print(f"  the tiles are shown in {workdir / 'data.png'}", flush=True)

@@ -17,7 +17,7 @@ from jaxgen.parallel.multihost import (
   run_on_all,
 )
 from jaxgen.train import plateau
-from jaxgen.train.data_report import report_data
+from jaxgen.train.data_report import new_report, save_report
 from jaxgen.train.opening import describe
 from jaxgen.train.stage import (
   StageProgram,
@@ -180,7 +180,7 @@ def open_run(
       f"data.source={experiment.data.source}: expected the same data on all "
       "processes; check that the files are the same on all machines."
     )
-  picture = report_data(experiment, workdir)
+  report = new_report(experiment, workdir)
   run_on_all(lambda: describe(programs))
   checkpoints = Checkpoints(
     workdir,
@@ -204,8 +204,10 @@ def open_run(
       stack.enter_context(contextlib.closing(terminal))
       if log is not None:
         stack.enter_context(contextlib.closing(log))
-      if log is not None and picture is not None:
-        log.image(int(state.step), "data", picture)
+      if log is not None and report is not None:
+        save_report(report, experiment, workdir)
+        log.image(int(state.step), "data", report.picture)
+      del report
       yield Run(
         programs=programs,
         workdir=workdir,
