@@ -12,6 +12,7 @@ from jaxgen.errors import UserError
 FEW = 5  # images of a class, or of a split
 USED = 0.25  # share of the value range below which it is probably wrong
 RARE = 0.001  # share of the pixels below which a mask's label is rare
+RANGE = "data.value_range"
 SKIPPED = 0.1  # share of the images that may be skipped
 LISTED = 5  # classes in a sentence
 
@@ -96,17 +97,8 @@ def _about_labels(summary: DataSummary) -> Iterator[str]:
 
 
 def _about_values(summary: DataSummary) -> Iterator[str]:
-  (black, white), (low, high) = summary.value_range, summary.value_seen
-  if high - low < USED * (white - black):
-    yield (
-      f"The values, {low:g} to {high:g}, use little of the range from black,"
-      f" {black:g}, to white, {white:g}: is data.value_range right?"
-    )
-  if low < black or high > white:
-    yield (
-      f"The values, {low:g} to {high:g}, exceed the range from black,"
-      f" {black:g}, to white, {white:g}: they are clipped."
-    )
+  if not any(RANGE in note for note in summary.notes):  # the source's own
+    yield from _about_range(summary)
   images = summary.sample["train"]["image"]
   constant = np.ptp(images.reshape(len(images), -1), axis=1) == 0
   if constant.mean() > 0.5:
@@ -119,6 +111,20 @@ def _about_values(summary: DataSummary) -> Iterator[str]:
     yield f"Images have {kinds} channels; the tiles have {summary.channels}."
   elif summary.channels == 1 and 3 in summary.stored_channels:
     yield "Color images are converted to gray (data.channels=1)."
+
+
+def _about_range(summary: DataSummary) -> Iterator[str]:
+  (black, white), (low, high) = summary.value_range, summary.value_seen
+  if high - low < USED * (white - black):
+    yield (
+      f"The values, {low:g} to {high:g}, use little of the range from black,"
+      f" {black:g}, to white, {white:g}: is {RANGE} right?"
+    )
+  if low < black or high > white:
+    yield (
+      f"The values, {low:g} to {high:g}, exceed the range from black,"
+      f" {black:g}, to white, {white:g}: they are clipped."
+    )
 
 
 def _about_masks(summary: DataSummary) -> Iterator[str]:

@@ -149,7 +149,10 @@ def _value_range(
 ) -> tuple[float, float]:
   """The stored values of black and white, given tiles."""
   white = _WHITE.get(images.dtype.name)
-  return options.value_range if white is None else (0.0, white)
+  if white is not None:
+    return 0.0, white
+  black, white = options.value_range or (0.0, 1.0)
+  return black, white
 
 
 def _seen(
