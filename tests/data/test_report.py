@@ -42,10 +42,9 @@ def options(root, **other):
 
 
 def summary_of(config, resolution=16):
-  parts = [
-    sources.build(config, x, resolution) for x in ("train", "validation")
-  ]
-  return summarize(*parts, config)
+  train = sources.build(config, "train", resolution)
+  held_out = sources.build(config, "validation", resolution)
+  return summarize(train, held_out, config)
 
 
 @pytest.mark.filterwarnings("ignore:skipped")
