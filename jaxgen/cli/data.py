@@ -70,6 +70,8 @@ def run(args: argparse.Namespace, rest: list[str]) -> None:
     raise UserError(f"{rest[0]}: expected --config, not --input.")
   out = args.out or _default_folder(args.json)
   outputs.make_folder(out)
+  if not args.json:
+    print("reading the data ...", flush=True)
   report = _report(args, rest)
   content = report.write(out)
   if args.json:
