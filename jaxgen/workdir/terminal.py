@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn
+from rich.table import Column
 
 from jaxgen.workdir.duration import duration
 
@@ -21,8 +22,8 @@ class Terminal:
     self._console = Console(highlight=False, soft_wrap=True, quiet=quiet)
     self._total, self._stages = total, stages
     self._live = Progress(
-      BarColumn(24),
-      TextColumn("{task.description}"),
+      BarColumn(16),
+      TextColumn("{task.description}", table_column=Column(overflow="fold")),
       console=self._console,
       disable=not self._console.is_terminal,
     )
@@ -96,7 +97,7 @@ class Terminal:
     position = f"stage {stage + 1}/{self._stages}  " if self._stages > 1 else ""
     line = (
       f"{position}step {step}  {images:,}/{self._total:,} images  "
-      f"{speed:,.4g} images/s  {left} of training left  {numbers}"
+      f"{speed:,.4g} images/s  {left} left  {numbers}"
     )
     self._live.update(self._task, completed=images, description=line)
     if self._live.disable:
@@ -109,4 +110,4 @@ class Terminal:
 
 def _age(step: int, current: int) -> str:
   """The step of a value that is not of the current step."""
-  return "" if step == current else f" (of step {step})"
+  return "" if step == current else f" (step {step})"

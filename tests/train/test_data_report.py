@@ -27,7 +27,7 @@ def test_a_run_begins_with_its_data_model_and_compilation(tmp_path, capsys):
   ]
   places = [said.index(part) for part in order]
   assert places == sorted(places)
-  assert "log MSE" in said and "(of step" in said
+  assert "log MSE" in said and "(step" in said
   found = json.loads((tmp_path / "data_report.json").read_text())
   assert found["train"] == 3 and found["tiles"] == str(tmp_path / "data.png")
   events = b"".join(

@@ -41,5 +41,5 @@ def test_values_of_earlier_steps_are_marked_and_the_loss_is_named(capsys):
   shown.progress(200, 10, 0, values, steps=dict.fromkeys(steps, 10))
   shown.close()
   first, second = capsys.readouterr().out.splitlines()
-  assert first.endswith("log MSE -4.9800  held-out PSNR 22.50 (of step 10)")
+  assert first.endswith("log MSE -4.9800  held-out PSNR 22.50 (step 10)")
   assert second.endswith("loss -4.9800  held-out PSNR 22.50")
