@@ -12,6 +12,7 @@ from jaxgen.errors import UserError
 FEW = 5  # images of a class, or of a split
 USED = 0.25  # share of the value range below which it is probably wrong
 RARE = 0.001  # share of the pixels below which a mask's label is rare
+HIDDEN = "hidden"  # files, which nobody misses
 RANGE = "data.value_range"
 SKIPPED = 0.1  # share of the images that may be skipped
 LISTED = 5  # classes in a sentence
@@ -52,9 +53,10 @@ def _about_split(summary: DataSummary) -> Iterator[str]:
       f"Only {_images(summary.validation)} held out: held-out scores are"
       " uncertain."
     )
-  skipped = sum(map(len, summary.skipped.values()))
+  reasons = summary.skipped.items()
+  skipped = sum(len(names) for why, names in reasons if why != HIDDEN)
   if skipped > SKIPPED * (summary.train + summary.validation):
-    yield f"{skipped} files, pages or rows are not used."
+    yield f"Not used: {skipped} of the files, pages and rows."
   if summary.duplicates:
     yield (
       f"{_images(summary.duplicates)} identical to others, and not used again."

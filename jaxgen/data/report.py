@@ -20,7 +20,7 @@ REPORT, SHEET = "data_report.json", "data.png"
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class DataReport:
-  """What is known of the data of an experiment.
+  """A data summary with its warnings and a sheet of tiles.
 
   Attributes:
     summary: the numbers.

@@ -23,7 +23,7 @@ _WHITE = {"uint8": 255.0, "uint16": 65535.0}
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class DataSummary:
-  """What is known of the data of an experiment.
+  """A summary of the data of an experiment.
 
   Attributes:
     source: kind of source.

@@ -11,7 +11,7 @@ _COLORS = {1: "gray", 3: "RGB"}
 
 
 def brief(summary: DataSummary) -> list[str]:
-  """What a run prints at its start."""
+  """The lines that a run prints at its start."""
   tiles, why = _tiles(summary, "train"), f", {summary.split}"
   entries = [
     (
