@@ -98,6 +98,15 @@ def set_deterministic() -> None:
   os.environ["XLA_FLAGS"] = f"{given} --xla_gpu_deterministic_ops=true".strip()
 
 
+def add_verbose_flag(parser: argparse.ArgumentParser) -> None:
+  """Add `--verbose`, which every verb has."""
+  parser.add_argument(
+    "--verbose",
+    action="store_true",
+    help="show all messages of JAX, XLA and other libraries",
+  )
+
+
 def add_batch_flag(parser: argparse.ArgumentParser) -> None:
   """Add `--batch`."""
   parser.add_argument(

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+import difflib
+import os
 import sys
 import warnings
 from types import ModuleType
@@ -12,6 +14,7 @@ import jaxgen
 from jaxgen.cli import (
   benchmark,
   compare,
+  data,
   decode,
   doctor,
   edit,
@@ -31,6 +34,7 @@ from jaxgen.errors import RunError, UserError
 from jaxgen.parallel.compilation_cache import cache_compilations
 
 VERBS: dict[str, ModuleType] = {
+  "data": data,
   "train": train,
   "monitor": monitor,
   "plan": plan,
@@ -47,6 +51,9 @@ VERBS: dict[str, ModuleType] = {
   "benchmark": benchmark,
   "doctor": doctor,
 }
+
+XLA_LEVEL = "TF_CPP_MIN_LOG_LEVEL"  # the least severe messages of XLA in C++
+XLA_QUIET, XLA_VERBOSE = "3", "0"  # fatal ones alone, or all
 
 
 class Parser(argparse.ArgumentParser):
@@ -75,6 +82,22 @@ def _overview() -> str:
   )
 
 
+def _unknown_verb(name: str) -> str:
+  """The message for a verb that does not exist."""
+  near = difflib.get_close_matches(name, VERBS, n=2)
+  hint = f" Did you mean {' or '.join(near)}?" if near else ""
+  return f"verb {name}: expected one of {', '.join(VERBS)}.{hint}"
+
+
+def _set_messages(*, verbose: bool) -> None:
+  """Let through the messages of other libraries, or silence them."""
+  if verbose:
+    os.environ[XLA_LEVEL] = XLA_VERBOSE
+    return
+  os.environ.setdefault(XLA_LEVEL, XLA_QUIET)  # read when JAX is imported
+  _quiet()
+
+
 def _quiet() -> None:
   """Silence Orbax's messages about damaged checkpoints and full disks, which
   jaxgen reports itself, and print warnings on one line."""
@@ -101,15 +124,16 @@ def _dispatch(argv: list[str]) -> int:
     print(f"jaxgen {jaxgen.__version__}")
     return 0
   if argv[0] not in VERBS:
-    raise UserError(f"verb {argv[0]}: expected one of {', '.join(VERBS)}.")
+    raise UserError(_unknown_verb(argv[0]))
   module = VERBS[argv[0]]
   parser = Parser(prog=f"jaxgen {argv[0]}", description=module.__doc__)
   module.add_flags(parser)
+  flags.add_verbose_flag(parser)
   args, rest = parser.parse_known_args(argv[1:])
   if rest and not (hasattr(args, "config") or hasattr(args, "takes_more")):
     parser.error(f"{rest[0]}: no such flag")
   cache_compilations()
-  _quiet()
+  _set_messages(verbose=args.verbose)
   if getattr(args, "deterministic", False):  # before a device is used
     flags.set_deterministic()
   try:

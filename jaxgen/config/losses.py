@@ -22,6 +22,19 @@ IMAGE_TERMS = ("mse", "l1", "charbonnier", "log_mse", "ssim")
 PERCEPTUAL_TERMS = ("vgg", "lpips_alex", "lpips_vgg")
 LABEL_TERMS = ("segmentation", "classification")
 
+TERM_NAMES = {  # for people
+  "mse": "MSE",
+  "l1": "L1",
+  "charbonnier": "Charbonnier",
+  "log_mse": "log MSE",
+  "ssim": "1 - SSIM",
+  "vgg": "VGG distance",
+  "lpips_alex": "LPIPS",
+  "lpips_vgg": "LPIPS",
+  "segmentation": "mask cross-entropy",
+  "classification": "class cross-entropy",
+}
+
 
 @section("loss")
 class LossConfig:

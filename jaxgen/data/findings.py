@@ -12,7 +12,10 @@ class Findings:
 
   Attributes:
     split: how images were split, and why, in a sentence; empty: by the source.
+    by_regions: whether the splits are parts of the same images.
     images: number of images (photographs) of each split.
+    classes: number of images of each class, by split.
+    sizes: smallest and largest image, each (height, width).
     unlabelled: images without a label, of a set with labels.
     skipped: names of the files, pages and rows that are not used, by reason.
     bits: bits per value that are kept; 0: floating point.
@@ -24,7 +27,12 @@ class Findings:
   """
 
   split: str = ""
+  by_regions: bool = False
   images: Mapping[str, int] = dataclasses.field(default_factory=dict)
+  classes: Mapping[str, Mapping[str, int]] = dataclasses.field(
+    default_factory=dict
+  )
+  sizes: Sequence[tuple[int, int]] = ()
   unlabelled: int = 0
   skipped: Mapping[str, Sequence[str]] = dataclasses.field(default_factory=dict)
   bits: int = 8

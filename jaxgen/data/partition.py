@@ -5,17 +5,12 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping, Sequence
 
-import numpy as np
-
 from jaxgen.config.data import DataConfig, Split
 from jaxgen.data import folder_names, splits
-from jaxgen.data.findings import Findings
 from jaxgen.data.photos import Photos
-from jaxgen.formats import problems
 
-TooSmall = Mapping[int, str]  # "name: reason" of photographs
 _Boxes = list[tuple[int, splits.Box]]
-_OUTSIDE = "outside the folders of the splits"
+OUTSIDE = "outside the folders of the splits"
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -26,6 +21,7 @@ class Partition:
     boxes: photographs with the part that belongs to the split. Those that are
       too small are included, so that splits do not depend on the resolution.
     how: how they were divided, and why, in a sentence.
+    by_regions: whether the splits are parts of the same photographs.
     unused: names of the photographs in neither split, by reason.
     duplicates: identical photographs that were dropped.
     shared: those among them that are in both folders of the splits.
@@ -33,6 +29,7 @@ class Partition:
 
   boxes: Mapping[Split, _Boxes]
   how: str
+  by_regions: bool = False
   unused: Mapping[str, Sequence[str]] = dataclasses.field(default_factory=dict)
   duplicates: int = 0
   shared: int = 0
@@ -60,6 +57,7 @@ def partition(photos: Photos, options: DataConfig, *, size: int) -> Partition:
       },
       how=f"by regions: {percent} of each photograph, an end of its longer side"
       f" of at least a tile, are held out (data.split_by=regions; {why})",
+      by_regions=True,
       duplicates=duplicates,
     )
   indices = splits.by_digest(photos.digests, options.validation_fraction)
@@ -68,31 +66,6 @@ def partition(photos: Photos, options: DataConfig, *, size: int) -> Partition:
     how=f"by files: {percent} of the images, chosen by their content, are held"
     f" out (data.split_by=files; {why})",
     duplicates=duplicates,
-  )
-
-
-def complete(
-  photos: Photos, parts: Partition, *, too_small: TooSmall
-) -> Findings:
-  """The findings of a source, with what is known after the partition."""
-  used: dict[Split, list[int]] = {
-    split: [photo for photo, _ in boxes if photo not in too_small]
-    for split, boxes in parts.boxes.items()
-  }
-  found = photos.findings
-  unusable = [*photos.problems, *too_small.values()]
-  return dataclasses.replace(
-    found,
-    split=found.split or parts.how,
-    images={split: len(indices) for split, indices in used.items()},
-    unlabelled=_unlabelled(photos, used),
-    skipped={
-      **found.skipped,
-      **parts.unused,
-      **problems.by_reason(unusable),
-    },
-    duplicates=parts.duplicates,
-    warnings=(*found.warnings, *_warnings(parts)),
   )
 
 
@@ -133,7 +106,7 @@ def _unused(
   for name, place in zip(names, places, strict=True):
     if place.kind not in used:
       folder = (
-        f"in {place.folder}/, in neither split" if place.kind else _OUTSIDE
+        f"in {place.folder}/, in neither split" if place.kind else OUTSIDE
       )
       unused.setdefault(folder, []).append(name)
   return unused
@@ -143,27 +116,6 @@ def _folders(places: Sequence[folder_names.Place], kind: str | None) -> str:
   """The names of the folders of a split."""
   found = {place.folder for place in places if place.kind == kind}
   return " and ".join(f"{folder}/" for folder in sorted(found))
-
-
-def _unlabelled(photos: Photos, used: Mapping[Split, Sequence[int]]) -> int:
-  if not photos.label_names:
-    return 0
-  indices = sorted({i for photos_ in used.values() for i in photos_})
-  return int((np.asarray(photos.labels)[indices] < 0).sum())
-
-
-def _warnings(parts: Partition) -> list[str]:
-  found = []
-  outside = parts.unused.get(_OUTSIDE, ())
-  if outside:
-    shown = problems.listed(outside)
-    found.append(f"{len(outside):,} images are {_OUTSIDE}, not used: {shown}")
-  if parts.shared:
-    found.append(
-      f"{parts.shared:,} images of the training folder are held out as well:"
-      " they are not trained on"
-    )
-  return found
 
 
 def _whole(

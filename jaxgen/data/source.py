@@ -11,6 +11,7 @@ from typing import Protocol, runtime_checkable
 
 import numpy as np
 
+from jaxgen.data.findings import Findings
 from jaxgen.data.streams import Streams
 
 Element = dict[str, np.ndarray]
@@ -24,11 +25,13 @@ class Source(Protocol):
     attribute_names: value names of each attribute.
     fingerprint: a hex digest that changes with the data, so that a run does not
       silently resume on different data.
+    findings: what the source has found in its data.
   """
 
   label_names: tuple[str, ...]
   attribute_names: dict[str, tuple[str, ...]]
   fingerprint: str
+  findings: Findings
 
   def __len__(self) -> int:
     """Number of tiles per epoch."""

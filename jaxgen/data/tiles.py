@@ -20,7 +20,8 @@ import numpy as np
 
 from jaxgen.config.data import DataConfig, Split
 from jaxgen.data import splits
-from jaxgen.data.partition import TooSmall, complete, partition
+from jaxgen.data.partition import partition
+from jaxgen.data.photo_findings import TooSmall, complete
 from jaxgen.data.photos import Photos, loader
 from jaxgen.data.tile_source import Region, TileSource
 from jaxgen.errors import UserError

@@ -11,7 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxgen.config.experiment import Experiment
-from jaxgen.config.losses import LossConfig
+from jaxgen.config.losses import TERM_NAMES, LossConfig
 from jaxgen.data.findings import Findings
 from jaxgen.data.source import Element
 from jaxgen.errors import UserError
@@ -94,7 +94,15 @@ def build(
     latent_shape=latent_shape,
     batch_fields=("image", *heads.values()),
     metric="psnr",
+    loss_name=loss_name(config, variational=variational),
   )
+
+
+def loss_name(config: LossConfig, *, variational: bool) -> str:
+  """The name of the only term of the loss, or "loss" and the names of all."""
+  names = [TERM_NAMES[term] for term in config.weights]
+  names += ["KL"] if variational else []
+  return names[0] if len(names) == 1 else f"loss ({' + '.join(names)})"
 
 
 def _shapes(model: Any, shape: tuple[int, ...]) -> tuple[Any, tuple[int, ...]]:

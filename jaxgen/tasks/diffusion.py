@@ -78,6 +78,7 @@ def build(
     set_fade=getattr(model, "set_fade", None),
     batch_fields=("image", *config.conditions),
     metric="psnr",
+    loss_name="denoising loss",
     latent_shape=shape,
     codec=functools.partial(identity_codec, shape),
   )

@@ -65,10 +65,15 @@ def build(
   )
 
 
+def conditions(experiment: Experiment) -> tuple[str, ...]:
+  """The labels and attributes of the data that the model uses."""
+  return family(experiment.task).conditions(experiment)
+
+
 def condition_values(experiment: Experiment) -> ConditionNames:
   """The values of the conditions that the model uses, by name; empty, without
   reading data, if it uses none."""
-  if not family(experiment.task).conditions(experiment):
+  if not conditions(experiment):
     return {}
   return all_condition_values(experiment)
 

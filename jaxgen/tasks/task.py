@@ -125,6 +125,7 @@ class Task:
     preview: example images during training.
     batch_fields: fields of a batch that loss and evaluation read.
     metric: held-out score, higher is better, that selects the best checkpoint.
+    loss_name: what the loss is, for people.
     latent_shape: shape of one latent.
     codec: params -> Codec.
     draws_latents: whether new images are decoded from samples of a density
@@ -146,6 +147,7 @@ class Task:
   metric: str
   latent_shape: tuple[int, ...]
   codec: Callable[[Params], Codec]
+  loss_name: str = "loss"
   draws_latents: bool = False
   denoiser: Callable[[Params], DenoiseFn] | None = None
   summarize: Callable[[dict[str, Any]], dict[str, float]] = as_scores

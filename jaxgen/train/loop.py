@@ -17,6 +17,7 @@ import numpy as np
 from jaxgen.parallel.allocator import release_free_memory
 from jaxgen.parallel.preemption import Stop
 from jaxgen.train.finite import UpdateCheck, check_score, check_state
+from jaxgen.train.opening import TIMED, announce_speed, first_step
 from jaxgen.train.outputs import (
   save_checkpoint,
   write_latents,
@@ -132,9 +133,12 @@ def _run_stage(
     state, metrics = _step(run, arguments, first=step == start)
     step, images = step + 1, images + batch
     updates.add(step, metrics)
+    if step == start + TIMED:
+      announce_speed(run, images, metrics)
     if _due(options.log_images, images, batch):
       _log(run, step, images, metrics)
     if _due(options.preview_images, images, batch):
+      jax.block_until_ready(state)
       with run.terminal.paused():
         write_preview(run, state)
       previewed = step
@@ -152,10 +156,13 @@ def _step(
 ) -> tuple[TrainState, dict]:
   """One update; the first one detects whether the stage fits into memory."""
   try:
-    result = run.program.update(*arguments)
-    if first:
-      jax.block_until_ready(result)
+    if not first:
+      return run.program.update(*arguments)
+    images = int(arguments[0].images) + run.program.stage.batch_size
+    with first_step(run):
+      result = jax.block_until_ready(run.program.update(*arguments))
       release_free_memory()
+    run.terminal.restart(images)
     return result
   except jax.errors.JaxRuntimeError as e:
     if not first or "RESOURCE_EXHAUSTED" not in str(e):
@@ -169,7 +176,14 @@ def _log(run: Run, step: int, images: int, metrics: dict) -> None:
   values |= {"images": images, "images_per_second": run.terminal.speed(images)}
   run.log(step, values)
   run.checkpoints.check()
-  run.terminal.progress(images, step, run.stage, run.seen)
+  run.terminal.progress(
+    images,
+    step,
+    run.stage,
+    run.seen,
+    steps=run.steps,
+    loss=run.program.task.loss_name,
+  )
 
 
 def _evaluate(
@@ -192,9 +206,11 @@ def _save(run: Run, state: TrainState, scores: dict | None) -> None:
   Raises:
     RunError: the state is not finite.
   """
-  check_state(run, state)
-  counts = run.counts(int(state.images))
-  save_checkpoint(run, state, scores if counts else None)
+  jax.block_until_ready(state)
+  with run.terminal.paused():
+    check_state(run, state)
+    counts = run.counts(int(state.images))
+    save_checkpoint(run, state, scores if counts else None)
 
 
 def _stop(run: Run, state: TrainState, step: int, stop: Stop) -> None:

@@ -17,6 +17,8 @@ from jaxgen.parallel.multihost import (
   run_on_all,
 )
 from jaxgen.train import plateau
+from jaxgen.train.data_report import new_report, save_report
+from jaxgen.train.opening import describe
 from jaxgen.train.stage import (
   StageProgram,
   check_stages,
@@ -51,6 +53,8 @@ class Run:
     stage: index of the stage that the state belongs to.
     progress: progress through the stages.
     seen: newest value of each metric.
+    steps: the steps of these values.
+    compiled: shapes of the stage whose update is compiled.
   """
 
   programs: Sequence[StageProgram]
@@ -62,6 +66,8 @@ class Run:
   stage: int
   progress: Progress = Progress()
   seen: dict[str, float] = dataclasses.field(default_factory=dict)
+  steps: dict[str, int] = dataclasses.field(default_factory=dict)
+  compiled: tuple = ()
 
   @property
   def experiment(self) -> Experiment:
@@ -88,6 +94,7 @@ class Run:
   def log(self, step: int, values: dict[str, float]) -> None:
     """Add scalars to metrics.csv and TensorBoard."""
     self.seen |= values
+    self.steps |= dict.fromkeys(values, step)
     if self.metrics is not None:
       resolution = self.program.stage.resolution
       position = {"stage": self.stage + 1, "resolution": resolution}
@@ -173,6 +180,8 @@ def open_run(
       f"data.source={experiment.data.source}: expected the same data on all "
       "processes; check that the files are the same on all machines."
     )
+  report = new_report(experiment, workdir)
+  run_on_all(lambda: describe(programs))
   checkpoints = Checkpoints(
     workdir,
     metric=programs[0].task.metric,
@@ -195,6 +204,10 @@ def open_run(
       stack.enter_context(contextlib.closing(terminal))
       if log is not None:
         stack.enter_context(contextlib.closing(log))
+      if log is not None and report is not None:
+        save_report(report, experiment, workdir)
+        log.image(int(state.step), "data", report.picture)
+      del report
       yield Run(
         programs=programs,
         workdir=workdir,

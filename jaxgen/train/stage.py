@@ -16,7 +16,6 @@ from jaxgen.config.experiment import Experiment
 from jaxgen.config.parse import stage_label
 from jaxgen.config.stages import Stage
 from jaxgen.data import pipeline, sources
-from jaxgen.data.findings import Findings
 from jaxgen.data.source import Source
 from jaxgen.errors import UserError
 from jaxgen.latents.cache import LatentCache, max_tiles
@@ -238,8 +237,8 @@ def check_stages(programs: Sequence[StageProgram]) -> None:
   first = programs[0]
   for split in ("train", "validation"):
     source = first.source(split)
-    findings = getattr(source, "findings", Findings())
-    first.task.check_data(pipeline.fixed_tiles(source, CHECKED), findings)
+    tiles = pipeline.fixed_tiles(source, CHECKED)
+    first.task.check_data(tiles, source.findings)
 
 
 def free_programs() -> None:

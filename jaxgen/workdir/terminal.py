@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn
+from rich.table import Column
 
 from jaxgen.workdir.duration import duration
 
@@ -21,12 +22,12 @@ class Terminal:
     self._console = Console(highlight=False, soft_wrap=True, quiet=quiet)
     self._total, self._stages = total, stages
     self._live = Progress(
-      BarColumn(24),
-      TextColumn("{task.description}"),
+      BarColumn(16),
+      TextColumn("{task.description}", table_column=Column(overflow="fold")),
       console=self._console,
       disable=not self._console.is_terminal,
     )
-    self._task = self._live.add_task("compiling", total=total, completed=images)
+    self._task = self._live.add_task("starting", total=total, completed=images)
     self._last = (time.monotonic(), images)
     self._speed = 0.0
     self._live.start()
@@ -34,6 +35,10 @@ class Terminal:
   def say(self, text: str) -> None:
     """Print a permanent line."""
     self._console.print(text, markup=False)
+
+  def restart(self, images: int) -> None:
+    """Measure the speed from now on, `images` into the run."""
+    self._last = (time.monotonic(), images)
 
   def speed(self, images: int) -> float:
     """The images per second since the last call."""
@@ -52,19 +57,47 @@ class Terminal:
     last_time, images = self._last
     self._last = (last_time + time.monotonic() - start, images)
 
-  def progress(self, images: int, step: int, stage: int, values: dict) -> None:
-    """Show the position and the newest metrics of the run."""
+  @contextlib.contextmanager
+  def compiling(self, what: str) -> Iterator[None]:
+    """Say that the block compiles something, and then how long it took."""
+    self.say(f"compiling {what} ...")
+    self._live.update(self._task, description=f"compiling {what}")
+    start = time.monotonic()
+    yield
+    self.say(f"compiled in {time.monotonic() - start:.1f} s")
+
+  def progress(
+    self,
+    images: int,
+    step: int,
+    stage: int,
+    values: Mapping[str, float],
+    *,
+    steps: Mapping[str, int],
+    loss: str = "loss",
+  ) -> None:
+    """Show the position and the newest metrics of the run.
+
+    Args:
+      images: images seen.
+      step: the current step.
+      stage: index of the current stage.
+      values: newest value of each metric.
+      steps: the steps that the values belong to; earlier ones are shown.
+      loss: what the loss is.
+    """
     speed = values.get("images_per_second", 0.0)
-    remaining = duration((self._total - images) / speed) if speed else "?"
+    left = duration((self._total - images) / speed) if speed else "?"
+    shown = ((loss, "loss", 4), ("held-out PSNR", "validation/psnr", 2))
     numbers = "  ".join(
-      f"{name} {values[key]:.{digits}f}"
-      for name, key, digits in _SHOWN
+      f"{name} {values[key]:.{digits}f}{_age(steps[key], step)}"
+      for name, key, digits in shown
       if key in values
     )
     position = f"stage {stage + 1}/{self._stages}  " if self._stages > 1 else ""
     line = (
       f"{position}step {step}  {images:,}/{self._total:,} images  "
-      f"{speed:.0f} images/s  {remaining} left  {numbers}"
+      f"{speed:,.4g} images/s  {left} left  {numbers}"
     )
     self._live.update(self._task, completed=images, description=line)
     if self._live.disable:
@@ -75,4 +108,6 @@ class Terminal:
     self._live.stop()
 
 
-_SHOWN = (("loss", "loss", 4), ("held-out PSNR", "validation/psnr", 2))
+def _age(step: int, current: int) -> str:
+  """The step of a value that is not of the current step."""
+  return "" if step == current else f" (step {step})"

@@ -291,3 +291,23 @@ def test_deterministic_is_set_before_a_verb_runs(monkeypatch, line):
   assert main(line.split()) == 0
   assert main([*line.split(), "--deterministic"]) == 0
   assert seen == ["--xla_a=1", "--xla_a=1 --xla_gpu_deterministic_ops=true"]
+
+
+def test_a_verb_that_is_almost_right_is_suggested(capsys):
+  assert main(["reconstuct"]) == 2
+  assert "Did you mean reconstruct?" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+  ("given", "flags", "level"),
+  [(None, [], "3"), ("1", [], "1"), ("1", ["--verbose"], "0")],
+)
+def test_messages_of_xla_are_shown_on_request(monkeypatch, given, flags, level):
+  monkeypatch.delenv("TF_CPP_MIN_LOG_LEVEL")
+  if given:
+    monkeypatch.setenv("TF_CPP_MIN_LOG_LEVEL", given)
+  seen = []
+  run = lambda args, rest: seen.append(os.environ["TF_CPP_MIN_LOG_LEVEL"])  # noqa: E731
+  monkeypatch.setattr(VERBS["train"], "run", run)
+  assert main(["train", "--config=c.py", "--workdir=w", *flags]) == 0
+  assert seen == [level]

@@ -7,6 +7,7 @@ import sys
 
 import numpy as np
 
+from jaxgen.data.findings import Findings
 from jaxgen.data.streams import Streams
 from jaxgen.errors import UserError
 
@@ -21,6 +22,7 @@ class Numbers:
   label_names = ()
   attribute_names = {}
   fingerprint = "numbers"
+  findings = Findings()
 
   def __len__(self):
     return self.n

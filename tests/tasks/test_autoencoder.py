@@ -6,12 +6,13 @@ import numpy as np
 import pytest
 from support.configs import toy, toy_vae
 
+from jaxgen.config.losses import LossConfig
 from jaxgen.config.parse import parse
 from jaxgen.data.findings import Findings
 from jaxgen.errors import UserError
 from jaxgen.images import normalize
 from jaxgen.latents import density
-from jaxgen.tasks import families
+from jaxgen.tasks import autoencoder, families
 from jaxgen.typing import LossInputs
 
 INPUTS = LossInputs()
@@ -139,3 +140,14 @@ def test_every_label_that_the_loss_needs_occurs(labels):
     return
   with pytest.raises(UserError, match="model.num_seg_classes=3"):
     check([element], findings)
+
+
+def test_the_loss_is_named():
+  """A single term by its name, several as a sum."""
+  name = lambda variational=False, **terms: autoencoder.loss_name(  # noqa: E731
+    LossConfig(**terms), variational=variational
+  )
+  assert name() == "log MSE"
+  assert name(log_mse=0.0, l1=0.5) == "L1"
+  assert name(lpips_alex=1.0) == "loss (log MSE + LPIPS)"
+  assert name(True, log_mse=0.0, mse=1.0) == "loss (MSE + KL)"

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from jaxgen.config.data import DataConfig, Split
+from jaxgen.data.findings import Findings
 from jaxgen.data.resize import center_square, resize, to_channels
 from jaxgen.data.source import Element, Source
 from jaxgen.data.streams import Streams
@@ -36,6 +37,7 @@ class ExampleSource:
   label_names: tuple[str, ...]
   attribute_names: dict[str, tuple[str, ...]]
   fingerprint: str
+  findings: Findings
 
   def __len__(self) -> int:
     return self.num_examples
@@ -126,10 +128,17 @@ def tfds(options: DataConfig, split: Split, resolution: int) -> Source:
     label_names=tuple(features[label_key].names) if label_key else (),
     attribute_names={},
     fingerprint=_set_fingerprint(builder),
+    findings=_findings(options, own),
   )
   _check_image(options, data[start][image_key])
   source.read(0)
   return source
+
+
+def _findings(options: DataConfig, own: str | None) -> Findings:
+  share = f"the last {options.validation_fraction:.0%} of `train`"
+  held_out = f"its split `{own}`" if own else share
+  return Findings(split=f"by the set: {held_out} is held out")
 
 
 def _builder(path: str) -> Any:

@@ -19,6 +19,7 @@ import numpy as np
 from jaxgen.config.data import DataConfig, Split
 from jaxgen.config.fields import check_value
 from jaxgen.data.cache import ImageCache, shared
+from jaxgen.data.findings import Findings
 from jaxgen.data.rocks import fabric, paint, structure, texture
 from jaxgen.data.source import Element
 from jaxgen.data.streams import Streams
@@ -62,6 +63,9 @@ class Rocks:
   label_names: tuple[str, ...] = ROCK_TYPES
   attribute_names: dict[str, tuple[str, ...]] = dataclasses.field(
     default_factory=lambda: dict(ATTRIBUTES)
+  )
+  findings: Findings = Findings(
+    split="by index: held-out tiles are drawn with random numbers of their own"
   )
 
   def __len__(self) -> int:
