@@ -86,9 +86,13 @@ def verify(folder: pathlib.Path, path: pathlib.Path) -> Evidence:
 
 def _is_table(value: Any) -> bool:
   """Whether a JSON value is a table as written by `compute`, not empty."""
-  return isinstance(value, dict) and bool(value) and all(
-    isinstance(x, list) and list(map(type, x)) == [int, int]
-    for x in value.values()
+  return (
+    isinstance(value, dict)
+    and bool(value)
+    and all(
+      isinstance(x, list) and list(map(type, x)) == [int, int]
+      for x in value.values()
+    )
   )
 
 
