@@ -27,7 +27,7 @@ from jaxgen.cli import (
   sweep,
   train,
 )
-from jaxgen.errors import RunError, UserError
+from jaxgen.errors import Interrupted, RunError, UserError
 from jaxgen.parallel.compilation_cache import cache_compilations
 
 VERBS: dict[str, ModuleType] = {
@@ -128,6 +128,10 @@ def main(argv: list[str] | None = None) -> int:
   except RunError as e:
     print(f"error: {e}", file=sys.stderr)
     return 1
+  except Interrupted as e:
+    if str(e):
+      print(f"error: {e}", file=sys.stderr)
+    return e.status
   except KeyboardInterrupt:
     print("error: interrupted.", file=sys.stderr)
     return 130

@@ -11,11 +11,12 @@ import dataclasses
 import os
 import pathlib
 import shlex
+import signal
 import subprocess
 import sys
 from typing import Literal
 
-from jaxgen.errors import writing
+from jaxgen.errors import exit_status, writing
 from jaxgen.sweeps.spec import Phase, Sweep
 from jaxgen.sweeps.worker import STOPPED
 
@@ -139,6 +140,7 @@ def _array_body(
   saves a checkpoint and the job is requeued."""
   runs = " ".join(shlex.quote(f"{phase.name}/{run}") for run in phase.runs)
   index = "SLURM_ARRAY_TASK_ID" if scheduler == "slurm" else "LSB_JOBINDEX - 1"
+  early = exit_status(signal.SIGTERM)  # before it handles signals
   requeue = (
     f"if ((status == {STOPPED})); then\n"
     '  scontrol requeue "${SLURM_ARRAY_JOB_ID}_$SLURM_ARRAY_TASK_ID"\nfi\n'
@@ -150,6 +152,7 @@ def _array_body(
     'status=0\nwait "$pid" || status=$?\n'
     'while kill -0 "$pid" 2>/dev/null; do # a trap ended the wait\n'
     '  status=0\n  wait "$pid" || status=$?\ndone\n'
+    f"if ((status == {early})); then status={STOPPED}; fi\n"
     f'{requeue if scheduler == "slurm" else ""}exit "$status"\n'
   )
 
