@@ -17,7 +17,7 @@ import pathlib
 import sys
 
 from jaxgen.cli import flags
-from jaxgen.errors import UserError, exit_status
+from jaxgen.errors import RunError, UserError, exit_status
 
 LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
 HEARTBEAT = 30  # seconds of silence after which a process is considered dead
@@ -77,6 +77,7 @@ def run(args: argparse.Namespace, rest: list[str]) -> int:
   _initialize_distributed(args)
   from jaxgen.api import train_until
   from jaxgen.parallel.allocator import keep_freed_memory
+  from jaxgen.parallel.multihost import is_loss_of_peer
   from jaxgen.parallel.preemption import watching
 
   keep_freed_memory()  # before anything starts the backend
@@ -91,7 +92,12 @@ def run(args: argparse.Namespace, rest: list[str]) -> int:
       return 0 if finished else stop.interrupted().status
   except BaseException as error:
     _exit_without_peers(error)
-    raise
+    if not is_loss_of_peer(error):
+      raise
+    raise RunError(
+      "another process of this run has ended, see its output; the same command "
+      "resumes from the newest checkpoint."
+    ) from error
 
 
 def _initialize_distributed(args: argparse.Namespace) -> None:

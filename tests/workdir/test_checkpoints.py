@@ -268,7 +268,9 @@ def test_each_fault_of_the_checksums_with_each_fault_of_the_data(
   DATA[data](copy / "checkpoints/3")
   path = copy / "checksums/3.json"
   EVIDENCE[evidence](path)
-  found, _ = restore(opened(copy, max_to_keep=3))
+  restored_now = restore(opened(copy, max_to_keep=3))
+  assert restored_now is not None
+  found = restored_now[0]
   said, step = capsys.readouterr().out, int(found["state"]["step"])
   if step == 3:
     assert evidence == "missing" or (evidence, data) == ("intact", "intact")
