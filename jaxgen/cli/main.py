@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import io
 import sys
 import warnings
 from types import ModuleType
@@ -86,6 +87,13 @@ def _quiet() -> None:
   sys.unraisablehook = _report_unraisable
 
 
+def _print_all_names() -> None:
+  """Print the bytes of file names that are not UTF-8 as they are."""
+  for stream in (sys.stdout, sys.stderr):
+    if isinstance(stream, io.TextIOWrapper):
+      stream.reconfigure(errors="surrogateescape")
+
+
 def _report_unraisable(unraisable) -> None:
   """The default hook, without messages of TensorStore's threads after a failed
   save."""
@@ -120,6 +128,7 @@ def _dispatch(argv: list[str]) -> int:
 
 def main(argv: list[str] | None = None) -> int:
   """Run a verb; returns the exit status, 2 for a user error."""
+  _print_all_names()
   try:
     return _dispatch(sys.argv[1:] if argv is None else argv)
   except UserError as e:
