@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import errno
 import io
 import sys
 import warnings
@@ -149,7 +150,7 @@ def main(argv: list[str] | None = None) -> int:
   except OSError as e:
     path = f"{e.filename}: " if e.filename else ""
     print(f"error: {path}{e.strerror or e}", file=sys.stderr)
-    return 1
+    return 2 if e.errno == errno.ENAMETOOLONG else 1
 
 
 if __name__ == "__main__":
