@@ -32,6 +32,6 @@ def test_malformed_images_and_latents_are_refused_on_a_line(trained, tmp_path):
 def test_a_run_killed_at_random_is_resumed_to_the_same_bits(tmp_path):
   argv = kills.families(tmp_path)["patch autoencoder"]
   problems = kills.kill_and_resume(
-    argv, tmp_path, kills=2, rng=random.Random(0)
+    argv, tmp_path, kills=1, rng=random.Random(0)
   )
-  assert [*problems] == ["", ""]
+  assert [*problems] == [""]

@@ -68,7 +68,8 @@ from jaxgen.sweeps import Phase, Sweep, grid
 def get_sweep(variant=""):
   runs = grid({{"model.latent_dim": (4, 8)}})
   phase = Phase(name="one", runs=runs)
-  return Sweep(base="textures_patch_ae:smoke", overrides={fields}, phases=(phase,))
+  base, overrides = "textures_patch_ae:smoke", {fields}
+  return Sweep(base=base, overrides=overrides, phases=(phase,))
 """
 Argv = Callable[[pathlib.Path], list[str]]  # maps a workdir to arguments
 

@@ -12,7 +12,6 @@ import traceback
 from collections.abc import Iterator
 
 from fuzzing import files
-
 from jaxgen.cli.main import main
 
 CONFIG = "textures_patch_ae:smoke"

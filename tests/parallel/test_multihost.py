@@ -171,11 +171,12 @@ def launch(workdir, stop_at=None):
     text=True,
   )
   said = []
-  for line in run.stdout or ():
-    said.append(line)
-    if stop_at and line.startswith(stop_at):
-      run.send_signal(signal.SIGTERM)
-  return run.wait(), "".join(said)
+  with run:
+    for line in run.stdout or ():
+      said.append(line)
+      if stop_at and line.startswith(stop_at):
+        run.send_signal(signal.SIGTERM)
+  return run.returncode, "".join(said)
 
 
 def test_the_death_of_a_process_is_one_line_to_the_others(tmp_path):
