@@ -187,7 +187,7 @@ def _arrays(workdir: pathlib.Path) -> dict[str, bytes]:
   }
 
 
-def _rows(workdir: pathlib.Path) -> list[dict[str, float]]:
+def _rows(workdir: pathlib.Path) -> list[dict[str, str]]:
   """The rows of metrics.csv without the speed."""
   from jaxgen.workdir import metrics_csv
 

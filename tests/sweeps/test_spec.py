@@ -254,7 +254,7 @@ def test_fields_of_a_phase_have_their_types(values, names):
   ],
 )
 def test_fields_of_a_sweep_have_their_types(values, names):
-  phase = Phase(name="a", runs={"x": {}}, passes_on=["model.width"])
+  phase = Phase(name="a", runs={"x": {}}, passes_on=("model.width",))
   with pytest.raises(UserError) as refused:
     Sweep(**{"base": "", "phases": [phase], **values})
   assert str(refused.value).startswith(names)
