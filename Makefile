@@ -2,6 +2,7 @@
 #   make demo   train the small autoencoder on real photographs (minutes)
 #   make test   lint, types, tests
 #   make check  lint, types, and the tests that are not slow
+#   make fuzz   malformed input and kills at random, at most 15 minutes
 #   make docs   the documentation site, in site/
 #   make env    only the environment, in .venv; the newest versions, tested with
 #               Python 3.13, in .venv-newest by:
@@ -17,7 +18,7 @@ COMPILE := $(BIN)/uv pip compile --quiet --universal --no-header --group dev \
   --extra perceptual pyproject.toml
 export TF_CPP_MIN_LOG_LEVEL ?= 3
 
-.PHONY: demo test check docs env lint lock
+.PHONY: demo test check fuzz docs env lint lock
 
 env: $(VENV)/ready
 
@@ -47,6 +48,9 @@ test: lint
 
 check: lint
 	$(BIN)/python -m pytest --numprocesses=3 --dist=worksteal -m "not slow"
+
+fuzz: $(VENV)/ready
+	JAX_PLATFORMS=cpu timeout --signal=KILL 900 $(BIN)/python scripts/fuzz.py
 
 docs: $(VENV)/ready
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict

@@ -11,9 +11,10 @@ from PIL import Image
 from jaxgen.config.experiment import Experiment
 from jaxgen.config.fields import PositiveInt, check_value
 from jaxgen.config.parse import parse
-from jaxgen.errors import UserError
+from jaxgen.errors import Interrupted, UserError
 from jaxgen.images import image_grid
 from jaxgen.parallel.allocator import keep_freed_memory
+from jaxgen.parallel.preemption import Stop, watching
 from jaxgen.parallel.sharding import Devices
 from jaxgen.planning import autobatch
 from jaxgen.sample.load import load
@@ -45,6 +46,34 @@ def train(
     UserError: an invalid config, workdir or data set.
     RunError: the loss is not finite, or a checkpoint cannot be written.
   """
+  try:
+    with watching() as stop:
+      return train_until(
+        stop,
+        config,
+        workdir,
+        allow_config_change=allow_config_change,
+        devices=devices,
+      )
+  except Interrupted as e:
+    print(e)
+    return False
+
+
+def train_until(
+  stop: Stop,
+  config: Any,
+  workdir: str | pathlib.Path,
+  *,
+  allow_config_change: bool = False,
+  devices: Devices = None,
+) -> bool:
+  """Train as `train` does, until a request to stop, which the caller makes.
+
+  Raises:
+    Interrupted: also; the run was stopped with nothing to save.
+  """
+  stop.at_once = True
   keep_freed_memory()  # before anything starts the backend
   experiment = config if isinstance(config, Experiment) else parse(config)
   workdir = pathlib.Path(workdir)
@@ -54,6 +83,7 @@ def train(
     initial=initial_weights(experiment, workdir),
     allow_config_change=allow_config_change,
     devices=devices,
+    stop=stop,
   )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import pathlib
+import signal
 from collections.abc import Iterator
 
 
@@ -18,6 +19,29 @@ class UserError(Exception):
 class RunError(Exception):
   """A run that cannot continue (NaN, full disk): exit status 1, no
   traceback."""
+
+
+class Interrupted(BaseException):
+  """A program ended by a signal: exit status 128 + the signal's number, no
+  traceback; the message may be empty.
+
+  Attributes:
+    signal: the signal.
+  """
+
+  def __init__(self, number: signal.Signals, message: str = ""):
+    super().__init__(message)
+    self.signal = number
+
+  @property
+  def status(self) -> int:
+    """The exit status."""
+    return exit_status(self.signal)
+
+
+def exit_status(number: signal.Signals) -> int:
+  """The exit status of a program ended by a signal, as shells have it."""
+  return 128 + number
 
 
 @contextlib.contextmanager

@@ -26,10 +26,11 @@ if [[ $smoke ]]; then page=$folder/benchmarks.md repeats=1 variant=:smoke num=16
 
 child="" stopped="" failures=0
 stop() {
-  stopped=1
+  stopped=$1
   [[ -z $child ]] || kill -TERM "$child" 2>/dev/null || true
 }
-trap stop INT TERM
+trap "stop 130" INT
+trap "stop 143" TERM
 
 run() { # runs a command that only `stop` ends; returns its status
   local code=0
@@ -43,7 +44,7 @@ run() { # runs a command that only `stop` ends; returns its status
   child=""
   if [[ $stopped ]]; then
     echo "stopped; the same command resumes."
-    exit 0
+    exit "$stopped"
   fi
   return "$code"
 }
@@ -80,9 +81,11 @@ train() { # NAME SECONDS SIZE_FLAGS CONFIG [FLAGS]
   mapfile -t more <"$sized"
   local limit=$((left > 90 ? left - 30 : 60))
   if [[ $smoke ]]; then limit=3600; fi
+  local code=0
   run timeout --preserve-status "$limit" \
-    jaxgen train "${config[@]}" "${more[@]}" --workdir="$workdir" ||
-    failed "$name" "training" || return 0
+    jaxgen train "${config[@]}" "${more[@]}" --workdir="$workdir" || code=$?
+  # at the limit a checkpoint is saved, which is enough (143: by SIGTERM)
+  ((code == 0 || code == 143)) || failed "$name" "training" || return 0
   if [[ $name == *edm ]]; then
     run timeout "$limit" jaxgen evaluate --workdir="$workdir" --num="$num" ||
       echo "$name: not evaluated." >&2

@@ -8,9 +8,9 @@
 #
 # All flags after the number are passed to `jaxgen train`. Each line of output
 # begins with the number of its process. Ctrl-C and SIGTERM reach all processes:
-# they save the same step and exit with status 0; the same command resumes from
-# it. If a process fails, the others are ended, and the script exits with its
-# status.
+# they save the same step, and the script exits with status 143 (128 + SIGTERM);
+# the same command resumes from it. If a process fails, the others are ended,
+# and the script exits with its status.
 set -euo pipefail
 
 if [[ ! ${1:-} =~ ^[1-9][0-9]*$ ]]; then
@@ -42,7 +42,8 @@ for ((i = 0; i < number; i++)); do
 done
 
 signal() { kill "-$1" "${pids[@]}" 2>/dev/null || true; }
-trap "signal TERM" INT TERM
+stopping="" stopped=0
+trap "stopping=yes; signal TERM" INT TERM
 
 status=0
 while ((${#pids[@]})); do
@@ -53,6 +54,10 @@ while ((${#pids[@]})); do
     code=0
     wait "${pids[i]}" || code=$?
     unset "pids[i]"
+    if [[ $stopping ]] && ((code == 143)); then
+      stopped=143
+      continue
+    fi
     if ((code && !status)); then
       echo "process $i failed with status $code; ending the others." >&2
       status=$code
@@ -61,4 +66,5 @@ while ((${#pids[@]})); do
   done
   if ((status && SECONDS > patience && ${#pids[@]})); then signal KILL; fi
 done
+if ((!status)); then status=$stopped; fi
 exit "$status"

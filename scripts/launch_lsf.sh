@@ -51,5 +51,5 @@ for pid in "${pids[@]}"; do
   if ((code)); then status=$code; fi
 done
 
-if [[ $requeue && ! $killed && $status == 0 ]]; then exit 99; fi
+if [[ $requeue && ! $killed && $status == @(0|143) ]]; then exit 99; fi
 exit "$status"

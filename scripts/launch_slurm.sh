@@ -45,5 +45,8 @@ while kill -0 "$step" 2>/dev/null; do # the trap ended the wait
   wait "$step" || status=$?
 done
 
-if [[ $requeue && $status == 0 ]]; then scontrol requeue "$SLURM_JOB_ID"; fi
+if [[ $requeue && $status == @(0|143) ]]; then
+  scontrol requeue "$SLURM_JOB_ID"
+  status=0
+fi
 exit "$status"

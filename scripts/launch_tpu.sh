@@ -12,8 +12,8 @@
 #     git clone REPOSITORY jaxgen && cd jaxgen && make env &&
 #     .venv/bin/uv pip install --python .venv/bin/python "jax[tpu]"'
 #
-# Ctrl-C and SIGTERM stop the run after a checkpoint. The same command resumes
-# from the newest one, also on a new slice after a preemption. If the connection
+# Ctrl-C and SIGTERM stop the run after a checkpoint, with status 143 (128 +
+# SIGTERM). The same command resumes from the newest one, also on a new slice after a preemption. If the connection
 # may break, start it in tmux on a machine that does not sleep.
 set -euo pipefail
 

@@ -22,7 +22,7 @@ log="$CALLS/$me-$(ls "$CALLS" | wc -l)-$$"
 printf '%s\n' "$@" > "$log"
 echo "$me speaks"
 case "${DO:-}" in
-  wait) trap 'echo "$me stopped"; exit 0' TERM ;;
+  wait) trap 'echo "$me stopped"; exit 143' TERM ;;
   fail) [[ "$*" == *--process_id=1* ]] && exit 3; trap "" TERM ;;
   *) exit 0 ;;
 esac
@@ -120,7 +120,7 @@ def test_a_signal_stops_all_local_processes(site, number):
   until_waiting(site, "jaxgen", 2)
   run.send_signal(number)
   said, _ = run.communicate(timeout=60)
-  assert run.returncode == 0
+  assert run.returncode == 143 and "failed" not in said
   assert "[0] jaxgen stopped" in said and "[1] jaxgen stopped" in said
 
 
@@ -170,7 +170,7 @@ def test_lsf_requeues_what_the_time_limit_stopped(site, killed):
     time.sleep(0.2)
   run.send_signal(signal.SIGTERM)
   run.communicate(timeout=60)
-  assert run.returncode == (0 if killed else 99)
+  assert run.returncode == (143 if killed else 99)
   jaxgen = str(site / ".venv/bin/jaxgen")
   assert sorted(calls(site, "blaunch"), key=lambda call: call[-1]) == [
     ["-no-shell", host, jaxgen, "train", *FLAGS]
@@ -189,5 +189,5 @@ def test_tpu_hosts_run_the_command_and_can_be_stopped(site):
   until_waiting(site, "jaxgen")
   run.send_signal(signal.SIGTERM)
   said, _ = run.communicate(timeout=60)
-  assert run.returncode == 0 and "jaxgen stopped" in said
+  assert run.returncode == 143 and "jaxgen stopped" in said
   assert calls(site, "jaxgen") == [["train", "--distributed", *FLAGS]]

@@ -9,7 +9,6 @@ Does not train or save weights. Times are medians; use an idle machine.
 from __future__ import annotations
 
 import argparse
-import json
 import pathlib
 
 from jaxgen.cli import flags, outputs
@@ -41,6 +40,7 @@ def run(args: argparse.Namespace, rest: list[str]) -> None:
   from rich.table import Table
 
   from jaxgen.config.files import load_experiment
+  from jaxgen.formats.atomic import write_json
   from jaxgen.planning.benchmark import benchmark
 
   if args.json:
@@ -52,5 +52,5 @@ def run(args: argparse.Namespace, rest: list[str]) -> None:
     table.add_row(name.replace("_", " "), text)
   Console().print(table)
   if args.json:
-    args.json.write_text(json.dumps(results, indent=2) + "\n")
+    write_json(args.json, results)
     print(f"Wrote {args.json}.")

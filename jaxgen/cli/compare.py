@@ -20,6 +20,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from jaxgen.cli import flags, outputs
+from jaxgen.cli.output_folder import replacing
 
 NOTE = (
   "{num} images per candidate; features: {features}; 95% bootstrap intervals. "
@@ -77,14 +78,15 @@ def run(args: argparse.Namespace, rest: list[str]) -> None:
   )
   notes.append(NOTE.format(num=args.num, features=network.name))
   names = report.titles(network.frechet)
-  report.write_comparison_csv(args.out / "comparison.csv", rows)
-  report.write_comparison_page(
-    args.out / "comparison.html",
-    rows,
-    pictures={k: image_grid(v[: outputs.GRID]) for k, v in images.items()},
-    names=names,
-    notes=notes,
-  )
+  with replacing(args.out, "compare") as folder:
+    report.write_comparison_csv(folder / "comparison.csv", rows)
+    report.write_comparison_page(
+      folder / "comparison.html",
+      rows,
+      pictures={k: image_grid(v[: outputs.GRID]) for k, v in images.items()},
+      names=names,
+      notes=notes,
+    )
   _print(rows, names)
   for note in notes:
     print(note)

@@ -31,7 +31,7 @@ def run(args: argparse.Namespace, rest: list[str]) -> None:
   latents, names = _read_latents(args.latents)
   model = inputs.open_autoencoder(args)
   images = model.decode(latents, batch=args.batch)
-  outputs.write_images(args.out, names, images)
+  outputs.save_images(args, names, images, verb="decode")
 
 
 def _read_latents(path: pathlib.Path) -> tuple[np.ndarray, list[str]]:

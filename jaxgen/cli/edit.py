@@ -83,7 +83,7 @@ def run(args: argparse.Namespace, rest: list[str]) -> None:
   if args.to is not None:
     path = _interpolate(model, args, images, conditions=conditions)
     names = [f"{i:03}" for i in range(len(path))]
-    outputs.write_images(args.out, names, path)
+    outputs.save_images(args, names, path, verb="edit")
     return
   options = sampling_flags.sampling_options(args)
   options["conditions"] = conditions
@@ -94,7 +94,7 @@ def run(args: argparse.Namespace, rest: list[str]) -> None:
     edited = _outpaint(model, args, images, size=size, options=options)
   else:
     edited = _vary(model, args, images, options=options)
-  outputs.write_images(args.out, names, edited)
+  outputs.save_images(args, names, edited, verb="edit")
 
 
 def _check_kind(args: argparse.Namespace) -> None:

@@ -25,6 +25,7 @@ def run(args: argparse.Namespace, rest: list[str]) -> None:
   import numpy as np
 
   from jaxgen.data.splits import class_labels
+  from jaxgen.formats.npz import write_npz
 
   model = inputs.open_autoencoder(args, args.out.parent)
   if args.out.is_dir():
@@ -34,7 +35,6 @@ def run(args: argparse.Namespace, rest: list[str]) -> None:
   label_names, labels = class_labels(names)
   if label_names:
     arrays |= {"labels": np.asarray(labels), "label_names": label_names}
-  with args.out.open("wb") as file:
-    np.savez(file, **arrays)
+  write_npz(args.out, **arrays)
   shape = arrays["latents"].shape
   print(f"{shape[0]} latents of shape {shape[1:]} are in {args.out}.")

@@ -27,6 +27,7 @@ from typing import TYPE_CHECKING
 
 from jaxgen.cli import evaluation_tables as tables
 from jaxgen.cli import flags, inputs, outputs, sampling_flags
+from jaxgen.cli.output_folder import replacing
 from jaxgen.errors import UserError
 
 if TYPE_CHECKING:
@@ -67,11 +68,12 @@ def run(args: argparse.Namespace, rest: list[str]) -> None:
 
   out = args.out or args.workdir / "evaluation"
   model = inputs.open_run(args, out)
-  if isinstance(model, DenoiserRun):
-    _generation(model, args, out)
-  else:
-    sampling_flags.refuse(args, sampling_flags.SAMPLING, owner="denoisers")
-    _reconstruction(model, args, out)
+  with replacing(out, "evaluate") as folder:
+    if isinstance(model, DenoiserRun):
+      _generation(model, args, folder)
+    else:
+      sampling_flags.refuse(args, sampling_flags.SAMPLING, owner="denoisers")
+      _reconstruction(model, args, folder)
   print(f"metrics.json and per_image.csv are in {out}.")
 
 

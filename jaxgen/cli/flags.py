@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import argparse
-import math
 import os
 import pathlib
 import re
+import reprlib
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
@@ -15,9 +15,11 @@ if TYPE_CHECKING:
 
 UNITS = {"": 1, "KiB": 2**10, "MiB": 2**20, "GiB": 2**30, "TiB": 2**40}
 MAX_SEED = 2**32 - 1
+MAX_INTEGER = 2**31 - 1  # of a flag without another maximum
+MAX_BYTES = 2**63
 
 
-def integer(low: int, high: float = math.inf) -> Callable[[str], int]:
+def integer(low: int, high: int = MAX_INTEGER) -> Callable[[str], int]:
   """The type of a flag for integers in a range."""
 
   def parse(text: str) -> int:
@@ -26,9 +28,10 @@ def integer(low: int, high: float = math.inf) -> Callable[[str], int]:
     except ValueError:
       value = None
     if value is None or not low <= value <= high:
-      span = f">= {low}" if high == math.inf else f"in [{low}, {high}]"
+      is_small = high == MAX_INTEGER and (value is None or value < low)
+      span = f">= {low}" if is_small else f"in [{low}, {high}]"
       raise argparse.ArgumentTypeError(
-        f"expected an integer {span}, got {text!r}"
+        f"expected an integer {span}, got {reprlib.repr(text)}"
       )
     return value
 
@@ -40,11 +43,11 @@ def byte_size(text: str) -> int:
   parts = re.fullmatch(r"([0-9.]+)\s*([KMGT]iB)?", text)
   try:
     size = int(float(parts[1]) * UNITS[parts[2] or ""]) if parts else 0
-  except ValueError:
+  except (ValueError, OverflowError):
     size = 0
-  if size < 1:
+  if not 1 <= size < MAX_BYTES:
     raise argparse.ArgumentTypeError(
-      f"expected a size like 16GiB, got {text!r}"
+      f"expected a size like 16GiB, got {reprlib.repr(text)}"
     )
   return size
 

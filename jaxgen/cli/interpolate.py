@@ -14,6 +14,7 @@ import pathlib
 from typing import TYPE_CHECKING
 
 from jaxgen.cli import flags, inputs
+from jaxgen.cli.output_folder import replacing
 from jaxgen.errors import UserError
 
 if TYPE_CHECKING:
@@ -45,12 +46,13 @@ def run(args: argparse.Namespace, rest: list[str]) -> None:
   a = _read_image(model, args.a, upsample=args.upsample)
   b = _read_image(model, args.b, upsample=args.upsample)
   rows = []
-  for how in ("linear", "spherical"):
-    images = model.interpolate(a, b, args.steps, how=how)
-    for i, image in enumerate(images):
-      write_png(args.out / f"{how}_{i:03}.png", image)
-    rows.append(images)
-  write_png(args.out / "grid.png", grid(rows))
+  with replacing(args.out, "interpolate") as folder:
+    for how in ("linear", "spherical"):
+      images = model.interpolate(a, b, args.steps, how=how)
+      for i, image in enumerate(images):
+        write_png(folder / f"{how}_{i:03}.png", image)
+      rows.append(images)
+    write_png(folder / "grid.png", grid(rows))
   print(f"2 x {args.steps} images and grid.png are in {args.out}.")
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import argparse
 import difflib
+import errno
+import io
 import os
 import sys
 import warnings
@@ -30,7 +32,7 @@ from jaxgen.cli import (
   sweep,
   train,
 )
-from jaxgen.errors import RunError, UserError
+from jaxgen.errors import Interrupted, RunError, UserError
 from jaxgen.parallel.compilation_cache import cache_compilations
 
 VERBS: dict[str, ModuleType] = {
@@ -109,6 +111,13 @@ def _quiet() -> None:
   sys.unraisablehook = _report_unraisable
 
 
+def _print_all_names() -> None:
+  """Print the bytes of file names that are not UTF-8 as they are."""
+  for stream in (sys.stdout, sys.stderr):
+    if isinstance(stream, io.TextIOWrapper):
+      stream.reconfigure(errors="surrogateescape")
+
+
 def _report_unraisable(unraisable) -> None:
   """The default hook, without messages of TensorStore's threads after a failed
   save."""
@@ -144,6 +153,7 @@ def _dispatch(argv: list[str]) -> int:
 
 def main(argv: list[str] | None = None) -> int:
   """Run a verb; returns the exit status, 2 for a user error."""
+  _print_all_names()
   try:
     return _dispatch(sys.argv[1:] if argv is None else argv)
   except UserError as e:
@@ -152,6 +162,10 @@ def main(argv: list[str] | None = None) -> int:
   except RunError as e:
     print(f"error: {e}", file=sys.stderr)
     return 1
+  except Interrupted as e:
+    if str(e):
+      print(f"error: {e}", file=sys.stderr)
+    return e.status
   except KeyboardInterrupt:
     print("error: interrupted.", file=sys.stderr)
     return 130
@@ -160,7 +174,7 @@ def main(argv: list[str] | None = None) -> int:
   except OSError as e:
     path = f"{e.filename}: " if e.filename else ""
     print(f"error: {path}{e.strerror or e}", file=sys.stderr)
-    return 1
+    return 2 if e.errno == errno.ENAMETOOLONG else 1
 
 
 if __name__ == "__main__":

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import argparse
 import pathlib
 import tempfile
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from jaxgen.cli.output_folder import replacing
 from jaxgen.errors import UserError
 
 if TYPE_CHECKING:
@@ -32,6 +34,19 @@ def make_folder(path: pathlib.Path) -> None:
     raise UserError(
       f"{path} cannot be written to ({reason}): choose another --out."
     ) from e
+
+
+def save_images(
+  args: argparse.Namespace,
+  names: Sequence[str],
+  images: np.ndarray,
+  *,
+  verb: str,
+) -> None:
+  """Write images to --out, in place of those of an earlier call of the verb."""
+  with replacing(args.out, verb) as folder:
+    write_images(folder, names, images)
+  print(f"{len(images)} images and grid.png are in {args.out}.")
 
 
 def write_images(
@@ -64,7 +79,6 @@ def write_images(
     side = min(resize, max(GRID_SIDE, images.shape[1]))
     shown = np.stack([resample(image, side, kernel) for image in shown])
   write_png(out / "grid.png", image_grid(shown))
-  print(f"{len(images)} images and grid.png are in {out}.")
 
 
 def file_names(names: Sequence[str]) -> list[str]:

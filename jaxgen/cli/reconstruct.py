@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 
 from jaxgen.cli import flags, inputs, outputs
+from jaxgen.cli.output_folder import replacing
 
 COMPARED = 8  # number of images in compare.png
 
@@ -28,6 +29,8 @@ def run(args: argparse.Namespace, rest: list[str]) -> None:
   model = inputs.open_autoencoder(args)
   names, images = inputs.read_images(model, args.input, upsample=args.upsample)
   reconstructions = model.reconstruct(images, batch=args.batch)
-  outputs.write_images(args.out, names, reconstructions)
   rows = [as_uint8(images[:COMPARED]), reconstructions[:COMPARED]]
-  write_png(args.out / "compare.png", grid(rows))
+  with replacing(args.out, "reconstruct") as folder:
+    outputs.write_images(folder, names, reconstructions)
+    write_png(folder / "compare.png", grid(rows))
+  print(f"{len(images)} images and grid.png are in {args.out}.")

@@ -21,6 +21,7 @@ import pathlib
 from typing import TYPE_CHECKING
 
 from jaxgen.cli import flags, inputs, outputs, sampling_flags
+from jaxgen.cli.output_folder import replacing
 from jaxgen.errors import UserError
 
 if TYPE_CHECKING:
@@ -89,14 +90,16 @@ def run(args: argparse.Namespace, rest: list[str]) -> None:
   from jaxgen.sample.denoiser import DenoiserRun
 
   model = inputs.open_run(args)
-  if isinstance(model, DenoiserRun):
-    images = _denoise(model, args, rest)
-  else:
-    images = _decode(model, args, rest)
-  names = [f"{i:05}" for i in range(len(images))]
-  outputs.write_images(
-    args.out, names, images, resize=args.resize, kernel=args.resample
-  )
+  with replacing(args.out, "sample") as folder:
+    if isinstance(model, DenoiserRun):
+      images = _denoise(model, args, rest, folder=folder)
+    else:
+      images = _decode(model, args, rest)
+    names = [f"{i:05}" for i in range(len(images))]
+    outputs.write_images(
+      folder, names, images, resize=args.resize, kernel=args.resample
+    )
+  print(f"{len(images)} images and grid.png are in {args.out}.")
 
 
 def _decode(
@@ -110,7 +113,11 @@ def _decode(
 
 
 def _denoise(
-  model: DenoiserRun, args: argparse.Namespace, rest: list[str]
+  model: DenoiserRun,
+  args: argparse.Namespace,
+  rest: list[str],
+  *,
+  folder: pathlib.Path,
 ) -> np.ndarray:
   sampling_flags.refuse(args, OF_LATENTS, owner="autoencoders")
   options = sampling_flags.sampling_options(args)
@@ -126,7 +133,8 @@ def _denoise(
   if not args.denoising_video:
     return sample()
   images, steps = sample(trajectory=True)
-  _write_video(args.out / "denoising.gif", steps[:, : outputs.GRID])
+  _write_video(folder / "denoising.gif", steps[:, : outputs.GRID])
+  print(f"{len(steps)} steps are in {args.out / 'denoising.gif'}.")
   return images
 
 
@@ -144,4 +152,3 @@ def _write_video(path: pathlib.Path, steps: np.ndarray) -> None:
     first.save(
       path, save_all=True, append_images=others, duration=times, loop=0
     )
-  print(f"{len(steps)} steps are in {path}.")

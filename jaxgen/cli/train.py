@@ -4,7 +4,8 @@
   jaxgen train --config=F --workdir=D --config.optimizer.learning_rate=0.003
 
 Every field of the config can be set with --config.FIELD=VALUE. On SIGTERM and
-Ctrl-C a checkpoint is saved first; the same command then resumes.
+Ctrl-C a checkpoint is saved first; the same command then resumes. The exit
+status is then 128 + the signal's number, 143 or 130: the run is not finished.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ import pathlib
 import sys
 
 from jaxgen.cli import flags
-from jaxgen.errors import UserError
+from jaxgen.errors import RunError, UserError, exit_status
 
 LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
 HEARTBEAT = 30  # seconds of silence after which a process is considered dead
@@ -66,23 +67,37 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace, rest: list[str]) -> int:
-  """Train; returns 0 if the run is finished or was stopped by a signal."""
+  """Train; returns 0 if the run is finished, and 128 + the signal's number if
+  a signal stopped it."""
   from jaxgen.config.files import load_config
 
   config = load_config(args.config, rest)
   if args.memory:
     config.batch.update(fit="auto", memory_gib=args.memory / 2**30)
   _initialize_distributed(args)
-  import jaxgen
+  from jaxgen.api import train_until
+  from jaxgen.parallel.allocator import keep_freed_memory
+  from jaxgen.parallel.multihost import is_loss_of_peer
+  from jaxgen.parallel.preemption import watching
 
+  keep_freed_memory()  # before anything starts the backend
   try:
-    jaxgen.train(
-      config, args.workdir, allow_config_change=args.allow_config_change
-    )
+    with watching(exit_status) as stop:
+      finished = train_until(
+        stop,
+        config,
+        args.workdir,
+        allow_config_change=args.allow_config_change,
+      )
+      return 0 if finished else stop.interrupted().status
   except BaseException as error:
     _exit_without_peers(error)
-    raise
-  return 0
+    if not is_loss_of_peer(error):
+      raise
+    raise RunError(
+      "another process of this run has ended, see its output; the same command "
+      "resumes from the newest checkpoint."
+    ) from error
 
 
 def _initialize_distributed(args: argparse.Namespace) -> None:

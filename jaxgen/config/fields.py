@@ -185,6 +185,10 @@ def describe(expected: Any) -> str:
     return f"a tuple, each {describe(parts[0])}"
   if origin is tuple:
     return f"a tuple of {len(parts)}, each {describe(parts[0])}"
+  if origin is Mapping:
+    keys, values = map(describe, parts)
+    of_values = "" if parts[1] is Any else f" to {values.removeprefix('a ')}"
+    return f"a dict of {keys.removeprefix('a ')}s{of_values}"
   if origin in (types.UnionType, typing.Union):  # X | None
     return describe(parts[0])
   return _NAMES.get(expected, getattr(expected, "__name__", str(expected)))

@@ -41,7 +41,7 @@ def parse(config: Any) -> Experiment:
   values = _plain(config)
   check_top_level(values)
   sections = {
-    name: _section(name, values.get(name, {}))
+    name: parse_section(name, values.get(name, {}))
     for name in TASK_SECTIONS[values["task"]]
   }
   experiment = Experiment(task=values["task"], seed=values["seed"], **sections)
@@ -85,7 +85,8 @@ def check_top_level(values: Mapping[str, Any]) -> None:
       )
 
 
-def _section(name: str, values: Mapping[str, Any]) -> Any:
+def parse_section(name: str, values: Mapping[str, Any]) -> Any:
+  """A section, of the class that its name selects."""
   if name == "stages":
     return stages.from_columns(values)
   if name == "model":

@@ -19,6 +19,7 @@ from jaxgen.evaluation.reference import (
   condition_accuracies,
 )
 from jaxgen.formats.atomic import write_json
+from jaxgen.formats.csv_cells import ENCODING, cell
 from jaxgen.images import as_uint8
 from jaxgen.metrics import memorization
 from jaxgen.metrics.condition_accuracy import ConditionAccuracy
@@ -175,12 +176,12 @@ def write_generation(
   write_json(folder / "metrics.json", summary)
   conditions = evaluation.condition_accuracy
   columns = [f"{k} {x}" for k in conditions for x in ("requested", "seen")]
-  with (folder / "per_image.csv").open("w", newline="") as file:
+  with (folder / "per_image.csv").open("w", newline="", **ENCODING) as file:
     writer = csv.writer(file)
     writer.writerow(["image", "nearest", "ratio", "memorized", *columns])
     for i, near in enumerate(zip(*evaluation.nearest, strict=True)):
       index, ratio, memorized = near
-      values = _values(evaluation, names, i)
+      values = map(cell, _values(evaluation, names, i))
       writer.writerow([i, index, f"{ratio:.6g}", int(memorized), *values])
 
 

@@ -14,6 +14,7 @@ import numpy as np
 
 from jaxgen.errors import UserError
 from jaxgen.formats.atomic import write_json
+from jaxgen.formats.csv_cells import ENCODING, cell
 from jaxgen.images import normalize
 from jaxgen.metrics import baselines
 from jaxgen.metrics.images import similarity
@@ -130,11 +131,10 @@ def write_reconstruction(
 ) -> None:
   """Write `metrics.json` (means and facts) and `per_image.csv`."""
   write_json(folder / "metrics.json", facts | {"metrics": means(scores)})
-  text: Any = {"newline": "", "encoding": "utf-8", "errors": "surrogateescape"}
-  with (folder / "per_image.csv").open("w", **text) as file:
+  with (folder / "per_image.csv").open("w", newline="", **ENCODING) as file:
     writer = csv.writer(file)
     columns = [(name, k) for name, table in scores.items() for k in table]
     writer.writerow(["image", *(f"{name} {k}" for name, k in columns)])
     for i, image in enumerate(names):
       row = [f"{scores[name][k][i]:.6g}" for name, k in columns]
-      writer.writerow([image, *row])
+      writer.writerow([cell(image), *row])

@@ -108,7 +108,8 @@ def read_run(workdir: pathlib.Path, now: float | None = None) -> RunView:
   except OSError as e:
     reason = e.strerror or type(e).__name__
     raise UserError(f"--workdir={workdir} cannot be read ({reason}).") from e
-  raise UserError(f"--workdir={workdir}: no such folder.")
+  found = "got a file" if workdir.exists() else "no such folder"
+  raise UserError(f"--workdir={workdir}: {found}; expected that of a run.")
 
 
 def _read_run(workdir: pathlib.Path, now: float) -> RunView:

@@ -5,6 +5,7 @@ Every call here is a barrier: all processes must make it.
 
 from __future__ import annotations
 
+import re
 import zlib
 from collections.abc import Callable
 from typing import TypeVar, cast
@@ -50,6 +51,21 @@ def failure(action: Callable[[], object]) -> str:
     reason = first[:200] or type(e).__name__
   failed = any(allgather(bool(reason)))
   return reason or "it failed on another process" if failed else ""
+
+
+def is_loss_of_peer(error: BaseException) -> bool:
+  """Whether an error is a collective's or the coordination service's, after
+  the end of another process."""
+  several = jax.distributed.is_initialized() and jax.process_count() > 1
+  is_runtime = isinstance(error, jax.errors.JaxRuntimeError)
+  return several and is_runtime and bool(_LOSS.search(str(error)))
+
+
+_LOSS = re.compile(
+  "gloo|nccl|coordination|heartbeat|barrier|unavailable|deadline_exceeded|"
+  "another task|socket closed|connection (reset|closed|refused)|broken pipe",
+  re.IGNORECASE,
+)
 
 
 def run_on_all(action: Callable[[], T]) -> T:

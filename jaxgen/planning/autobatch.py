@@ -7,6 +7,7 @@ again only if the stage, the model or `batch.memory_gib` changes.
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import functools
 import hashlib
@@ -20,7 +21,7 @@ from jaxgen.config.stages import Stage
 from jaxgen.errors import RunError, UserError
 from jaxgen.formats.atomic import write_json
 from jaxgen.parallel.multihost import allgather, is_lead_host, run_on_all
-from jaxgen.parallel.preemption import watching
+from jaxgen.parallel.preemption import Stop, watching
 from jaxgen.parallel.sharding import Devices
 from jaxgen.planning import cost
 from jaxgen.train import loop
@@ -40,6 +41,7 @@ def train_in_memory(
   initial: InitialWeights | None = None,
   allow_config_change: bool = False,
   devices: Devices = None,
+  stop: Stop | None = None,
 ) -> bool:
   """Train an experiment in a workdir, or resume from its newest checkpoint.
 
@@ -52,18 +54,22 @@ def train_in_memory(
     initial: initial weights at step 0; by default random.
     allow_config_change: resume even if the config or the data changed.
     devices: devices to train on; by default all devices of all processes.
+    stop: the request to stop; by default one that is set by signals.
 
   Returns:
-    Whether the run is finished; False if it was stopped.
+    Whether the run is finished; False if it was stopped after a save.
 
   Raises:
     UserError: an invalid config, workdir or data set.
     RunError: the loss is not finite, or a checkpoint cannot be written.
+    Interrupted: it was stopped with nothing to save.
   """
-  with (
-    claim(workdir, experiment, allow_change=allow_config_change),
-    watching() as stop,
-  ):
+  with contextlib.ExitStack() as stack:
+    stop = stop or stack.enter_context(watching())
+    stop.at_once = True
+    stack.enter_context(
+      claim(workdir, experiment, allow_change=allow_config_change)
+    )
     while True:
       programs = run_on_all(lambda: stage_programs(experiment, devices=devices))
       programs = fitted(programs, workdir)

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from jaxgen.errors import writing
+from jaxgen.formats.csv_cells import ENCODING, cell
 from jaxgen.report import html
 
 Measures = Mapping[str, Any]  # numbers, and intervals `(low, high)`, by name
@@ -70,9 +71,9 @@ def write_comparison_csv(
   path: pathlib.Path, rows: Mapping[str, Measures]
 ) -> None:
   """Write one line per candidate, with intervals as two columns."""
-  flat = [{"candidate": name} | _flat(x) for name, x in rows.items()]
+  flat = [{"candidate": cell(name)} | _flat(x) for name, x in rows.items()]
   names = list(dict.fromkeys(k for row in flat for k in row))
-  with writing(path), path.open("w", newline="") as file:
+  with writing(path), path.open("w", newline="", **ENCODING) as file:
     writer = csv.DictWriter(file, names)
     writer.writeheader()
     writer.writerows(flat)

@@ -15,7 +15,7 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 from PIL import Image
 
-from jaxgen.errors import writing
+from jaxgen.formats.atomic import replacing
 from jaxgen.report.style import SCRIPT, STYLE
 
 
@@ -137,5 +137,5 @@ def write_page(path: pathlib.Path, title: str, parts: Iterable[str]) -> None:
     f"<style>{STYLE}</style>\n<h1>{text(title)}</h1>\n{''.join(parts)}"
     f"<script>{SCRIPT}</script></html>\n"
   )
-  with writing(path):
-    path.write_text(page, encoding="utf-8", errors="replace")
+  with replacing(path) as file:
+    file.write(page.encode(errors="replace"))

@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from jaxgen.formats.atomic import replacing
+from jaxgen.formats.csv_cells import cell
 from jaxgen.report.cells import Row
 from jaxgen.report.svg import Points
 
@@ -83,7 +84,8 @@ def write_phase_csv(path: pathlib.Path, report: PhaseReport) -> None:
   )
   writer.writeheader()
   for run in [*report.rows, *report.errors]:
-    writer.writerow(_csv_row(report, run))
+    row = _csv_row(report, run)
+    writer.writerow({name: cell(value) for name, value in row.items()})
   with replacing(path) as file:
     file.write(text.getvalue().encode(errors="surrogateescape"))
 

@@ -9,9 +9,11 @@ import pathlib
 from collections.abc import Mapping
 from typing import Any
 
+from jaxgen.config.experiment import TASK_SECTIONS
 from jaxgen.config.fields import unknown_field
 from jaxgen.config.files import load_experiment
 from jaxgen.config.overrides import apply_overrides, flatten
+from jaxgen.config.parse import check_top_level, parse_section
 from jaxgen.errors import UserError
 from jaxgen.sweeps.spec import Overrides, Phase, Sweep, Times, TradeOff
 
@@ -159,7 +161,9 @@ def check_sweep(sweep: Sweep, base: Config) -> None:
   others: list[Passed] = []
   for phase in sweep.phases:
     for passed in (first, *others):
-      run_configs(sweep, base, phase=phase, passed=passed)
+      _check_sections(
+        phase, run_configs(sweep, base, phase=phase, passed=passed)
+      )
     configs = run_configs(sweep, base, phase=phase, passed=first)
     values, *rest = (
       passed_values(phase, run, config=config)
@@ -168,6 +172,18 @@ def check_sweep(sweep: Sweep, base: Config) -> None:
     others = [{**passed, phase.name: values} for passed in others]
     others += [{**first, phase.name: x} for x in rest]
     first[phase.name] = values
+
+
+def _check_sections(phase: Phase, configs: Mapping[str, Config]) -> None:
+  """Raise a UserError for a value that its section refuses. Whether sections
+  fit each other shows when a run starts, which then fails by itself."""
+  for run, config in configs.items():
+    try:
+      check_top_level(config)
+      for name in TASK_SECTIONS[config["task"]]:
+        parse_section(name, config[name])
+    except UserError as e:
+      raise UserError(f"{phase.name}/{run}: {e}") from e
 
 
 def apply(config: Config, overrides: Overrides, *, label: str) -> Config:

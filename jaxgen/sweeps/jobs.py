@@ -11,11 +11,13 @@ import dataclasses
 import os
 import pathlib
 import shlex
+import signal
 import subprocess
 import sys
 from typing import Literal
 
-from jaxgen.errors import writing
+from jaxgen.errors import UserError, exit_status
+from jaxgen.formats.atomic import replacing
 from jaxgen.sweeps.spec import Phase, Sweep
 from jaxgen.sweeps.worker import STOPPED
 
@@ -50,8 +52,13 @@ def write_jobs(
   scheduler: Scheduler,
   options: JobOptions,
 ) -> pathlib.Path:
-  """Write the scripts of all phases to `WORKDIR/jobs`; returns `submit.sh`."""
+  """Write the scripts of all phases to `WORKDIR/jobs`; returns `submit.sh`.
+
+  Raises:
+    UserError: an option or a path that is not printable.
+  """
   folder = workdir.resolve() / "jobs"
+  _check_printable(options, folder)
   header = {"slurm": _slurm_header, "lsf": _lsf_header}[scheduler]
   no_gpu = dataclasses.replace(options, gpu="")
   for phase in sweep.phases:
@@ -74,9 +81,33 @@ def submit(script: pathlib.Path) -> int:
 
 
 def _write(path: pathlib.Path, text: str) -> None:
-  with writing(path):
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(text)
+  with replacing(path) as file:
+    file.write(text.encode(errors="surrogateescape"))
+
+
+def _check_printable(options: JobOptions, folder: pathlib.Path) -> None:
+  """Raise a UserError for a text that would not stay on its line. Bytes of
+  paths that are not UTF-8 do."""
+  texts = {
+    "--queue": (options.queue,),
+    "--gpu": (options.gpu,),
+    "--job_option": options.extra,
+    "--workdir": (str(folder),),
+    "current folder": (os.getcwd(),),
+  }
+  for name, values in texts.items():
+    for value in values:
+      plain = os.fsencode(value).decode(errors="ignore")
+      if not plain.isprintable():
+        raise UserError(f"{name}={value!r}: expected printable characters.")
+
+
+def _option(text: str) -> str:
+  """A scheduler option, such as `-P "my project"`, with its words quoted."""
+  try:
+    return shlex.join(shlex.split(text))
+  except ValueError as e:
+    raise UserError(f"--job_option={text}: {e}.") from e
 
 
 def _job_name(name: str) -> str:
@@ -91,15 +122,16 @@ def _slurm_header(
   job, gpu = _job_name(name), options.gpu
   lines = [f"--job-name={job}", "--nodes=1", "--ntasks=1", "--requeue"]
   lines += [f"--mem={options.memory}G", f"--time={options.hours}:00:00"]
-  lines += [f"--partition={options.queue}"] if options.queue else []
-  lines += [f"--gpus={'1' if gpu == 'any' else f'{gpu}:1'}"] if gpu else []
+  queue, gpus = map(shlex.quote, (options.queue, f"{gpu}:1"))
+  lines += [f"--partition={queue}"] if options.queue else []
+  lines += [f"--gpus={'1' if gpu == 'any' else gpus}"] if gpu else []
   if count:
     limit = f"%{options.at_a_time}" if options.at_a_time else ""
     lines += [f"--array=0-{count - 1}{limit}", "--signal=B:TERM@120"]
   lines.append("--open-mode=append")
   log = "%x-%A_%a.log" if count else "%x-%j.log"
   lines.append(f"--output={shlex.quote(f'{folder}/{log}')}")
-  return _header("#SBATCH ", [*lines, *options.extra])
+  return _header("#SBATCH ", [*lines, *map(_option, options.extra)])
 
 
 def _lsf_header(
@@ -112,13 +144,14 @@ def _lsf_header(
     job = f"{job}[1-{count}]{limit}"
   lines = [f'-J "{job}"', "-n 1", f"-M {options.memory}GB"]
   lines += [f'-R "rusage[mem={options.memory}GB]"', f"-W {options.hours}:00"]
-  lines += [f"-q {options.queue}"] if options.queue else []
+  lines += [f"-q {shlex.quote(options.queue)}"] if options.queue else []
   model = "" if gpu == "any" else f":gmodel={gpu}"
-  lines += [f'-gpu "num=1{model}"'] if gpu else []
+  lines += [f"-gpu {shlex.quote(f'num=1{model}')}"] if gpu else []
   lines += ["-r", f"-Q {STOPPED}", "-wa TERM", "-wt 2"] if count else []
   log = "%J_%I.log" if count else "%J.log"
-  lines.append(f'-o "{folder}/{_job_name(name)}-{log}"')
-  return _header("#BSUB ", [*lines, *options.extra])
+  path = f"{folder}/{_job_name(name)}-{log}"
+  lines.append(f"-o {shlex.quote(path)}")
+  return _header("#BSUB ", [*lines, *map(_option, options.extra)])
 
 
 def _header(prefix: str, lines: list[str]) -> str:
@@ -139,6 +172,7 @@ def _array_body(
   saves a checkpoint and the job is requeued."""
   runs = " ".join(shlex.quote(f"{phase.name}/{run}") for run in phase.runs)
   index = "SLURM_ARRAY_TASK_ID" if scheduler == "slurm" else "LSB_JOBINDEX - 1"
+  early = exit_status(signal.SIGTERM)  # before it handles signals
   requeue = (
     f"if ((status == {STOPPED})); then\n"
     '  scontrol requeue "${SLURM_ARRAY_JOB_ID}_$SLURM_ARRAY_TASK_ID"\nfi\n'
@@ -150,6 +184,7 @@ def _array_body(
     'status=0\nwait "$pid" || status=$?\n'
     'while kill -0 "$pid" 2>/dev/null; do # a trap ended the wait\n'
     '  status=0\n  wait "$pid" || status=$?\ndone\n'
+    f"if ((status == {early})); then status={STOPPED}; fi\n"
     f'{requeue if scheduler == "slurm" else ""}exit "$status"\n'
   )
 

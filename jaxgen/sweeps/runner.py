@@ -25,13 +25,15 @@ POLL_SECONDS = 0.1
 
 @dataclasses.dataclass
 class StopCount:
-  """The number of stop signals received."""
+  """The number of stop signals received, and the last of them."""
 
   value: int = 0
+  last: signal.Signals = signal.SIGTERM
 
   def handle(self, number: int, frame: object) -> None:
     """Count a signal."""
     self.value += 1
+    self.last = signal.Signals(number)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -51,7 +53,7 @@ def run_all(
   *,
   parallel: int,
   log: Callable[[str], None],
-) -> bool:
+) -> signal.Signals | None:
   """Run the runs of a phase, at most `parallel` at a time.
 
   The first SIGTERM or Ctrl-C is forwarded, and the runs save a checkpoint. A
@@ -64,7 +66,7 @@ def run_all(
     log: function that prints a line when a run starts or ends.
 
   Returns:
-    Whether all runs have ended; False after SIGTERM or Ctrl-C.
+    None if all runs have ended; else the signal that stopped them.
   """
   waiting, jobs, stops = list(todo.items()), [], StopCount()
   signals = (signal.SIGTERM, signal.SIGINT)
@@ -85,7 +87,7 @@ def run_all(
         jobs.remove(job)
         log(f"{job.name}: {_outcome(job, stopping=passed_on > 0)}")
       time.sleep(POLL_SECONDS)
-    return not stops.value
+    return stops.last if stops.value else None
 
 
 def _start(

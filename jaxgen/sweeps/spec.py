@@ -28,6 +28,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 
 from jaxgen.config.fields import (
+  Finite,
   NonNegativeInt,
   OpenUnit,
   check_value,
@@ -49,6 +50,9 @@ class Times:
   integer must stay an integer."""
 
   factor: float
+
+  def __post_init__(self):
+    check_value("Times", Finite, self.factor)
 
   def apply(self, key: str, value: Any) -> Any:
     """The value times the factor.
@@ -116,6 +120,7 @@ class Phase:
 
   def __post_init__(self):
     check_name("phase name", self.name)
+    _check_types(self, f"{self.name}.")
     if self.name in RESERVED:
       raise UserError(f"phase name {self.name!r}: the name is reserved.")
     if not self.runs:
@@ -149,6 +154,7 @@ class Sweep:
   overrides: Overrides = dataclasses.field(default_factory=dict)
 
   def __post_init__(self):
+    _check_types(self)
     names = [phase.name for phase in self.phases]
     if not names:
       raise UserError("phases: expected at least one phase.")
@@ -214,6 +220,21 @@ def check_name(label: str, name: Any) -> None:
     )
 
 
+def _check_types(spec: Phase | Sweep, prefix: str = "") -> None:
+  """Raise a UserError unless all fields have their types; lists count as
+  tuples."""
+  for field, expected in field_types(type(spec)).items():
+    value = _with_tuples(getattr(spec, field))
+    check_value(f"{prefix}{field}", expected, value)
+
+
+def _with_tuples(value: Any) -> Any:
+  """A value with tuples in place of the lists in it."""
+  if isinstance(value, Mapping):
+    return {k: _with_tuples(v) for k, v in value.items()}
+  return tuple(map(_with_tuples, value)) if isinstance(value, list) else value
+
+
 def _check_metric(phase: Phase) -> None:
   label, name = f"{phase.name}.metric={phase.metric!r}", phase.metric
   if name not in METRICS and not name.startswith(HELDOUT):
@@ -229,9 +250,6 @@ def _check_metric(phase: Phase) -> None:
       f"{phase.name}.direction={phase.direction!r}: expected "
       f"{METRICS[name].direction!r} for {name}."
     )
-  for field in ("direction", "images", "trade_offs"):
-    expected = field_types(Phase)[field]
-    check_value(f"{phase.name}.{field}", expected, getattr(phase, field))
 
 
 def _check_groups(phase: Phase) -> None:

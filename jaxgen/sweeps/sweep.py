@@ -7,7 +7,7 @@ import pathlib
 from collections.abc import Callable, Mapping
 
 from jaxgen.config.overrides import differences
-from jaxgen.errors import RunError, UserError
+from jaxgen.errors import Interrupted, RunError, UserError
 from jaxgen.report.phase_page import write_phase_report
 from jaxgen.sweeps import files, runner
 from jaxgen.sweeps import folder as folders
@@ -76,7 +76,7 @@ def _passed(sweep_run: SweepRun, phase: Phase) -> files.Passed:
 
 def run_phases(
   sweep_run: SweepRun, *, parallel: int, retry_failed: bool = False
-) -> bool:
+) -> None:
   """Run and decide all phases in order.
 
   Args:
@@ -84,27 +84,24 @@ def run_phases(
     parallel: number of concurrent processes.
     retry_failed: whether to run failed runs again.
 
-  Returns:
-    Whether all phases are finished; False after SIGTERM or Ctrl-C.
-
   Raises:
     RunError: all runs of a phase failed, or there is no winner.
+    Interrupted: SIGTERM or Ctrl-C stopped the runs.
   """
   for phase in sweep_run.sweep.phases:
     runs = run_folders(sweep_run, phase)
     todo = prepare(sweep_run, phase, runs=runs, retry_failed=retry_failed)
     sweep_run.log(f"{phase.name}: {len(runs)} runs, {len(todo)} to do")
-    finished = runner.run_all(
+    stopped_by = runner.run_all(
       sweep_run.workdir,
       {f"{phase.name}/{run}": folder for run, folder in todo.items()},
       parallel=parallel,
       log=sweep_run.log,
     )
-    if not finished:
+    if stopped_by is not None:
       sweep_run.log("stopped: the same command resumes.")
-      return False
+      raise Interrupted(stopped_by)
     decide(sweep_run, phase)
-  return True
 
 
 def prepare(

@@ -6,11 +6,11 @@ import os
 import threading
 import time
 
-from jaxgen.errors import RunError, UserError
+from jaxgen.errors import Interrupted, RunError, UserError
 from jaxgen.sweeps.folder import hold
 from jaxgen.sweeps.run_folder import RunFolder
 
-STOPPED = 99  # exit status of a run that saved a checkpoint after a signal
+STOPPED = 99  # exit status of a run that a signal stopped; it can be resumed
 
 
 def run(folder: RunFolder) -> int:
@@ -34,18 +34,23 @@ def run(folder: RunFolder) -> int:
       )
     try:
       return _train_and_measure(folder)
+    except Interrupted as e:
+      print(e)
+      return STOPPED
     except Exception as e:
       folder.mark_failed(_one_line(e))
       raise
 
 
 def _train_and_measure(folder: RunFolder) -> int:
-  from jaxgen.api import train
+  from jaxgen.api import train_until
   from jaxgen.config.parse import parse
+  from jaxgen.parallel.preemption import watching
   from jaxgen.sweeps.measure import measure_run
 
-  if not train(parse(folder.config), folder.path):
-    return STOPPED
+  with watching(lambda _: STOPPED) as stop:
+    if not train_until(stop, parse(folder.config), folder.path):
+      return STOPPED
   folder.mark_finished(measure_run(folder.path))
   return 0
 

@@ -15,6 +15,7 @@ import jax
 import numpy as np
 
 from jaxgen.parallel.allocator import release_free_memory
+from jaxgen.parallel.multihost import allgather
 from jaxgen.parallel.preemption import Stop
 from jaxgen.train.finite import UpdateCheck, check_score, check_state
 from jaxgen.train.opening import TIMED, announce_speed, first_step
@@ -83,6 +84,8 @@ def _run_stages(run: Run, stop: Stop) -> bool:
   state = run.state
   for index in range(len(run.programs)):
     if int(state.images) < run.ends[index]:
+      run.checkpoints.wait()
+      stop.at_once = True  # all is saved, until the first update
       state = run.enter(state, index)
       batches = run.program.batches(_batches_done(run, state))
       with contextlib.closing(batches):
@@ -131,6 +134,7 @@ def _run_stage(
     scores = None
     arguments = state, next(batches), schedule
     state, metrics = _step(run, arguments, first=step == start)
+    stop.at_once = False
     step, images = step + 1, images + batch
     updates.add(step, metrics)
     if step == start + TIMED:
@@ -219,6 +223,7 @@ def _stop(run: Run, state: TrainState, step: int, stop: Stop) -> None:
   if step not in run.checkpoints.steps:
     _save(run, state, None)
     run.checkpoints.wait()
+  allgather(0)  # barrier: the first process to exit may end the others
   name = stop.signal.name if stop.signal else "a preemption notice"
   run.terminal.say(
     f"stopped by {name}: step {step} is saved; the same command resumes."

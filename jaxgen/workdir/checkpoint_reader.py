@@ -12,6 +12,7 @@ import contextlib
 import errno
 import os
 import pathlib
+import warnings
 from collections.abc import Mapping, MutableMapping
 from typing import Any
 
@@ -20,6 +21,7 @@ from orbax.checkpoint import v1 as ocp
 from jaxgen.errors import UserError
 from jaxgen.trees import named
 from jaxgen.workdir import checkpoint_index, checksums
+from jaxgen.workdir.checksums import Evidence
 
 Trees = Mapping[str, Any]  # named trees of arrays or of their shapes
 Metadata = dict[str, Any]
@@ -90,21 +92,33 @@ class CheckpointReader:
       raise ValueError("its metadata is missing")
     return metadata
 
-  def verify(self, step: int) -> None:
-    """Raise a ValueError that names the first damaged file, if any."""
+  def verify(self, step: int) -> Evidence:
+    """Compare a checkpoint with its checksums.
+
+    Raises:
+      ValueError: a file is damaged.
+    """
     path = checksums.path_of(self.workdir, step)
-    damaged = checksums.first_damaged(self.folder / str(step), path)
-    if damaged:
-      raise ValueError(f"{damaged} does not match its checksum")
+    return checksums.verify(self.folder / str(step), path)
 
   def read(self, step: int, shapes: Trees) -> dict[str, Any]:
-    """The trees of a checkpoint named by `shapes`, after all checks.
+    """The trees of a checkpoint named by `shapes`, after all checks; a warning
+    is given if it cannot be verified.
 
     Raises:
       UserError: the arrays have other names or shapes.
       ValueError: the checkpoint is damaged.
     """
-    self.verify(step)
+    evidence = self.verify(step)
+    path = checksums.path_of(self.workdir, step)
+    if evidence is Evidence.UNREADABLE:
+      raise ValueError(
+        f"its checksums cannot be read; remove {path} to load it unverified"
+      )
+    if evidence is Evidence.MISSING:
+      warnings.warn(
+        f"checkpoint {step} is not verified: {path} is missing.", stacklevel=2
+      )
     self.metadata(step)
     self.check_shapes(step, shapes)
     return self.load(step, shapes)

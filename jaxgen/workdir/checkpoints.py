@@ -14,6 +14,7 @@ from typing import Any
 from orbax.checkpoint import v1 as ocp
 
 from jaxgen.errors import RunError, UserError
+from jaxgen.formats.atomic import rename
 from jaxgen.parallel.multihost import allgather, is_lead_host
 from jaxgen.workdir import checkpoint_index, checksums
 from jaxgen.workdir.checkpoint_reader import (
@@ -131,7 +132,7 @@ def _prepare(workdir: pathlib.Path) -> None:
     raise UserError(f"{folder} cannot be written ({e.strerror}).") from e
   if is_lead_host():
     for path in damaged:
-      path.rename(path.with_name("damaged"))
+      rename(path, path.with_name("damaged"))
   allgather(0)  # barrier: then all processes open the folder
 
 

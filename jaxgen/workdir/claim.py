@@ -10,6 +10,7 @@ import jax
 
 from jaxgen.config.experiment import Experiment
 from jaxgen.errors import UserError
+from jaxgen.formats.atomic import remove_parts
 from jaxgen.parallel.multihost import all_equal, is_lead_host, run_on_all
 from jaxgen.typing import ConditionNames
 from jaxgen.workdir import checkpoint_index, lock, run_config
@@ -35,12 +36,19 @@ def claim(
     def acquire() -> None:
       if is_lead_host():
         stack.enter_context(lock.hold(workdir))
+        _remove_parts(workdir)
         if not allow_change:
           _check_config(workdir, experiment)
 
     run_on_all(acquire)
     run_on_all(lambda: _check_shared(workdir))
     yield
+
+
+def _remove_parts(workdir: pathlib.Path) -> None:
+  """Remove the parts of files that dead processes have left."""
+  for folder in (workdir, *(x for x in workdir.iterdir() if x.is_dir())):
+    remove_parts(folder)
 
 
 def _check_shared(workdir: pathlib.Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import csv
+import io
 import pathlib
 import socket
 import time
@@ -17,6 +18,7 @@ from tensorboardX.proto.event_pb2 import (
 from tensorboardX.record_writer import RecordWriter
 
 from jaxgen.errors import writing
+from jaxgen.formats.atomic import replacing
 from jaxgen.workdir import metrics_csv
 
 
@@ -67,11 +69,15 @@ class MetricLog:
   """The log of a run: `metrics.csv`, one row per step, and TensorBoard.
 
   On resume, rows past the restored step are dropped, so that every step has one
-  row. Columns may be added at any time; the file is then rewritten.
+  row. A damaged file, of which more would be lost, is reported and kept as
+  `metrics.csv.damaged`. Columns may be added at any time; the file is then
+  rewritten.
   """
 
   def __init__(self, workdir: pathlib.Path, *, step: int):
     self._path = workdir / metrics_csv.NAME
+    if reason := metrics_csv.damage(self._path, step=step):
+      _keep_damaged(self._path, reason)
     rows = metrics_csv.read_text_rows(self._path)
     self._rows = [row for row in rows if int(row["step"]) <= step]
     self._columns = list(self._rows[0]) if self._rows else []
@@ -79,13 +85,12 @@ class MetricLog:
     self._events = EventLog(workdir / "tensorboard", step=step)
 
   def _rewrite(self) -> None:
-    part = self._path.with_suffix(".part")
-    with writing(self._path):
-      with part.open("w", newline="") as file:
-        writer = csv.DictWriter(file, self._columns)
-        writer.writeheader()
-        writer.writerows(self._rows)
-      part.replace(self._path)
+    text = io.StringIO(newline="")
+    writer = csv.DictWriter(text, self._columns)
+    writer.writeheader()
+    writer.writerows(self._rows)
+    with replacing(self._path) as file:
+      file.write(text.getvalue().encode())
 
   def scalars(self, step: int, values: dict[str, float]) -> None:
     """Add to a step's row and to TensorBoard; both are on disk on return."""
@@ -111,3 +116,13 @@ class MetricLog:
   def close(self) -> None:
     """Flush and close."""
     self._events.close()
+
+
+def _keep_damaged(path: pathlib.Path, reason: str) -> None:
+  """Report a damaged file, and copy it to a new name."""
+  copy = path.with_name(f"{path.name}.damaged")
+  while copy.exists():
+    copy = copy.with_name(f"{copy.name}-again")
+  with replacing(copy) as file:
+    file.write(path.read_bytes())
+  print(f"{path.name} is damaged ({reason}); a copy is kept as {copy.name}.")

@@ -39,10 +39,55 @@ def read_text_rows(path: pathlib.Path) -> list[dict[str, str]]:
   with contextlib.suppress(csv.Error):  # corrupt from here on
     for row in csv.DictReader(lines):
       whole = None not in row and None not in row.values()
-      if whole and row.get("step", "").isdecimal():
+      if whole and _is_step(row.get("step", "")):
         _drop_superseded(int(row["step"]), rows)
         rows.append(row)
   return rows
+
+
+def _is_step(text: str) -> bool:
+  return text.isdecimal() and len(text) < 19
+
+
+def damage(path: pathlib.Path, *, step: int) -> str:
+  """What a writer would lose if it kept only the rows up to a step, as
+  `read_text_rows` reads them, other than rows past the step.
+
+  Returns:
+    A reason, or "" if nothing would be lost.
+
+  Raises:
+    OSError: the file cannot be read.
+  """
+  try:
+    text = path.read_bytes().decode()
+  except FileNotFoundError:
+    return ""
+  except UnicodeDecodeError:
+    return "it is not text"
+  end = text.rfind("\n") + 1
+  first, comma, _ = text[end:].partition(",")
+  is_past = comma and _is_step(first) and int(first) > step
+  if text[end:] and not is_past:
+    return "its last line is incomplete"
+  return _damaged_line(text[:end].splitlines())
+
+
+def _damaged_line(lines: Sequence[str]) -> str:
+  """The first line that is not a row of the next steps; "" if all are."""
+  if not any(lines):
+    return ""
+  header, previous = next(csv.reader(lines[:1])), -1
+  if header[0] != "step":
+    return "its first column is not `step`"
+  for number, line in enumerate(lines[1:], 2):
+    cells = line.split(",")
+    if len(cells) != len(header) or not _is_step(cells[0]) or '"' in line:
+      return f"line {number} is not a row"
+    if int(cells[0]) <= previous:
+      return f"line {number} is not in order"
+    previous = int(cells[0])
+  return ""
 
 
 def _drop_superseded(step: int, rows: list[dict[str, str]]) -> None:

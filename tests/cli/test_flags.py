@@ -4,7 +4,7 @@ import argparse
 
 import pytest
 
-from jaxgen.cli.flags import as_flags
+from jaxgen.cli.flags import as_flags, byte_size, integer
 
 GIVEN = argparse.Namespace(
   method="prior", guidance=2.0, weights="a=1", num=4, eta=None, video=False
@@ -26,3 +26,13 @@ GIVEN = argparse.Namespace(
 )
 def test_only_given_arguments_are_named_as_flags(message, named):
   assert as_flags(message, GIVEN) == named
+
+
+@pytest.mark.parametrize(
+  "text", ["9" * 400, "9" * 5000, "1e400", "0", "", "9" * 12 + "TiB", "1.2.3"]
+)
+@pytest.mark.parametrize("parse", [byte_size, integer(1)])
+def test_numbers_beyond_all_bounds_are_refused_on_a_short_line(parse, text):
+  with pytest.raises(argparse.ArgumentTypeError) as refused:
+    parse(text)
+  assert len(str(refused.value)) < 80

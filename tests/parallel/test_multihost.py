@@ -171,11 +171,45 @@ def launch(workdir, stop_at=None):
     text=True,
   )
   said = []
-  for line in run.stdout or ():
-    said.append(line)
-    if stop_at and line.startswith(stop_at):
-      run.send_signal(signal.SIGTERM)
-  return run.wait(), "".join(said)
+  with run:
+    for line in run.stdout or ():
+      said.append(line)
+      if stop_at and line.startswith(stop_at):
+        run.send_signal(signal.SIGTERM)
+  return run.returncode, "".join(said)
+
+
+def test_the_death_of_a_process_is_one_line_to_the_others(tmp_path):
+  with socket.socket() as free:
+    free.bind(("127.0.0.1", 0))
+    port = free.getsockname()[1]
+  flags = [f"--config.{k}={v}" for k, v in (FLAGS | LONG).items()]
+  command = [sys.executable, "-m", "jaxgen", "train", *flags]
+  command += [f"--config={CONFIG}:smoke", f"--workdir={tmp_path / 'run'}"]
+  command += [f"--coordinator=127.0.0.1:{port}", "--num_processes=2"]
+  logs = [tmp_path / f"{number}.log" for number in range(2)]
+  peers = []
+  for number, log in enumerate(logs):
+    with log.open("w") as file:
+      argv = [*command, f"--process_id={number}"]
+      output = {"stdout": file, "stderr": subprocess.STDOUT}
+      peers.append(subprocess.Popen(argv, env=environment(1), **output))
+  try:
+    end = time.monotonic() + 180
+    while "step 20 " not in logs[0].read_text() and time.monotonic() < end:
+      time.sleep(0.05)
+    peers[1].kill()
+    assert peers[0].wait(60) == 1
+  finally:
+    for peer in peers:
+      peer.kill()
+      peer.wait()
+  said = logs[0].read_text()
+  assert "Traceback" not in said
+  assert re.search(r"(?m)^error: another process of this run has ended", said)
+
+
+LONG = {"stages.images": (64_000, 64_000), "train.evaluate_images": 0}
 
 
 def steps(workdir):
@@ -186,7 +220,7 @@ def test_two_processes_stop_together_and_go_on(tmp_path):
   """SIGTERM; then the end, a stage of larger images and patches later, is that
   of one process that was never stopped."""
   status, said = launch(tmp_path / "two", stop_at="[0] stage 1/2  step 3 ")
-  assert status == 0, said
+  assert status == 128 + signal.SIGTERM, said
   (stop,) = re.findall(r"(?m)^\[\d\] stopped by .*: step (\d+) is saved", said)
   assert steps(tmp_path / "two") == [int(stop)] and 3 <= int(stop) < 30
   status, said = launch(tmp_path / "two")

@@ -4,11 +4,13 @@ import json
 import os
 import pathlib
 import re
+import shlex
 import subprocess
 
 import pytest
 
 from jaxgen.cli.main import main
+from jaxgen.errors import UserError
 from jaxgen.sweeps import Phase, Sweep, jobs
 
 ROOT = pathlib.Path(__file__).parents[2]
@@ -200,6 +202,50 @@ def test_a_stopped_run_goes_back_into_the_queue(kind, tmp_path):
   if kind == "slurm":
     assert (tmp_path / "note").read_text() == "requeue 7_0\n"
 
+
+@pytest.mark.parametrize("kind", ["slurm", "lsf"])
+@pytest.mark.parametrize(
+  ("flag", "options"),
+  [
+    ("--queue", {"queue": "gpu\nrm -rf x"}),
+    ("--gpu", {"gpu": "a\x1b[2J"}),
+    ("--job_option", {"extra": ("--account=a", "--x=\r1")}),
+    ("--job_option", {"extra": ("--comment='open",)}),
+  ],
+)
+def test_options_that_leave_their_line_are_refused(
+  kind, tmp_path, flag, options
+):
+  sweep = Sweep(base="", phases=(Phase(name="p", runs={"r": {}}),))
+  given = jobs.JobOptions(**options)
+  with pytest.raises(UserError, match=f"^{flag}="):
+    jobs.write_jobs(sweep, tmp_path, scheduler=kind, options=given)
+  assert not (tmp_path / "jobs").exists()
+
+
+@pytest.mark.parametrize("kind", ["slurm", "lsf"])
+def test_every_option_and_path_is_quoted(kind, tmp_path):
+  """Words of a directive are split as by a shell, which expands nothing."""
+  hostile = "a b'\"$(touch oops)`touch oops`"
+  workdir = tmp_path / os.fsdecode(b"caf\xe9 " + os.fsencode(hostile))
+  sweep = Sweep(base="", phases=(Phase(name=hostile, runs={hostile: {}}),))
+  options = jobs.JobOptions(
+    queue=hostile, gpu=hostile, extra=("-P 'my project'", "--comment=mine")
+  )
+  jobs.write_jobs(sweep, workdir, scheduler=kind, options=options)
+  folder = workdir / "jobs"
+  for path in folder.glob("*.sh"):
+    subprocess.run(["bash", "-n", path], check=True)
+  text = (folder / f"{hostile}.sh").read_bytes().decode(**ESCAPED)
+  words = shlex.split("\n".join(re.findall("(?m)^#[SB][A-Z]+ (.*)$", text)))
+  for word in (f"{hostile}:1" if kind == "slurm" else f"gmodel={hostile}",):
+    assert any(x.endswith(word) for x in words)
+  assert any(hostile in x and x.endswith(".log") for x in words)
+  assert {"-P", "my project", "--comment=mine"} <= set(words)
+  assert hostile in words or f"--partition={hostile}" in words
+
+
+ESCAPED = {"errors": "surrogateescape"}
 
 # In place of a training run, which test_kill.py stops for real.
 FAKE = (

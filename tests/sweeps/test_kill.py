@@ -90,7 +90,7 @@ def test_a_stop_reaches_the_runs_and_all_failures_are_reported(tmp_path):
   (child,) = children(sweep.pid)
   sweep.send_signal(signal.SIGTERM)
   said, _ = sweep.communicate(timeout=120)
-  assert sweep.returncode == 0 and "stopped" in said
+  assert sweep.returncode == 128 + signal.SIGTERM and "stopped" in said
   assert gone(child)
   sweep = start(workdir)
   said, _ = sweep.communicate(timeout=240)

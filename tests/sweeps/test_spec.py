@@ -221,3 +221,64 @@ def test_a_folder_of_a_training_run_is_refused(tmp_path, capsys):
   (tmp_path / "config.json").write_text("{}")
   assert main(["sweep", f"--config={TOY}", f"--workdir={tmp_path}"]) == 2
   assert f"--workdir={tmp_path}" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+  ("values", "names"),
+  [
+    ({"runs": ["a"]}, "a.runs="),
+    ({"runs": {"x": ["model.width"]}}, "a.runs="),
+    ({"runs": {"x": {3: 4}}}, "a.runs="),
+    ({"metric": ["mse"]}, "a.metric="),
+    ({"images": "many"}, "a.images="),
+    ({"overrides": 3}, "a.overrides="),
+    ({"passes_on": 3}, "a.passes_on="),
+    ({"groups": {"x": 3}}, "a.groups="),
+    ({"groups": ["x"]}, "a.groups="),
+    ({"trade_offs": 3}, "a.trade_offs="),
+  ],
+)
+def test_fields_of_a_phase_have_their_types(values, names):
+  with pytest.raises(UserError) as refused:
+    Phase(**{"name": "a", "runs": {"x": {}}, **values})
+  assert str(refused.value).startswith(names)
+
+
+@pytest.mark.parametrize(
+  ("values", "names"),
+  [
+    ({"base": 3}, "base=3"),
+    ({"phases": 3}, "phases=3"),
+    ({"phases": (3,)}, "phases=(3,)"),
+    ({"overrides": ["x"]}, "overrides="),
+  ],
+)
+def test_fields_of_a_sweep_have_their_types(values, names):
+  phase = Phase(name="a", runs={"x": {}}, passes_on=("model.width",))
+  with pytest.raises(UserError) as refused:
+    Sweep(**{"base": "", "phases": [phase], **values})
+  assert str(refused.value).startswith(names)
+
+
+@pytest.mark.parametrize("factor", ["x", float("nan"), None])
+def test_a_factor_is_a_finite_number(factor):
+  with pytest.raises(UserError, match="^Times="):
+    Times(factor)
+
+
+@pytest.mark.parametrize(
+  "overrides",
+  [
+    {"optimizer.learning_rate": float("nan")},
+    {"optimizer.learning_rate": Times(-1.0)},
+    {"stages.batch_size": (0,)},
+    {"seed": -1},
+    {"stages.images": (64, 64, 64), "stages.resolution": (32, 64)},
+  ],
+)
+def test_values_of_every_run_are_checked_before_the_first(base, overrides):
+  """Here, those of the last run of the last phase."""
+  first = Phase(name="a", runs={"x": {}})
+  second = Phase(name="b", runs={"x": {}, "last": overrides})
+  with pytest.raises(UserError, match="^b/last: "):
+    files.check_sweep(Sweep(base="", phases=(first, second)), base)

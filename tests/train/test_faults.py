@@ -2,7 +2,10 @@
 
 import os
 import signal
+import subprocess
+import sys
 import threading
+import time
 
 import pytest
 from support.faults import (
@@ -57,7 +60,7 @@ def test_a_request_to_stop_changes_nothing(whole, tmp_path, capsys):
   start_at = 0
   for number, step in ((signal.SIGTERM, 3), (signal.SIGINT, 7)):
     thread = interrupt(saving(tmp_path, step), number)
-    assert main(command(tmp_path)) == 0
+    assert main(command(tmp_path)) == 128 + number
     thread.join()
     said = capsys.readouterr()
     assert said.err == ""
@@ -79,7 +82,7 @@ def test_a_signal_to_the_whole_group_leaves_the_workers_working(tmp_path):
     said = process.communicate(timeout=SLOW)[0]
   finally:
     process.kill()
-  assert process.returncode == 0, said
+  assert process.returncode == 128 + signal.SIGTERM, said
   assert {x.split()[0] for x in said.splitlines()} <= {"step", "stopped"}
   assert "stopped by SIGTERM" in said
   wait_for(lambda: gone(process.pid))
@@ -110,3 +113,56 @@ def test_ctrl_c_before_the_training_is_one_line(tmp_path, monkeypatch, capsys):
   monkeypatch.setattr("jaxgen.config.files.load_config", press)
   assert main(command(tmp_path)) == 130
   assert capsys.readouterr().err == "error: interrupted.\n"
+
+
+PHASES = {  # functions in whose midst the signal comes; each then takes long
+  "opened": "jaxgen.planning.autobatch.stage_programs",
+  "checked": "jaxgen.train.run.check_stages",
+  "restored": "jaxgen.train.run._restore",
+  "compiled": "jaxgen.train.loop._step",
+}
+IN_PYTHON = """
+def slow(*_, **__):
+  print("now", flush=True)
+  for _ in range(600): time.sleep(0.1)
+"""
+IN_C = """
+def slow(*_, **__):  # as a compilation does, it does not return to Python
+  print("now", flush=True)
+  ctypes.CDLL(None).sleep(60) or ctypes.CDLL(None).sleep(60)
+"""
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize(
+  ("phase", "how"),
+  [*((phase, IN_PYTHON) for phase in PHASES), ("compiled", IN_C)],
+)
+def test_a_signal_before_the_first_step_ends_at_once(
+  tmp_path, number, phase, how
+):
+  module, _, name = PHASES[phase].rpartition(".")
+  code = (
+    f"import ctypes, sys, time, {module} as module\n"
+    "from jaxgen.cli.main import main\n"
+    f"{how}\nmodule.{name} = slow\nsys.exit(main(sys.argv[1:]))"
+  )
+  process = subprocess.Popen(
+    [sys.executable, "-c", code, *command(tmp_path)],
+    stdout=subprocess.PIPE,
+    stderr=subprocess.PIPE,
+    text=True,
+  )
+  try:
+    assert process.stdout and process.stdout.readline() == "now\n"
+    begin = time.monotonic()
+    process.send_signal(number)
+    _, said = process.communicate(timeout=SLOW)
+    seconds = time.monotonic() - begin
+  finally:
+    process.kill()
+  assert process.returncode == 128 + number
+  assert said.startswith(
+    f"error: stopped by {number.name} with nothing to save"
+  )
+  assert said.count("\n") == 1 and seconds < 2

@@ -15,6 +15,7 @@ from jaxgen.workdir import checksums
 from jaxgen.workdir.checkpoint_reader import CheckpointReader
 from jaxgen.workdir.checkpoint_recovery import restore_newest
 from jaxgen.workdir.checkpoints import Checkpoints
+from jaxgen.workdir.checksums import Evidence
 
 # What TensorStore's threads say of the damage done here.
 pytestmark = pytest.mark.filterwarnings(
@@ -230,6 +231,100 @@ def test_a_damaged_newest_checkpoint_gives_way_to_the_one_before(
   assert (copy / f"damaged-{bad}").is_dir()  # nothing is thrown away
   save(store, 10, psnr=1.0)  # and the run continues
   assert restored(store) == 10 and store.best() == good
+
+
+def cut(path: pathlib.Path) -> None:
+  os.truncate(path, path.stat().st_size // 2)
+
+
+def garble(path: pathlib.Path) -> None:
+  path.write_bytes(np.random.default_rng(0).bytes(path.stat().st_size))
+
+
+def cut_array(folder: pathlib.Path) -> None:
+  cut(max(folder.glob("state/ocdbt.process_0/d/*"), key=lambda p: p.name))
+
+
+EVIDENCE = {
+  "intact": lambda path: None,
+  "missing": pathlib.Path.unlink,
+  "cut": cut,
+  "garbled": garble,
+}
+DATA = {
+  "intact": lambda folder: None,
+  "missing": cut_short,
+  "cut": cut_array,
+  "flipped": flip,
+}
+
+
+@pytest.mark.parametrize("data", DATA)
+@pytest.mark.parametrize("evidence", EVIDENCE)
+def test_each_fault_of_the_checksums_with_each_fault_of_the_data(
+  copy, opened, capsys, evidence, data
+):
+  """Restored is what is verified, or said not to be."""
+  DATA[data](copy / "checkpoints/3")
+  path = copy / "checksums/3.json"
+  EVIDENCE[evidence](path)
+  restored_now = restore(opened(copy, max_to_keep=3))
+  assert restored_now is not None
+  found = restored_now[0]
+  said, step = capsys.readouterr().out, int(found["state"]["step"])
+  if step == 3:
+    assert evidence == "missing" or (evidence, data) == ("intact", "intact")
+    assert ("not verified" in said) == (evidence == "missing")
+    evidence_now = checksums.verify(copy / "checkpoints/3", path)
+    assert evidence_now is Evidence.VERIFIED  # written at this start
+  else:
+    assert step == 2 and "checkpoint 3 is damaged" in said
+    assert (copy / "damaged-3").is_dir() and not path.exists()
+    jax.tree.map(np.testing.assert_array_equal, found, trees(2))
+  if (evidence, data) in ASSURED:
+    assert step == ASSURED[evidence, data]
+    jax.tree.map(np.testing.assert_array_equal, found, trees(step))
+
+
+ASSURED = {  # all but a flipped bit without any evidence
+  **{(x, y): 2 for x in EVIDENCE for y in DATA},
+  ("intact", "intact"): 3,
+  ("missing", "intact"): 3,
+}
+del ASSURED["missing", "flipped"]
+
+
+@pytest.mark.parametrize("newest", ["cut", "garbled"])
+@pytest.mark.parametrize("older", ["missing", "cut", "flipped"])
+def test_a_checkpoint_without_readable_checksums_is_better_than_none(
+  copy, opened, capsys, newest, older
+):
+  EVIDENCE[newest](copy / "checksums/3.json")
+  for step in (1, 2):
+    DATA[older](copy / f"checkpoints/{step}")
+  store = opened(copy, max_to_keep=3)
+  assert restored(store) == 3
+  said = capsys.readouterr().out
+  assert "checkpoint 3 is not verified" in said
+  assert "checkpoint 2 is damaged" in said and "checkpoint 1 is" in said
+  assert restored(store) == 3 and capsys.readouterr().out == ""
+
+
+@pytest.mark.parametrize("evidence", ["cut", "garbled"])
+def test_a_reader_trusts_no_checksums_that_cannot_be_read(
+  copy, opened, evidence
+):
+  EVIDENCE[evidence](copy / "checksums/3.json")
+  reader = opened(copy, CheckpointReader)
+  with pytest.raises(ValueError, match="checksums/3.json"):
+    reader.read(3, ema_shapes())
+
+
+def test_a_reader_says_what_it_cannot_verify(copy, opened):
+  (copy / "checksums/3.json").unlink()
+  reader = opened(copy, CheckpointReader)
+  with pytest.warns(UserWarning, match="checkpoint 3 is not verified"):
+    reader.read(3, ema_shapes())
 
 
 def test_the_same_checkpoint_can_be_damaged_again(copy, opened):

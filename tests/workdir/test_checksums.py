@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 
 from jaxgen.workdir import checksums
+from jaxgen.workdir.checksums import Evidence
 
 
 @pytest.fixture
@@ -15,8 +16,13 @@ def written(tmp_path):
   return folder, path
 
 
+def assert_damaged(written, name):
+  with pytest.raises(ValueError, match=f"^{name} does not match"):
+    checksums.verify(*written)
+
+
 def test_an_untouched_folder_is_as_it_was_written(written):
-  assert checksums.first_damaged(*written) == ""
+  assert checksums.verify(*written) is Evidence.VERIFIED
 
 
 def test_any_flipped_bit_is_found(written):
@@ -26,29 +32,46 @@ def test_any_flipped_bit_is_found(written):
     bad = bytearray(good)
     bad[place // 8] ^= 1 << (place % 8)
     path.write_bytes(bad)
-    assert checksums.first_damaged(*written) == "d/b"
+    assert_damaged(written, "d/b")
 
 
 @pytest.mark.parametrize("size", [0, 1, 999, 1001])
 def test_another_length_is_found(written, size):
   path = written[0] / "d" / "b"
   path.write_bytes((path.read_bytes() + b"x")[:size])
-  assert checksums.first_damaged(*written) == "d/b"
+  assert_damaged(written, "d/b")
 
 
 def test_a_missing_file_is_found(written):
   (written[0] / "a").unlink()
-  assert checksums.first_damaged(*written) == "a"
+  assert_damaged(written, "a")
 
 
-def test_without_readable_checksums_nothing_is_known(written):
+def test_without_checksums_nothing_is_verified(written):
   folder, path = written
   (folder / "a").unlink()
-  for text in ('{"a": ', "", "[]", "null", "3", '"a"'):
-    path.write_text(text)
-    assert checksums.first_damaged(*written) == ""
   path.unlink()
-  assert checksums.first_damaged(*written) == ""
+  assert checksums.verify(*written) is Evidence.MISSING
+
+
+BAD = ('{"a": ', "", "[]", "{}", "null", "3", '"a"', '{"a": 1}', '{"a": [1]}')
+
+
+@pytest.mark.parametrize("text", [*BAD, '{"a": [1, "x"]}', "[" * 100_000])
+def test_checksums_that_cannot_be_read_are_not_evidence(written, text):
+  written[1].write_text(text)
+  assert checksums.verify(*written) is Evidence.UNREADABLE
+  written[1].write_bytes(b"\xff\xfe" + text.encode())
+  assert checksums.verify(*written) is Evidence.UNREADABLE
+
+
+def test_metrics_known_to_be_damaged_are_damage_without_checksums(written):
+  folder, path = written
+  path.unlink()
+  (folder / "metrics").mkdir()
+  (folder / "metrics/damaged").touch()
+  with pytest.raises(ValueError, match="metrics"):
+    checksums.verify(folder, path)
 
 
 def test_chunks_do_not_change_the_checksum(written, monkeypatch):

@@ -151,3 +151,56 @@ def test_a_log_that_cannot_be_read_is_no_log_but_for_the_monitor(tmp_path):
   assert metrics_csv.read(tmp_path) == []
   with pytest.raises(IsADirectoryError):
     read_rows(tmp_path / "metrics.csv")
+
+
+LOG = "".join([HEAD, *LINES])  # steps 9, 12 and 150
+
+
+def resume(tmp_path, text, step):
+  """The steps kept, and whether the file before is kept too, byte for byte."""
+  data = text if isinstance(text, bytes) else text.encode()
+  path, copy = (tmp_path / f"metrics.csv{x}" for x in ("", ".damaged"))
+  copy.unlink(missing_ok=True)
+  path.write_bytes(data)
+  MetricLog(tmp_path, step=step).close()
+  kept = copy.exists()
+  assert not kept or copy.read_bytes() == data
+  return steps(read_text_rows(path)), kept
+
+
+def test_a_resume_drops_rows_past_its_step_only(tmp_path, capsys):
+  for step, left in ((8, []), (12, [9, 12]), (150, [9, 12, 150])):
+    assert resume(tmp_path, LOG, step) == (left, False)
+  assert resume(tmp_path, LOG + "151,48", 150) == ([9, 12, 150], False)
+  assert resume(tmp_path, "", 0) == ([], False)
+  assert resume(tmp_path, "\r\n", 0) == ([], False)
+  assert capsys.readouterr().out == ""
+
+
+@pytest.mark.parametrize(
+  ("text", "left"),
+  [
+    (LOG.replace("step", "stop"), []),
+    (LOG.replace("12,384", "1x,384"), [9, 150]),
+    (LOG.replace("12,384", "2,384"), [2, 150]),
+    (LOG.replace("12,384,", "12,384"), [9, 150]),
+    (LOG.replace("0.92345", '"0.92345'), [9]),
+    (LOG.replace("12,384", f"{'9' * 5000},384"), [9, 150]),
+    (LOG.encode().replace(b"384", b"\xff84"), [9, 12, 150]),
+    (LOG[:-3], [9, 12]),
+    (LOG + "1", [9, 12, 150]),
+    (b"\0" * 100, []),
+  ],
+)
+def test_a_resume_keeps_a_damaged_log_and_says_so(tmp_path, capsys, text, left):
+  assert resume(tmp_path, text, 150) == (left, True)
+  said = capsys.readouterr().out
+  assert "metrics.csv.damaged" in said and said.count("\n") == 1
+
+
+def test_a_log_damaged_again_is_kept_again(tmp_path):
+  for number in range(3):
+    (tmp_path / "metrics.csv").write_text(f"{number}")
+    MetricLog(tmp_path, step=1).close()
+  kept = sorted(tmp_path.glob("metrics.csv.damaged*"))
+  assert [path.read_text() for path in kept] == ["0", "1", "2"]

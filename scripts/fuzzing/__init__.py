@@ -1,0 +1,1 @@
+"""Malformed input and kills at random, for `scripts/fuzz.py` and the tests."""
