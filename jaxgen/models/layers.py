@@ -56,6 +56,45 @@ def unpatchify(
   return x.swapaxes(2, 3).reshape(shape)
 
 
+def overlap_patches(
+  patches: Tokens, patch_size: int, *, overlap: int, grid: tuple[int, int]
+) -> Float[Array, "b h w c"]:
+  """The sum of overlapping patches, each `patch_size` + 2 `overlap` pixels wide
+  and centered on its place in the `grid` of (rows, columns).
+
+  Pixels beyond the image are left out. `overlap` is at most `patch_size`.
+  """
+  b, side = patches.shape[0], patch_size + 2 * overlap
+  x = patches.reshape(b, *grid, side, side, -1)
+  for grid_axis, axis in ((2, 4), (1, 3)):
+    x = _add_neighbors(x, overlap, grid_axis=grid_axis, axis=axis)
+  shape = (b, grid[0] * patch_size, grid[1] * patch_size, -1)
+  return x.swapaxes(2, 3).reshape(shape)
+
+
+def _add_neighbors(
+  x: Array, overlap: int, *, grid_axis: int, axis: int
+) -> Array:
+  """Patches without their margins, which are added to their neighbors."""
+  take = functools.partial(jax.lax.slice_in_dim, x, axis=axis)
+  end = x.shape[axis] - overlap
+
+  def moved(margin: Array, by: int) -> Array:
+    """The margin in the patch `by` places on, at its far end."""
+    padding = [(0, 0, 0)] * x.ndim
+    padding[grid_axis] = (by, -by, 0)
+    rest = end - 2 * overlap
+    padding[axis] = (0, rest, 0) if by > 0 else (rest, 0, 0)
+    return jax.lax.pad(margin, jnp.zeros((), x.dtype), padding)
+
+  before, after = (
+    take(start_index=0, limit_index=overlap),
+    take(start_index=end, limit_index=end + overlap),
+  )
+  inside = take(start_index=overlap, limit_index=end)
+  return inside + moved(after, 1) + moved(before, -1)
+
+
 class Dense(nn.Dense):
   """Flax's dense layer with the leading axes flattened into one.
 

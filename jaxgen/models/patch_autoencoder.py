@@ -81,7 +81,7 @@ class PatchAutoencoder(Network, kw_only=True):
     self.features_in = self._dense(options.width)
     self.position_out = self.param("position_out", position, shape)
     self.decoder = self._blocks(options.decoder_depth)
-    pixels = options.patch_size**2 * self.channels
+    pixels = options.decoded_size**2 * self.channels
     self.patch_out = self._dense(pixels)
     finer = self.levels[1:]
     self.finer_in = [self._dense(options.width, ZEROS) for _ in finer]
@@ -134,6 +134,7 @@ class PatchAutoencoder(Network, kw_only=True):
       x,
       sides=self.levels,
       patch_size=self.options.patch_size,
+      overlap=self.options.margin,
     )
     return x.astype(jnp.float32)
 
@@ -168,7 +169,8 @@ def _patch_rules(old: PatchAutoencoder, new: PatchAutoencoder) -> TransferRules:
   inputs = ("patch_in", *(f"finer_in_{i}" for i in finer))
   outputs = ("patch_out", *(f"finer_out_{i}" for i in finer))
   resize_input = partial(resize_input_kernel, **patch)
-  resize_output = partial(resize_output_kernel, **patch)
+  decoded = {"old": old.options.decoded_size, "new": new.options.decoded_size}
+  resize_output = partial(resize_output_kernel, **decoded)
   return {
     **{f"{x}/kernel": resize_input for x in inputs},
     **{f"{x}/kernel": resize_output for x in outputs},

@@ -165,3 +165,25 @@ def test_fused_attention_is_given_up_where_it_does_not_work(monkeypatch):
   np.testing.assert_allclose(
     np.asarray(got, np.float32), np.asarray(want, np.float32), atol=0.02
   )
+
+
+@pytest.mark.parametrize("overlap", [0, 1, 4])
+def test_overlapping_patches_are_summed_and_cut_at_the_image(overlap):
+  rows, columns, size = 2, 3, 4
+  side = size + 2 * overlap
+  shape = 2, rows * columns, side, side, 3
+  patches = np.random.default_rng(0).normal(size=shape)
+  canvas = np.zeros(
+    (2, rows * size + 2 * overlap, columns * size + 2 * overlap, 3)
+  )
+  for i in range(rows * columns):
+    top, left = (size * x for x in divmod(i, columns))
+    canvas[:, top : top + side, left : left + side] += patches[:, i]
+  inside = canvas[:, overlap:, overlap:][:, : rows * size, : columns * size]
+  image = layers.overlap_patches(
+    jnp.asarray(patches.reshape(2, rows * columns, -1)),
+    size,
+    overlap=overlap,
+    grid=(rows, columns),
+  )
+  np.testing.assert_allclose(image, inside, atol=1e-5)
