@@ -42,7 +42,7 @@ class PatchAutoencoderConfig:
   patch_size: PositiveInt = 16
   """Side of a patch in pixels; must divide the resolution."""
   overlap: UnitInterval = 0.0
-  """Part of a patch by which decoded patches reach into their neighbors."""
+  """Part of a patch, up to 0.5, that decoded patches reach into neighbors."""
   grids: tuple[PositiveInt, ...] = ()
   """Patches per side of each level, for stages with ever finer grids."""
   width: PositiveInt = 512
@@ -81,10 +81,11 @@ class PatchAutoencoderConfig:
   def check(self, resolution: int) -> None:
     """Raise a UserError if the sizes do not fit the resolution."""
     _check_patches(self.patch_size, resolution)
-    if self.margin != self.overlap * self.patch_size:
+    pixels = self.overlap * self.patch_size
+    if self.overlap > 0.5 or pixels != self.margin:
       raise UserError(
-        f"model.overlap={self.overlap}: expected a whole number of pixels, got "
-        f"{self.overlap * self.patch_size:g} of {self.patch_size}."
+        f"model.overlap={self.overlap}: expected at most 0.5, and a whole "
+        f"number of pixels, got {pixels:g} of {self.patch_size}."
       )
     grid = resolution // self.patch_size
     if any(b % a or a == b for a, b in itertools.pairwise(self.grids)):

@@ -167,23 +167,36 @@ def test_fused_attention_is_given_up_where_it_does_not_work(monkeypatch):
   )
 
 
-@pytest.mark.parametrize("overlap", [0, 1, 4])
-def test_overlapping_patches_are_summed_and_cut_at_the_image(overlap):
+@pytest.mark.parametrize("overlap", [0, 1, 2])
+def test_overlapping_patches_are_summed_with_weights(overlap):
   rows, columns, size = 2, 3, 4
   side = size + 2 * overlap
   shape = 2, rows * columns, side, side, 3
   patches = np.random.default_rng(0).normal(size=shape)
-  canvas = np.zeros(
-    (2, rows * size + 2 * overlap, columns * size + 2 * overlap, 3)
-  )
+  weights = np.outer(*[layers.patch_window(size, overlap)] * 2)[..., None]
+  padded = (rows * size + 2 * overlap, columns * size + 2 * overlap)
+  total, covered = np.zeros((2, *padded, 3)), np.zeros((*padded, 1))
   for i in range(rows * columns):
     top, left = (size * x for x in divmod(i, columns))
-    canvas[:, top : top + side, left : left + side] += patches[:, i]
-  inside = canvas[:, overlap:, overlap:][:, : rows * size, : columns * size]
+    place = slice(top, top + side), slice(left, left + side)
+    total[:, *place] += weights * patches[:, i]
+    covered[place] += weights
+  inside = (total / covered)[:, overlap:, overlap:]
   image = layers.overlap_patches(
     jnp.asarray(patches.reshape(2, rows * columns, -1)),
     size,
     overlap=overlap,
     grid=(rows, columns),
   )
-  np.testing.assert_allclose(image, inside, atol=1e-5)
+  np.testing.assert_allclose(
+    image, inside[:, : rows * size, : columns * size], atol=1e-5
+  )
+
+
+@pytest.mark.parametrize("overlap", [0, 1, 2, 4])
+def test_windows_of_neighboring_patches_sum_to_one(overlap):
+  window = layers.patch_window(8, overlap)
+  total = np.zeros(8 * 3 + 2 * overlap)
+  for start in (0, 8, 16):
+    total[start : start + len(window)] += window
+  np.testing.assert_allclose(total[8:-8], 1, atol=1e-6)
