@@ -18,12 +18,14 @@ from jaxgen.config.variants import check_variant, smoke
 
 
 def get_config(variant: str = ""):
-  """The config at 64 pixels; `smoke`: seconds, for tests."""
-  check_variant(variant, ("smoke",))
+  """The config at 64 pixels; `demo`: minutes on two CPU cores; `smoke`:
+  seconds, for tests."""
+  check_variant(variant, ("demo", "smoke"))
   config = autoencoder()
   config.data.source = "folder"
   config.model.update(
     patch_size=8,
+    overlap=0.5,
     width=256,
     encoder_depth=3,
     decoder_depth=3,
@@ -35,4 +37,24 @@ def get_config(variant: str = ""):
     images=(400_000,),
     batch_size=(128,),
   )
+  if variant == "demo":
+    config.model.update(
+      width=128,
+      encoder_depth=2,
+      decoder_depth=2,
+      latent_dim=128,
+    )
+    config.stages.update(
+      images=(64_000,),
+      batch_size=(64,),
+    )
+    config.optimizer.update(
+      warmup_images=6_000,
+      ema_halflife=5_000,
+    )
+    config.train.update(
+      evaluate_images=8_000,
+      save_images=16_000,
+      preview_images=8_000,
+    )
   return smoke(config) if variant == "smoke" else config

@@ -28,6 +28,7 @@ def get_config(variant: str = ""):
   )
   config.model.update(
     patch_size=8,
+    overlap=0.5,
     width=256,
     encoder_depth=3,
     decoder_depth=3,

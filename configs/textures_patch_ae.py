@@ -22,6 +22,7 @@ def get_config(variant: str = ""):
   config.data.channels = 1
   config.model.update(
     patch_size=8,
+    overlap=0.5,
     width=128,
     encoder_depth=2,
     decoder_depth=2,

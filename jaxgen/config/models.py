@@ -41,6 +41,8 @@ class PatchAutoencoderConfig:
   """Name of the network."""
   patch_size: PositiveInt = 16
   """Side of a patch in pixels; must divide the resolution."""
+  overlap: UnitInterval = 0.0
+  """Part of a patch, up to 0.5, that decoded patches reach into neighbors."""
   grids: tuple[PositiveInt, ...] = ()
   """Patches per side of each level, for stages with ever finer grids."""
   width: PositiveInt = 512
@@ -66,9 +68,25 @@ class PatchAutoencoderConfig:
   dtype: DType = "auto"
   """Type of the computation; auto: bfloat16 where in hardware."""
 
+  @property
+  def margin(self) -> int:
+    """Pixels by which a decoded patch reaches into each neighbor."""
+    return round(self.overlap * self.patch_size)
+
+  @property
+  def decoded_size(self) -> int:
+    """Side of a decoded patch in pixels."""
+    return self.patch_size + 2 * self.margin
+
   def check(self, resolution: int) -> None:
     """Raise a UserError if the sizes do not fit the resolution."""
     _check_patches(self.patch_size, resolution)
+    pixels = self.overlap * self.patch_size
+    if self.overlap > 0.5 or pixels != self.margin:
+      raise UserError(
+        f"model.overlap={self.overlap}: expected at most 0.5, and a whole "
+        f"number of pixels, got {pixels:g} of {self.patch_size}."
+      )
     grid = resolution // self.patch_size
     if any(b % a or a == b for a, b in itertools.pairwise(self.grids)):
       raise UserError(

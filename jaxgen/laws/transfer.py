@@ -74,6 +74,7 @@ def _autoencoder_difference() -> float:
   patches and the formula."""
   config = PatchAutoencoderConfig(
     patch_size=4,
+    overlap=0.25,
     grids=(2, 4),
     width=8,
     heads=2,

@@ -19,13 +19,14 @@ from functools import partial
 
 import flax.linen as nn
 import jax.numpy as jnp
+import numpy as np
 from jax.nn.initializers import Initializer
 from jaxtyping import Float
 
 from jaxgen.config.models import PatchAutoencoderConfig
 from jaxgen.images import upsample_matrix
 from jaxgen.models import pyramid
-from jaxgen.models.layers import ZEROS, Blocks, Dense
+from jaxgen.models.layers import ZEROS, Blocks, Dense, patch_window
 from jaxgen.models.network import Network
 from jaxgen.models.resampling import (
   TransferRules,
@@ -81,7 +82,7 @@ class PatchAutoencoder(Network, kw_only=True):
     self.features_in = self._dense(options.width)
     self.position_out = self.param("position_out", position, shape)
     self.decoder = self._blocks(options.decoder_depth)
-    pixels = options.patch_size**2 * self.channels
+    pixels = options.decoded_size**2 * self.channels
     self.patch_out = self._dense(pixels)
     finer = self.levels[1:]
     self.finer_in = [self._dense(options.width, ZEROS) for _ in finer]
@@ -134,6 +135,7 @@ class PatchAutoencoder(Network, kw_only=True):
       x,
       sides=self.levels,
       patch_size=self.options.patch_size,
+      overlap=self.options.margin,
     )
     return x.astype(jnp.float32)
 
@@ -168,12 +170,33 @@ def _patch_rules(old: PatchAutoencoder, new: PatchAutoencoder) -> TransferRules:
   inputs = ("patch_in", *(f"finer_in_{i}" for i in finer))
   outputs = ("patch_out", *(f"finer_out_{i}" for i in finer))
   resize_input = partial(resize_input_kernel, **patch)
-  resize_output = partial(resize_output_kernel, **patch)
+  resize_output = partial(_resize_decoded, old=old.options, new=new.options)
   return {
     **{f"{x}/kernel": resize_input for x in inputs},
     **{f"{x}/kernel": resize_output for x in outputs},
     **{f"{x}/bias": resize_output for x in outputs},
   }
+
+
+def _resize_decoded(
+  w: Array, *, old: PatchAutoencoderConfig, new: PatchAutoencoderConfig
+) -> Array:
+  """A kernel or bias of decoded patches for another patch size: the weighted
+  patches are the enlarged ones of before."""
+  before, after = _decoded_weights(old), _decoded_weights(new)
+  channels = w.shape[-1] // len(before)
+  weighted = w.reshape(-1, w.shape[-1]) * before.repeat(channels)[None]
+  enlarged = resize_output_kernel(
+    weighted, old=old.decoded_size, new=new.decoded_size
+  )
+  new_w = enlarged / after.repeat(channels)[None]
+  return new_w.reshape(*w.shape[:-1], -1)
+
+
+def _decoded_weights(options: PatchAutoencoderConfig) -> np.ndarray:
+  """The weight of each pixel of a decoded patch."""
+  window = patch_window(options.patch_size, options.margin)
+  return np.outer(window, window).reshape(-1)
 
 
 def _grid_rules(old: PatchAutoencoder, new: PatchAutoencoder) -> TransferRules:

@@ -21,7 +21,7 @@ import jax.numpy as jnp
 from jaxtyping import Float
 
 from jaxgen.images import resize
-from jaxgen.models.layers import patchify, unpatchify
+from jaxgen.models.layers import overlap_patches, patchify, unpatchify
 from jaxgen.typing import Array
 
 Images = Float[Array, "b h h c"]
@@ -60,6 +60,7 @@ def tokens_to_image(
   *,
   sides: Sequence[int],
   patch_size: int,
+  overlap: int = 0,
 ) -> Images:
   """The sum of the images of all levels, at the finest resolution.
 
@@ -68,12 +69,14 @@ def tokens_to_image(
     tokens: tokens of the finest grid.
     sides: patches per side of each level, from coarse to fine.
     patch_size: side of a patch in pixels, at every level.
+    overlap: pixels by which a patch reaches into each of its neighbors.
   """
   on_grid = unpatchify(tokens, 1, grid=(sides[-1], sides[-1]))
 
   def level(layer: Callable[[Array], Array], side: int) -> Images:
     patches = layer(patchify(resize(on_grid, side), 1))
-    return unpatchify(patches, patch_size, grid=(side, side))
+    grid = side, side
+    return overlap_patches(patches, patch_size, overlap=overlap, grid=grid)
 
   image = level(layers[0], sides[0])
   for layer, side in zip(layers[1:], sides[1:], strict=True):

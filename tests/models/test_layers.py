@@ -165,3 +165,38 @@ def test_fused_attention_is_given_up_where_it_does_not_work(monkeypatch):
   np.testing.assert_allclose(
     np.asarray(got, np.float32), np.asarray(want, np.float32), atol=0.02
   )
+
+
+@pytest.mark.parametrize("overlap", [0, 1, 2])
+def test_overlapping_patches_are_summed_with_weights(overlap):
+  rows, columns, size = 2, 3, 4
+  side = size + 2 * overlap
+  shape = 2, rows * columns, side, side, 3
+  patches = np.random.default_rng(0).normal(size=shape)
+  weights = np.outer(*[layers.patch_window(size, overlap)] * 2)[..., None]
+  padded = (rows * size + 2 * overlap, columns * size + 2 * overlap)
+  total, covered = np.zeros((2, *padded, 3)), np.zeros((*padded, 1))
+  for i in range(rows * columns):
+    top, left = (size * x for x in divmod(i, columns))
+    place = slice(top, top + side), slice(left, left + side)
+    total[:, *place] += weights * patches[:, i]
+    covered[place] += weights
+  inside = (total / covered)[:, overlap:, overlap:]
+  image = layers.overlap_patches(
+    jnp.asarray(patches.reshape(2, rows * columns, -1)),
+    size,
+    overlap=overlap,
+    grid=(rows, columns),
+  )
+  np.testing.assert_allclose(
+    image, inside[:, : rows * size, : columns * size], atol=1e-5
+  )
+
+
+@pytest.mark.parametrize("overlap", [0, 1, 2, 4])
+def test_windows_of_neighboring_patches_sum_to_one(overlap):
+  window = layers.patch_window(8, overlap)
+  total = np.zeros(8 * 3 + 2 * overlap)
+  for start in (0, 8, 16):
+    total[start : start + len(window)] += window
+  np.testing.assert_allclose(total[8:-8], 1, atol=1e-6)

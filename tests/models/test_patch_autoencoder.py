@@ -7,7 +7,10 @@ import optax
 import pytest
 
 from jaxgen.config.models import PatchAutoencoderConfig
+from jaxgen.errors import UserError
+from jaxgen.images import upsample_matrix
 from jaxgen.models.build import build
+from jaxgen.models.layers import patch_window
 
 SMALL: dict[str, Any] = dict(
   patch_size=4,
@@ -124,3 +127,25 @@ def test_parameter_names_and_most_shapes_do_not_know_the_resolution():
     "['latent_in']['kernel']",
     "['latent_in']['bias']",
   }
+
+
+def test_another_patch_size_enlarges_the_weighted_patches():
+  """What overlap-adding sums are the old patches, enlarged."""
+  small, large = (
+    make(overlap=0.25, patch_size=p, resolution=4 * p) for p in (4, 8)
+  )
+  w = jax.random.normal(jax.random.key(0), (5, 6**2))
+  new = large.rules(small)["patch_out/kernel"](w).reshape(5, 12, 12)
+  windows = [patch_window(4, 1), patch_window(8, 2)]
+  before, after = (np.outer(x, x)[None] for x in windows)
+  enlarge = upsample_matrix(6, 12)
+  expected = np.einsum(
+    "ai,xij,bj->xab", enlarge, w.reshape(5, 6, 6) * before, enlarge
+  )
+  np.testing.assert_allclose(new * after, expected, atol=1e-5)
+
+
+@pytest.mark.parametrize("overlap", [0.6, 0.3])
+def test_an_overlap_of_parts_of_pixels_or_beyond_half_is_refused(overlap):
+  with pytest.raises(UserError, match=f"model.overlap={overlap}"):
+    PatchAutoencoderConfig(**SMALL | {"overlap": overlap}).check(16)
