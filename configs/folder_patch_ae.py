@@ -14,11 +14,12 @@ are random 64-pixel squares cut from the images. Alternatives:
 
 `demo` is a small model for two CPU cores.
 
-Measured, `:demo` on 17 photographs of rock, sand and gravel (`split_by=regions`):
-held-out PSNR 29.48 dB after 64,000 images; PCA with as many dimensions has
-28.74 dB. LPIPS (AlexNet) is 0.399, that of PCA 0.369. Across the borders of
-patches neighboring pixels differ 1.049 times as much as inside (1.040 in the
-photographs). One run, in 16 minutes on cores that were shared with other work.
+Measured, `:demo` on 17 photographs of rock, sand and gravel
+(`split_by=regions`): held-out PSNR 29.48 dB after 64,000 images; PCA with as
+many dimensions has 28.74 dB. LPIPS (AlexNet) is 0.399, that of PCA 0.369.
+Across the borders of patches neighboring pixels differ 1.049 times as much as
+inside (1.040 in the photographs). One run, in 16 minutes on cores that were
+shared with other work.
 """
 
 from jaxgen.config.defaults import autoencoder
