@@ -47,7 +47,9 @@ def load_images(
       are named).
   """
   root = pathlib.Path(path)
-  paths = [root] if root.is_file() else list_images(root) if path else []
+  paths = (
+    [root] if root.is_file() else list_images(root) if root.is_dir() else []
+  )
   if not paths:
     raise UserError(
       f"no images in {path!r}: expected a folder of images or an image file"

@@ -3,6 +3,7 @@ bit for bit as one that was never killed."""
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import pathlib
@@ -157,7 +158,8 @@ _seen: dict[pathlib.Path, set[str]] = {}
 def _events(workdir: pathlib.Path) -> set[str]:
   """The checkpoints seen so far, those in progress included."""
   seen = _seen.setdefault(workdir, set())
-  seen |= {str(x) for x in workdir.glob("**/checkpoints/[0-9]*")}
+  with contextlib.suppress(FileNotFoundError):  # renamed in the meantime
+    seen |= {str(x) for x in workdir.glob("**/checkpoints/[0-9]*")}
   return seen
 
 

@@ -27,6 +27,7 @@ REQUIRED = {  # valid flags, of a run that does not exist
   "reconstruct": "--workdir=W --out=O --input=I",
   "interpolate": "--workdir=W --out=O --a=A --b=B",
   "edit": "--workdir=W --out=O --input=I --strength=0.5",
+  "data": f"--config={CONFIG}",
   "evaluate": "--workdir=W",
   "ema": "--workdir=W --sigma_rel=0.1",
   "compare": "--workdir=W --out=O",
@@ -35,6 +36,7 @@ REQUIRED = {  # valid flags, of a run that does not exist
   "doctor": "",
 }
 INTEGER_FLAGS = {
+  "data": ("resolution",),
   "train": ("num_processes", "process_id", "memory"),
   "monitor": ("every",),
   "plan": ("memory",),

@@ -148,6 +148,7 @@ UNET = {
 NETWORKS = {
   "patch_autoencoder": PATCHES
   | {
+    "model.overlap": (1.0, -0.1, NAN, 0.6),
     "model.grids": ((0,), (2, 3), (4.0,), 4),
     "model.encoder_depth": (-1,),
     "model.decoder_depth": (-1,),
