@@ -82,7 +82,7 @@ def test_commands_are_understood(page, monkeypatch):
     elif verb == "sweep":
       assert not more
       assert not args.config or pathlib.Path(args.config.split(":")[0]).exists()
-    elif hasattr(args, "config"):
+    elif getattr(args, "config", None):
       load_config(args.config, more)
     else:
       assert not more

@@ -52,7 +52,7 @@ def test_kill_9_in_the_middle_of_saves_changes_nothing(whole, tmp_path, capsys):
   newest, said = steps(tmp_path)[-1], go_on(command(tmp_path))
   assert any(x.startswith(f"resuming at step {newest} ") for x in said)
   assert said[-1].startswith("finished: ")
-  assert {line.split()[0] for line in said[1:-1]} == {"step"}  # no warnings
+  assert not any("arning" in line for line in said)
   assert_same_run(whole, tmp_path)
 
 
