@@ -16,12 +16,7 @@ from jaxgen.cli import flags, outputs
 
 def add_flags(parser: argparse.ArgumentParser) -> None:
   """Add the flags of this verb."""
-  parser.add_argument(
-    "--config",
-    required=True,
-    metavar="FILE.py[:variant]",
-    help="config file, or the name of one of jaxgen's configs",
-  )
+  flags.add_config_flag(parser, required=True)
   parser.add_argument(
     "--repeats",
     type=flags.integer(1),

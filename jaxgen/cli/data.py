@@ -30,11 +30,7 @@ OUT = pathlib.Path("data_report")  # default folder
 def add_flags(parser: argparse.ArgumentParser) -> None:
   """Add the flags of this verb."""
   group = parser.add_mutually_exclusive_group(required=True)
-  group.add_argument(
-    "--config",
-    metavar="FILE.py[:variant]",
-    help="config file, or the name of one of jaxgen's configs",
-  )
+  flags.add_config_flag(group)
   group.add_argument(
     "--input",
     type=pathlib.Path,
@@ -90,21 +86,15 @@ def _default_folder(as_json: bool) -> pathlib.Path:
 
 
 def _report(args: argparse.Namespace, rest: list[str]) -> DataReport:
-  from jaxgen.data.report import make_report
-
   if args.input:
     from jaxgen.data.guess import guess
+    from jaxgen.data.report import make_report
 
     guessed = guess(args.input, resolution=args.resolution)
     report = make_report(guessed.options, guessed.resolution)
     warnings = (*guessed.notes, *report.warnings)
     return dataclasses.replace(report, warnings=warnings)
   from jaxgen.config.files import load_experiment
-  from jaxgen.tasks.families import conditions
+  from jaxgen.train.data_report import experiment_report
 
-  experiment = load_experiment(args.config, rest)
-  return make_report(
-    experiment.data,
-    experiment.stages[0].resolution,
-    labels_used="label" in conditions(experiment),
-  )
+  return experiment_report(load_experiment(args.config, rest))

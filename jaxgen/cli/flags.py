@@ -85,6 +85,18 @@ def add_run_flags(
     parser.add_argument("--out", required=True, type=pathlib.Path, help=out)
 
 
+def add_config_flag(
+  parser: argparse._ActionsContainer, *, required: bool = False
+) -> None:
+  """Add `--config`, to a parser or to a group of flags."""
+  parser.add_argument(
+    "--config",
+    required=required,
+    metavar="FILE.py[:variant]",
+    help="config file, or the name of one of jaxgen's configs",
+  )
+
+
 def add_deterministic_flag(parser: argparse.ArgumentParser) -> None:
   """Add `--deterministic`, which takes effect by `set_deterministic`."""
   parser.add_argument(

@@ -34,12 +34,7 @@ STDOUT = pathlib.Path("-")
 
 def add_flags(parser: argparse.ArgumentParser) -> None:
   """Add the flags of this verb."""
-  parser.add_argument(
-    "--config",
-    required=True,
-    metavar="FILE.py[:variant]",
-    help="config file, or the name of one of jaxgen's configs",
-  )
+  flags.add_config_flag(parser, required=True)
   parser.add_argument(
     "--memory",
     type=flags.byte_size,

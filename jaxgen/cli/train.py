@@ -25,12 +25,7 @@ HEARTBEAT = 30  # seconds of silence after which a process is considered dead
 
 def add_flags(parser: argparse.ArgumentParser) -> None:
   """Add the flags of this verb."""
-  parser.add_argument(
-    "--config",
-    required=True,
-    metavar="FILE.py[:variant]",
-    help="config file, or the name of one of jaxgen's configs",
-  )
+  flags.add_config_flag(parser, required=True)
   parser.add_argument(
     "--workdir", required=True, type=pathlib.Path, help="folder of the run"
   )

@@ -193,7 +193,8 @@ def reason(error: Exception) -> str:
 def _check_file(path: pathlib.Path, page: int, labels: bool) -> ImageInfo | str:
   try:
     stat = path.stat()
-    return _check_once(path, stat.st_size, stat.st_mtime_ns, page, labels)
+    stamp = stat.st_size, stat.st_mtime_ns
+    return _check_once(path, stamp, page=page, labels=labels)
   except Exception as error:
     return reason(error)
 
@@ -206,9 +207,9 @@ def _changed(path: str | pathlib.Path, error: Exception) -> UserError:
 
 @functools.cache
 def _check_once(
-  path: pathlib.Path, size: int, time: int, page: int, labels: bool
+  path: pathlib.Path, stamp: tuple[int, int], *, page: int, labels: bool
 ) -> ImageInfo:
-  del size, time  # part of the cache key
+  del stamp  # part of the cache key
   if labels:
     return check_labels(path.read_bytes())
   with path.open("rb") as file:

@@ -79,6 +79,8 @@ def overlap_patches(
   neighbor, the sum is divided by the weights: equal patches give equal pixels
   everywhere (Malvar and Staelin 1989, on overlapping block transforms).
   """
+  if not overlap:
+    return unpatchify(patches, patch_size, grid=grid)
   window = patch_window(patch_size, overlap)
   side, sizes = len(window), [n * patch_size for n in grid]
   x = patches.reshape(len(patches), *grid, side, side, -1)

@@ -15,6 +15,19 @@ from jaxgen.tasks import families
 _SPEED = ("threads", "workers", "cache_mb")  # fields without effect on tiles
 
 
+def experiment_report(experiment: Experiment) -> DataReport:
+  """The report of the data of a config, at the resolution of its first stage.
+
+  Raises:
+    UserError: the data cannot be used, or contradict the config.
+  """
+  return make_report(
+    experiment.data,
+    experiment.stages[0].resolution,
+    labels_used="label" in families.conditions(experiment),
+  )
+
+
 def new_report(
   experiment: Experiment, workdir: pathlib.Path
 ) -> DataReport | None:
@@ -38,11 +51,7 @@ def _new_report(
   if _recorded_key(workdir / REPORT) == _key(experiment):
     print(f"data: as described in {workdir / REPORT}")
     return None
-  report = make_report(
-    experiment.data,
-    experiment.stages[0].resolution,
-    labels_used="label" in families.conditions(experiment),
-  )
+  report = experiment_report(experiment)
   lines = summary_text.brief(report.summary)
   print("\n".join([*lines, *(f"warning: {x}" for x in report.warnings)]))
   print(f"  sheet of tiles: {workdir / SHEET}", flush=True)

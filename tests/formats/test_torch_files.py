@@ -82,26 +82,32 @@ def torch(monkeypatch):
   return torch
 
 
+class StoragePickler(pickle.Pickler):
+  """Replaces storages by references with a device and more, and keeps them."""
+
+  def __init__(self, file, protocol, device, *rest):
+    super().__init__(file, protocol=protocol)
+    self.storages, self.device, self.rest = [], device, rest
+
+  def persistent_id(self, obj):
+    if not isinstance(obj, Storage):
+      return None
+    if obj not in self.storages:
+      self.storages.append(obj)
+    kind = getattr(sys.modules["torch"], obj.kind)
+    key = str(self.storages.index(obj))
+    return ("storage", kind, key, self.device, obj.values.size, *self.rest)
+
+
 def write(path, content, protocol=2, order="little", name="archive"):
   """torch.save, as far as it is needed here."""
-  storages = []
-
-  class Pickler(pickle.Pickler):
-    def persistent_id(self, obj):
-      if not isinstance(obj, Storage):
-        return None
-      if obj not in storages:
-        storages.append(obj)
-      kind = getattr(sys.modules["torch"], obj.kind)
-      key = str(storages.index(obj))
-      return ("storage", kind, key, "cuda:0", obj.values.size)
-
   file = io.BytesIO()
-  Pickler(file, protocol=protocol).dump(content)
+  pickler = StoragePickler(file, protocol, "cuda:0")
+  pickler.dump(content)
   with zipfile.ZipFile(path, "w") as archive:
     archive.writestr(f"{name}/data.pkl", file.getvalue())
     archive.writestr(f"{name}/byteorder", order)
-    for key, storage in enumerate(storages):
+    for key, storage in enumerate(pickler.storages):
       stored = storage.values.astype(storage.values.dtype.newbyteorder(order))
       archive.writestr(f"{name}/data/{key}", stored.tobytes())
     archive.writestr(f"{name}/version", "3\n")
@@ -109,23 +115,13 @@ def write(path, content, protocol=2, order="little", name="archive"):
 
 def write_legacy(path, content, order="little", count=None):
   """torch.save without its zip archives."""
-  storages = []
-
-  class Pickler(pickle.Pickler):
-    def persistent_id(self, obj):
-      if not isinstance(obj, Storage):
-        return None
-      if obj not in storages:
-        storages.append(obj)
-      kind = getattr(sys.modules["torch"], obj.kind)
-      key = str(storages.index(obj))
-      return ("storage", kind, key, "cpu", obj.values.size, None)
-
   with path.open("wb") as file:
     machine = {"protocol_version": 1001, "little_endian": order == "little"}
     for plain in (0x1950A86A20F9469CFC6C, 1001, machine):
       pickle.dump(plain, file, protocol=2)
-    Pickler(file, protocol=2).dump(content)
+    pickler = StoragePickler(file, 2, "cpu", None)
+    pickler.dump(content)
+    storages = pickler.storages
     pickle.dump([str(i) for i in range(len(storages))], file, protocol=2)
     for storage in storages:
       size = storage.values.size if count is None else count
