@@ -40,4 +40,9 @@ def get_config(variant: str = ""):
       batch_size=(256,),
     )
     return config
-  return smoke(demo(config)) if variant == "smoke" else demo(config)
+  config = demo(config, images=20_000)
+  config.optimizer.update(
+    warmup_images=2_000,
+    ema_halflife=2_500,
+  )
+  return smoke(config) if variant == "smoke" else config

@@ -41,6 +41,7 @@ def get_config(variant: str = ""):
     heads=4,
     latent_dim=256,
   )
+  config.loss.lpips_alex = 1.0
   config.stages.update(
     resolution=(64,),
     images=(400_000,),
@@ -54,16 +55,16 @@ def get_config(variant: str = ""):
       latent_dim=128,
     )
     config.stages.update(
-      images=(64_000,),
+      images=(48_000,),
       batch_size=(64,),
     )
     config.optimizer.update(
-      warmup_images=6_000,
-      ema_halflife=5_000,
+      warmup_images=4_000,
+      ema_halflife=4_000,
     )
     config.train.update(
-      evaluate_images=8_000,
-      save_images=16_000,
-      preview_images=8_000,
+      evaluate_images=12_000,
+      save_images=12_000,
+      preview_images=12_000,
     )
   return smoke(config) if variant == "smoke" else config

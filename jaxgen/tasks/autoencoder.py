@@ -11,7 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxgen.config.experiment import Experiment
-from jaxgen.config.losses import TERM_NAMES, LossConfig
+from jaxgen.config.losses import PERCEPTUAL_TERMS, TERM_NAMES, LossConfig
 from jaxgen.data.findings import Findings
 from jaxgen.data.source import Element
 from jaxgen.errors import UserError
@@ -153,7 +153,7 @@ def _check_data(
 ) -> None:
   """Raise a UserError if masks, one of their classes or weights of perceptual
   networks are missing, or if there are too few classes."""
-  composite.image_distances(experiment.loss)
+  _check_perceptual(experiment)
   if not experiment.loss.segmentation:
     return
   if "mask" not in elements[0]:
@@ -165,6 +165,19 @@ def _check_data(
   seen = np.unique(np.stack([x["mask"] for x in elements])).tolist()
   _check_labels(num_classes, {*seen, *findings.masks} - {UNLABELED})
   _check_occurrence(num_classes, findings.masks)
+
+
+def _check_perceptual(experiment: Experiment) -> None:
+  """Raise a UserError if a perceptual term has no weights, or if its network
+  does not take the images."""
+  composite.image_distances(experiment.loss)
+  terms = [k for k in PERCEPTUAL_TERMS if k in experiment.loss.weights]
+  channels = experiment.data.channels
+  if terms and channels not in (1, 3):
+    raise UserError(
+      f"loss.{terms[0]}: its network takes 1 or 3 channels, but data.channels="
+      f"{channels}; set loss.{terms[0]}=0."
+    )
 
 
 def _check_labels(num_classes: int, labels: Collection[int]) -> None:

@@ -108,6 +108,17 @@ def test_terms_and_data_that_do_not_fit_are_named(sections, named):
     build(toy_vae(**sections), {"kind": ("a", "b")})
 
 
+@pytest.mark.parametrize("channels", [1, 2, 3, 4])
+def test_a_perceptual_network_takes_the_channels(channels):
+  config = toy_vae(data={"channels": channels}, loss={"lpips_alex": 0.1})
+  check = build(config).check_data
+  if channels in (1, 3):
+    check([{}])
+    return
+  with pytest.raises(UserError, match="loss.lpips_alex.*data.channels"):
+    check([{}])
+
+
 @pytest.mark.parametrize("top", [2, 3])
 def test_masks_have_the_labels_that_the_model_has(top):
   config = toy_vae(loss={"segmentation": 0.1}, model={"num_seg_classes": 3})
