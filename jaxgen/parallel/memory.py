@@ -3,10 +3,37 @@
 from __future__ import annotations
 
 import pathlib
-from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+_ROW = 2**20  # bytes; a dimension of bytes alone may not fit into 32 bits
 
 
-def program_bytes(compiled: Any) -> int:
+def is_exhausted(error: Exception) -> bool:
+  """Whether an error of the runtime says that a device is out of memory."""
+  return "RESOURCE_EXHAUSTED" in str(error)
+
+
+def reserve(compiled: jax.stages.Compiled) -> None:
+  """Allocate what a program takes besides its arguments, on each device of this
+  process, and free it.
+
+  Raises:
+    JaxRuntimeError: a device is out of memory, see `is_exhausted`.
+  """
+  memory = compiled.memory_analysis()
+  if memory is None:
+    return
+  results = memory.output_size_in_bytes - memory.alias_size_in_bytes
+  parts = (memory.temp_size_in_bytes, results)
+  for device in jax.local_devices():
+    with jax.default_device(device):
+      shapes = [(-(-max(size, 0) // _ROW), _ROW) for size in parts]
+      jax.block_until_ready([jnp.zeros(x, jnp.uint8) for x in shapes])
+
+
+def program_bytes(compiled: jax.stages.Compiled) -> int:
   """Memory of a compiled program on each device, in bytes: arguments,
   temporaries and results; 0 if the compiler does not report them."""
   memory = compiled.memory_analysis()

@@ -25,6 +25,7 @@ from jaxgen.parallel.preemption import Stop, watching
 from jaxgen.parallel.sharding import Devices
 from jaxgen.planning import cost
 from jaxgen.train import loop
+from jaxgen.train.first_step import OutOfMemory
 from jaxgen.train.stage import StageProgram, check_stages, stage_programs
 from jaxgen.train.transfer import InitialWeights
 from jaxgen.workdir.claim import claim, record
@@ -83,7 +84,7 @@ def train_in_memory(
           allow_data_change=allow_config_change,
           on_open=functools.partial(record, experiment, names, workdir),
         )
-      except loop.OutOfMemory as e:
+      except OutOfMemory as e:
         shrink_microbatches(programs[e.stage], workdir)
 
 

@@ -14,34 +14,22 @@ from collections.abc import Callable, Iterator, Sequence
 import jax
 import numpy as np
 
-from jaxgen.parallel.allocator import release_free_memory
 from jaxgen.parallel.multihost import allgather
 from jaxgen.parallel.preemption import Stop
 from jaxgen.train.finite import UpdateCheck, check_score, check_state
-from jaxgen.train.opening import TIMED, announce_speed, first_step
+from jaxgen.train.first_step import first_step
+from jaxgen.train.opening import TIMED, announce_speed
 from jaxgen.train.outputs import (
   save_checkpoint,
   write_latents,
   write_preview,
 )
 from jaxgen.train.run import Run, open_run
-from jaxgen.train.schedule import Schedule, stage_schedule
+from jaxgen.train.schedule import stage_schedule
 from jaxgen.train.stage import StageProgram
 from jaxgen.train.state import TrainState
 from jaxgen.train.transfer import InitialWeights
 from jaxgen.typing import Batch
-
-
-class OutOfMemory(Exception):
-  """An error: the first step of a stage ran out of memory.
-
-  Attributes:
-    stage: index of the stage.
-  """
-
-  def __init__(self, stage: int):
-    super().__init__(f"stage {stage + 1} does not fit into memory")
-    self.stage = stage
 
 
 def train(
@@ -70,7 +58,7 @@ def train(
   Raises:
     UserError: stages, model, loss and data are inconsistent.
     RunError: the loss is not finite, or a checkpoint cannot be written.
-    OutOfMemory: a stage does not fit into memory.
+    OutOfMemory: a stage does not fit into memory; see `first_step`.
   """
   with open_run(
     programs, workdir, initial=initial, allow_data_change=allow_data_change
@@ -133,7 +121,10 @@ def _run_stage(
       return state, False
     scores = None
     arguments = state, next(batches), schedule
-    state, metrics = _step(run, arguments, first=step == start)
+    update = run.program.update
+    state, metrics = (
+      first_step(run, arguments) if step == start else update(*arguments)
+    )
     stop.at_once = False
     step, images = step + 1, images + batch
     updates.add(step, metrics)
@@ -153,25 +144,6 @@ def _run_stage(
   if previewed != step:
     write_preview(run, state)
   return state, True
-
-
-def _step(
-  run: Run, arguments: tuple[TrainState, Batch, Schedule], *, first: bool
-) -> tuple[TrainState, dict]:
-  """One update; the first one detects whether the stage fits into memory."""
-  try:
-    if not first:
-      return run.program.update(*arguments)
-    images = int(arguments[0].images) + run.program.stage.batch_size
-    with first_step(run):
-      result = jax.block_until_ready(run.program.update(*arguments))
-      release_free_memory()
-    run.terminal.restart(images)
-    return result
-  except jax.errors.JaxRuntimeError as e:
-    if not first or "RESOURCE_EXHAUSTED" not in str(e):
-      raise
-    raise OutOfMemory(run.stage) from e
 
 
 def _log(run: Run, step: int, images: int, metrics: dict) -> None:

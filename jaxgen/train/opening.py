@@ -1,9 +1,8 @@
-"""What a run prints at its start: model, device, compilation and speed."""
+"""What a run prints at its start: model, device and speed."""
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import jax
@@ -43,19 +42,6 @@ def _length(programs: Sequence[StageProgram]) -> str:
     sides = ", ".join(str(program.stage.resolution) for program in programs)
     return f"{images:,} images in {len(programs)} stages at {sides} pixels"
   return f"{images:,} images in batches of {batch}"
-
-
-@contextlib.contextmanager
-def first_step(run: Run) -> Iterator[None]:
-  """Announce the compilation in the first step of a stage, if there is one."""
-  program = run.program
-  if run.compiled == program.shapes:
-    yield
-    return
-  side = program.stage.resolution
-  with run.terminal.compiling(f"the training step at {side} pixels"):
-    yield
-  run.compiled = program.shapes
 
 
 def announce_speed(run: Run, images: int, metrics: Metrics) -> None:

@@ -120,7 +120,7 @@ class StageProgram:
     )
 
   @functools.cached_property
-  def update(self) -> UpdateFn:
+  def update(self) -> jax.stages.Wrapped:
     """One update of the state, jitted with its shardings."""
     replicated = self.layout.replicated
     return jax.jit(

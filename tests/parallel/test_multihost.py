@@ -1,5 +1,6 @@
 """Laws of processes: two, on loopback, give the results of one."""
 
+import json
 import os
 import pathlib
 import re
@@ -179,21 +180,27 @@ def launch(workdir, stop_at=None):
   return run.returncode, "".join(said)
 
 
-def test_the_death_of_a_process_is_one_line_to_the_others(tmp_path):
+def start_two(folder, flags, script):
+  """Start two processes that train in `folder`/run, and name their logs."""
   with socket.socket() as free:
     free.bind(("127.0.0.1", 0))
     port = free.getsockname()[1]
-  flags = [f"--config.{k}={v}" for k, v in (FLAGS | LONG).items()]
-  command = [sys.executable, "-m", "jaxgen", "train", *flags]
-  command += [f"--config={CONFIG}:smoke", f"--workdir={tmp_path / 'run'}"]
-  command += [f"--coordinator=127.0.0.1:{port}", "--num_processes=2"]
-  logs = [tmp_path / f"{number}.log" for number in range(2)]
+  command = [sys.executable, *script, f"--config={CONFIG}:smoke"]
+  command += [f"--config.{key}={value}" for key, value in flags.items()]
+  command += [f"--workdir={folder / 'run'}", "--num_processes=2"]
+  command += [f"--coordinator=127.0.0.1:{port}"]
+  logs = [folder / f"{number}.log" for number in range(2)]
   peers = []
   for number, log in enumerate(logs):
     with log.open("w") as file:
       argv = [*command, f"--process_id={number}"]
       output = {"stdout": file, "stderr": subprocess.STDOUT}
       peers.append(subprocess.Popen(argv, env=environment(1), **output))
+  return peers, logs
+
+
+def test_the_death_of_a_process_is_one_line_to_the_others(tmp_path):
+  peers, logs = start_two(tmp_path, FLAGS | LONG, ["-m", "jaxgen", "train"])
   try:
     end = time.monotonic() + 180
     while "step 20 " not in logs[0].read_text() and time.monotonic() < end:
@@ -209,6 +216,25 @@ def test_the_death_of_a_process_is_one_line_to_the_others(tmp_path):
   assert re.search(r"(?m)^error: another process of this run has ended", said)
 
 
+def test_all_halve_the_batch_that_does_not_fit_on_one(tmp_path):
+  """The second stage, on the second process; both go on with it halved."""
+  script = [ROOT / "tests/support/scarce_peer.py", "train"]
+  peers, logs = start_two(tmp_path, FLAGS | BRIEF, script)
+  try:
+    ends = [peer.wait(180) for peer in peers]
+  finally:
+    for peer in peers:
+      peer.kill()
+      peer.wait()
+  said = [log.read_text() for log in logs]
+  assert ends == [0, 0], said
+  assert said[0].count("stage 2: out of memory; restarting") == 1
+  decisions = json.loads((tmp_path / "run/fit.json").read_text())
+  assert [x["accumulate"] for x in decisions.values()] == [2]
+  assert steps(tmp_path / "run")[-1] == 4
+
+
+BRIEF = {"stages.images": (64, 64), "train.evaluate_images": 64}
 LONG = {"stages.images": (64_000, 64_000), "train.evaluate_images": 0}
 
 

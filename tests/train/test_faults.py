@@ -120,7 +120,7 @@ PHASES = {  # functions in whose midst the signal comes; each then takes long
   "opened": "jaxgen.planning.autobatch.stage_programs",
   "checked": "jaxgen.train.run.check_stages",
   "restored": "jaxgen.train.run._restore",
-  "compiled": "jaxgen.train.loop._step",
+  "compiled": "jaxgen.train.loop.first_step",
 }
 IN_PYTHON = """
 def slow(*_, **__):
