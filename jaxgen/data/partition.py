@@ -25,6 +25,7 @@ class Partition:
     unused: names of the photographs in neither split, by reason.
     duplicates: identical photographs that were dropped.
     shared: those among them that are in both folders of the splits.
+    shared_file: whether all photographs are of one file, so that it is in both.
   """
 
   boxes: Mapping[Split, _Boxes]
@@ -33,6 +34,7 @@ class Partition:
   unused: Mapping[str, Sequence[str]] = dataclasses.field(default_factory=dict)
   duplicates: int = 0
   shared: int = 0
+  shared_file: bool = False
 
 
 def partition(photos: Photos, options: DataConfig, *, size: int) -> Partition:
@@ -60,12 +62,19 @@ def partition(photos: Photos, options: DataConfig, *, size: int) -> Partition:
       by_regions=True,
       duplicates=duplicates,
     )
-  indices = splits.by_digest(photos.digests, options.validation_fraction)
+  indices = splits.by_digest(
+    photos.digests, options.validation_fraction, files=photos.files
+  )
+  held, files = len(indices["validation"]), len({*photos.files})
+  share = f"{percent} of the images"
+  if 1 < files < len(photos.files):
+    share = f"{held:,} images, those of whole files"
   return Partition(
     boxes=_whole(photos, indices),
-    how=f"by files: {percent} of the images, chosen by their content, are held"
-    f" out (data.split_by=files; {why})",
+    how=f"by files: {share}, chosen by their content, are held out"
+    f" (data.split_by=files; {why})",
     duplicates=duplicates,
+    shared_file=files == 1 < len(photos.files),
   )
 
 

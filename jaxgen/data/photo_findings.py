@@ -72,6 +72,12 @@ def _warnings(parts: Partition) -> list[str]:
   if outside:
     shown = problems.listed(outside)
     found.append(f"{len(outside):,} images are {OUTSIDE}, not used: {shown}")
+  if parts.shared_file:
+    found.append(
+      "all images are of one file and divided among both splits, though those"
+      " of a file may be alike: data.split_by=regions keeps them apart, and so"
+      " do folders such as train/ and valid/"
+    )
   if parts.shared:
     found.append(
       f"{parts.shared:,} images of the training folder are held out as well:"

@@ -30,6 +30,8 @@ class Photos:
     labels: an int32 per photograph; empty without labels.
     label_names: class names, indexed by `labels`.
     finish: maps each tile before it is resized; None: the identity.
+    files: the file of each photograph, where files have several; empty: each
+      has its own. A file belongs to one split.
     problems: "name: reason" for each unusable file.
     extra: additional input of the fingerprint.
     findings: what the source has found in its files.
@@ -43,6 +45,7 @@ class Photos:
   labels: Sequence[int] | np.ndarray = ()
   label_names: tuple[str, ...] = ()
   finish: Callable[[np.ndarray], np.ndarray] | None = None
+  files: Sequence[int] = ()
   problems: Sequence[str] = ()
   extra: str = ""
   findings: Findings = Findings()

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -31,16 +32,22 @@ def unique(digests: Sequence[str]) -> list[int]:
 
 
 def by_digest(
-  digests: Sequence[str], fraction: float
+  digests: Sequence[str], fraction: float, *, files: Sequence[int] = ()
 ) -> dict[Split, list[int]]:
   """Split items by their content, without duplicates.
 
   The order of digests is effectively random, depends on neither names nor
   seeds, and hardly changes when items are added.
 
+  Args:
+    digests: hash of the content of each item.
+    fraction: fraction of the items that is held out.
+    files: the file of each item; a file is in one split, unless all items are
+      of one file. Empty: each item has its own.
+
   Returns:
-    Indices in ascending order; validation has `round(fraction * n)`, at least
-    one, and training at least one.
+    Indices in ascending order; validation has `round(fraction * n)`, less if
+    files do not add up to that, at least one file, and training at least one.
 
   Raises:
     UserError: fewer than two distinct items.
@@ -52,10 +59,35 @@ def by_digest(
       f" {len(distinct)}: set data.split_by=regions or add images"
     )
   count = min(max(round(fraction * len(distinct)), 1), len(distinct) - 1)
+  held: set[int] = set()
+  members = _by_file(distinct, digests, files)
+  for file in members:
+    held |= {*file} if len(held) + len(file) <= count else set()
+  held = held or {*min(members, key=len)}
   return {
-    "validation": sorted(distinct[:count]),
-    "train": sorted(distinct[count:]),
+    "validation": sorted(held),
+    "train": [i for i in sorted(distinct) if i not in held],
   }
+
+
+def _by_file(
+  items: Sequence[int], digests: Sequence[str], files: Sequence[int]
+) -> list[list[int]]:
+  """The items of each file, in an effectively random order that depends on
+  their content; each item for itself if all are of one file."""
+  if len({files[i] for i in items} if files else items) == 1 or not files:
+    return [[i] for i in items]
+  members: dict[int, list[int]] = {}
+  for i in items:
+    members.setdefault(files[i], []).append(i)
+  return sorted(members.values(), key=lambda x: _digest(digests[i] for i in x))
+
+
+def _digest(digests: Iterable[str]) -> str:
+  """The digest of one item, or a hash of those of several."""
+  first, *others = sorted(digests)
+  text = " ".join((first, *others)).encode()
+  return hashlib.blake2b(text, digest_size=16).hexdigest() if others else first
 
 
 def by_folder(

@@ -34,6 +34,28 @@ def test_each_split_gets_one_at_least(fraction):
   assert [len(part) for part in parts.values()] == [1, 1]
 
 
+@pytest.mark.parametrize("seed", range(20))
+def test_a_file_is_in_one_split(seed):
+  """Of 2 to 8 files with 1 to 12 images each."""
+  rng = np.random.default_rng(seed)
+  counts = rng.integers(1, 13, rng.integers(2, 9))
+  files = np.repeat(np.arange(len(counts)), counts).tolist()
+  digests = [f"{x:06d}" for x in rng.permutation(len(files))]
+  fraction = rng.uniform(0.05, 0.6)
+  parts = splits.by_digest(digests, fraction, files=files)
+  train, held = ({files[i] for i in parts[s]} for s in ("train", "validation"))
+  assert train and held and not train & held
+  assert sorted(parts["train"] + parts["validation"]) == [*range(len(files))]
+  most = max(round(fraction * len(files)), min(counts))
+  assert len(parts["validation"]) <= most
+
+
+def test_files_of_one_image_are_items():
+  alone = splits.by_digest(DIGESTS, 0.2, files=[*range(40)])
+  assert alone == splits.by_digest(DIGESTS, 0.2)
+  assert alone == splits.by_digest(DIGESTS, 0.2, files=[0] * 40)
+
+
 def test_one_image_cannot_be_split_by_files():
   with pytest.raises(UserError, match="split_by=regions"):
     splits.by_digest(["a", "a"], 0.1)

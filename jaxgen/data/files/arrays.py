@@ -90,6 +90,7 @@ def _describe(options: DataConfig) -> photos.Photos:
     finish=functools.partial(
       values.to_model_range, value_range=options.value_range
     ),
+    files=[image.part for image in used] if len(listing.parts) > 1 else (),
     problems=problems
     + [f"{x.name}: {why}" for x in images if (why := _reason(x, options))],
     extra=_extra(checked, options),

@@ -113,6 +113,7 @@ def folder(options: DataConfig, split: Split, resolution: int) -> Source:
     labels=labels.indices[files] if labels.names else (),
     label_names=labels.names,
     finish=_finish(infos, options),
+    files=files,
     problems=[
       f"{x.name}: {x.found}" for x in pictures if isinstance(x.found, str)
     ],

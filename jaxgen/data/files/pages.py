@@ -98,7 +98,7 @@ def findings(
       *values.doubts(str(root), dtype, seen, options.value_range),
       *_depths(root, pictures),
       *_notes(pictures),
-      *_stacks(pictures, options),
+      *_stacks(pictures),
     ],
   )
 
@@ -194,19 +194,13 @@ def _notes(pictures: Sequence[Picture]) -> list[str]:
   ]
 
 
-def _stacks(pictures: Sequence[Picture], options: DataConfig) -> list[str]:
-  """That pages are images, and may be alike."""
+def _stacks(pictures: Sequence[Picture]) -> list[str]:
+  """That pages are images."""
   pages = [x for x in pictures if " page " in x.name]
   files = {x.file for x in pages}
   if len(pages) <= len(files):
     return []
-  sentence = (
+  return [
     f"{len(files):,} files have several pages: they are"
     f" {len(pages):,} images (data.page chooses one of each)"
-  )
-  if options.split_by == "files":
-    sentence += (
-      "; pages of one file can be in both splits, unless folders such as train/"
-      " and valid/ divide the files"
-    )
-  return [sentence]
+  ]

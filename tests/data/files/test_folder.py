@@ -373,6 +373,8 @@ def test_every_page_of_a_stack_is_an_image(tmp_path):
   found = {x["image"].mean() for part in parts for x in tiles(part)}
   assert found == {20, 60, 100, 140, 200, 240}
   assert any("6 images" in x for x in parts[0].findings.warnings)
+  held = {x["image"].mean() for x in tiles(parts[1])}
+  assert held in ({20, 60, 100, 140}, {200, 240})
   parts = [folder(options(tmp_path, page=1), x, 16) for x in SPLITS]
   found = {x["image"].mean() for part in parts for x in tiles(part)}
   assert found == {60, 240}
@@ -380,6 +382,13 @@ def test_every_page_of_a_stack_is_an_image(tmp_path):
   assert unused == [f"a.tif page {i}" for i in (0, 2, 3)] + ["b.tif page 0"]
   with pytest.raises(UserError, match="data.page"):
     folder(options(tmp_path, page=3), "train", 16)
+
+
+def test_pages_of_a_single_file_are_divided_with_a_warning(tmp_path):
+  save_stack(tmp_path / "a.tif", [20, 60, 100, 140])
+  train = folder(options(tmp_path), "train", 16)
+  assert len(folder(options(tmp_path), "validation", 16))
+  assert any("data.split_by=regions" in x for x in train.findings.warnings)
 
 
 @pytest.mark.parametrize("dtype", [np.int16, np.float32, np.int32, np.uint16])
