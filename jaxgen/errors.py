@@ -11,8 +11,8 @@ from collections.abc import Iterator
 class UserError(Exception):
   """An error in the user's input: exit status 2.
 
-  The message is one or two lines that name the cause and the remedy; the
-  command line prints it without a traceback.
+  The message is one line that names the cause and the remedy; the command line
+  prints it without a traceback.
   """
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import difflib
 import errno
 import io
@@ -10,7 +9,6 @@ import os
 import sys
 import warnings
 from types import ModuleType
-from typing import NoReturn
 
 import jaxgen
 from jaxgen.cli import (
@@ -32,6 +30,7 @@ from jaxgen.cli import (
   sweep,
   train,
 )
+from jaxgen.cli.parser import Parser
 from jaxgen.errors import Interrupted, RunError, UserError
 from jaxgen.parallel.compilation_cache import cache_compilations
 
@@ -56,21 +55,6 @@ VERBS: dict[str, ModuleType] = {
 
 XLA_LEVEL = "TF_CPP_MIN_LOG_LEVEL"  # the least severe messages of XLA in C++
 XLA_QUIET, XLA_VERBOSE = "3", "0"  # fatal ones alone, or all
-
-
-class Parser(argparse.ArgumentParser):
-  """An argparse parser with one-line errors that accepts no abbreviations."""
-
-  def __init__(self, **options):
-    super().__init__(
-      allow_abbrev=False,
-      formatter_class=argparse.RawDescriptionHelpFormatter,
-      **options,
-    )
-
-  def error(self, message: str) -> NoReturn:
-    """Raise a UserError."""
-    raise UserError(f"{self.prog}: {message}; see {self.prog} --help.")
 
 
 def _overview() -> str:
@@ -107,8 +91,13 @@ def _quiet() -> None:
 
   logging.set_verbosity(logging.FATAL)
   warnings.filterwarnings("ignore", "coroutine .* was never awaited")
-  warnings.formatwarning = lambda message, *_, **__: f"warning: {message}\n"
+  warnings.formatwarning = _warning_line
   sys.unraisablehook = _report_unraisable
+
+
+def _warning_line(message: Warning | str, *_: object, **__: object) -> str:
+  """A warning, which may be another library's, on one line."""
+  return f"warning: {' '.join(str(message).split())}\n"
 
 
 def _print_all_names() -> None:
@@ -138,9 +127,7 @@ def _dispatch(argv: list[str]) -> int:
   parser = Parser(prog=f"jaxgen {argv[0]}", description=module.__doc__)
   module.add_flags(parser)
   flags.add_verbose_flag(parser)
-  args, rest = parser.parse_known_args(argv[1:])
-  if rest and not (hasattr(args, "config") or hasattr(args, "takes_more")):
-    parser.error(f"{rest[0]}: no such flag")
+  args, rest = parser.parse(argv[1:])
   cache_compilations()
   _set_messages(verbose=args.verbose)
   if getattr(args, "deterministic", False):  # before a device is used

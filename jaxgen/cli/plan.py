@@ -41,6 +41,7 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
     metavar="16GiB",
     help="memory of each device (default: as on this machine)",
   )
+  flags.add_deterministic_flag(parser)
   parser.add_argument(
     "--devices",
     type=flags.integer(1),

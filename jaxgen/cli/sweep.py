@@ -116,8 +116,7 @@ def run(args: argparse.Namespace, rest: list[str]) -> int:
   from jaxgen.sweeps import sweep as sweeps
   from jaxgen.sweeps.folder import hold
 
-  if rest:
-    raise UserError(f"{rest[0]}: no such flag; see --help.")
+  del rest  # always empty
   if args.only:
     return _run_one(args)
   if not args.workdir.is_dir() or args.config:

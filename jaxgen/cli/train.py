@@ -122,8 +122,8 @@ def _initialize_distributed(args: argparse.Namespace) -> None:
   except (ValueError, RuntimeError) as e:
     reason = str(e).splitlines()[0]
     raise UserError(
-      f"cannot connect to the other processes: {reason}\n"
-      "Use --distributed in a SLURM, Open MPI or TPU job; elsewhere "
+      f"cannot connect to the other processes: {reason}. Use "
+      "--distributed in a SLURM, Open MPI or TPU job; elsewhere "
       "--coordinator=HOST:PORT, --num_processes and --process_id."
     ) from e
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import pathlib
-import warnings
 from typing import Literal
 
 import numpy as np
@@ -50,20 +49,14 @@ def guess(path: pathlib.Path, *, resolution: int | None = None) -> Guess:
     upsample=True,
     on_bad="skip",
   )
-  probe = _open(options, SMALLEST)
+  probe = sources.build(options, "train", SMALLEST)
   num, side = _num_images(probe), resolution or _resolution(probe)
   by: Literal["regions", "files"] = "regions" if num < FEW else "files"
   masks, notes = _masks(path, options, num=num)
   options = dataclasses.replace(options, masks=masks, split_by=by)
-  channels = 1 if _is_gray(_open(options, side)) else 3
+  channels = 1 if _is_gray(sources.build(options, "train", side)) else 3
   options = dataclasses.replace(options, channels=channels)
   return Guess(options=options, resolution=side, notes=notes)
-
-
-def _open(options: DataConfig, resolution: int) -> Source:
-  """The training tiles; the report tells what is skipped."""
-  with warnings.catch_warnings(action="ignore"):
-    return sources.build(options, "train", resolution)
 
 
 def _num_images(source: Source) -> int:
@@ -111,7 +104,9 @@ def _masks(
   if not names or not (path / "images").is_dir():
     return "", ()
   name = names[0]
-  masked = _open(dataclasses.replace(options, masks=name), SMALLEST)
+  masked = sources.build(
+    dataclasses.replace(options, masks=name), "train", SMALLEST
+  )
   if _num_images(masked) == num:
     return name, ()
   note = (

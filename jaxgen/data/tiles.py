@@ -13,7 +13,6 @@ of photographs that belong to a split, and a `TileSource` reads the tiles:
 from __future__ import annotations
 
 import itertools
-import warnings
 from collections.abc import Sequence
 
 import numpy as np
@@ -46,7 +45,7 @@ def cut(
   whole = options.crop == "whole"
   size = resolution if whole else options.crop_size or resolution
   too_small = _too_small(photos, options, size)
-  _report_bad([*photos.problems, *too_small.values()], options, too_small)
+  _check_usable([*photos.problems, *too_small.values()], options, too_small)
   parts = partition(photos, options, size=size)
   random = split == "train" and options.crop == "random"
   regions = tuple(
@@ -97,19 +96,17 @@ def _too_small(photos: Photos, options: DataConfig, size: int) -> TooSmall:
   }
 
 
-def _report_bad(
+def _check_usable(
   unusable: Sequence[str], options: DataConfig, too_small: TooSmall
 ) -> None:
-  """Raise a UserError or warn about unreadable or too small photographs."""
+  """Raise a UserError for unreadable or too small photographs, unless they are
+  skipped: then they are among the source's findings."""
   if unusable and options.on_bad == "error":
     raise problems.report_bad(
       unusable,
       "Remove them, or set data.on_bad=skip to skip them"
       + (" or data.upsample=True to enlarge them." if too_small else "."),
     )
-  if unusable:
-    skipped = f"skipped {len(unusable):,} images: {problems.counted(unusable)}"
-    warnings.warn(skipped, stacklevel=4)
 
 
 def _region(

@@ -43,7 +43,7 @@ def counted(problems: Sequence[str]) -> str:
 def report_bad(problems: Sequence[str], remedy: str) -> UserError:
   """One error for all unusable files: how many, why, and the first names."""
   count = f"{len(problems):,} unusable images"
-  return UserError(f"{count}: {counted(problems)}\n{remedy}")
+  return UserError(f"{count}: {counted(problems)}. {remedy}")
 
 
 def _groups(problems: Iterable[str]) -> dict[str, list[str]]:

@@ -72,7 +72,7 @@ class LatentCache:
     if not np.isfinite(latents).all():
       raise RunError(
         "the latents of training tiles are not finite: the model has diverged."
-        "\nReduce optimizer.learning_rate and resume with "
+        " Reduce optimizer.learning_rate and resume with "
         "--allow_config_change."
       )
     return latents

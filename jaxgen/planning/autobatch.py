@@ -154,8 +154,8 @@ def shrink_microbatches(program: StageProgram, workdir: pathlib.Path) -> None:
   more = [x for x in cost.divisions(program) if x >= least]
   if not more:
     raise RunError(
-      f"stage {number}: out of memory with microbatches of one image.\n"
-      "Choose a smaller model or resolution; see jaxgen plan."
+      f"stage {number}: out of memory with microbatches of one image."
+      " Choose a smaller model or resolution; see jaxgen plan."
     )
   smaller = {"accumulate": more[0], "remat": stage.remat}
   _write(workdir, _read(workdir / NAME) | {_name(program): smaller})

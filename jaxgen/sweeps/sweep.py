@@ -211,6 +211,6 @@ def _no_results(phase: Phase, errors: Mapping[str, str]) -> str:
     return f"{phase.name}: no run is finished yet."
   run, error = next(iter(errors.items()))
   return (
-    f"{phase.name}: all runs failed; {run}: {error}\nFix the cause and resume "
+    f"{phase.name}: all runs failed; {run}: {error}. Fix the cause and resume "
     "with --retry_failed."
   )

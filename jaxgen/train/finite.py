@@ -64,8 +64,8 @@ class UpdateCheck:
     step = next(filter(skipped, pending))
     loss, norm = (float(pending[step][k]) for k in ("loss", "gradient_norm"))
     return RunError(
-      f"step {step}: loss {loss}, gradient norm {norm}; {_kept(self._run)}.\n"
-      f"{_REDUCE}, or skip such updates with "
+      f"step {step}: loss {loss}, gradient norm {norm}; {_kept(self._run)}."
+      f" {_REDUCE}, or skip such updates with "
       "--config.train.on_nan=skip --allow_config_change."
     )
 
@@ -75,7 +75,7 @@ def check_score(run: Run, step: int, score: float) -> None:
   if not math.isfinite(score):
     name = run.checkpoints.metric
     raise RunError(
-      f"step {step}: the held-out {name} is {score}; {_kept(run)}.\n{_RESUME}"
+      f"step {step}: the held-out {name} is {score}; {_kept(run)}. {_RESUME}"
     )
 
 
@@ -84,7 +84,7 @@ def check_state(run: Run, state: TrainState) -> None:
   if not bool(_is_finite(state)):
     raise RunError(
       f"step {int(state.step)}: parameters or moments overflowed; "
-      f"{_kept(run)}.\n{_RESUME}"
+      f"{_kept(run)}. {_RESUME}"
     )
 
 

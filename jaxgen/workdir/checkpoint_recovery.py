@@ -66,8 +66,8 @@ def restore_newest(
   if damaged:
     reasons = "; ".join(f"{k}: {damaged[k]}" for k in sorted(damaged)[::-1])
     raise UserError(
-      f"{checkpoints.folder}: no checkpoint can be read ({reasons}).\n"
-      "Start over in a new workdir, or restore the files from a backup."
+      f"{checkpoints.folder}: no checkpoint can be read ({reasons})."
+      " Start over in a new workdir, or restore the files from a backup."
     )
   return None
 

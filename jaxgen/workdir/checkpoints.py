@@ -138,6 +138,6 @@ def _prepare(workdir: pathlib.Path) -> None:
 
 def _save_failed(step: int, error: Exception) -> str:
   return (
-    f"checkpoint {step} could not be written ({root_cause(error)}).\n"
-    "Earlier checkpoints are intact: fix the disk, then restart."
+    f"checkpoint {step} could not be written ({root_cause(error)})."
+    " Earlier checkpoints are intact: fix the disk, then restart."
   )

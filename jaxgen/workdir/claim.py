@@ -67,14 +67,14 @@ def _check_config(workdir: pathlib.Path, experiment: Experiment) -> None:
   if not recorded and any(workdir.glob(f"{checkpoint_index.FOLDER}/[0-9]*")):
     raise UserError(
       f"--workdir={workdir} has checkpoints but no config.json to compare "
-      "with.\nUse a new workdir, or --allow_config_change to resume with this "
+      "with. Use a new workdir, or --allow_config_change to resume with this "
       "config."
     )
   if changes := run_config.differences(workdir, experiment):
     raise UserError(
       f"--workdir={workdir} holds a run with another config "
-      f"({'; '.join(changes)}).\n"
-      "Use a new workdir, or --allow_config_change to resume with the new one."
+      f"({'; '.join(changes)})."
+      " Use a new workdir, or --allow_config_change to resume with the new one."
     )
 
 

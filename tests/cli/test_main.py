@@ -67,7 +67,27 @@ def test_a_mistake_ends_with_status_2_and_names_the_culprit(
   assert main(line.split()) == 2
   error = capsys.readouterr().err
   assert error.startswith("error: ") and names in error
-  assert len(error.splitlines()) <= 2
+  assert len(error.splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+  ("line", "flag"),
+  [
+    ("train --confg=x", "--config"),
+    ("train --workdir=w --config=c --deterministc", "--deterministic"),
+    ("train --confg.model.width=3 --workdir=w", "--config.model.width"),
+    ("sample --wrkdir=w", "--workdir"),
+    ("data --inputs=w", "--input"),
+    ("sweep --confg=c --workdir=w", "--config"),
+  ],
+)
+def test_a_flag_that_does_not_exist_is_named_before_one_that_is_missing(
+  line, flag, capsys
+):
+  assert main(line.split()) == 2
+  error = capsys.readouterr().err
+  wrong = line.split()[-1] if "deterministc" in line else line.split()[1]
+  assert wrong.partition("=")[0] in error and f"did you mean {flag}?" in error
 
 
 @pytest.fixture(scope="session")
@@ -278,6 +298,7 @@ def test_benchmark_covers_denoisers(tmp_path):
     "sample --workdir=w --out=o",
     "sweep --workdir=w",
     "benchmark --config=c.py",
+    "plan --config=c.py",
     "compare --workdir=w --out=o",
   ],
 )

@@ -47,7 +47,6 @@ def summary_of(config, resolution=16):
   return summarize(train, held_out, config)
 
 
-@pytest.mark.filterwarnings("ignore:skipped")
 def test_a_report_counts_what_there_is(photos, tmp_path):
   report = make_report(options(photos), 16, labels_used=True)
   found = report.write(tmp_path / "out", key="k")

@@ -60,3 +60,8 @@ class Dies(Numbers):
 def stream(seed: int = 0) -> Streams:
   """A long random stream, for many crops."""
   return Streams(np.random.Philox(key=seed).random_raw(10_000))
+
+
+def skipped(source):
+  """The names of what a source does not use."""
+  return [x for names in source.findings.skipped.values() for x in names]

@@ -1,8 +1,9 @@
 """Checks of image files, cached in the user's cache folder between runs.
 
 There is one cache file for each folder of images. A file is checked again if
-its size or one of its times changed since; unusable files always are. A cache
-file that is damaged, or of another version, is ignored and written anew.
+its size or one of its times changed since; unusable files always are. Entries
+of deleted files are dropped when others are added. A cache file that is
+damaged, or of another version, is ignored and written anew.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import dataclasses
 import hashlib
 import json
 import pathlib
+import re
 from collections.abc import Sequence
 from concurrent import futures
 from typing import Any
@@ -25,6 +27,7 @@ from jaxgen.formats.image_files import ImageInfo
 from jaxgen.formats.user_cache import cache_folder
 
 _VERSION = 3  # increment when checks or entries change
+_PAGE = re.compile(" page [0-9]+$")  # the end of a key, see `_key`
 _Stamp = list[int]  # size, modification time, time of change
 _Entry = tuple[_Stamp, dict[str, Any]]  # stamp and `ImageInfo`
 
@@ -60,7 +63,7 @@ def check_files(
     if (stamp := stamps[i]) and isinstance(info, ImageInfo)
   }
   if path and new:
-    _write(path, {**entries, **new})
+    _write(path, {**_existing(entries, {*keys}), **new})
   return [info or found[i] for i, info in enumerate(known)]
 
 
@@ -82,6 +85,18 @@ def _stamp(path: pathlib.Path) -> _Stamp | None:
 
 def _key(path: pathlib.Path, page: int) -> str:
   return str(path) if page < 0 else f"{path} page {page}"
+
+
+def _existing(
+  entries: dict[str, _Entry], present: set[str]
+) -> dict[str, _Entry]:
+  """The entries of files that are still there, as those `present` are."""
+  file_of = lambda key: pathlib.Path(_PAGE.sub("", key))  # noqa: E731
+  return {
+    key: entry
+    for key, entry in entries.items()
+    if key in present or file_of(key).exists()
+  }
 
 
 def _look_up(

@@ -158,8 +158,8 @@ def _builder(path: str) -> Any:
   except Exception as error:
     message = image_files.reason(error).partition(" Available datasets")[0]
     raise UserError(
-      f"data.path={path}: no such tfds set: {message[:200]}\n"
-      "Expected a prepared set, as NAME@DATA_DIR."
+      f"data.path={path}: no such tfds set: {message[:200]}."
+      " Expected a prepared set, as NAME@DATA_DIR."
     ) from error
 
 
@@ -169,8 +169,8 @@ def _open_set(builder: Any, part: str, path: str) -> Any:
   except Exception as error:
     raise UserError(
       f"data.path={path}: no array_record data of `{part}` in"
-      f" {builder.data_dir}: with TensorFlow installed, prepare it by\n"
-      f"tfds build {builder.name} --file_format=array_record --data_dir=DIR,"
+      f" {builder.data_dir}: with TensorFlow installed, prepare it by"
+      f" tfds build {builder.name} --file_format=array_record --data_dir=DIR,"
       f" and set data.path={builder.name}@DIR"
       f" ({image_files.reason(error)[:100]})"
     ) from error
