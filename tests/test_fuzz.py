@@ -1,17 +1,11 @@
 """A small fixed part of `make fuzz`."""
 
-import importlib
 import random
-import sys
 
 import pytest
-from support.configs import ROOT
+from fuzzing import kills, malformed
 
 from jaxgen.cli.main import VERBS
-
-sys.path.insert(0, str(ROOT / "scripts"))
-malformed = importlib.import_module("fuzzing.malformed")
-kills = importlib.import_module("fuzzing.kills")
 
 
 def test_malformed_input_is_refused_on_a_line(tmp_path, monkeypatch):

@@ -22,6 +22,7 @@ class Findings:
     stored_channels: channels of the stored images.
     value_seen: smallest and largest stored value, where it is known.
     masks: share of the pixels with each label.
+    train_masks: the same of training images.
     duplicates: identical images that were dropped.
     warnings: sentences about what is doubtful.
   """
@@ -39,5 +40,6 @@ class Findings:
   stored_channels: Sequence[int] = ()
   value_seen: tuple[float, float] | None = None
   masks: Mapping[int, float] = dataclasses.field(default_factory=dict)
+  train_masks: Mapping[int, float] = dataclasses.field(default_factory=dict)
   duplicates: int = 0
   warnings: Sequence[str] = ()

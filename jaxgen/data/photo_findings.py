@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import collections
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 
@@ -40,9 +41,36 @@ def complete(
       **parts.unused,
       **problems.by_reason(unusable),
     },
+    masks=_mask_shares(photos, every),
+    train_masks=_mask_shares(photos, used["train"]),
     duplicates=parts.duplicates,
-    warnings=(*found.warnings, *_warnings(parts)),
+    warnings=(
+      *found.warnings,
+      *_warnings(parts),
+      *_mask_warnings(photos, used),
+    ),
   )
+
+
+def _mask_shares(photos: Photos, used: Sequence[int]) -> dict[int, float]:
+  """The share of the pixels with each label, in ascending order."""
+  counts: collections.Counter[int] = collections.Counter()
+  for i in used if photos.mask_counts else ():
+    counts.update(photos.mask_counts[i])
+  total = counts.total()
+  return {label: count / total for label, count in sorted(counts.items())}
+
+
+def _mask_warnings(
+  photos: Photos, used: Mapping[Split, Sequence[int]]
+) -> Iterator[str]:
+  """That labels of masks occur in one split alone."""
+  labels = {k: {*_mask_shares(photos, x)} for k, x in used.items()}
+  for split, other in (("training", "validation"), ("held-out", "train")):
+    own = labels["train" if split == "training" else "validation"]
+    if missing := sorted(labels[other] - own):
+      shown = problems.listed([str(label) for label in missing])
+      yield f"no mask of a {split} image has the label {shown}"
 
 
 def _count_classes(photos: Photos, used: Sequence[int]) -> dict[str, int]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
@@ -32,6 +32,8 @@ class Photos:
     finish: maps each tile before it is resized; None: the identity.
     files: the file of each photograph, where files have several; empty: each
       has its own. A file belongs to one split.
+    mask_counts: pixels with each label in the mask of each photograph; empty
+      without masks.
     problems: "name: reason" for each unusable file.
     extra: additional input of the fingerprint.
     findings: what the source has found in its files.
@@ -46,6 +48,7 @@ class Photos:
   label_names: tuple[str, ...] = ()
   finish: Callable[[np.ndarray], np.ndarray] | None = None
   files: Sequence[int] = ()
+  mask_counts: Sequence[Mapping[int, int]] = ()
   problems: Sequence[str] = ()
   extra: str = ""
   findings: Findings = Findings()

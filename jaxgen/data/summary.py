@@ -46,6 +46,7 @@ class DataSummary:
     value_seen: smallest and largest stored value; of some tiles, if the source
       does not know.
     masks: share of the pixels with each label.
+    train_masks: the same of training images.
     duplicates: identical images that were dropped.
     notes: sentences of the source about what is doubtful.
     sample: some tiles of each split.
@@ -71,6 +72,7 @@ class DataSummary:
   value_range: tuple[float, float]
   value_seen: tuple[float, float]
   masks: Mapping[int, float]
+  train_masks: Mapping[int, float]
   duplicates: int
   notes: Sequence[str]
   sample: Mapping[str, Element]
@@ -111,7 +113,8 @@ def summarize(
     sizes=known.sizes,
     value_range=value_range,
     value_seen=known.value_seen or _seen(images, value_range),
-    masks=known.masks or _mask_shares(list(sample.values())),
+    masks=known.masks or _mask_shares([*sample.values()]),
+    train_masks=known.train_masks or _mask_shares([sample["train"]]),
     duplicates=known.duplicates,
     notes=known.warnings,
     sample=sample,

@@ -164,7 +164,7 @@ def _check_data(
   num_classes = getattr(experiment.model, "num_seg_classes", 0)
   seen = np.unique(np.stack([x["mask"] for x in elements])).tolist()
   _check_labels(num_classes, {*seen, *findings.masks} - {UNLABELED})
-  _check_occurrence(num_classes, findings.masks)
+  _check_occurrence(num_classes, findings.train_masks)
 
 
 def _check_perceptual(experiment: Experiment) -> None:
@@ -190,13 +190,13 @@ def _check_labels(num_classes: int, labels: Collection[int]) -> None:
 
 
 def _check_occurrence(num_classes: int, shares: Mapping[int, float]) -> None:
-  """Raise a UserError if no pixel of the masks has some label."""
+  """Raise a UserError if no pixel of training masks has some label."""
   missing = [str(x) for x in range(num_classes) if not shares.get(x)]
   if shares and missing:
     present = [f"{x} ({100 * p:.3g} %)" for x, p in shares.items()]
     raise UserError(
-      f"model.num_seg_classes={num_classes}: data.masks have no pixel with "
-      f"label {listed(missing)}; they have {listed(present)} "
+      f"model.num_seg_classes={num_classes}: no training mask of data.masks has "
+      f"a pixel with label {listed(missing)}; they have {listed(present)} "
       f"({UNLABELED}: no label)."
     )
 

@@ -12,7 +12,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 
 import numpy as np
 from orbax.checkpoint import v1 as ocp
@@ -119,20 +119,25 @@ def kill_and_resume(
   yield run_to_end(argv(workdir)) or difference(whole, workdir)
 
 
-def _start(argv: list[str]) -> subprocess.Popen:
+def start(
+  argv: list[str], environment: Mapping[str, str] | None = None
+) -> subprocess.Popen:
+  """Start `jaxgen` in a process group of its own, with more variables in its
+  environment."""
   return subprocess.Popen(
     [sys.executable, "-m", "jaxgen", *argv],
     stdout=subprocess.PIPE,
     stderr=subprocess.STDOUT,
     text=True,
     cwd=ROOT,
-    env=os.environ | FAST,
+    env={**os.environ, **(environment or {})},
+    start_new_session=True,
   )
 
 
 def run_to_end(argv: list[str]) -> str:
   """Run to the end; returns the output if it fails, else an empty text."""
-  process = _start(argv)
+  process = start(argv, FAST)
   said, _ = process.communicate(timeout=PATIENCE)
   return said if process.returncode else ""
 
@@ -141,7 +146,7 @@ def _kill(argv: list[str], workdir: pathlib.Path, rng: random.Random) -> None:
   """Start a run, and kill it some time after its next checkpoints begin."""
   wanted = len(_events(workdir)) + rng.randrange(1, 4)
   pause, number = rng.random() / 5, rng.choice([signal.SIGKILL] * 3 + [15])
-  process = _start(argv)
+  process = start(argv, FAST)
   end = time.monotonic() + PATIENCE
   while process.poll() is None and time.monotonic() < end:
     if len(_events(workdir)) >= wanted:

@@ -7,12 +7,12 @@ import pathlib
 import resource
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Iterator
 
 import jax
 import numpy as np
+from fuzzing.kills import start
 from orbax.checkpoint import v1 as ocp
 
 ROOT = pathlib.Path(__file__).parents[2]
@@ -125,17 +125,6 @@ def wait_for(there, process: subprocess.Popen | None = None) -> None:
       raise AssertionError("it ended before:\n" + process.communicate()[0])
     assert time.monotonic() < end, "it never came to that"
     time.sleep(0.001)
-
-
-def start(arguments: list[str]) -> subprocess.Popen:
-  """`jaxgen` in a process group of its own."""
-  return subprocess.Popen(
-    [sys.executable, "-m", "jaxgen.cli.main", *arguments],
-    stdout=subprocess.PIPE,
-    stderr=subprocess.STDOUT,
-    text=True,
-    start_new_session=True,
-  )
 
 
 def saved(workdir: pathlib.Path, step: int):

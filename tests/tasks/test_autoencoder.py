@@ -145,7 +145,8 @@ def test_every_label_that_the_loss_needs_occurs(labels):
     "mask": np.zeros((4, 4), np.int32),
   }
   check = build(config).check_data
-  findings = Findings(masks=dict.fromkeys(labels, 1 / len(labels)))
+  shares = dict.fromkeys(labels, 1 / len(labels))
+  findings = Findings(masks=shares, train_masks=shares)
   if {0, 1, 2} <= {*labels}:
     check([element], findings)
     return

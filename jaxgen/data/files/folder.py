@@ -114,6 +114,7 @@ def folder(options: DataConfig, split: Split, resolution: int) -> Source:
     label_names=labels.names,
     finish=_finish(infos, options),
     files=files,
+    mask_counts=[masks.label_counts(found, i) for i in files] if found else (),
     problems=[
       f"{x.name}: {x.found}" for x in pictures if isinstance(x.found, str)
     ],
@@ -158,7 +159,6 @@ def _findings(
   return dataclasses.replace(
     known,
     skipped={**skipped, **known.skipped, **labels.skipped, **unused},
-    masks=masks.shares(found) if found else {},
     warnings=(
       *known.warnings,
       *labels.warnings,

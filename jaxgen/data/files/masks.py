@@ -121,15 +121,13 @@ def read_labels(path: str, *, two_kinds: bool) -> np.ndarray:
   return np.minimum(labels, 1) if two_kinds else labels
 
 
-def shares(masks: Masks) -> Mapping[int, float]:
-  """The share of the pixels with each label, in ascending order."""
-  counts: collections.Counter[str] = collections.Counter()
-  for info in masks.infos:
-    counts.update(info.labels)
-  total = counts.total()
-  shares = {int(label): count / total for label, count in counts.items()}
-  shares = dict(sorted(shares.items()))
-  return dict(enumerate(shares.values())) if masks.two_kinds else shares
+def label_counts(masks: Masks, image: int) -> dict[int, int]:
+  """The number of pixels with each label in the mask of an image."""
+  info = masks.checked[image]
+  counts: collections.Counter[int] = collections.Counter()
+  for label, count in info.labels.items() if not isinstance(info, str) else ():
+    counts[min(int(label), 1) if masks.two_kinds else int(label)] += count
+  return dict(counts)
 
 
 def fingerprint(masks: Masks) -> str:
@@ -146,7 +144,8 @@ def warnings(masks: Masks) -> list[str]:
       f"the masks in {masks.folder} hold black and white alone: they are read"
       " as the labels 0 and 1"
     )
-  if len(labels := shares(masks)) == 1:
+  labels = {int(label) for info in masks.infos for label in info.labels}
+  if len(labels) == 1:
     found.append(
       f"the masks in {masks.folder} hold nothing but the label {min(labels)}"
     )

@@ -116,6 +116,15 @@ def test_a_file_that_is_gone_is_not_taken_from_the_cache(root):
   assert isinstance(found[0], str) and found[0].endswith("0.png")
 
 
+def test_entries_of_deleted_files_are_dropped_from_the_cache(root):
+  check(root)
+  (root / "0.png").unlink()
+  save(root / "3.png", 3)
+  check(root)
+  assert "0.png" not in cache_file().read_text()
+  assert all(f"{i}.png" in cache_file().read_text() for i in (1, 2, 3))
+
+
 def test_a_new_file_alone_is_decoded(root, decoded):
   check(root)
   save(root / "3.png", 3)

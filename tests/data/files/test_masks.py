@@ -100,6 +100,19 @@ def test_masks_are_at_the_same_place_or_directly_in_their_folder(tmp_path):
   assert any("other.png" in text for text in findings.warnings)
 
 
+def test_labels_in_one_split_alone_are_said(tmp_path):
+  names = [f"{split}/{i}.png" for split in ("train", "valid") for i in "01"]
+  save_images(tmp_path / "images", names)
+  for name in names:
+    inside = 1 if name.startswith("train") else 2
+    save(tmp_path / "masks" / name, halves(inside))
+  findings = source(tmp_path).findings
+  assert findings.masks == {0: 0.5, 1: 0.25, 2: 0.25}
+  assert findings.train_masks == {0: 0.5, 1: 0.5}
+  assert any("training image has the label 2" in x for x in findings.warnings)
+  assert any("held-out image has the label 1" in x for x in findings.warnings)
+
+
 def test_images_without_a_mask_are_counted(root):
   for i in range(3):
     save(root / f"masks/{i}.png", halves(i))
