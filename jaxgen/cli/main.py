@@ -54,6 +54,10 @@ VERBS: dict[str, ModuleType] = {
 }
 
 XLA_LEVEL = "TF_CPP_MIN_LOG_LEVEL"  # the least severe messages of XLA in C++
+NOISE = (  # beginnings of other libraries' warnings
+  "coroutine .* was never awaited",
+  "(possibly )?corrupt EXIF data|truncated file read|metadata warning",  # PIL
+)
 XLA_QUIET, XLA_VERBOSE = "3", "0"  # fatal ones alone, or all
 
 
@@ -85,12 +89,13 @@ def _set_messages(*, verbose: bool) -> None:
 
 
 def _quiet() -> None:
-  """Silence Orbax's messages about damaged checkpoints and full disks, which
+  """Silence messages about damaged checkpoints, files and full disks, which
   jaxgen reports itself, and print warnings on one line."""
   from absl import logging
 
   logging.set_verbosity(logging.FATAL)
-  warnings.filterwarnings("ignore", "coroutine .* was never awaited")
+  for noise in NOISE:
+    warnings.filterwarnings("ignore", noise)
   warnings.formatwarning = _warning_line
   sys.unraisablehook = _report_unraisable
 

@@ -195,8 +195,8 @@ def _check_occurrence(num_classes: int, shares: Mapping[int, float]) -> None:
   if shares and missing:
     present = [f"{x} ({100 * p:.3g} %)" for x, p in shares.items()]
     raise UserError(
-      f"model.num_seg_classes={num_classes}: no training mask of data.masks has "
-      f"a pixel with label {listed(missing)}; they have {listed(present)} "
+      f"model.num_seg_classes={num_classes}: no training mask of data.masks "
+      f"has a pixel with label {listed(missing)}; they have {listed(present)} "
       f"({UNLABELED}: no label)."
     )
 
