@@ -85,8 +85,8 @@ def record_sweep(
     changes = [*_changes(old, sweep), *differences(old_base, base)]
     if changes:
       raise UserError(
-        f"--workdir={workdir} has a different sweep ({'; '.join(changes)}).\n"
-        "Use a new workdir, or --allow_config_change to run the changed one."
+        f"--workdir={workdir} has a different sweep ({'; '.join(changes)}): "
+        "use a new workdir, or --allow_config_change to run the changed one."
       )
   if not saved and run_config.is_recorded(workdir):
     raise UserError(
