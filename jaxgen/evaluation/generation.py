@@ -11,6 +11,7 @@ from typing import Any, NamedTuple, Unpack
 
 import numpy as np
 
+from jaxgen import progress
 from jaxgen.errors import UserError
 from jaxgen.evaluation.reference import (
   OVERLAP,
@@ -150,14 +151,15 @@ def _nearest(
   run: DenoiserRun, training: np.ndarray, images: np.ndarray
 ) -> Nearest:
   data, held_out = run.experiment.data, run.images("validation", HELD_OUT)
-  return memorization.nearest(
-    training,
-    held_out,
-    images,
-    hflip=data.hflip,
-    flips=data.flips,
-    rot90=data.rot90,
-  )
+  with progress.loop("searching for memorized tiles"):
+    return memorization.nearest(
+      training,
+      held_out,
+      images,
+      hflip=data.hflip,
+      flips=data.flips,
+      rot90=data.rot90,
+    )
 
 
 def write_generation(

@@ -15,6 +15,7 @@ import jax
 import numpy as np
 from jaxtyping import Float
 
+from jaxgen import progress
 from jaxgen.config.data import DataConfig
 from jaxgen.data import pipeline
 from jaxgen.data.source import Source
@@ -66,8 +67,11 @@ class LatentCache:
       RunError: the latents are not finite.
     """
     num = min(num or self.num, self.num)
-    batches = self._batches(-(-num // self.batch))
-    parts = [np.asarray(self._encode(params, x)) for x in batches]
+    parts = []
+    with progress.loop("encoding training tiles", num) as advance:
+      for batch in self._batches(-(-num // self.batch)):
+        parts.append(np.asarray(self._encode(params, batch)))
+        advance(self.batch)
     latents = np.concatenate(parts)[:num]
     if not np.isfinite(latents).all():
       raise RunError(
