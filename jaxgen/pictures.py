@@ -6,6 +6,7 @@ enlarged by an integer, large ones reduced. Pictures are uint8 `(h, w, 3)`.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -95,8 +96,26 @@ def text_line(text: str, width: int, size: int = TEXT) -> np.ndarray:
   return np.asarray(image)
 
 
-def _text_width(text: str) -> int:
-  return int(ImageFont.load_default(HEAD).getlength(text)) + 3
+def caption(text: str, width: int) -> np.ndarray:
+  """A text in as many lines as it needs at a width in pixels."""
+  return np.concatenate([text_line(x, width) for x in _wrapped(text, width)])
+
+
+def _wrapped(text: str, width: int) -> list[str]:
+  """The lines of a text, broken after spaces and `_-/.` where that is possible,
+  else anywhere."""
+  lines = [""]
+  for part in re.findall(r"[^ _/.-]+[ _/.-]*|[ _/.-]+", text) or [""]:
+    whole = _text_width(part.rstrip(), TEXT) <= width
+    for piece in [part] if whole else part:
+      if lines[-1] and _text_width(lines[-1] + piece.rstrip(), TEXT) > width:
+        lines.append("")
+      lines[-1] += piece
+  return lines
+
+
+def _text_width(text: str, size: int = HEAD) -> int:
+  return int(ImageFont.load_default(size).getlength(text)) + 3
 
 
 def _line(

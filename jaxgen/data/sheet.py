@@ -62,7 +62,7 @@ def _cells(tiles: Element, label_names: Sequence[str]) -> list[np.ndarray]:
   captions = _captions(tiles, label_names)
   if captions:
     width = columns[0][0].shape[1]
-    columns.append([pictures.text_line(x, width) for x in captions])
+    columns.append([pictures.caption(x, width) for x in captions])
   return [np.concatenate(parts) for parts in zip(*columns, strict=True)]
 
 

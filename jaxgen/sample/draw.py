@@ -13,6 +13,7 @@ from jaxgen import progress, rng
 from jaxgen.config.fields import Seed, check_value
 from jaxgen.diffusion import tiling
 from jaxgen.errors import UserError
+from jaxgen.parallel import profiling
 from jaxgen.parallel.memory import program_bytes
 from jaxgen.sample.program import (
   Arguments,
@@ -74,7 +75,7 @@ def draw_images(
     for first in range(0, num, size):
       index = np.arange(first, first + size)
       arguments = _arguments(run, options, canvas, index=index, seed=seed)
-      x, seen, finite = program(arguments, spec)
+      x, seen, finite = profiling.call(program, arguments, spec)
       if not finite:
         raise UserError(
           f"{run.workdir}: the images are not finite, since the weights are "

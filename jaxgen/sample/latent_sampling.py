@@ -16,6 +16,7 @@ from jaxgen.images import to_uint8
 from jaxgen.latents import density
 from jaxgen.latents.cache import LatentCache, max_tiles
 from jaxgen.latents.density import LatentDensity, Method
+from jaxgen.parallel import profiling
 from jaxgen.parallel.memory import program_bytes
 from jaxgen.sample.run import BATCH, LoadedRun
 from jaxgen.typing import Array, Params
@@ -90,7 +91,8 @@ def sample(
   with progress.loop("sampling", num) as advance:
     for start in range(0, num, size):
       keys = _keys(run, seed, np.arange(start, start + size))
-      parts.append(np.asarray(program(run.params, fitted, keys, method)))
+      drawn = profiling.call(program, run.params, fitted, keys, method)
+      parts.append(np.asarray(drawn))
       advance(size)
   return np.concatenate(parts)[:num]
 

@@ -37,6 +37,12 @@ from jaxgen.typing import (
 )
 
 UNLABELED = 255  # in masks
+ROWS = (  # of previews
+  "held-out tiles",
+  "their reconstructions",
+  f"new images, decoded from samples of the latents' density "
+  f"({densities.PREVIEW})",
+)
 
 
 def conditions(experiment: Experiment) -> tuple[str, ...]:
@@ -87,6 +93,7 @@ def build(
     evaluate=evaluate,
     summarize=summary,
     preview=preview,
+    preview_rows=ROWS,
     codec=codec,
     draws_latents=True,
     check_data=functools.partial(_check_data, experiment),

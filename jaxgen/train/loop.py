@@ -2,7 +2,9 @@
 
 Each iteration, in order: evaluate, save, fetch, step, log. Nothing is read from
 the device but every few steps, and then of a step that is done. Events due at a
-number of images happen at the first step that reaches it.
+number of images happen at the first step that reaches it. Decisions, on the
+learning rate and on ends of stages, are made at the evaluations of the
+interval, not at those that every run has (`schedule.looks`).
 """
 
 from __future__ import annotations
@@ -14,6 +16,7 @@ from collections.abc import Callable, Iterator, Sequence
 import jax
 import numpy as np
 
+from jaxgen.parallel import profiling
 from jaxgen.parallel.allocator import release_free_memory
 from jaxgen.parallel.multihost import allgather
 from jaxgen.parallel.preemption import Stop
@@ -25,7 +28,7 @@ from jaxgen.train.outputs import (
   write_preview,
 )
 from jaxgen.train.run import Run, open_run
-from jaxgen.train.schedule import Schedule, stage_schedule
+from jaxgen.train.schedule import Events, Schedule, looks, stage_schedule
 from jaxgen.train.stage import StageProgram
 from jaxgen.train.state import TrainState
 from jaxgen.train.transfer import InitialWeights
@@ -101,30 +104,30 @@ def _batches_done(run: Run, state: TrainState) -> int:
   return (int(state.images) - run.begin) // run.program.stage.batch_size
 
 
-def _due(every: int, images: int, batch: int) -> bool:
-  return every > 0 and images // every > (images - batch) // every
-
-
 def _run_stage(
   run: Run, state: TrainState, batches: Iterator[Batch], stop: Stop
 ) -> tuple[TrainState, bool]:
   """Run a stage; returns the state, and whether the stage is finished."""
-  options = run.experiment.train
+  options, total = run.experiment.train, run.experiment.ends[-1]
+  evaluations = looks(options.evaluate_images, total)
+  previews = looks(options.preview_images, total)
+  saves = Events(every=options.save_images)
+  logs = Events(every=options.log_images)
   batch, last = run.program.stage.batch_size, run.ends[run.stage]
   step, images = int(state.step), int(state.images)
   start = step
   schedule = stage_schedule(run.experiment, run.stage, run.begin)
   updates, scores, previewed = UpdateCheck(run, state), None, -1
   while images < last:
-    if step > start and _due(options.evaluate_images, images, batch):
+    if step > start and evaluations.due(images, batch):
       updates.finish()
       scores = _evaluate(run, state, step, images)
       score = scores[run.checkpoints.metric]
-      if run.counts(images):
+      if run.counts(images) and evaluations.regular(images, batch):
         state = run.scored(state, score)
         if run.stage_is_over(images, score):
           break
-    if step > start and _due(options.save_images, images, batch):
+    if step > start and saves.due(images, batch):
       updates.finish()
       _save(run, state, scores)
     if stop.requested(step):
@@ -139,9 +142,9 @@ def _run_stage(
     updates.add(step, metrics)
     if step == start + TIMED:
       announce_speed(run, images, metrics)
-    if _due(options.log_images, images, batch):
+    if logs.due(images, batch):
       _log(run, step, images, metrics)
-    if _due(options.preview_images, images, batch):
+    if previews.due(images, batch):
       jax.block_until_ready(state)
       with run.terminal.paused():
         write_preview(run, state)
@@ -161,10 +164,11 @@ def _step(
   """One update; the first one detects whether the stage fits into memory."""
   try:
     if not first:
-      return run.program.update(*arguments)
+      return profiling.call(run.program.update, *arguments)
     images = int(arguments[0].images) + run.program.stage.batch_size
     with first_step(run):
-      result = jax.block_until_ready(run.program.update(*arguments))
+      result = profiling.call(run.program.update, *arguments)
+      jax.block_until_ready(result)
       release_free_memory()
     run.terminal.restart(images)
     return result

@@ -18,11 +18,14 @@ def describe(loop: Loop, now: float) -> str:
   """A loop in words: what it does, finished items, and the time left or, while
   that is not known, the time so far."""
   left = loop.left(now)
-  span = now - loop.start if left is None else left
-  time_text = f"{duration(span)} {'so far' if left is None else 'left'}"
-  if not loop.total:
-    return f"{loop.label}, {time_text}"
-  return f"{loop.label} {loop.done:,}/{loop.total:,} {loop.unit}, {time_text}"
+  parts = [loop.label]
+  if loop.total:
+    parts[0] += f" {loop.done:,}/{loop.total:,} {loop.unit}"
+  if left is not None:
+    parts.append(f"{duration(left)} left")
+  elif now - loop.start >= 1:
+    parts.append(f"{duration(now - loop.start)} so far")
+  return ", ".join(parts)
 
 
 class Terminal:

@@ -21,7 +21,8 @@ from support.faults import (
 import jaxgen
 from jaxgen.cli.main import main
 from jaxgen.data import sources
-from jaxgen.train import loop, stage
+from jaxgen.train import stage
+from jaxgen.train.schedule import Events
 from jaxgen.workdir import checkpoints
 
 
@@ -70,7 +71,8 @@ def test_what_is_due_is_due_at_the_first_step_that_reaches_it(every, batch):
   seen = [batch * step for step in range(1, 200)]
   marks = range(every, seen[-1] + 1, every) if every else ()
   first = {-(-mark // batch) * batch for mark in marks}
-  assert {x for x in seen if loop._due(every, x, batch)} == first
+  events = Events(every=every)
+  assert {x for x in seen if events.due(x, batch)} == first
 
 
 def test_a_finished_run_says_so_and_is_left_as_it_is(copy_of_whole, capsys):
