@@ -56,3 +56,24 @@ def test_images_are_shown_at_a_size_that_can_be_seen(size, expected):
 def test_a_long_label_is_not_cut():
   label = "a label that is much longer than its only image is wide"
   assert pictures.labeled_rows({label: [flat(0)]}).shape[1] > 300
+
+
+@pytest.mark.parametrize(
+  ("text", "lines"),
+  [
+    ("moss", ["moss"]),
+    ("mossy_ground", ["mossy_", "ground"]),
+    ("wet sand", ["wet sand"]),
+    ("", [""]),
+  ],
+)
+def test_a_caption_is_broken_rather_than_cut(text, lines):
+  assert pictures._wrapped(text, 64) == lines
+  assert pictures.caption(text, 64).shape == (17 * len(lines), 64, 3)
+
+
+def test_a_long_word_is_broken_anywhere():
+  text = "Donaudampfschifffahrtsgesellschaft"
+  lines = pictures._wrapped(text, 64)
+  assert "".join(lines) == text
+  assert all(pictures._text_width(x, pictures.TEXT) <= 64 for x in lines)

@@ -199,8 +199,14 @@ def _values(
   return values
 
 
-def nearest_pairs(evaluation: Evaluation, num: int = 16) -> np.ndarray:
-  """The images closest to training tiles, and those tiles, `(2, num, ...)`."""
+def nearest_pairs(
+  evaluation: Evaluation, num: int = 16
+) -> dict[str, np.ndarray]:
+  """The images closest to training tiles, and those tiles, `(num, ...)` each,
+  by their labels in a picture."""
   order = np.argsort(evaluation.nearest.ratio)[:num]
   tiles = evaluation.training[evaluation.nearest.index[order]]
-  return np.stack([evaluation.images[order], tiles])
+  return {
+    "generated images, the closest to training tiles": evaluation.images[order],
+    "these training tiles": tiles,
+  }

@@ -40,8 +40,7 @@ UNLABELED = 255  # in masks
 ROWS = (  # of previews
   "held-out tiles",
   "their reconstructions",
-  f"new images, decoded from samples of the latents' density "
-  f"({densities.PREVIEW})",
+  "new images, decoded from a Gaussian mixture fitted to the latents",
 )
 
 
