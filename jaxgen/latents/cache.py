@@ -33,6 +33,10 @@ def max_tiles(num: int, shape: tuple[int, ...]) -> int:
   return max(2, min(num, MAX_BYTES // (4 * math.prod(shape))))
 
 
+class Diverged(RunError):
+  """An error: the latents are not finite."""
+
+
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
 class LatentCache:
   """An encoder of a fixed random set of training tiles.
@@ -64,7 +68,7 @@ class LatentCache:
     """Latents `(n, ...)` of the first `num` tiles, by default all.
 
     Raises:
-      RunError: the latents are not finite.
+      Diverged: the latents are not finite.
     """
     num = min(num or self.num, self.num)
     parts = []
@@ -74,7 +78,7 @@ class LatentCache:
         advance(self.batch)
     latents = np.concatenate(parts)[:num]
     if not np.isfinite(latents).all():
-      raise RunError(
+      raise Diverged(
         "the latents of training tiles are not finite: the model has diverged."
         "\nReduce optimizer.learning_rate and resume with "
         "--allow_config_change."

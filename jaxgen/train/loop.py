@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterator, Sequence
 import jax
 import numpy as np
 
+from jaxgen.latents.cache import Diverged
 from jaxgen.parallel import profiling
 from jaxgen.parallel.allocator import release_free_memory
 from jaxgen.parallel.multihost import allgather
@@ -121,9 +122,10 @@ def _run_stage(
   while images < last:
     if step > start and evaluations.due(images, batch):
       updates.finish()
-      scores = _evaluate(run, state, step, images)
+      decides = evaluations.regular(images, batch)
+      scores = _evaluate(run, state, step, images, decides=decides)
       score = scores[run.checkpoints.metric]
-      if run.counts(images) and evaluations.regular(images, batch):
+      if run.counts(images) and decides:
         state = run.scored(state, score)
         if run.stage_is_over(images, score):
           break
@@ -146,9 +148,9 @@ def _run_stage(
       _log(run, step, images, metrics)
     if previews.due(images, batch):
       jax.block_until_ready(state)
-      with run.terminal.paused():
+      with run.terminal.paused(), _tolerant(previews.regular(images, batch)):
         write_preview(run, state)
-      previewed = step
+        previewed = step
   updates.finish()
   scores = scores or _evaluate(run, state, step, images)
   run.progress = run.progress.end(images)
@@ -194,17 +196,31 @@ def _log(run: Run, step: int, images: int, metrics: dict) -> None:
   )
 
 
+def _tolerant(regular: bool) -> contextlib.AbstractContextManager[None]:
+  """Leaves it to the steps to report that the model has diverged, rather than
+  to a preview that only every run has."""
+  ignored = () if regular else (Diverged,)
+  return contextlib.suppress(*ignored)
+
+
 def _evaluate(
-  run: Run, state: TrainState, step: int, images: int
+  run: Run,
+  state: TrainState,
+  step: int,
+  images: int,
+  *,
+  decides: bool = True,
 ) -> dict[str, float]:
-  """Compute and log the held-out scores."""
+  """Compute and log the held-out scores; they are checked if they decide
+  anything."""
   jax.block_until_ready(state)
   with run.terminal.paused():
     inputs = run.program.loss_inputs(state)
     scores = run.program.evaluator(state.ema, inputs)
   values = {f"validation/{k}": v for k, v in scores.items()}
   run.log(step, {"images": images, **values})
-  check_score(run, step, scores[run.checkpoints.metric])
+  if decides:
+    check_score(run, step, scores[run.checkpoints.metric])
   return scores
 
 

@@ -18,7 +18,7 @@ def test_images_are_reported_as_they_are_logged(tmp_path, monkeypatch):
   def display(loops):
     seen.append([(x.label, x.done, x.total) for x in loops])
 
-  config = load_config(SMOKE).to_dict()
+  config = load_config(SMOKE, []).to_dict()
   with progress.displayed(display):
     job = JobProgress("a/b", RunFolder(path=tmp_path, config=config))
     job.update()
