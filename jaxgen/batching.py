@@ -6,6 +6,8 @@ from collections.abc import Mapping
 
 import numpy as np
 
+from jaxgen import progress
+
 Element = Mapping[str, np.ndarray]
 
 
@@ -24,8 +26,14 @@ def padded_batches(
   return batches
 
 
-def map_batches(encode, images: np.ndarray, batch: int) -> np.ndarray:
-  """Apply `encode` to any number of images, in padded batches of one shape."""
-  parts = padded_batches({"image": images}, batch)
-  outputs = [np.asarray(encode(part["image"])) for part, _ in parts]
+def map_batches(
+  encode, images: np.ndarray, batch: int, *, label: str
+) -> np.ndarray:
+  """Apply `encode` to any number of images, in padded batches of one shape;
+  `label` says what it does in reports of progress."""
+  outputs = []
+  with progress.loop(label, len(images)) as advance:
+    for part, _ in padded_batches({"image": images}, batch):
+      outputs.append(np.asarray(encode(part["image"])))
+      advance(batch)
   return np.concatenate(outputs)[: len(images)]

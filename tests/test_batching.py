@@ -31,6 +31,6 @@ def test_batches_change_nothing_about_the_result(batch):
     shapes.add(images.shape)
     return 2 * images
 
-  found = map_batches(encode, TILES["image"], batch)
+  found = map_batches(encode, TILES["image"], batch, label="encoding")
   np.testing.assert_array_equal(found, 2 * TILES["image"])
   assert shapes == {(batch, 1)}

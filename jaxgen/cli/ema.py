@@ -17,6 +17,7 @@ import pathlib
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
+from jaxgen import progress
 from jaxgen.cli import flags
 from jaxgen.errors import UserError
 
@@ -57,14 +58,18 @@ def run(args: argparse.Namespace, rest: list[str]) -> None:
     check_value("--sigma_rel", SigmaRel, sigma_rel)
   model = load(args.workdir, "latest")
   snapshots = PosthocEMA(args.workdir)
-  emas = [snapshots.reconstruct(x, model.params) for x in sigma_rels]
+  reported = progress.each("combining snapshots", sigma_rels, unit="EMAs")
+  emas = [snapshots.reconstruct(x, model.params) for x in reported]
   programs = stage_programs(model.experiment, names=model.names)
   evaluator = programs[model.stage].evaluator
+  weights = [*(ema.params for ema in emas), model.params]
+  reported = progress.each("evaluating EMAs", weights, unit="EMAs")
+  *scores, ordinary = [evaluator(params) for params in reported]
   rows = [
-    Row(f"ema-{x}", ema.step, f"{ema.distance:.1%}", evaluator(ema.params))
-    for x, ema in zip(sigma_rels, emas, strict=True)
+    Row(f"ema-{x}", ema.step, f"{ema.distance:.1%}", values)
+    for x, ema, values in zip(sigma_rels, emas, scores, strict=True)
   ]
-  _print([*rows, Row("ordinary EMA", model.step, "", evaluator(model.params))])
+  _print([*rows, Row("ordinary EMA", model.step, "", ordinary)])
   print(f"All verbs accept --checkpoint={rows[0].checkpoint}.")
 
 

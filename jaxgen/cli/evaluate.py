@@ -80,9 +80,9 @@ def run(args: argparse.Namespace, rest: list[str]) -> None:
 def _generation(
   model: DenoiserRun, args: argparse.Namespace, out: pathlib.Path
 ) -> None:
+  from jaxgen import pictures
   from jaxgen.evaluation import generation
   from jaxgen.formats.png import write_png
-  from jaxgen.images import grid
   from jaxgen.metrics.features import features
 
   if args.input:
@@ -104,7 +104,8 @@ def _generation(
     **options,
   )
   generation.write_generation(out, evaluation, model.conditions)
-  write_png(out / "nearest.png", grid(generation.nearest_pairs(evaluation)))
+  pairs = generation.nearest_pairs(evaluation)
+  write_png(out / "nearest.png", pictures.labeled_rows(pairs))
   names = [f"{i:05}" for i in range(num)]
   outputs.write_images(out / "samples", names, evaluation.images)
   tables.print_generation(evaluation)

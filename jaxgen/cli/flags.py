@@ -52,6 +52,17 @@ def byte_size(text: str) -> int:
   return size
 
 
+def window(text: str) -> tuple[int, int]:
+  """The type of `--profile`: a number of a step, and a number of steps."""
+  first, _, steps = text.partition(",")
+  try:
+    return integer(1)(first), integer(1)(steps)
+  except argparse.ArgumentTypeError as e:
+    raise argparse.ArgumentTypeError(
+      f"expected FIRST,STEPS, two integers >= 1, got {reprlib.repr(text)}"
+    ) from e
+
+
 def as_flags(message: str, args: argparse.Namespace) -> str:
   """An error message whose leading arguments of functions, `a=1` or `a and b`
   before the first colon, are written as the flags that set them."""
@@ -119,6 +130,17 @@ def add_verbose_flag(parser: argparse.ArgumentParser) -> None:
     "--verbose",
     action="store_true",
     help="show all messages of JAX, XLA and other libraries",
+  )
+
+
+def add_profile_flag(parser: argparse.ArgumentParser, *, unit: str) -> None:
+  """Add `--profile`; `unit` is what is profiled."""
+  parser.add_argument(
+    "--profile",
+    type=window,
+    metavar="FIRST,STEPS",
+    help=f"trace this many {unit} with JAX's profiler, from number FIRST on "
+    "(number 1, the first of this call, may compile)",
   )
 
 

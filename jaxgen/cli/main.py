@@ -137,8 +137,11 @@ def _dispatch(argv: list[str]) -> int:
   _set_messages(verbose=args.verbose)
   if getattr(args, "deterministic", False):  # before a device is used
     flags.set_deterministic()
+  from jaxgen.cli.progress_display import displaying
+
   try:
-    return module.run(args, rest) or 0
+    with displaying():
+      return module.run(args, rest) or 0
   except UserError as e:
     raise UserError(flags.as_flags(str(e), args)) from e
 

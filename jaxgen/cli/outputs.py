@@ -8,6 +8,7 @@ import tempfile
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from jaxgen import progress
 from jaxgen.cli.output_folder import replacing
 from jaxgen.errors import UserError
 
@@ -71,7 +72,8 @@ def write_images(
   from jaxgen.formats.png import write_png
   from jaxgen.images import image_grid
 
-  for name, image in zip(file_names(names), images, strict=True):
+  pairs = list(zip(file_names(names), images, strict=True))
+  for name, image in progress.each("writing", pairs):
     pixels = resample(image, resize, kernel) if resize else image
     write_png(out / name, pixels)
   shown = images[:GRID]

@@ -16,6 +16,7 @@ conditions without a flag are unspecified.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import functools
 import pathlib
 from typing import TYPE_CHECKING
@@ -37,6 +38,7 @@ OF_DENOISERS = (*sampling_flags.SAMPLING, "resolution", "denoising_video")
 def add_flags(parser: argparse.ArgumentParser) -> None:
   """Add the flags of this verb."""
   flags.add_run_flags(parser)
+  flags.add_profile_flag(parser, unit="batches")
   parser.set_defaults(takes_more=True)  # the conditions of the run
   parser.add_argument(
     "--num",
@@ -91,15 +93,30 @@ def run(args: argparse.Namespace, rest: list[str]) -> None:
 
   model = inputs.open_run(args)
   with replacing(args.out, "sample") as folder:
-    if isinstance(model, DenoiserRun):
-      images = _denoise(model, args, rest, folder=folder)
-    else:
-      images = _decode(model, args, rest)
+    with _profiling(args, folder):
+      if isinstance(model, DenoiserRun):
+        images = _denoise(model, args, rest, folder=folder)
+      else:
+        images = _decode(model, args, rest)
     names = [f"{i:05}" for i in range(len(images))]
     outputs.write_images(
       folder, names, images, resize=args.resize, kernel=args.resample
     )
   print(f"{len(images)} images and grid.png are in {args.out}.")
+
+
+def _profiling(
+  args: argparse.Namespace, folder: pathlib.Path
+) -> contextlib.AbstractContextManager[None]:
+  """The tracing of batches, in a folder that becomes --out."""
+  from jaxgen.parallel import profiling
+
+  return profiling.profiling(
+    args.profile,
+    folder / profiling.FOLDER,
+    unit="batch",
+    shown=args.out / profiling.FOLDER,
+  )
 
 
 def _decode(

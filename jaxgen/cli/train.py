@@ -42,6 +42,7 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
     "(sets batch.fit=auto)",
   )
   flags.add_deterministic_flag(parser)
+  flags.add_profile_flag(parser, unit="steps")
   group = parser.add_argument_group("several processes (see scripts/)")
   group.add_argument(
     "--distributed",
@@ -71,13 +72,18 @@ def run(args: argparse.Namespace, rest: list[str]) -> int:
     config.batch.update(fit="auto", memory_gib=args.memory / 2**30)
   _initialize_distributed(args)
   from jaxgen.api import train_until
+  from jaxgen.parallel import profiling
   from jaxgen.parallel.allocator import keep_freed_memory
   from jaxgen.parallel.multihost import is_loss_of_peer
   from jaxgen.parallel.preemption import watching
 
   keep_freed_memory()  # before anything starts the backend
+  folder = args.workdir / profiling.FOLDER
   try:
-    with watching(exit_status) as stop:
+    with (
+      watching(exit_status) as stop,
+      profiling.profiling(args.profile, folder, unit="step"),
+    ):
       finished = train_until(
         stop,
         config,

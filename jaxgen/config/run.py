@@ -35,9 +35,12 @@ class TrainConfig:
   log_images: NonNegativeInt = 2_000
   """Images between rows of metrics."""
   evaluate_images: NonNegativeInt = 50_000
-  """Images between evaluations on held-out tiles."""
+  """Images between evaluations on held-out tiles. Every run is also evaluated
+  after 5%, 25%, 50% and 75% of its images, unless it has been since the last of
+  these; `advance` and `plateau_patience` do not count such evaluations."""
   preview_images: NonNegativeInt = 100_000
-  """Images between previews."""
+  """Images between previews. Every run also has previews after 5%, 25%, 50% and
+  75% of its images, unless it has had one since the last of these."""
   save_images: NonNegativeInt = 50_000
   """Images between checkpoints."""
   max_to_keep: PositiveInt = 2

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from jaxgen import progress
 from jaxgen.data import resize
 from jaxgen.data.files import values
 from jaxgen.data.files.values import ValueRange
@@ -56,7 +57,7 @@ def load_images(
       f" ({', '.join(SUFFIXES)})"
     )
   names, images, problems = [], [], []
-  for file in paths:
+  for file in progress.each("reading images", paths, unit="files"):
     name = file.name if file == root else file.relative_to(root).as_posix()
     try:
       for page_name, pixels in _pages(file, name):

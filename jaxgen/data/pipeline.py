@@ -20,6 +20,7 @@ from typing import Any
 import grain
 import numpy as np
 
+from jaxgen import progress
 from jaxgen.config.data import DataConfig
 from jaxgen.data import workers
 from jaxgen.data.reading import Reader
@@ -125,4 +126,5 @@ def fixed_tiles(source: Source, num: int) -> list[Element]:
   """At most `num` fixed tiles, evenly spaced over a split."""
   n = len(source)
   indices = np.unique(np.linspace(0, n - 1, min(num, n)).round().astype(int))
-  return [source.read(int(i)) for i in indices]
+  reported = progress.each("reading tiles", indices.tolist())
+  return [source.read(i) for i in reported]

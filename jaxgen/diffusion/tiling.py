@@ -50,6 +50,13 @@ def windowed(denoise: DenoiseFn, *, side: int, overlap: int) -> DenoiseFn:
   return canvas
 
 
+def num_windows(height: int, width: int, *, side: int, overlap: int) -> int:
+  """The number of windows of a canvas, see `windowed`."""
+  return len(_places(height, side, overlap)) * len(
+    _places(width, side, overlap)
+  )
+
+
 def _cut(
   value: Array, places: Array, *, side: int, canvas: tuple[int, ...]
 ) -> Array:

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from jaxgen import progress
 from jaxgen.data import sources
 from jaxgen.errors import UserError
 from jaxgen.evaluation.reference import OVERLAP, Measures, Reference
@@ -129,7 +130,8 @@ def measure_candidate(
   seed: int = 0,
 ) -> tuple[Measures, np.ndarray]:
   """Quality and cost of `num` images, and the images."""
-  memory = candidate.sampling_bytes(batch, reference)  # also compiles
+  with progress.loop("compiling"):
+    memory = candidate.sampling_bytes(batch, reference)
   if candidate.network_calls == 1:  # otherwise the first call is negligible
     candidate.sample(num, reference, seed=seed, batch=batch)
   start = time.perf_counter()
@@ -174,10 +176,14 @@ def compare(
     log(OVERLAP)
   measures = {FLOOR: reference.measure_floor()}
   images = {FLOOR: reference.floor_tiles["image"]}
-  for candidate in every:
-    start, name = time.monotonic(), candidate.name
-    measures[name], images[name] = measure_candidate(
-      candidate, reference, num, batch=batch, seed=seed
-    )
-    log(f"{name}: {time.monotonic() - start:.0f} s")
+  calls = sum(candidate.network_calls for candidate in every) * num
+  with progress.loop("comparing", calls, unit="network calls") as advance:
+    for candidate in every:
+      start, name = time.monotonic(), candidate.name
+      with progress.loop(name):
+        measures[name], images[name] = measure_candidate(
+          candidate, reference, num, batch=batch, seed=seed
+        )
+      advance(candidate.network_calls * num)
+      log(f"{name}: {time.monotonic() - start:.0f} s")
   return measures, images

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple, Unpack
 
 import numpy as np
 
+from jaxgen import progress
 from jaxgen.errors import UserError
 from jaxgen.evaluation.reference import (
   OVERLAP,
@@ -150,14 +151,15 @@ def _nearest(
   run: DenoiserRun, training: np.ndarray, images: np.ndarray
 ) -> Nearest:
   data, held_out = run.experiment.data, run.images("validation", HELD_OUT)
-  return memorization.nearest(
-    training,
-    held_out,
-    images,
-    hflip=data.hflip,
-    flips=data.flips,
-    rot90=data.rot90,
-  )
+  with progress.loop("searching for memorized tiles"):
+    return memorization.nearest(
+      training,
+      held_out,
+      images,
+      hflip=data.hflip,
+      flips=data.flips,
+      rot90=data.rot90,
+    )
 
 
 def write_generation(
@@ -197,8 +199,14 @@ def _values(
   return values
 
 
-def nearest_pairs(evaluation: Evaluation, num: int = 16) -> np.ndarray:
-  """The images closest to training tiles, and those tiles, `(2, num, ...)`."""
+def nearest_pairs(
+  evaluation: Evaluation, num: int = 16
+) -> dict[str, np.ndarray]:
+  """The images closest to training tiles, and those tiles, `(num, ...)` each,
+  by their labels in a picture."""
   order = np.argsort(evaluation.nearest.ratio)[:num]
   tiles = evaluation.training[evaluation.nearest.index[order]]
-  return np.stack([evaluation.images[order], tiles])
+  return {
+    "generated images, the closest to training tiles": evaluation.images[order],
+    "these training tiles": tiles,
+  }

@@ -12,6 +12,7 @@ from typing import Any
 import jax
 import numpy as np
 
+from jaxgen import progress
 from jaxgen.errors import UserError
 from jaxgen.formats.atomic import write_json
 from jaxgen.formats.csv_cells import ENCODING, cell
@@ -60,11 +61,12 @@ def evaluate(
   dimensions = baselines.max_components(tiles, size)
   x = np.asarray(normalize(images))
   score = scorer(x.shape[-1], run.experiment.loss.perceptual_weights)
-  reconstructions = {
-    "autoencoder": model,
-    "pca": baselines.pca(tiles, dimensions)(x),
-    "mean image": baselines.mean_image(tiles)(x),
-  }
+  with progress.loop("fitting PCA"):
+    reconstructions = {
+      "autoencoder": model,
+      "pca": baselines.pca(tiles, dimensions)(x),
+      "mean image": baselines.mean_image(tiles)(x),
+    }
   scores = {k: score(y, x) for k, y in reconstructions.items()}
   return scores, {
     "step": run.step,
@@ -88,7 +90,8 @@ def scorer(
     size = max(1, CHUNK_BYTES // images[0].nbytes)
     starts = range(0, len(images), size)
     pairs = [(images[i : i + size], references[i : i + size]) for i in starts]
-    parts = [{**similar(*p), **_detail(*p), **perceptual(*p)} for p in pairs]
+    reported = progress.each("measuring", pairs, unit="parts")
+    parts = [{**similar(*p), **_detail(*p), **perceptual(*p)} for p in reported]
     return {k: np.concatenate([p[k] for p in parts]) for k in parts[0]}
 
   return score

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from jaxgen import progress
 from jaxgen.data import pipeline
 from jaxgen.data.source import Element
 from jaxgen.images import as_uint8
@@ -89,7 +90,8 @@ class Reference:
     """Distances of images `(n, h, w, c)` from the first set, mostly between
     features `(n, d)`."""
     measures: Measures = {}
-    for distance in (distribution.frechet, distribution.kid):
+    distances = distribution.frechet, distribution.kid
+    for distance in progress.each("measuring", distances, unit="distances"):
       name = distance.__name__
       measures[name] = distance(self.features, features)
       measures[f"{name}_interval"] = distribution.interval(
@@ -135,9 +137,10 @@ def condition_accuracies(
     known = Labeled(np.concatenate(sets), np.concatenate(labels))
     tested = Labeled(held_features, held_out[name])
     if _has_two_values(known) and (tested.values >= 0).any():
-      accuracies[name] = condition_accuracy(
-        Classifier(known), tested, Labeled(features, values)
-      )
+      with progress.loop(f"training a classifier of {name}"):
+        accuracies[name] = condition_accuracy(
+          Classifier(known), tested, Labeled(features, values)
+        )
   return accuracies
 
 

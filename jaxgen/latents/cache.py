@@ -15,6 +15,7 @@ import jax
 import numpy as np
 from jaxtyping import Float
 
+from jaxgen import progress
 from jaxgen.config.data import DataConfig
 from jaxgen.data import pipeline
 from jaxgen.data.source import Source
@@ -30,6 +31,10 @@ STREAM = "bank"  # random stream; a new name would select other tiles
 def max_tiles(num: int, shape: tuple[int, ...]) -> int:
   """The number of cached tiles, at most `num`, for latents of a shape."""
   return max(2, min(num, MAX_BYTES // (4 * math.prod(shape))))
+
+
+class Diverged(RunError):
+  """An error: the latents are not finite."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
@@ -63,14 +68,17 @@ class LatentCache:
     """Latents `(n, ...)` of the first `num` tiles, by default all.
 
     Raises:
-      RunError: the latents are not finite.
+      Diverged: the latents are not finite.
     """
     num = min(num or self.num, self.num)
-    batches = self._batches(-(-num // self.batch))
-    parts = [np.asarray(self._encode(params, x)) for x in batches]
+    parts = []
+    with progress.loop("encoding training tiles", num) as advance:
+      for batch in self._batches(-(-num // self.batch)):
+        parts.append(np.asarray(self._encode(params, batch)))
+        advance(self.batch)
     latents = np.concatenate(parts)[:num]
     if not np.isfinite(latents).all():
-      raise RunError(
+      raise Diverged(
         "the latents of training tiles are not finite: the model has diverged."
         " Reduce optimizer.learning_rate and resume with "
         "--allow_config_change."

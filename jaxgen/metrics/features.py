@@ -92,7 +92,9 @@ def _last(net: Net, weights: Weights, images: jax.Array) -> jax.Array:
 
 @measured
 def _extract(network: Callable, images: np.ndarray) -> np.ndarray:
-  return map_batches(network, images, BATCH).astype(np.float64)
+  return map_batches(
+    network, images, BATCH, label="extracting features"
+  ).astype(np.float64)
 
 
 def prepare(

@@ -36,6 +36,7 @@ def encode(
     lambda x: program(run.params, run.layout.put(x)),
     images,
     run.whole_batch(batch, len(images)),
+    label="encoding",
   )
 
 
@@ -56,6 +57,7 @@ def decode_float(
     lambda z: program(run.params, run.layout.put(z)),
     latents,
     run.whole_batch(batch, len(latents)),
+    label="decoding",
   )
 
 

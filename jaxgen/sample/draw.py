@@ -9,9 +9,11 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxgen import rng
+from jaxgen import progress, rng
 from jaxgen.config.fields import Seed, check_value
+from jaxgen.diffusion import tiling
 from jaxgen.errors import UserError
+from jaxgen.parallel import profiling
 from jaxgen.parallel.memory import program_bytes
 from jaxgen.sample.program import (
   Arguments,
@@ -68,20 +70,33 @@ def draw_images(
   check_value("seed", Seed, seed)
   num, program = canvas.shape[0], run.cached(sampling_program)
   size, spec = run.whole_batch(batch, num), _spec(options, canvas)
-  images, steps = [], []
-  for first in range(0, num, size):
-    index = np.arange(first, first + size)
-    arguments = _arguments(run, options, canvas, index=index, seed=seed)
-    x, seen, finite = program(arguments, spec)
-    if not finite:
-      raise UserError(
-        f"{run.workdir}: the images are not finite, since the weights are "
-        "damaged or the model has diverged; choose another --checkpoint."
-      )
-    images.append(np.asarray(x))
-    steps += [] if seen is None else [np.asarray(seen)]
+  images, steps, calls = [], [], total_calls(options, canvas)
+  with progress.loop("sampling", calls, unit="network calls") as advance:
+    for first in range(0, num, size):
+      index = np.arange(first, first + size)
+      arguments = _arguments(run, options, canvas, index=index, seed=seed)
+      x, seen, finite = profiling.call(program, arguments, spec)
+      if not finite:
+        raise UserError(
+          f"{run.workdir}: the images are not finite, since the weights are "
+          "damaged or the model has diverged; choose another --checkpoint."
+        )
+      images.append(np.asarray(x))
+      steps += [] if seen is None else [np.asarray(seen)]
+      advance(calls // num * size)
   trajectory = np.concatenate(steps, 1)[:, :num] if steps else None
   return Drawn(np.concatenate(images)[:num], trajectory)
+
+
+def total_calls(options: ResolvedOptions, canvas: Canvas) -> int:
+  """The network calls for all images, one for each window of a canvas; a
+  correction towards known images costs two."""
+  num, height, width, _ = canvas.shape
+  calls = num * options.network_calls * (1 + 2 * canvas.corrections)
+  side = canvas.window
+  if not side:
+    return calls
+  return calls * tiling.num_windows(height, width, side=side, overlap=side // 2)
 
 
 def program_memory(

@@ -15,6 +15,7 @@ import jax
 import numpy as np
 from pydantic import Field
 
+from jaxgen import progress
 from jaxgen.config.fields import check_value
 from jaxgen.diffusion import inversion
 from jaxgen.images import as_uint8, normalize
@@ -92,7 +93,8 @@ def interpolate(
   cond = {k: np.full(2, v, np.int32) for k, v in resolved.terms[0].items()}
   invert = run.cached(_inversion)
   pair, grid = normalize(np.concatenate(ends)), tuple(resolved.grid)
-  first, last = np.asarray(invert(run.params, pair, cond, grid))
+  with progress.loop("inverting the flow of both images"):
+    first, last = np.asarray(invert(run.params, pair, cond, grid))
   path = [slerp(first, last, t) for t in np.linspace(0, 1, steps)]
   noise = np.stack(path).astype(np.float32)
   canvas = Canvas(shape=noise.shape, inputs=Inputs(noise=noise))

@@ -9,13 +9,14 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxgen import rng
+from jaxgen import progress, rng
 from jaxgen.config.fields import PositiveInt, Seed, check_value
 from jaxgen.errors import RunError, UserError
 from jaxgen.images import to_uint8
 from jaxgen.latents import density
 from jaxgen.latents.cache import LatentCache, max_tiles
 from jaxgen.latents.density import LatentDensity, Method
+from jaxgen.parallel import profiling
 from jaxgen.parallel.memory import program_bytes
 from jaxgen.sample.run import BATCH, LoadedRun
 from jaxgen.typing import Array, Params
@@ -55,7 +56,8 @@ def fit_density(run: LoadedRun, method: Method) -> LatentDensity:
   if method == "prior":
     return density.standard_normal(math.prod(run.task.latent_shape))
   latents = run.cached(training_latents)
-  return density.fit(latents.reshape(len(latents), -1), method)
+  with progress.loop("fitting a density to the latents"):
+    return density.fit(latents.reshape(len(latents), -1), method)
 
 
 def sample(
@@ -86,9 +88,12 @@ def sample(
   _check_method(run, method)
   size, fitted = run.whole_batch(batch, num), run.cached(fit_density, method)
   program, parts = run.cached(_program), []
-  for start in range(0, num, size):
-    keys = _keys(run, seed, np.arange(start, start + size))
-    parts.append(np.asarray(program(run.params, fitted, keys, method)))
+  with progress.loop("sampling", num) as advance:
+    for start in range(0, num, size):
+      keys = _keys(run, seed, np.arange(start, start + size))
+      drawn = profiling.call(program, run.params, fitted, keys, method)
+      parts.append(np.asarray(drawn))
+      advance(size)
   return np.concatenate(parts)[:num]
 
 

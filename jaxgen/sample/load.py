@@ -16,6 +16,7 @@ from typing import NamedTuple
 
 import jax
 
+from jaxgen import progress
 from jaxgen.config.experiment import Experiment
 from jaxgen.config.fields import check_value
 from jaxgen.config.optimizer import SigmaRel
@@ -88,7 +89,8 @@ def load(
   recorded = _read_folder(pathlib.Path(workdir), devices)
   name = str(checkpoint)
   read = _posthoc_ema if name.startswith(POSTHOC) else _checkpoint_ema
-  weights = read(recorded, name)
+  with progress.loop(f"loading {workdir}"):
+    weights = read(recorded, name)
   kind = DenoiserRun if weights.task.denoiser else AutoencoderRun
   return kind(**vars(recorded), **weights._asdict())
 

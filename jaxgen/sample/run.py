@@ -11,6 +11,7 @@ from typing import Any, TypeVar, TypeVarTuple, Unpack
 import jax
 import numpy as np
 
+from jaxgen import progress
 from jaxgen.config.data import Split
 from jaxgen.config.experiment import Experiment
 from jaxgen.config.fields import PositiveInt, check_value
@@ -122,11 +123,12 @@ class LoadedRun:
       batch_size=BATCH,
       stream=stream,
     )
-    with contextlib.closing(batches):
-      parts = [
-        {k: v for k, v in next(batches).items() if not keep or k in keep}
-        for _ in range(-(-num // BATCH))
-      ]
+    parts, loop = [], progress.loop("reading training tiles", num)
+    with contextlib.closing(batches), loop as advance:
+      for _ in range(-(-num // BATCH)):
+        batch = next(batches).items()
+        parts.append({k: v for k, v in batch if not keep or k in keep})
+        advance(BATCH)
     return {k: np.concatenate([x[k] for x in parts])[:num] for k in parts[0]}
 
   def whole_batch(self, batch: int, num: int) -> int:

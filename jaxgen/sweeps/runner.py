@@ -16,7 +16,9 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
 
+from jaxgen import progress
 from jaxgen.parallel.signals import handling
+from jaxgen.sweeps.job_progress import JobProgress
 from jaxgen.sweeps.run_folder import RunFolder
 from jaxgen.sweeps.worker import STOPPED, last_line
 
@@ -45,6 +47,7 @@ class Job:
   slot: int
   process: subprocess.Popen
   start: float
+  progress: JobProgress
 
 
 def run_all(
@@ -70,7 +73,9 @@ def run_all(
   """
   waiting, jobs, stops = list(todo.items()), [], StopCount()
   signals = (signal.SIGTERM, signal.SIGINT)
-  with handling(stops.handle, signals), _killing_leftovers(jobs):
+  reported = progress.loop("sweep", len(todo), unit="runs")
+  leftovers = _killing_leftovers(jobs)
+  with handling(stops.handle, signals), reported as advance, leftovers:
     passed_on = 0
     while jobs or (waiting and not stops.value):
       while waiting and len(jobs) < parallel and not stops.value:
@@ -85,7 +90,11 @@ def run_all(
         _send(jobs, signal.SIGTERM if passed_on == 1 else signal.SIGKILL)
       for job in [x for x in jobs if x.process.poll() is not None]:
         jobs.remove(job)
+        job.progress.close()
+        advance()
         log(f"{job.name}: {_outcome(job, stopping=passed_on > 0)}")
+      for job in jobs:
+        job.progress.update()
       time.sleep(POLL_SECONDS)
     return stops.last if stops.value else None
 
@@ -110,8 +119,14 @@ def _start(
       env=os.environ | devices(slot, parallel, environment=os.environ),
       start_new_session=True,  # Ctrl-C reaches only this process
     )
-  now = time.monotonic()
-  return Job(name=name, folder=folder, slot=slot, process=process, start=now)
+  return Job(
+    name=name,
+    folder=folder,
+    slot=slot,
+    process=process,
+    start=time.monotonic(),
+    progress=JobProgress(name, folder),
+  )
 
 
 def devices(

@@ -37,6 +37,11 @@ from jaxgen.typing import (
 )
 
 UNLABELED = 255  # in masks
+ROWS = (  # of previews
+  "held-out tiles",
+  "their reconstructions",
+  "new images, decoded from a Gaussian mixture fitted to the latents",
+)
 
 
 def conditions(experiment: Experiment) -> tuple[str, ...]:
@@ -87,6 +92,7 @@ def build(
     evaluate=evaluate,
     summarize=summary,
     preview=preview,
+    preview_rows=ROWS,
     codec=codec,
     draws_latents=True,
     check_data=functools.partial(_check_data, experiment),

@@ -31,6 +31,12 @@ HELD_OUT_LEVELS = 4  # noise levels per held-out image
 UNCERTAINTY = "uncertainty"  # its parameters, next to the network's
 FEATURES = 32  # Fourier features of the uncertainty
 SHOWN_SIGMA = 0.5  # noise level of the denoised images in previews
+ROWS = (  # of previews
+  "held-out tiles",
+  f"these with noise of standard deviation {SHOWN_SIGMA} (black to white is 2),"
+  " denoised",
+  "new images, sampled from noise",
+)
 
 
 def conditions(experiment: Experiment) -> tuple[str, ...]:
@@ -74,6 +80,7 @@ def build(
     loss=functools.partial(_loss, config, denoiser),
     evaluate=evaluate,
     preview=preview,
+    preview_rows=ROWS,
     denoiser=denoiser,
     set_fade=getattr(model, "set_fade", None),
     batch_fields=("image", *config.conditions),

@@ -123,6 +123,7 @@ class Task:
     evaluate: held-out metrics of a batch.
     summarize: means of the metrics over images -> scores, one number each.
     preview: example images during training.
+    preview_rows: labels of the rows of a preview.
     batch_fields: fields of a batch that loss and evaluation read.
     metric: held-out score, higher is better, that selects the best checkpoint.
     loss_name: what the loss is, for people.
@@ -143,6 +144,7 @@ class Task:
   loss: LossFn
   evaluate: EvaluateFn
   preview: PreviewFn
+  preview_rows: tuple[str, ...]
   batch_fields: tuple[str, ...]
   metric: str
   latent_shape: tuple[int, ...]

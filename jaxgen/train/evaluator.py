@@ -8,6 +8,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from jaxgen import progress
 from jaxgen.batching import padded_batches
 from jaxgen.data import pipeline
 from jaxgen.data.source import Source
@@ -48,7 +49,11 @@ class Evaluator:
   ) -> dict[str, float]:
     """The scores over all tiles; `inputs` are by default those at step 0."""
     inputs = inputs or LossInputs()
-    sums = [self._sums(params, inputs, *part) for part in self._batches]
+    reported = progress.each("evaluating", self._batches, unit="batches")
+    sums = [
+      jax.block_until_ready(self._sums(params, inputs, *part))
+      for part in reported
+    ]
     total = jax.tree.map(lambda *x: sum(map(np.asarray, x)), *sums)
     return self._summary({k: v / self.num for k, v in total.items()})
 

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 import jax
 
 from jaxgen.errors import RunError
-from jaxgen.parallel import memory
+from jaxgen.parallel import memory, profiling
 from jaxgen.parallel.allocator import release_free_memory
 from jaxgen.parallel.multihost import allgather
 from jaxgen.train.run import Run
@@ -69,7 +69,8 @@ def _run(
   run: Run, arguments: Arguments, *, agreed: bool
 ) -> tuple[TrainState, Metrics]:
   try:
-    return jax.block_until_ready(run.program.update(*arguments))
+    result = profiling.call(run.program.update, *arguments)
+    return jax.block_until_ready(result)
   except jax.errors.JaxRuntimeError as e:
     if not memory.is_exhausted(e):
       raise

@@ -2,7 +2,9 @@
 
 Each iteration, in order: evaluate, save, fetch, step, log. Nothing is read from
 the device but every few steps, and then of a step that is done. Events due at a
-number of images happen at the first step that reaches it.
+number of images happen at the first step that reaches it. Decisions, on the
+learning rate and on ends of stages, are made at the evaluations of the
+interval, not at those that every run has (`schedule.looks`).
 """
 
 from __future__ import annotations
@@ -14,6 +16,8 @@ from collections.abc import Callable, Iterator, Sequence
 import jax
 import numpy as np
 
+from jaxgen.latents.cache import Diverged
+from jaxgen.parallel import profiling
 from jaxgen.parallel.multihost import allgather
 from jaxgen.parallel.preemption import Stop
 from jaxgen.train.finite import UpdateCheck, check_score, check_state
@@ -25,7 +29,7 @@ from jaxgen.train.outputs import (
   write_preview,
 )
 from jaxgen.train.run import Run, open_run
-from jaxgen.train.schedule import stage_schedule
+from jaxgen.train.schedule import Events, looks, stage_schedule
 from jaxgen.train.stage import StageProgram
 from jaxgen.train.state import TrainState
 from jaxgen.train.transfer import InitialWeights
@@ -89,30 +93,31 @@ def _batches_done(run: Run, state: TrainState) -> int:
   return (int(state.images) - run.begin) // run.program.stage.batch_size
 
 
-def _due(every: int, images: int, batch: int) -> bool:
-  return every > 0 and images // every > (images - batch) // every
-
-
 def _run_stage(
   run: Run, state: TrainState, batches: Iterator[Batch], stop: Stop
 ) -> tuple[TrainState, bool]:
   """Run a stage; returns the state, and whether the stage is finished."""
-  options = run.experiment.train
+  options, total = run.experiment.train, run.experiment.ends[-1]
+  evaluations = looks(options.evaluate_images, total)
+  previews = looks(options.preview_images, total)
+  saves = Events(every=options.save_images)
+  logs = Events(every=options.log_images)
   batch, last = run.program.stage.batch_size, run.ends[run.stage]
   step, images = int(state.step), int(state.images)
   start = step
   schedule = stage_schedule(run.experiment, run.stage, run.begin)
   updates, scores, previewed = UpdateCheck(run, state), None, -1
   while images < last:
-    if step > start and _due(options.evaluate_images, images, batch):
+    if step > start and evaluations.due(images, batch):
       updates.finish()
-      scores = _evaluate(run, state, step, images)
+      decides = evaluations.regular(images, batch)
+      scores = _evaluate(run, state, step, images, decides=decides)
       score = scores[run.checkpoints.metric]
-      if run.counts(images):
+      if run.counts(images) and decides:
         state = run.scored(state, score)
         if run.stage_is_over(images, score):
           break
-    if step > start and _due(options.save_images, images, batch):
+    if step > start and saves.due(images, batch):
       updates.finish()
       _save(run, state, scores)
     if stop.requested(step):
@@ -121,22 +126,22 @@ def _run_stage(
       return state, False
     scores = None
     arguments = state, next(batches), schedule
-    update = run.program.update
-    state, metrics = (
-      first_step(run, arguments) if step == start else update(*arguments)
-    )
+    if step == start:
+      state, metrics = first_step(run, arguments)
+    else:
+      state, metrics = profiling.call(run.program.update, *arguments)
     stop.at_once = False
     step, images = step + 1, images + batch
     updates.add(step, metrics)
     if step == start + TIMED:
       announce_speed(run, images, metrics)
-    if _due(options.log_images, images, batch):
+    if logs.due(images, batch):
       _log(run, step, images, metrics)
-    if _due(options.preview_images, images, batch):
+    if previews.due(images, batch):
       jax.block_until_ready(state)
-      with run.terminal.paused():
+      with run.terminal.paused(), _tolerant(previews.regular(images, batch)):
         write_preview(run, state)
-      previewed = step
+        previewed = step
   updates.finish()
   scores = scores or _evaluate(run, state, step, images)
   run.progress = run.progress.end(images)
@@ -162,17 +167,31 @@ def _log(run: Run, step: int, images: int, metrics: dict) -> None:
   )
 
 
+def _tolerant(regular: bool) -> contextlib.AbstractContextManager[None]:
+  """Leaves it to the steps to report that the model has diverged, rather than
+  to a preview that only every run has."""
+  ignored = () if regular else (Diverged,)
+  return contextlib.suppress(*ignored)
+
+
 def _evaluate(
-  run: Run, state: TrainState, step: int, images: int
+  run: Run,
+  state: TrainState,
+  step: int,
+  images: int,
+  *,
+  decides: bool = True,
 ) -> dict[str, float]:
-  """Compute and log the held-out scores."""
+  """Compute and log the held-out scores; they are checked if they decide
+  anything."""
   jax.block_until_ready(state)
   with run.terminal.paused():
     inputs = run.program.loss_inputs(state)
     scores = run.program.evaluator(state.ema, inputs)
   values = {f"validation/{k}": v for k, v in scores.items()}
   run.log(step, {"images": images, **values})
-  check_score(run, step, scores[run.checkpoints.metric])
+  if decides:
+    check_score(run, step, scores[run.checkpoints.metric])
   return scores
 
 

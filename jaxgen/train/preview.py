@@ -8,8 +8,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxgen import rng
-from jaxgen.images import grid, to_uint8
+from jaxgen import pictures, rng
+from jaxgen.images import to_uint8
 from jaxgen.latents import density
 from jaxgen.latents.cache import LatentCache
 from jaxgen.parallel.sharding import Layout
@@ -36,8 +36,8 @@ def previewer(
   *,
   seed: int,
 ) -> PreviewPicture:
-  """A function from parameters to a uint8 picture `(h, w, c)` with rows of
-  held-out originals, the model's outputs for them, and new samples.
+  """A function from parameters to a uint8 picture `(h, w, 3)` with labeled rows
+  of held-out originals, the model's outputs for them, and new samples.
 
   The noise of the samples is fixed.
   """
@@ -55,6 +55,10 @@ def previewer(
       flat = latents.reshape(len(latents), -1)
       fitted = density.fit(flat, density.PREVIEW)
     inputs = inputs or LossInputs()
-    return grid(to_uint8(draw(params, inputs, evaluator.shown, fitted)))
+    drawn = draw(params, inputs, evaluator.shown, fitted)
+    images = np.asarray(to_uint8(drawn))
+    labeled = dict(zip(task.preview_rows, images, strict=True))
+    most = max(images.shape[2], pictures.MOST)  # not reduced
+    return pictures.labeled_rows(labeled, most=most)
 
   return picture

@@ -8,6 +8,7 @@ import functools
 import pathlib
 from collections.abc import Callable, Iterator, Sequence
 
+from jaxgen import progress
 from jaxgen.config.experiment import Experiment
 from jaxgen.data import sources
 from jaxgen.errors import UserError
@@ -202,6 +203,7 @@ def open_run(
     )
     with contextlib.ExitStack() as stack:
       stack.enter_context(contextlib.closing(terminal))
+      stack.enter_context(progress.displayed(terminal.show_loops))
       if log is not None:
         stack.enter_context(contextlib.closing(log))
       if log is not None and report is not None:

@@ -1,4 +1,5 @@
-"""Schedules of learning rate and fade-in, and a stage's position in them.
+"""Schedules of learning rate and fade-in, and a stage's position in them, and
+of evaluations and previews.
 
 Schedules are functions of images seen, not of steps, so that they do not depend
 on the batch size. A stage's position in them is a runtime input of the step, so
@@ -17,6 +18,8 @@ import numpy as np
 from jaxgen.config.experiment import Experiment
 from jaxgen.config.optimizer import OptimizerConfig
 from jaxgen.typing import Array
+
+LOOKS = (0.05, 0.25, 0.5, 0.75)  # of a run, after which it is looked at
 
 
 @jax.tree_util.register_dataclass
@@ -90,3 +93,39 @@ def stage_schedule(
     warmup = 0 if before else config.warmup_images  # first stage only
     values |= {"planned": 0, "total": stage.length, "warmup": warmup}
   return Schedule(**{k: np.float32(v) for k, v in values.items()})
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Events:
+  """The images after which an event takes place; a function of the config only,
+  so that a resumed run has the same events.
+
+  Attributes:
+    every: images between two events; 0: no interval.
+    extra: images of further events.
+  """
+
+  every: int
+  extra: tuple[int, ...] = ()
+
+  def regular(self, images: int, batch: int) -> bool:
+    """Whether an event of the interval falls into the batch that ends after
+    `images`."""
+    return self.every > 0 and images // self.every > (
+      (images - batch) // self.every
+    )
+
+  def due(self, images: int, batch: int) -> bool:
+    """Whether any event falls into the batch that ends after `images`."""
+    extra = any(images - batch < x <= images for x in self.extra)
+    return extra or self.regular(images, batch)
+
+
+def looks(every: int, total: int) -> Events:
+  """The evaluations or previews of a run of `total` images: those at an
+  interval, and those at `LOOKS` before which there is none since the previous
+  one. With that at its end, a run has at least five."""
+  marks = [round(total * share) for share in LOOKS]
+  pairs = zip((0, *marks), marks, strict=False)
+  extra = (b for a, b in pairs if not every or a // every == b // every)
+  return Events(every=every, extra=tuple(x for x in extra if x))

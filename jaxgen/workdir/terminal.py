@@ -10,7 +10,22 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn
 from rich.table import Column
 
+from jaxgen.progress import Loop
 from jaxgen.workdir.duration import duration
+
+
+def describe(loop: Loop, now: float) -> str:
+  """A loop in words: what it does, finished items, and the time left or, while
+  that is not known, the time so far."""
+  left = loop.left(now)
+  parts = [loop.label]
+  if loop.total:
+    parts[0] += f" {loop.done:,}/{loop.total:,} {loop.unit}"
+  if left is not None:
+    parts.append(f"{duration(left)} left")
+  elif now - loop.start >= 1:
+    parts.append(f"{duration(now - loop.start)} so far")
+  return ", ".join(parts)
 
 
 class Terminal:
@@ -27,7 +42,8 @@ class Terminal:
       console=self._console,
       disable=not self._console.is_terminal,
     )
-    self._task = self._live.add_task("starting", total=total, completed=images)
+    self._line = "starting"
+    self._task = self._live.add_task(self._line, total=total, completed=images)
     self._last = (time.monotonic(), images)
     self._speed = 0.0
     self._live.start()
@@ -35,6 +51,12 @@ class Terminal:
   def say(self, text: str) -> None:
     """Print a permanent line."""
     self._console.print(text, markup=False)
+
+  def show_loops(self, loops: tuple[Loop, ...]) -> None:
+    """Show what is done between steps, such as an evaluation."""
+    now = time.monotonic()
+    line = ": ".join(describe(loop, now) for loop in loops) or self._line
+    self._live.update(self._task, description=line)
 
   def restart(self, images: int) -> None:
     """Measure the speed from now on, `images` into the run."""
@@ -99,6 +121,7 @@ class Terminal:
       f"{position}step {step}  {images:,}/{self._total:,} images  "
       f"{speed:,.4g} images/s  {left} left  {numbers}"
     )
+    self._line = line
     self._live.update(self._task, completed=images, description=line)
     if self._live.disable:
       self.say(line)

@@ -4,7 +4,7 @@ import argparse
 
 import pytest
 
-from jaxgen.cli.flags import as_flags, byte_size, integer
+from jaxgen.cli.flags import as_flags, byte_size, integer, window
 
 GIVEN = argparse.Namespace(
   method="prior", guidance=2.0, weights="a=1", num=4, eta=None, video=False
@@ -36,3 +36,10 @@ def test_numbers_beyond_all_bounds_are_refused_on_a_short_line(parse, text):
   with pytest.raises(argparse.ArgumentTypeError) as refused:
     parse(text)
   assert len(str(refused.value)) < 80
+
+
+@pytest.mark.parametrize("text", ["", "3", "3,", ",3", "0,1", "1,0", "1,2,3"])
+def test_a_window_of_steps_is_two_integers(text):
+  assert window("3,5") == (3, 5)
+  with pytest.raises(argparse.ArgumentTypeError):
+    window(text)

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from support.programs import program, random_params
 
+from jaxgen import pictures
 from jaxgen.data import pipeline
 from jaxgen.train.evaluator import SHOWN, Evaluator
 from jaxgen.train.preview import previewer
@@ -43,14 +44,19 @@ def test_inputs_of_the_loss_reach_the_evaluation_and_previews():
     return jnp.full((1, *shape), inputs.frozen["a"])
 
   task = dataclasses.replace(
-    p.task, evaluate=evaluate, preview=preview, draws_latents=False
+    p.task,
+    evaluate=evaluate,
+    preview=preview,
+    preview_rows=("frozen",),
+    draws_latents=False,
   )
   inputs = LossInputs(images=jnp.uint32(7), frozen={"a": jnp.float32(-1.0)})
   source = p.source("validation")
   held = Evaluator(task, source, p.layout, num=10, batch=4)
   assert held({}, inputs) == {"seen": 7, "frozen": -1}
   picture = previewer(task, held, None, p.layout, seed=0)
-  assert (picture({}, inputs)[:96, :96] == 0).all()
+  found = picture({}, inputs)[pictures.HEAD + 6 :, :]
+  assert (found[pictures.GAP :, pictures.GAP :][:64, :64] == 0).all()
 
 
 def test_the_tiles_shown_are_spread_over_those_evaluated():

@@ -21,7 +21,8 @@ from support.faults import (
 import jaxgen
 from jaxgen.cli.main import main
 from jaxgen.data import sources
-from jaxgen.train import loop, stage
+from jaxgen.train import stage
+from jaxgen.train.schedule import Events
 from jaxgen.workdir import checkpoints
 
 
@@ -70,7 +71,8 @@ def test_what_is_due_is_due_at_the_first_step_that_reaches_it(every, batch):
   seen = [batch * step for step in range(1, 200)]
   marks = range(every, seen[-1] + 1, every) if every else ()
   first = {-(-mark // batch) * batch for mark in marks}
-  assert {x for x in seen if loop._due(every, x, batch)} == first
+  events = Events(every=every)
+  assert {x for x in seen if events.due(x, batch)} == first
 
 
 def test_a_finished_run_says_so_and_is_left_as_it_is(copy_of_whole, capsys):
@@ -124,9 +126,9 @@ def test_a_seam_of_stages_where_a_save_is_due(tmp_path):
   assert main(command(tmp_path, **stages)) == 0
   assert steps(tmp_path) == [3, 9]
   logged = [int(row["step"]) for row in rows(tmp_path)]
-  assert logged == [1, 2, 3, 5, 7, 9]
+  assert logged == [1, 2, 3, 5, 6, 7, 9]
   scored = [row["step"] for row in rows(tmp_path) if row["validation/psnr"]]
-  assert scored == ["3", "9"]
+  assert scored == ["1", "2", "3", "6", "9"]  # 1, 2 and 6: as in every run
 
 
 @pytest.mark.slow
@@ -257,3 +259,17 @@ def test_a_file_in_the_way_ends_in_one_line(copy_of_whole, capsys, name):
   (copy_of_whole / name).unlink()
   assert main([*more, "--allow_config_change"]) == 0
   assert steps(copy_of_whole)[-1] == LAST + 1
+
+
+def test_every_run_has_evaluations_and_previews(whole):
+  scored = [row["step"] for row in rows(whole) if row["validation/psnr"]]
+  assert scored == ["1", "3", "6", "9", "12"]
+  previews = sorted(x.name for x in (whole / "samples").iterdir())
+  assert previews == [f"{int(step):08}.png" for step in scored]
+
+
+@pytest.mark.slow
+def test_a_profile_of_training_lies_in_the_workdir(tmp_path, capsys):
+  assert main([*command(tmp_path), "--profile=2,3"]) == 0
+  assert "step 2 to 4 traced" in capsys.readouterr().out
+  assert list((tmp_path / "profile").rglob("*.xplane.pb"))

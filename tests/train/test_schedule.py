@@ -10,7 +10,7 @@ from support.programs import growing
 from support.staged import two_stages
 
 from jaxgen.config.optimizer import OptimizerConfig
-from jaxgen.train.schedule import Schedule, ramp, stage_schedule
+from jaxgen.train.schedule import Events, Schedule, looks, ramp, stage_schedule
 
 CONFIG = OptimizerConfig()
 
@@ -108,3 +108,22 @@ def test_a_level_fades_in_and_never_out_again():
   whole = faded(1, half, 64 + 64)
   again = faded(2, whole, 128 + 1)
   assert [float(x) for x in again.values()] == [1.0, 1.0]
+
+
+@pytest.mark.parametrize("every", [0, 1, 30, 49, 50, 333, 1000, 10**6])
+@pytest.mark.parametrize("batch", [1, 7, 32])
+def test_a_run_is_looked_at_at_least_four_times(every, batch):
+  """Within the first 5%, and within each quarter."""
+  total, events = 1000, looks(every, 1000)
+  seen = [x for x in range(batch, total, batch) if events.due(x, batch)]
+  assert seen[0] < 50 + batch
+  for quarter in (250, 500, 750):
+    assert any(quarter - 250 < x < quarter + batch for x in seen)
+  regular = {x for x in seen if events.regular(x, batch)}
+  assert regular == {x for x in seen if Events(every=every).due(x, batch)}
+
+
+def test_an_interval_that_is_short_enough_is_kept():
+  assert looks(50, 1000).extra == looks(1, 1000).extra == ()
+  assert looks(500, 1000).extra == (50, 250, 750)
+  assert looks(0, 1000).extra == (50, 250, 500, 750)

@@ -58,6 +58,7 @@ def toy_task() -> Task:
     loss=linear,
     evaluate=nothing,
     preview=nothing,
+    preview_rows=(),
     batch_fields=("x",),
     metric="psnr",
     latent_shape=(3,),

@@ -25,6 +25,8 @@ from support.programs import (
 from support.shared import shared_run
 
 from jaxgen.cli.main import main
+from jaxgen.train import loop
+from jaxgen.train.schedule import Events
 
 pytestmark = pytest.mark.slow
 
@@ -89,3 +91,15 @@ def test_the_gradient_is_the_same_on_1_and_8_devices():
   batch = first_batch(one)
   assert set(batch) == {"image", "mask", "rock_type"}
   assert distance(gradient(eight)(batch), gradient(one)(batch)) < ROUNDING
+
+
+def test_the_evaluations_of_every_run_decide_nothing(
+  whole, tmp_path, monkeypatch
+):
+  """With a plateau rule that reduces the rate at every second evaluation."""
+  regular = lambda every, total: Events(every=every)  # noqa: E731
+  monkeypatch.setattr(loop, "looks", regular)
+  assert main(command(tmp_path, VAE)) == 0
+  assert numbers(whole) == numbers(tmp_path)
+  scores = [[x["validation/psnr"] for x in rows(w)] for w in (whole, tmp_path)]
+  assert sum(map(bool, scores[0])) > sum(map(bool, scores[1]))
