@@ -9,6 +9,7 @@ import pytest
 from PIL import Image
 from support.pictures import read
 
+from jaxgen import pictures
 from jaxgen.config.data import DataConfig
 from jaxgen.data import doubts, pipeline, sheet, sources, summary_text
 from jaxgen.data.guess import guess
@@ -121,8 +122,8 @@ def test_the_sheet_shows_what_training_starts_with():
   batches = pipeline.batches(train, config, batch_size=36, stream=("train", 0))
   first = next(batches)["image"]
   batches.close()
-  zoom, top = 2, sheet._HEAD + 6 + sheet.GAP
-  shown = picture[top : top + 64, sheet.GAP : sheet.GAP + 64, 0]
+  zoom, top = 2, pictures.HEAD + 6 + pictures.GAP
+  shown = picture[top : top + 64, pictures.GAP : pictures.GAP + 64, 0]
   np.testing.assert_array_equal(shown[::zoom, ::zoom], first[0, ..., 0])
   assert picture.dtype == np.uint8 and picture.shape[2] == 3
 
