@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import itertools
+from collections.abc import Callable, Iterable, Iterator, Mapping
 
 import numpy as np
 
@@ -29,3 +30,16 @@ def map_batches(encode, images: np.ndarray, batch: int) -> np.ndarray:
   parts = padded_batches({"image": images}, batch)
   outputs = [np.asarray(encode(part["image"])) for part, _ in parts]
   return np.concatenate(outputs)[: len(images)]
+
+
+def map_stream(
+  apply: Callable[[np.ndarray], np.ndarray],
+  items: Iterable[np.ndarray],
+  size: int,
+) -> Iterator[np.ndarray]:
+  """`map_batches` of items that come one by one, of which no more than a batch
+  is held at a time."""
+  remaining = iter(items)
+  while batch := list(itertools.islice(remaining, size)):
+    padding = batch[:1] * (size - len(batch))
+    yield from apply(np.stack(batch + padding))[: len(batch)]

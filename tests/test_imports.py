@@ -7,7 +7,9 @@ import pytest
 from support.configs import ROOT
 
 PACKAGE = pathlib.Path(ROOT) / "jaxgen"
-GROUND = "typing rng errors trees images pictures batching callables".split()
+GROUND = (
+  "typing rng errors trees images pictures windows batching callables".split()
+)
 LAYERS = (  # rooms import rooms of earlier layers only
   GROUND,
   ("formats",),

@@ -35,6 +35,7 @@ class Canvas:
     corrections: corrections towards known images, see
       `restoration.posterior.inpaint`.
     trajectory: whether to return the denoised images of each step as well.
+    first: number of images before these that share the seed.
   """
 
   shape: tuple[int, ...]
@@ -42,6 +43,7 @@ class Canvas:
   window: int = 0
   corrections: int = 0
   trajectory: bool = False
+  first: int = 0
 
 
 class Drawn(NamedTuple):
@@ -120,7 +122,8 @@ def _arguments(
   image repeat it."""
   num = canvas.shape[0]
   chosen = np.minimum(index, num - 1)
-  keys = rng.per_sample(rng.stream(seed, "sample"), jnp.asarray(index))
+  numbers = jnp.asarray(index + canvas.first)
+  keys = rng.per_sample(rng.stream(seed, "sample"), numbers)
   part = jax.tree.map(lambda x: x[chosen], canvas.inputs)
   keys, part = jax.device_put((keys, part), run.layout.batch)
   terms = tuple(

@@ -137,14 +137,19 @@ class LoadedRun:
     devices = self.layout.mesh.size
     return -(-size // devices) * devices
 
-  def check_images(self, images: np.ndarray) -> None:
-    """Raise a UserError if images do not fit this run."""
+  def check_images(self, images: np.ndarray, *, largest: int = 0) -> None:
+    """Raise a UserError if images do not fit this run; with `largest` they may
+    be larger, up to that side."""
     dtype, shape = getattr(images, "dtype", type(images)), np.shape(images)
-    fits = len(shape) == 4 and shape[0] and shape[1:] == self.image_shape
+    side, _, channels = self.image_shape
+    most = max(largest, side)
+    fits = len(shape) == 4 and shape[0] and shape[3] == channels
+    fits = fits and side <= min(shape[1:3]) and max(shape[1:3]) <= most
     if not fits or dtype not in (np.uint8, np.uint16, np.float32):
+      size = ", ".join(map(str, self.image_shape))
+      larger = f", at most {most} high and wide" if largest else ""
       raise UserError(
-        f"images: expected uint8 (n, {', '.join(map(str, self.image_shape))}), "
-        f"got {dtype} {shape}."
+        f"images: expected uint8 (n, {size}){larger}, got {dtype} {shape}."
       )
     if dtype == np.float32 and not np.abs(images).max() <= 1.0001:
       raise UserError("images: expected finite float32 values in [-1, 1].")
