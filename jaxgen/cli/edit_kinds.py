@@ -71,6 +71,12 @@ class Editor(NamedTuple):
     )
 
 
+def size_of(tiles: TiledImage) -> tuple[int, ...]:
+  """What images have in common that are edited together."""
+  scaled = tiles.grid.height, tiles.grid.width
+  return scaled if tiles.fit else (*scaled, *tiles.image.size)
+
+
 def vary(editor: Editor, tiles: Sequence[TiledImage]) -> Iterator[Edited]:
   """Variations of images, of --strength."""
 
@@ -154,11 +160,9 @@ def outpaint(
 def _each(
   tiles: Sequence[TiledImage], edit: Edit
 ) -> Iterator[tuple[TiledImage, np.ndarray]]:
-  """Each image with its result, from calls for images of one size; those of an
-  image file's size come together."""
+  """Each image with its result; images of one size are neighbors."""
   first = 0
-  key = lambda x: (x.grid.height, x.grid.width, not x.fit and x.image.size)  # noqa: E731
-  for _, group in itertools.groupby(tiles, key):
+  for _, group in itertools.groupby(tiles, size_of):
     rest = list(group)
     while rest:
       size = len(rest) if len(rest[0].grid) == 1 else CANVASES

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import os
 import pathlib
 from collections.abc import Callable
-from typing import Any, TypeVar, TypeVarTuple, Unpack
+from typing import Any, Self, TypeVar, TypeVarTuple, Unpack
 
 import jax
 import numpy as np
@@ -95,6 +96,29 @@ class LoadedRun:
     return families.build(
       self.experiment, self.names, stage=self.stage, resolution=resolution
     )
+
+  def with_data(self, path: str) -> Self:
+    """The run with its data at another path than in training; masks beside them
+    have moved with them.
+
+    Raises:
+      UserError: the data are drawn, not read.
+    """
+    data = self.experiment.data
+    if data.source in ("textures", "rocks"):
+      raise UserError(
+        f"--data={path}: expected a run of data that are read, got"
+        f" data.source={data.source}."
+      )
+    masks = data.masks
+    here = pathlib.Path(masks), pathlib.Path(path) / masks
+    if masks and not any(x.exists() for x in here):
+      masks = os.path.normpath(
+        os.path.join(path, os.path.relpath(masks, data.path))
+      )
+    moved = dataclasses.replace(data, path=path, masks=masks)
+    experiment = dataclasses.replace(self.experiment, data=moved)
+    return dataclasses.replace(self, experiment=experiment)
 
   def source(self, split: Split) -> Source:
     """The data of a split."""
