@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import itertools
+from collections.abc import Callable, Iterable, Iterator, Mapping
 
 import numpy as np
 
@@ -37,3 +38,21 @@ def map_batches(
       outputs.append(np.asarray(encode(part["image"])))
       advance(batch)
   return np.concatenate(outputs)[: len(images)]
+
+
+def map_stream(
+  apply: Callable[[np.ndarray], np.ndarray],
+  items: Iterable[np.ndarray],
+  size: int,
+  *,
+  total: int,
+  label: str,
+) -> Iterator[np.ndarray]:
+  """`map_batches` of `total` items that come one by one, of which no more than
+  a batch is held at a time."""
+  remaining = iter(items)
+  with progress.loop(label, total, unit="windows") as advance:
+    while batch := list(itertools.islice(remaining, size)):
+      padding = batch[:1] * (size - len(batch))
+      yield from apply(np.stack(batch + padding))[: len(batch)]
+      advance(len(batch))

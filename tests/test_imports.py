@@ -8,7 +8,7 @@ from support.configs import ROOT
 
 PACKAGE = pathlib.Path(ROOT) / "jaxgen"
 GROUND = (
-  "typing rng errors trees images pictures progress batching callables"
+  "typing rng errors trees images pictures progress windows batching callables"
 ).split()
 LAYERS = (  # rooms import rooms of earlier layers only
   GROUND,

@@ -2,20 +2,26 @@
 
   jaxgen decode --workdir=runs/demo --latents=latents.npz --out=decoded
 
-Reads the files of `jaxgen encode`: `latents` and optionally `names`.
+Reads the files of `jaxgen encode`: `latents` and optionally `names`. Latents of
+windows are reassembled to images at their own size.
 """
 
 from __future__ import annotations
 
 import argparse
 import pathlib
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from jaxgen.cli import flags, inputs, outputs
+from jaxgen.cli.output_folder import replacing
 from jaxgen.errors import UserError
 
 if TYPE_CHECKING:
   import numpy as np
+
+  from jaxgen.latents.windows import WindowedImage
+  from jaxgen.sample.autoencoder import AutoencoderRun
 
 
 def add_flags(parser: argparse.ArgumentParser) -> None:
@@ -28,28 +34,78 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace, rest: list[str]) -> None:
   """Decode and write."""
-  latents, names = _read_latents(args.latents)
+  arrays = _read_arrays(args.latents)
+  latents, names = arrays["latents"], _names(arrays)
   model = inputs.open_autoencoder(args)
-  images = model.decode(latents, batch=args.batch)
-  outputs.save_images(args, names, images, verb="decode")
+  if "windows" not in arrays:
+    images = model.decode(latents, batch=args.batch)
+    outputs.save_images(args, names, images, verb="decode")
+    return
+  found = _windowed_images(args.latents, arrays, names, side=model.resolution)
+  with replacing(args.out, "decode") as folder:
+    images = _decoded(model, latents, found, batch=args.batch)
+    outputs.write_each(folder, [x.name for x in found], images)
+  print(
+    f"{len(found)} images, reassembled from {len(latents):,} windows, and"
+    f" grid.png are in {args.out}."
+  )
 
 
-def _read_latents(path: pathlib.Path) -> tuple[np.ndarray, list[str]]:
-  """The latents in a file, and their names."""
+def _read_arrays(path: pathlib.Path) -> dict[str, np.ndarray]:
+  """The arrays in a file, with the latents among them."""
   import numpy as np
 
   from jaxgen.formats.npz import open_npz
+  from jaxgen.latents.windows import ARRAYS
 
   if not path.is_file():
     raise UserError(f"--latents={path}: no such file.")
   try:
     with open_npz(path) as file:
-      latents = np.asarray(file["latents"])
-      names = file["names"].astype(str).tolist() if "names" in file else []
+      optional = [x for x in ("names", *ARRAYS) if x in file]
+      return {x: np.atleast_1d(file[x]) for x in ("latents", *optional)}
   except Exception as e:  # numpy and zipfile raise many types
     raise UserError(
       f"--latents={path}: expected an .npz file with an array `latents` ({e})."
     ) from e
-  if np.shape(names) != latents.shape[:1]:
-    names = [f"{i:05}" for i in range(len(np.atleast_1d(latents)))]
-  return latents, names
+
+
+def _names(arrays: dict[str, np.ndarray]) -> list[str]:
+  """A name of each latent, by default its number."""
+  import numpy as np
+
+  num = len(arrays["latents"])
+  names = arrays.get("names", np.empty(0)).astype(str).tolist()
+  return names if np.shape(names) == (num,) else [f"{i:05}" for i in range(num)]
+
+
+def _windowed_images(
+  path: pathlib.Path,
+  arrays: dict[str, np.ndarray],
+  names: Sequence[str],
+  *,
+  side: int,
+) -> list[WindowedImage]:
+  from jaxgen.latents import windows
+
+  try:
+    return windows.from_arrays(arrays, names, side)
+  except (ValueError, KeyError) as e:
+    raise UserError(f"--latents={path}: {e}.") from e
+
+
+def _decoded(
+  model: AutoencoderRun,
+  latents: np.ndarray,
+  found: Sequence[WindowedImage],
+  *,
+  batch: int,
+) -> Iterator[np.ndarray]:
+  """The images at their own sizes."""
+  from jaxgen.data.resize import resize_to
+  from jaxgen.sample import tiled
+
+  grids = [x.grid for x in found]
+  images = tiled.decode_images(model, latents, grids, batch=batch)
+  for x, image in zip(found, images, strict=True):
+    yield resize_to(image, *x.size)

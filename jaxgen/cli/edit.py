@@ -6,10 +6,15 @@
   jaxgen edit --workdir=D --input=A.png --out=O --to=B.png --between=9
 
 White pixels of a mask are filled in; the others are unchanged, bit for bit, as
-is the original image in the middle of a larger canvas (HEIGHTxWIDTH). A mask of
-the size of the image files is cut and resized as they are. The strength, > 0
-and <= 1, sets how much the images may change. Conditions are given as flags, as
-for `jaxgen sample`.
+is the original image in the middle of a larger canvas (HEIGHTxWIDTH). A mask
+has the size of the image files, and is cut and resized as they are. The
+strength, > 0 and <= 1, sets how much the images may change. Conditions are
+given as flags, as for `jaxgen sample`. grid.png shows original, mask, result.
+
+Images larger than a tile are edited at their own size (--tiled), in windows at
+the scale of the run's training crops that overlap by half and are denoised
+together; of an image with a mask only the part around it. With --fit, and
+always for --to, the center square of each is resized to one tile.
 
 New pixels are made consistent with known ones by --corrections=N (default: 2)
 per network call, each at the cost of two calls; with 0 a seam remains. For 24
@@ -25,18 +30,29 @@ from __future__ import annotations
 
 import argparse
 import pathlib
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from jaxgen.cli import flags, inputs, masks, outputs, sampling_flags
+from jaxgen.cli import (
+  edit_kinds,
+  flags,
+  inputs,
+  masks,
+  outputs,
+  sampling_flags,
+)
+from jaxgen.cli.output_folder import replacing
 from jaxgen.errors import UserError
 
 if TYPE_CHECKING:
   import numpy as np
 
+  from jaxgen.cli.edit_kinds import Edited
+  from jaxgen.data.input_tiles import TiledImage
   from jaxgen.sample.denoiser import DenoiserRun
-  from jaxgen.sample.options import SamplingKeywords
 
-CANVASES = 4  # maximum batch size, since a canvas has many windows
+SHOWN = 16  # number of images in grid.png
+SIDE = 320  # longer side of a large image in grid.png
 KINDS = ("mask", "canvas", "strength", "to")
 
 
@@ -78,23 +94,51 @@ def run(args: argparse.Namespace, rest: list[str]) -> None:
   size = None if args.canvas is None else _canvas(args.canvas)
   mask = None if args.mask is None else masks.read_mask(args.mask)
   model = inputs.open_denoiser(args)
-  names, images = inputs.read_images(model, args.input, upsample=args.upsample)
   conditions = sampling_flags.requested_conditions(model, rest)
   if args.to is not None:
-    path = _interpolate(model, args, images, conditions=conditions)
-    names = [f"{i:03}" for i in range(len(path))]
-    outputs.save_images(args, names, path, verb="edit")
+    _interpolate(model, args, conditions=conditions)
     return
+  tiles = inputs.read_tiles(model, args)
+  tiles.sort(key=edit_kinds.size_of)
   options = sampling_flags.sampling_options(args)
   options["conditions"] = conditions
+  editor = edit_kinds.Editor(model, args, options)
   if mask is not None:
-    mask = _fit_mask(args, mask, images, names=names)
-    edited = _inpaint(model, args, images, mask=mask, options=options)
+    edited = edit_kinds.inpaint(editor, tiles, mask)
   elif size is not None:
-    edited = _outpaint(model, args, images, size=size, options=options)
+    edited = edit_kinds.outpaint(editor, tiles, size)
   else:
-    edited = _vary(model, args, images, options=options)
-  outputs.save_images(args, names, edited, verb="edit")
+    edited = edit_kinds.vary(editor, tiles)
+  _write(args, tiles, edited, mask)
+
+
+def _write(
+  args: argparse.Namespace,
+  tiles: Sequence[TiledImage],
+  edited: Iterator[Edited],
+  mask: np.ndarray | None,
+) -> None:
+  """Write each image as it comes, and a picture of the first ones."""
+  from jaxgen import pictures
+  from jaxgen.formats.png import write_png
+
+  columns = {"original": [], "mask": [], "result": []}
+  names = outputs.file_names([x.image.name for x in tiles])
+  with replacing(args.out, "edit") as folder:
+    for name, x, (original, result) in zip(names, tiles, edited, strict=True):
+      write_png(folder / name, result)
+      if len(columns["result"]) < SHOWN:
+        columns["original"].append(pictures.shown(original, most=SIDE))
+        columns["result"].append(pictures.shown(result, most=SIDE))
+        if mask is not None:
+          shown = masks.fit_original(mask, x)[..., None] * 255
+          columns["mask"].append(
+            pictures.shown(shown.astype("uint8"), most=SIDE)
+          )
+    columns = {label: column for label, column in columns.items() if column}
+    picture = pictures.labeled_columns(columns, most=SIDE)
+    write_png(folder / "grid.png", picture)
+  print(f"{len(tiles)} images and grid.png are in {args.out}.")
 
 
 def _check_kind(args: argparse.Namespace) -> None:
@@ -125,107 +169,21 @@ def _canvas(text: str) -> tuple[int, int]:
   return int(height), int(width)
 
 
-def _fit_mask(
-  args: argparse.Namespace,
-  mask: np.ndarray,
-  images: np.ndarray,
-  *,
-  names: list[str],
-) -> np.ndarray:
-  """The mask at the size of the images."""
-  files = inputs.image_files(args.input, names)
-  return masks.fit_mask(mask, images.shape[1], files=files, path=args.mask)
-
-
-def _corrections(args: argparse.Namespace) -> int:
-  from jaxgen.restoration.posterior import CORRECTIONS
-
-  return CORRECTIONS if args.corrections is None else args.corrections
-
-
-def _print_cost(
-  model: DenoiserRun,
-  args: argparse.Namespace,
-  num: int,
-  *,
-  options: SamplingKeywords,
-) -> None:
-  windows = " in each window" if args.canvas else ""
-  print(
-    f"{num} images x {model.network_calls(**options)} network calls, "
-    f"{_corrections(args)} corrections each{windows}",
-    flush=True,
-  )
-
-
-def _inpaint(
-  model: DenoiserRun,
-  args: argparse.Namespace,
-  images: np.ndarray,
-  *,
-  mask: np.ndarray,
-  options: SamplingKeywords,
-) -> np.ndarray:
-  _print_cost(model, args, len(images), options=options)
-  return model.inpaint(
-    images,
-    mask,
-    seed=args.seed or 0,
-    batch=args.batch,
-    corrections=_corrections(args),
-    **options,
-  )
-
-
-def _outpaint(
-  model: DenoiserRun,
-  args: argparse.Namespace,
-  images: np.ndarray,
-  *,
-  size: tuple[int, int],
-  options: SamplingKeywords,
-) -> np.ndarray:
-  _print_cost(model, args, len(images), options=options)
-  return model.outpaint(
-    images,
-    *size,
-    seed=args.seed or 0,
-    batch=min(args.batch, CANVASES),
-    corrections=_corrections(args),
-    **options,
-  )
-
-
-def _vary(
-  model: DenoiserRun,
-  args: argparse.Namespace,
-  images: np.ndarray,
-  *,
-  options: SamplingKeywords,
-) -> np.ndarray:
-  return model.edit(
-    images,
-    strength=args.strength,
-    seed=args.seed or 0,
-    batch=args.batch,
-    **options,
-  )
-
-
 def _interpolate(
-  model: DenoiserRun,
-  args: argparse.Namespace,
-  images: np.ndarray,
-  *,
-  conditions: dict[str, str],
-) -> np.ndarray:
-  _, others = inputs.read_images(model, args.to, upsample=args.upsample)
-  if len(images) != 1 or len(others) != 1:
-    raise UserError("--input and --to: expected one image each.")
-  return model.interpolate(
-    images[0],
-    others[0],
-    args.between or 9,
-    conditions=conditions,
-    batch=args.batch,
+  model: DenoiserRun, args: argparse.Namespace, *, conditions: dict[str, str]
+) -> None:
+  """Interpolate between the center squares of two images, and write."""
+  from jaxgen import pictures
+  from jaxgen.formats.png import write_png
+
+  ends = [inputs.read_tile(model, args, x) for x in (args.input, args.to)]
+  steps = args.between or 9
+  path = model.interpolate(
+    ends[0], ends[1], steps, conditions=conditions, batch=args.batch
   )
+  with replacing(args.out, "edit") as folder:
+    outputs.write_images(folder, [f"{i:03}" for i in range(len(path))], path)
+    row = [ends[0], *path, ends[1]]
+    label = "original, interpolation, original"
+    write_png(folder / "grid.png", pictures.labeled_rows({label: row}))
+  print(f"{len(path)} images and grid.png are in {args.out}.")

@@ -16,6 +16,11 @@ recall, density, coverage; memorized training tiles, in all orientations used in
 training (shifted or recolored ones are not detected); and the accuracy of
 requested conditions by a classifier. Prints the number of network calls first.
 
+With --input, images larger than a tile are measured window by window, at the
+scale of the run's training crops (--tiled), or the center square of each is
+resized to one tile (--fit). With --data=PATH the data of the run are read from
+another place than in training.
+
 Writes metrics.json and per_image.csv.
 """
 
@@ -31,14 +36,22 @@ from jaxgen.cli.output_folder import replacing
 from jaxgen.errors import UserError
 
 if TYPE_CHECKING:
+  import numpy as np
+
   from jaxgen.sample.autoencoder import AutoencoderRun
   from jaxgen.sample.denoiser import DenoiserRun
+  from jaxgen.sample.run import LoadedRun
 
 
 def add_flags(parser: argparse.ArgumentParser) -> None:
   """Add the flags of this verb."""
   flags.add_run_flags(parser, out=None)
   flags.add_input_flag(parser)
+  parser.add_argument(
+    "--data",
+    metavar="PATH",
+    help="where the run's data are now, if they have moved (data.path)",
+  )
   parser.add_argument(
     "--out",
     type=pathlib.Path,
@@ -68,6 +81,9 @@ def run(args: argparse.Namespace, rest: list[str]) -> None:
 
   out = args.out or args.workdir / "evaluation"
   model = inputs.open_run(args, out)
+  if args.data is not None:
+    model = model.with_data(args.data)
+  _check_data(model)
   with replacing(out, "evaluate") as folder:
     if isinstance(model, DenoiserRun):
       _generation(model, args, folder)
@@ -75,6 +91,16 @@ def run(args: argparse.Namespace, rest: list[str]) -> None:
       sampling_flags.refuse(args, sampling_flags.SAMPLING, owner="denoisers")
       _reconstruction(model, args, folder)
   print(f"metrics.json and per_image.csv are in {out}.")
+
+
+def _check_data(model: LoadedRun) -> None:
+  """Raise a UserError unless the data of a run are where they are expected."""
+  try:
+    model.source("train")
+  except UserError as e:
+    raise UserError(
+      f"{e}\nIf the run's data have moved, --data=PATH says where they are."
+    ) from e
 
 
 def _generation(
@@ -116,10 +142,9 @@ def _reconstruction(
 ) -> None:
   from jaxgen.evaluation import reconstruction
 
+  places = {}
   if args.input:
-    names, images = inputs.read_images(
-      model, args.input, upsample=args.upsample
-    )
+    names, images, places = _input_windows(model, args)
   else:
     images = model.images("validation", args.num)
     names = [f"validation_{i:05}" for i in range(len(images))]
@@ -127,8 +152,36 @@ def _reconstruction(
   facts["source"] = args.input or "the validation split"
   held_out = {} if args.input else _task_scores(model)
   facts |= {"held_out": held_out} if held_out else {}
-  reconstruction.write_reconstruction(out, names, scores=scores, facts=facts)
+  facts["advice"] = reconstruction.advice(scores, model.experiment)
+  reconstruction.write_reconstruction(
+    out, names, scores=scores, facts=facts, columns=places
+  )
   tables.print_reconstruction(reconstruction.means(scores), facts)
+
+
+def _input_windows(
+  model: AutoencoderRun, args: argparse.Namespace
+) -> tuple[list[str], np.ndarray, dict[str, list[int]]]:
+  """At most --num tiles of the input images, evenly spaced: the name of each
+  one's image, the tiles, and their places in the scaled images."""
+  import numpy as np
+
+  tiles = inputs.read_tiles(model, args, overlap=0)
+  total = sum(len(x.grid) for x in tiles)
+  spaced = np.linspace(0, total - 1, min(args.num, total)).round()
+  chosen = {*spaced.astype(int).tolist()}
+  if len(chosen) < total:
+    print(f"{len(chosen):,} of them are measured, evenly spaced (--num)")
+  names, places, images, first = [], [], [], 0
+  for x in tiles:
+    mine = [i for i in range(len(x.grid)) if first + i in chosen]
+    first += len(x.grid)
+    windows = list(x.windows()) if mine else []
+    names += [x.image.name] * len(mine)
+    places += [x.grid.places[i] for i in mine]
+    images += [windows[i].copy() for i in mine]
+  tops, lefts = (list(axis) for axis in zip(*places, strict=True))
+  return names, np.stack(images), {"top": tops, "left": lefts}
 
 
 def _task_scores(model: AutoencoderRun) -> dict[str, float]:

@@ -40,6 +40,8 @@ def print_reconstruction(
     values = [format(row[k], FORMATS.get(k, ".4f")) for k in columns]
     table.add_row(name, *values)
   Console().print(table)
+  for sentence in facts.get("advice", []):
+    print(sentence)
   if held_out := facts.get("held_out"):
     print("scores on the validation tiles of training:")
     for name, value in held_out.items():

@@ -164,11 +164,22 @@ def add_seed_flag(group: Group, *, help: str, default: int | None = 0) -> None:
 def add_input_flag(
   parser: argparse.ArgumentParser, *, required: bool = False
 ) -> None:
-  """Add `--input`, for the user's images."""
+  """Add `--input`, for the user's images, and how they are cut."""
   parser.add_argument(
-    "--input",
-    required=required,
-    help="folder of images, or an image file; center squares are resized",
+    "--input", required=required, help="folder of images, or an image file"
+  )
+  cutting = parser.add_mutually_exclusive_group()
+  cutting.add_argument(
+    "--tiled",
+    action="store_true",
+    help="cut images into overlapping windows at the scale of training (the"
+    " default of runs trained on crops)",
+  )
+  cutting.add_argument(
+    "--fit",
+    action="store_true",
+    help="resize the center square of each image to one tile (the default of"
+    " runs trained with data.crop=whole)",
   )
   add_upsample_flag(parser)
 
@@ -178,7 +189,7 @@ def add_upsample_flag(parser: argparse.ArgumentParser) -> None:
   parser.add_argument(
     "--upsample",
     action="store_true",
-    help="allow images smaller than the run's resolution",
+    help="allow images smaller than a tile of the run",
   )
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import pathlib
-from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from jaxgen.cli.outputs import make_folder
@@ -13,6 +12,7 @@ from jaxgen.errors import UserError
 if TYPE_CHECKING:
   import numpy as np
 
+  from jaxgen.data.input_tiles import Cutting, TiledImage
   from jaxgen.sample.autoencoder import AutoencoderRun
   from jaxgen.sample.denoiser import DenoiserRun
   from jaxgen.sample.run import LoadedRun
@@ -58,24 +58,49 @@ def open_denoiser(args: argparse.Namespace) -> DenoiserRun:
   return run
 
 
-def read_images(
-  run: LoadedRun, path: str, *, upsample: bool
-) -> tuple[list[str], np.ndarray]:
-  """The names and images of a folder or a file, at the run's size and read as
-  its training data were."""
-  from jaxgen.data.input_images import load_images
+def read_tiles(
+  run: LoadedRun,
+  args: argparse.Namespace,
+  *,
+  path: str = "",
+  cutting: Cutting | None = None,
+  overlap: int | None = None,
+) -> list[TiledImage]:
+  """The images of --input, read as the run's training data were and cut into
+  tiles at their scale; prints how.
 
-  side, _, channels = run.image_shape
-  return load_images(
-    path,
-    resolution=side,
-    channels=channels,
-    upsample=upsample,
-    value_range=run.experiment.data.value_range,
+  Args:
+    run: the run.
+    args: --input, --upsample and, if the verb has them, --tiled and --fit.
+    path: a folder or a file instead of --input.
+    cutting: instead of --tiled and --fit.
+    overlap: minimum overlap of windows in pixels.
+  """
+  from jaxgen.data import input_images, input_tiles
+
+  options = run.experiment.data
+  reading = input_images.recorded_reading(run.workdir, options)
+  tiles = input_tiles.cut_images(
+    input_images.list_inputs(path or args.input, reading),
+    options,
+    side=run.resolution,
+    cutting=cutting or _cutting(args) or input_tiles.default_cutting(options),
+    upsample=args.upsample,
+    overlap=overlap,
   )
+  print("\n".join(input_tiles.describe(tiles)), flush=True)
+  return tiles
 
 
-def image_files(path: str, names: Sequence[str]) -> list[pathlib.Path]:
-  """The files of the images that `read_images` has named."""
-  root = pathlib.Path(path)
-  return [root] if root.is_file() else [root / name for name in names]
+def read_tile(
+  run: LoadedRun, args: argparse.Namespace, path: str
+) -> np.ndarray:
+  """The center square of an image file as a single tile `(h, w, c)`."""
+  tiles = read_tiles(run, args, path=path, cutting="fit")
+  if len(tiles) != 1:
+    raise UserError(f"{path}: expected one image, got {len(tiles)}.")
+  return tiles[0].read()
+
+
+def _cutting(args: argparse.Namespace) -> Cutting | None:
+  return "tiled" if args.tiled else "fit" if args.fit else None

@@ -4,7 +4,8 @@
 
 Writes images of linear interpolation (linear_*.png) and of spherical
 interpolation around the mean latent (spherical_*.png), and grid.png with a row
-of each.
+of each between the originals. Of an image larger than a tile, the center square
+is resized to one.
 """
 
 from __future__ import annotations
@@ -39,24 +40,25 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace, rest: list[str]) -> None:
   """Interpolate and write."""
+  from jaxgen import pictures
   from jaxgen.formats.png import write_png
-  from jaxgen.images import grid
 
   model = inputs.open_autoencoder(args)
-  a = _read_image(model, args.a, upsample=args.upsample)
-  b = _read_image(model, args.b, upsample=args.upsample)
-  rows = []
+  a, b = (_read_image(model, args, path) for path in (args.a, args.b))
+  rows = {}
   with replacing(args.out, "interpolate") as folder:
     for how in ("linear", "spherical"):
       images = model.interpolate(a, b, args.steps, how=how)
       for i, image in enumerate(images):
         write_png(folder / f"{how}_{i:03}.png", image)
-      rows.append(images)
-    write_png(folder / "grid.png", grid(rows))
+      rows[f"original, {how} interpolation, original"] = [a, *images, b]
+    write_png(folder / "grid.png", pictures.labeled_rows(rows))
   print(f"2 x {args.steps} images and grid.png are in {args.out}.")
 
 
-def _read_image(model: LoadedRun, path: str, *, upsample: bool) -> np.ndarray:
+def _read_image(
+  model: LoadedRun, args: argparse.Namespace, path: str
+) -> np.ndarray:
   if not pathlib.Path(path).is_file():
     raise UserError(f"{path}: expected an image file for each of --a and --b.")
-  return inputs.read_images(model, path, upsample=upsample)[1][0]
+  return inputs.read_tile(model, args, path)

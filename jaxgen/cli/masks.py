@@ -7,9 +7,12 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from jaxgen.errors import UserError
+from jaxgen.formats.problems import listed
 
 if TYPE_CHECKING:
   import numpy as np
+
+  from jaxgen.data.input_tiles import TiledImage
 
 
 def read_mask(path: pathlib.Path) -> np.ndarray:
@@ -37,39 +40,65 @@ def read_mask(path: pathlib.Path) -> np.ndarray:
   return mask
 
 
-def fit_mask(
-  mask: np.ndarray,
-  side: int,
-  *,
-  files: Sequence[pathlib.Path],
-  path: pathlib.Path,
-) -> np.ndarray:
-  """The mask at the size of the images: cut and resized as they were.
+def fit_masks(
+  mask: np.ndarray, tiles: Sequence[TiledImage], *, path: pathlib.Path
+) -> list[np.ndarray]:
+  """The mask for each image, at the size that it is edited at: cut and resized
+  as the image is.
 
   Args:
     mask: booleans `(h, w)`.
-    side: side of the images in pixels.
-    files: the files of the images.
+    tiles: the images.
     path: the file of the mask, for messages.
 
   Raises:
-    UserError: the mask has neither this size nor that of all files.
+    UserError: the mask does not have the size of every image.
   """
-  from jaxgen.data.resize import center_square, resize_labels
-  from jaxgen.formats.image_files import ImageInfo, check_files
-
-  if mask.shape == (side, side):
-    return mask
-  infos = check_files(files, threads=4)
-  sizes = {(x.height, x.width) for x in infos if isinstance(x, ImageInfo)}
-  if sizes != {mask.shape}:
+  fitted = [_fit(mask, x) for x in tiles]
+  unfit = [x for x, found in zip(tiles, fitted, strict=True) if found is None]
+  if unfit:
     height, width = mask.shape
-    expected = [f"{w} x {h}" for h, w in [(side, side), *sorted(sizes)]]
+    names = [f"{x.image.name} {_size(x.image.size)}" for x in unfit]
     raise UserError(
-      f"--mask={path}: expected {' or '.join(expected[:5])} pixels as for the"
-      f" images, got {width} x {height}."
+      f"--mask={path}: expected the size of each image in pixels, got"
+      f" {width} x {height} for {listed(names)}."
     )
-  return resize_labels(center_square(mask), side)
+  masks = [x for x in fitted if x is not None]
+  if not all(x.any() for x in masks):
+    raise UserError(
+      f"--mask={path}: expected white pixels where the images are used, got"
+      " none."
+    )
+  return masks
+
+
+def _fit(mask: np.ndarray, tiles: TiledImage) -> np.ndarray | None:
+  """The mask at the size of a scaled image; None if it is not of this image."""
+  from jaxgen.data.resize import center_square, resize_labels_to
+
+  size = tiles.grid.height, tiles.grid.width
+  if mask.shape == size:
+    return mask
+  if mask.shape != tiles.image.size:
+    return None
+  return resize_labels_to(center_square(mask) if tiles.fit else mask, *size)
+
+
+def fit_original(mask: np.ndarray, tiles: TiledImage) -> np.ndarray:
+  """A fitting mask at the size of an original, or of its center square."""
+  from jaxgen.data.resize import center_square, resize_labels_to
+
+  if tiles.fit:
+    side = tiles.grid.side
+    own = mask.shape == (side, side)
+    return mask if own else resize_labels_to(center_square(mask), side, side)
+  if mask.shape == tiles.image.size:
+    return mask
+  return resize_labels_to(mask, *tiles.image.size)
+
+
+def _size(size: tuple[int, int]) -> str:
+  return f"{size[1]} x {size[0]}"
 
 
 def _is_transparent(data: bytes) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import pathlib
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from jaxgen import progress
@@ -81,6 +81,34 @@ def write_images(
     side = min(resize, max(GRID_SIDE, images.shape[1]))
     shown = np.stack([resample(image, side, kernel) for image in shown])
   write_png(out / "grid.png", image_grid(shown))
+
+
+def write_each(
+  out: pathlib.Path,
+  names: Sequence[str],
+  images: Iterable[np.ndarray],
+  *,
+  side: int = GRID_SIDE,
+) -> list[np.ndarray]:
+  """Write a PNG of each image as they come, of any sizes, and `grid.png` of the
+  first ones.
+
+  Returns:
+    The first images, large ones reduced to `side` pixels.
+  """
+  from jaxgen import pictures
+  from jaxgen.formats.png import write_png
+
+  shown = []
+  for name, image in zip(file_names(names), images, strict=True):
+    write_png(out / name, image)
+    if len(shown) < GRID:
+      shown.append(pictures.shown(image, least=1, most=side))
+  columns = max(1, round(len(shown) ** 0.5))
+  label = f"{len(shown)} of {len(names)} images"
+  picture = pictures.labeled_rows({label: shown}, columns=columns, most=side)
+  write_png(out / "grid.png", picture)
+  return shown
 
 
 def file_names(names: Sequence[str]) -> list[str]:

@@ -1,18 +1,30 @@
 """Reconstruct images: encode and decode them.
 
-  jaxgen reconstruct --workdir=runs/demo --input=my_tiles --out=rebuilt
+  jaxgen reconstruct --workdir=runs/demo --input=my_photos --out=rebuilt
 
-Writes one PNG per image, and compare.png: originals above reconstructions.
+Images larger than a tile are cut into overlapping windows at the scale of the
+run's training crops, and reassembled at their own size (--tiled), or the center
+square of each is resized to one tile (--fit). Writes one PNG per image,
+grid.png, and compare.png: originals above reconstructions.
 """
 
 from __future__ import annotations
 
 import argparse
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 from jaxgen.cli import flags, inputs, outputs
 from jaxgen.cli.output_folder import replacing
 
+if TYPE_CHECKING:
+  import numpy as np
+
+  from jaxgen.data.input_tiles import TiledImage
+  from jaxgen.sample.autoencoder import AutoencoderRun
+
 COMPARED = 8  # number of images in compare.png
+SIDE = 320  # longer side of a large image in compare.png
 
 
 def add_flags(parser: argparse.ArgumentParser) -> None:
@@ -23,14 +35,34 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace, rest: list[str]) -> None:
   """Reconstruct and write."""
+  from jaxgen import pictures
   from jaxgen.formats.png import write_png
-  from jaxgen.images import as_uint8, grid
 
   model = inputs.open_autoencoder(args)
-  names, images = inputs.read_images(model, args.input, upsample=args.upsample)
-  reconstructions = model.reconstruct(images, batch=args.batch)
-  rows = [as_uint8(images[:COMPARED]), reconstructions[:COMPARED]]
+  tiles = inputs.read_tiles(model, args)
+  images = _reconstructions(model, tiles, batch=args.batch)
+  names, compared = [x.image.name for x in tiles], tiles[:COMPARED]
   with replacing(args.out, "reconstruct") as folder:
-    outputs.write_images(folder, names, reconstructions)
-    write_png(folder / "compare.png", grid(rows))
-  print(f"{len(images)} images and grid.png are in {args.out}.")
+    shown = outputs.write_each(folder, names, images, side=SIDE)
+    rows = {
+      "original": [x.image.read() if not x.fit else x.read() for x in compared],
+      "reconstruction": shown[:COMPARED],
+    }
+    picture = pictures.labeled_rows(rows, most=SIDE)
+    write_png(folder / "compare.png", picture)
+  print(f"{len(tiles)} images, grid.png and compare.png are in {args.out}.")
+
+
+def _reconstructions(
+  model: AutoencoderRun, tiles: list[TiledImage], *, batch: int
+) -> Iterator[np.ndarray]:
+  """The reconstruction of each image, at its size."""
+  from jaxgen.sample import tiled
+
+  images = tiled.reconstruct_images(
+    model,
+    (window for x in tiles for window in x.windows()),
+    [x.grid for x in tiles],
+    batch=batch,
+  )
+  return (x.restore(image) for x, image in zip(tiles, images, strict=True))

@@ -9,26 +9,32 @@ _LUMA = np.array([0.299, 0.587, 0.114], np.float32)  # ITU-R BT.601
 
 
 def resize(image: np.ndarray, side: int) -> np.ndarray:
-  """Resize a square image: box averages for integer factors, else Lanczos
-  (a = 3, widened by the factor when shrinking).
+  """Resize a square image to `side` pixels; see `resize_to`."""
+  return resize_to(image, side, side)
+
+
+def resize_to(image: np.ndarray, height: int, width: int) -> np.ndarray:
+  """Resize an image: box averages for integer factors, else Lanczos (a = 3,
+  widened by the factor when shrinking).
 
   Args:
-    image: (n, n, c) uint8, uint16 or float32.
-    side: side of the result in pixels.
+    image: (h, w, c) uint8, uint16 or float32.
+    height: height of the result in pixels.
+    width: width of the result in pixels.
 
   Returns:
-    (side, side, c) of the same dtype. Integers are rounded and clipped to the
-    range of the dtype, floats to that of the image (Lanczos overshoots).
+    (height, width, c) of the same dtype. Integers are rounded and clipped to
+    the range of the dtype, floats to that of the image (Lanczos overshoots).
   """
-  if image.shape[0] == side:
+  if image.shape[:2] == (height, width):
     return image
-  divides = image.shape[0] % side == 0
+  divides = image.shape[0] % height == 0 and image.shape[1] % width == 0
   kernel = Image.Resampling.BOX if divides else Image.Resampling.LANCZOS
-  size = (side, side)
+  size = (width, height)
   if image.dtype == np.uint8 and image.shape[2] in (1, 3):
     pixels = image[..., 0] if image.shape[2] == 1 else image
     out = np.asarray(Image.fromarray(pixels).resize(size, kernel))
-    return out.reshape(side, side, -1)
+    return out.reshape(height, width, -1)
   planes = np.moveaxis(image.astype(np.float32), 2, 0)
   resized = [Image.fromarray(plane).resize(size, kernel) for plane in planes]
   out = np.stack([np.asarray(plane) for plane in resized], axis=-1)
@@ -38,9 +44,16 @@ def resize(image: np.ndarray, side: int) -> np.ndarray:
 
 
 def resize_labels(labels: np.ndarray, side: int) -> np.ndarray:
-  """Resize labels (n, n) to (side, side) by nearest neighbor."""
-  centers = (np.arange(side) + 0.5) / side
-  rows, columns = ((centers * n).astype(int) for n in labels.shape)
+  """Resize labels (n, n) to (side, side); see `resize_labels_to`."""
+  return resize_labels_to(labels, side, side)
+
+
+def resize_labels_to(labels: np.ndarray, height: int, width: int) -> np.ndarray:
+  """Resize labels (h, w) to (height, width) by nearest neighbor."""
+  rows, columns = (
+    ((np.arange(new) + 0.5) / new * old).astype(int)
+    for new, old in zip((height, width), labels.shape, strict=True)
+  )
   return labels[np.ix_(rows, columns)]
 
 

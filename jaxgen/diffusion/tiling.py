@@ -7,6 +7,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from jaxgen import windows
 from jaxgen.typing import Array, Conditions, DenoiseFn, Images, Sigmas
 
 WINDOWS = 16  # maximum number of windows of a canvas per batch
@@ -26,35 +27,28 @@ def windowed(denoise: DenoiseFn, *, side: int, overlap: int) -> DenoiseFn:
     side: side of a window.
     overlap: minimum overlap in pixels, less than `side`.
   """
-  ramp = np.minimum(np.arange(side) + 1, side - np.arange(side))
-  weight = np.outer(ramp, ramp)[None, ..., None].astype(np.float32)
+  ramp = windows.ramp(side)
+  weight = np.outer(ramp, ramp)[None, ..., None]
 
   def canvas(x: Images, sigma: Sigmas, cond: Conditions = None) -> Images:
     b, h, w, c = x.shape
-    rows, columns = _places(h, side, overlap), _places(w, side, overlap)
-    places = np.array([(top, left) for top in rows for left in columns])
+    grid = windows.window_grid(h, w, side=side, overlap=overlap)
+    places = np.array(grid.places)
     parts = -(-len(places) // WINDOWS)
     each = -(-len(places) // parts)
     padded = np.resize(places, (parts, each, 2))  # pads the last part
 
     def denoise_part(part: Array) -> Array:
       cut = lambda value: _cut(value, part, side=side, canvas=x.shape)  # noqa: E731
-      windows = denoise(*jax.tree.map(cut, (x, sigma, cond)))
-      return windows.reshape(each, b, side, side, c)
+      denoised = denoise(*jax.tree.map(cut, (x, sigma, cond)))
+      return denoised.reshape(each, b, side, side, c)
 
-    windows = jax.lax.map(denoise_part, jnp.asarray(padded))
-    windows = windows.reshape(-1, b, side, side, c)[: len(places)]
-    total = _add_up(windows, places, like=x, weight=weight)
+    denoised = jax.lax.map(denoise_part, jnp.asarray(padded))
+    denoised = denoised.reshape(-1, b, side, side, c)[: len(places)]
+    total = _add_up(denoised, places, like=x, weight=weight)
     return total / _coverage(places, weight, (1, h, w, 1))
 
   return canvas
-
-
-def num_windows(height: int, width: int, *, side: int, overlap: int) -> int:
-  """The number of windows of a canvas, see `windowed`."""
-  return len(_places(height, side, overlap)) * len(
-    _places(width, side, overlap)
-  )
 
 
 def _cut(
@@ -76,10 +70,10 @@ def _cut(
 
 
 def _add_up(
-  windows: Array, places: np.ndarray, *, like: Array, weight: np.ndarray
+  parts: Array, places: np.ndarray, *, like: Array, weight: np.ndarray
 ) -> Array:
   """The weighted sum of windows `(n, b, side, side, c)` on a canvas."""
-  shape = windows.shape[1:]
+  shape = parts.shape[1:]
 
   def add(total: Array, item: tuple[Array, Array]) -> tuple[Array, None]:
     (top, left), window = item
@@ -87,7 +81,7 @@ def _add_up(
     new = jax.lax.dynamic_slice(total, place, shape) + weight * window
     return jax.lax.dynamic_update_slice(total, new, place), None
 
-  items = (jnp.asarray(places), windows)
+  items = (jnp.asarray(places), parts)
   return jax.lax.scan(add, jnp.zeros_like(like), items)[0]
 
 
@@ -99,9 +93,3 @@ def _coverage(
   for top, left in places:
     total[:, top : top + side, left : left + side] += weight
   return total
-
-
-def _places(length: int, side: int, overlap: int) -> list[int]:
-  """Window offsets: the fewest that overlap enough, evenly spaced."""
-  count = -(-(length - overlap) // (side - overlap))
-  return [round(x) for x in np.linspace(0, length - side, max(count, 1))]

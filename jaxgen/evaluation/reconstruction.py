@@ -6,13 +6,14 @@ from __future__ import annotations
 import csv
 import math
 import pathlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import jax
 import numpy as np
 
 from jaxgen import progress
+from jaxgen.config.experiment import Experiment
 from jaxgen.errors import UserError
 from jaxgen.formats.atomic import write_json
 from jaxgen.formats.csv_cells import ENCODING, cell
@@ -125,19 +126,48 @@ def means(scores: dict[str, Scores]) -> dict[str, dict[str, float]]:
   }
 
 
+def advice(scores: dict[str, Scores], experiment: Experiment) -> list[str]:
+  """Sentences on what to do if a run loses to PCA of the same size; none if it
+  does not."""
+  average = means(scores)
+  model, pca = average["autoencoder"], average["pca"]
+  lost = []
+  if model["psnr"] < pca["psnr"]:
+    lost.append(f"PSNR ({model['psnr']:.2f} < {pca['psnr']:.2f} dB)")
+  if "lpips" in model and model["lpips"] > pca["lpips"]:
+    lost.append(f"LPIPS ({model['lpips']:.3f} > {pca['lpips']:.3f})")
+  if not lost:
+    return []
+  found = [
+    f"worse than PCA of the same size in {' and '.join(lost)}: train longer"
+    " (stages.images), enlarge the latent (model.latent_dim or"
+    " latent_channels), or weigh loss.log_mse more for PSNR, loss.lpips_alex"
+    " for LPIPS"
+  ]
+  if getattr(experiment.model, "variational", False):
+    found.append(
+      "a VAE gives detail away for latents that can be sampled: a smaller"
+      " kl.beta keeps more of it, model.variational=False all"
+    )
+  return found
+
+
 def write_reconstruction(
   folder: pathlib.Path,
   names: Sequence[str],
   *,
   scores: dict[str, Scores],
   facts: dict[str, Any],
+  columns: Mapping[str, Sequence[int]],
 ) -> None:
-  """Write `metrics.json` (means and facts) and `per_image.csv`."""
+  """Write `metrics.json` (means and facts) and `per_image.csv`, with `columns`
+  after the names."""
   write_json(folder / "metrics.json", facts | {"metrics": means(scores)})
   with (folder / "per_image.csv").open("w", newline="", **ENCODING) as file:
     writer = csv.writer(file)
-    columns = [(name, k) for name, table in scores.items() for k in table]
-    writer.writerow(["image", *(f"{name} {k}" for name, k in columns)])
+    measures = [(name, k) for name, table in scores.items() for k in table]
+    titles = [f"{name} {k}" for name, k in measures]
+    writer.writerow(["image", *columns, *titles])
     for i, image in enumerate(names):
-      row = [f"{scores[name][k][i]:.6g}" for name, k in columns]
-      writer.writerow([cell(image), *row])
+      row = [f"{scores[name][k][i]:.6g}" for name, k in measures]
+      writer.writerow([cell(image), *(x[i] for x in columns.values()), *row])

@@ -11,7 +11,6 @@ import numpy as np
 
 from jaxgen import progress, rng
 from jaxgen.config.fields import Seed, check_value
-from jaxgen.diffusion import tiling
 from jaxgen.errors import UserError
 from jaxgen.parallel import profiling
 from jaxgen.parallel.memory import program_bytes
@@ -23,6 +22,7 @@ from jaxgen.sample.program import (
 )
 from jaxgen.sample.resolve import Indices, ResolvedOptions
 from jaxgen.sample.run import LoadedRun
+from jaxgen.windows import window_grid
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -37,6 +37,7 @@ class Canvas:
     corrections: corrections towards known images, see
       `restoration.posterior.inpaint`.
     trajectory: whether to return the denoised images of each step as well.
+    first: number of images before these that share the seed.
   """
 
   shape: tuple[int, ...]
@@ -44,6 +45,7 @@ class Canvas:
   window: int = 0
   corrections: int = 0
   trajectory: bool = False
+  first: int = 0
 
 
 class Drawn(NamedTuple):
@@ -96,7 +98,8 @@ def total_calls(options: ResolvedOptions, canvas: Canvas) -> int:
   side = canvas.window
   if not side:
     return calls
-  return calls * tiling.num_windows(height, width, side=side, overlap=side // 2)
+  grid = window_grid(height, width, side=side, overlap=side // 2)
+  return calls * len(grid)
 
 
 def program_memory(
@@ -135,7 +138,8 @@ def _arguments(
   image repeat it."""
   num = canvas.shape[0]
   chosen = np.minimum(index, num - 1)
-  keys = rng.per_sample(rng.stream(seed, "sample"), jnp.asarray(index))
+  numbers = jnp.asarray(index + canvas.first)
+  keys = rng.per_sample(rng.stream(seed, "sample"), numbers)
   part = jax.tree.map(lambda x: x[chosen], canvas.inputs)
   keys, part = jax.device_put((keys, part), run.layout.batch)
   terms = tuple(

@@ -1,7 +1,8 @@
 """Edits of images by a denoiser: variations and interpolation.
 
-Images have the run's size: uint8 `(n, h, w, c)`, uint16, or float32 in
-[-1, 1].
+Images are uint8 `(n, h, w, c)`, uint16, or float32 in [-1, 1]. They have the
+run's size, or are larger where it says so: then they are denoised in windows of
+the run's size that overlap by half.
 """
 
 from __future__ import annotations
@@ -27,19 +28,28 @@ from jaxgen.sample.resolve import resolve
 from jaxgen.sample.run import BATCH, LoadedRun
 from jaxgen.typing import Array, Params
 
+MAX_SIDE = 4096  # maximum side of a canvas in pixels
 INVERSION_STEPS = 40  # steps of Heun's method in each direction
 Strength = Annotated[float, Field(gt=0, le=1)]
 PathSteps = Annotated[int, Field(ge=2)]
 
 
-def checked_uint8(run: LoadedRun, images: np.ndarray) -> np.ndarray:
+def checked_uint8(
+  run: LoadedRun, images: np.ndarray, *, largest: int = 0
+) -> np.ndarray:
   """Images of any stored type as uint8.
 
   Raises:
-    UserError: the images do not fit the run.
+    UserError: the images do not fit the run; with `largest` they may be larger,
+      up to that side.
   """
-  run.check_images(images)
+  run.check_images(images, largest=largest)
   return as_uint8(images)
+
+
+def window_of(run: LoadedRun, images: np.ndarray) -> int:
+  """The side of the windows of images; 0 if they have the run's size."""
+  return run.resolution if images.shape[1:] != run.image_shape else 0
 
 
 def edit(
@@ -49,26 +59,33 @@ def edit(
   strength: float = 0.5,
   seed: int = 0,
   batch: int = BATCH,
+  first: int = 0,
   **options: Unpack[SamplingKeywords],
 ) -> np.ndarray:
   """Add noise to images and denoise them (SDEdit); returns uint8.
 
   Args:
     run: a run of a denoiser.
-    images: input images.
+    images: input images, of the run's size or larger.
     strength: fraction of the sampler's steps to run, in (0, 1]: at 1 the input
       is ignored, near 0 it is unchanged.
     seed: seed of the noise.
     batch: images per batch.
+    first: number of images before these that share the seed.
     **options: fields of `SamplingOptions`.
   """
-  images = checked_uint8(run, images)
+  images = checked_uint8(run, images, largest=MAX_SIDE)
   check_value("strength", Strength, strength)
   resolved = resolve(SamplingOptions(**options), run)
   grid = inversion.truncate(resolved.grid, strength)
   resolved = dataclasses.replace(resolved, grid=grid)
   inputs = Inputs(image=np.asarray(normalize(images)))
-  canvas = Canvas(shape=images.shape, inputs=inputs)
+  canvas = Canvas(
+    shape=images.shape,
+    inputs=inputs,
+    window=window_of(run, images),
+    first=first,
+  )
   return draw_images(run, resolved, canvas, seed=seed, batch=batch).images
 
 

@@ -12,13 +12,13 @@ from jaxgen.errors import UserError
 from jaxgen.images import normalize
 from jaxgen.restoration.posterior import CORRECTIONS
 from jaxgen.sample.draw import Canvas, draw_images
-from jaxgen.sample.editing import checked_uint8
+from jaxgen.sample.editing import MAX_SIDE, checked_uint8, window_of
 from jaxgen.sample.options import SamplingKeywords, SamplingOptions
 from jaxgen.sample.program import Inputs
 from jaxgen.sample.resolve import resolve
 from jaxgen.sample.run import BATCH, LoadedRun
 
-MAX_SIDE = 4096  # maximum side of a canvas in pixels
+MAX_IMAGE = 1 << 16  # maximum side of an image of which a part is filled in
 CANVAS_BATCH = 4  # small, since a canvas has many windows
 Side = Annotated[int, Field(ge=1, le=MAX_SIDE)]
 Offset = Annotated[int, Field(ge=-MAX_SIDE, le=MAX_SIDE)]
@@ -33,26 +33,52 @@ def inpaint(
   seed: int = 0,
   batch: int = BATCH,
   corrections: int = CORRECTIONS,
+  first: int = 0,
   **options: Unpack[SamplingKeywords],
 ) -> np.ndarray:
   """Fill in the pixels where `mask` is True; the others are unchanged.
 
+  Of images larger than the run's, the part around the masks is denoised, in
+  windows of the run's size that overlap by half.
+
   Args:
     run: a run of a denoiser.
-    images: images of the run's size, with any values under the mask.
+    images: images of the run's size or larger, with any values under the mask.
     mask: booleans `(n, h, w)` or `(h, w)`.
     seed: seed of the new pixels.
     batch: images per batch.
     corrections: corrections towards the known pixels per denoiser call, each at
       the cost of two calls; see `restoration.posterior.inpaint`.
+    first: number of images before these that share the seed.
     **options: fields of `SamplingOptions`.
   """
-  images = checked_uint8(run, images)
+  images = checked_uint8(run, images, largest=MAX_IMAGE)
   unknown = _full_mask(mask, images)
-  canvas = _canvas(images, unknown, corrections=corrections)
+  any_unknown = np.any(unknown, axis=(0, 3))
+  part = (slice(None), *surroundings(any_unknown, run.resolution))
+  known = images[part]
+  run.check_images(known, largest=MAX_SIDE)
+  canvas = _canvas(
+    known,
+    unknown[part],
+    corrections=corrections,
+    window=window_of(run, known),
+    first=first,
+  )
   resolved = resolve(SamplingOptions(**options), run)
   drawn = draw_images(run, resolved, canvas, seed=seed, batch=batch)
-  return np.where(unknown, drawn.images, images)
+  edited = images.copy()
+  edited[part] = np.where(unknown[part], drawn.images, known)
+  return edited
+
+
+def surroundings(mask: np.ndarray, side: int) -> tuple[slice, slice]:
+  """The rows and columns that are denoised to fill in the pixels of a mask
+  `(h, w)`: half a window of `side` pixels around them, at least one window."""
+  return (
+    _around(np.flatnonzero(mask.any(1)), side, mask.shape[0]),
+    _around(np.flatnonzero(mask.any(0)), side, mask.shape[1]),
+  )
 
 
 def outpaint(
@@ -66,6 +92,7 @@ def outpaint(
   seed: int = 0,
   batch: int = CANVAS_BATCH,
   corrections: int = CORRECTIONS,
+  first: int = 0,
   **options: Unpack[SamplingKeywords],
 ) -> np.ndarray:
   """Extend images to a larger canvas, uint8 `(n, height, width, c)`.
@@ -74,7 +101,7 @@ def outpaint(
 
   Args:
     run: a run of a denoiser.
-    images: images of the run's size; they are not changed.
+    images: images of the run's size or larger; they are not changed.
     height: height of the canvas.
     width: width of the canvas.
     top: row of the images' upper edge, by default centered.
@@ -82,15 +109,22 @@ def outpaint(
     seed: seed of the new pixels.
     batch: canvases per batch.
     corrections: as for `inpaint`.
+    first: as for `inpaint`.
     **options: fields of `SamplingOptions`.
   """
-  images = checked_uint8(run, images)
-  n, side, _, channels = images.shape
-  area = _area(side, height, width, top=top, left=left)
+  images = checked_uint8(run, images, largest=MAX_SIDE)
+  n, channels = len(images), images.shape[3]
+  area = _area(images.shape[1:3], (height, width), top=top, left=left)
   known = np.zeros((n, height, width, channels), np.uint8)
   unknown = np.ones((n, height, width, 1), bool)
   known[area], unknown[area] = images, False
-  canvas = _canvas(known, unknown, corrections=corrections, window=side)
+  canvas = _canvas(
+    known,
+    unknown,
+    corrections=corrections,
+    window=run.resolution,
+    first=first,
+  )
   resolved = resolve(SamplingOptions(**options), run)
   drawn = draw_images(run, resolved, canvas, seed=seed, batch=batch)
   return np.where(unknown, drawn.images, known)
@@ -101,32 +135,50 @@ def _canvas(
   unknown: np.ndarray,
   *,
   corrections: int,
-  window: int = 0,
+  window: int,
+  first: int,
 ) -> Canvas:
   """The canvas of images with unknown pixels."""
   check_value("corrections", Corrections, corrections)
   inputs = Inputs(known=np.asarray(normalize(images)), mask=~unknown)
   return Canvas(
-    shape=images.shape, inputs=inputs, window=window, corrections=corrections
+    shape=images.shape,
+    inputs=inputs,
+    window=window,
+    corrections=corrections,
+    first=first,
   )
 
 
 def _area(
-  side: int, height: int, width: int, *, top: int | None, left: int | None
+  size: tuple[int, ...],
+  canvas: tuple[int, int],
+  *,
+  top: int | None,
+  left: int | None,
 ) -> tuple[slice, ...]:
-  """The area of square images on a canvas."""
-  check_value("height", Side, height)
-  check_value("width", Side, width)
-  row: int = (height - side) // 2 if top is None else top
-  column: int = (width - side) // 2 if left is None else left
+  """The area of images on a canvas, both (height, width)."""
+  (height, width), (rows, columns) = size, canvas
+  check_value("height", Side, rows)
+  check_value("width", Side, columns)
+  row: int = (rows - height) // 2 if top is None else top
+  column: int = (columns - width) // 2 if left is None else left
   check_value("top", Offset, row)
   check_value("left", Offset, column)
-  if not (0 <= row <= height - side and 0 <= column <= width - side):
+  if not (0 <= row <= rows - height and 0 <= column <= columns - width):
     raise UserError(
-      f"canvas {height} x {width}: expected to contain images of {side} x "
-      f"{side} at row {row}, column {column}."
+      f"canvas {rows} x {columns}: expected to contain images of {height} x "
+      f"{width} at row {row}, column {column}."
     )
-  return np.s_[:, row : row + side, column : column + side]
+  return np.s_[:, row : row + height, column : column + width]
+
+
+def _around(pixels: np.ndarray, side: int, length: int) -> slice:
+  """The part of a row of `length` pixels around some of them."""
+  first, last = (pixels[0], pixels[-1] + 1) if len(pixels) else (0, 0)
+  start = max(first - side // 2, 0)
+  end = min(max(last + side // 2, start + side), length)
+  return slice(int(min(start, end - side)), int(end))
 
 
 def _full_mask(mask: np.ndarray, images: np.ndarray) -> np.ndarray:

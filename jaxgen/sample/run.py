@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import os
 import pathlib
 from collections.abc import Callable
-from typing import Any, TypeVar, TypeVarTuple, Unpack
+from typing import Any, Self, TypeVar, TypeVarTuple, Unpack
 
 import jax
 import numpy as np
@@ -97,6 +98,29 @@ class LoadedRun:
       self.experiment, self.names, stage=self.stage, resolution=resolution
     )
 
+  def with_data(self, path: str) -> Self:
+    """The run with its data at another path than in training; masks beside them
+    have moved with them.
+
+    Raises:
+      UserError: the data are drawn, not read.
+    """
+    data = self.experiment.data
+    if data.source in ("textures", "rocks"):
+      raise UserError(
+        f"--data={path}: expected a run of data that are read, got"
+        f" data.source={data.source}."
+      )
+    masks = data.masks
+    here = pathlib.Path(masks), pathlib.Path(path) / masks
+    if masks and not any(x.exists() for x in here):
+      masks = os.path.normpath(
+        os.path.join(path, os.path.relpath(masks, data.path))
+      )
+    moved = dataclasses.replace(data, path=path, masks=masks)
+    experiment = dataclasses.replace(self.experiment, data=moved)
+    return dataclasses.replace(self, experiment=experiment)
+
   def source(self, split: Split) -> Source:
     """The data of a split."""
     return sources.build(self.experiment.data, split, self.resolution)
@@ -139,14 +163,19 @@ class LoadedRun:
     devices = self.layout.mesh.size
     return -(-size // devices) * devices
 
-  def check_images(self, images: np.ndarray) -> None:
-    """Raise a UserError if images do not fit this run."""
+  def check_images(self, images: np.ndarray, *, largest: int = 0) -> None:
+    """Raise a UserError if images do not fit this run; with `largest` they may
+    be larger, up to that side."""
     dtype, shape = getattr(images, "dtype", type(images)), np.shape(images)
-    fits = len(shape) == 4 and shape[0] and shape[1:] == self.image_shape
+    side, _, channels = self.image_shape
+    most = max(largest, side)
+    fits = len(shape) == 4 and shape[0] and shape[3] == channels
+    fits = fits and side <= min(shape[1:3]) and max(shape[1:3]) <= most
     if not fits or dtype not in (np.uint8, np.uint16, np.float32):
+      size = ", ".join(map(str, self.image_shape))
+      larger = f", at most {most} high and wide" if largest else ""
       raise UserError(
-        f"images: expected uint8 (n, {', '.join(map(str, self.image_shape))}), "
-        f"got {dtype} {shape}."
+        f"images: expected uint8 (n, {size}){larger}, got {dtype} {shape}."
       )
     if dtype == np.float32 and not np.abs(images).max() <= 1.0001:
       raise UserError("images: expected finite float32 values in [-1, 1].")

@@ -137,6 +137,14 @@ def with_input(
     for verb in ("encode", "reconstruct")
   ]
   found += [
+    [verb, f"--workdir={run}", f"--out={out}", "--input=I", "--tiled", "--fit"]
+    for verb in ("encode", "reconstruct", "edit", "evaluate")
+  ]
+  found += [
+    ["evaluate", f"--workdir={run}", f"--out={out}", f"--data={path}"]
+    for path in ("", folder / "gone", "\0")
+  ]
+  found += [
     ["decode", f"--workdir={run}", f"--out={out}", f"--latents={path}"]
     for path in files.latents(folder / "latents", rng)
   ]

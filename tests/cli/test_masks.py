@@ -5,6 +5,9 @@ import pytest
 from PIL import Image
 
 from jaxgen.cli import masks
+from jaxgen.config.data import DataConfig
+from jaxgen.data.input_images import Reading, list_inputs
+from jaxgen.data.input_tiles import cut_images
 from jaxgen.errors import UserError
 from jaxgen.formats import image_files
 
@@ -62,15 +65,49 @@ def test_what_is_no_mask_is_named(tmp_path, labels, kind):
     masks.read_mask(path)
 
 
+def tile(path, side, cutting, crop_size=0):
+  options = DataConfig(crop_size=crop_size)
+  images = list_inputs(str(path), Reading(channels=3))
+  return cut_images(images, options, side=side, cutting=cutting)
+
+
 def test_a_mask_is_cut_and_resized_as_its_image(tmp_path, labels):
   image = save(
     tmp_path / "image.png", np.stack([labels * np.uint8(200)] * 3, -1)
   )
-  where = {"files": [image], "path": tmp_path / "mask.png"}
-  mask = masks.fit_mask(labels > 0, HEIGHT, **where)
+  where = {"path": tmp_path / "mask.png"}
+  square = tile(image, HEIGHT, "fit")
+  (mask,) = masks.fit_masks(labels > 0, square, **where)
   np.testing.assert_array_equal(mask, labels[:, 4:20] > 0)
-  assert masks.fit_mask(labels > 0, 8, **where).shape == (8, 8)
-  square = mask.copy()
-  assert masks.fit_mask(square, HEIGHT, **where) is square
-  with pytest.raises(UserError, match="mask.png.*24 x 16.*got 24 x 10"):
-    masks.fit_mask(labels[:10] > 0, 8, **where)
+  np.testing.assert_array_equal(masks.fit_original(labels > 0, square[0]), mask)
+  (small,) = masks.fit_masks(labels > 0, tile(image, 8, "fit"), **where)
+  assert small.shape == (8, 8)
+  assert masks.fit_masks(mask, square, **where)[0] is mask
+  with pytest.raises(UserError, match="24 x 10 for image.png 24 x 16"):
+    masks.fit_masks(labels[:10] > 0, square, **where)
+
+
+def test_a_mask_of_a_tiled_image_keeps_its_size_or_is_scaled(tmp_path, labels):
+  image = save(
+    tmp_path / "image.png", np.stack([labels * np.uint8(200)] * 3, -1)
+  )
+  where = {"path": tmp_path / "mask.png"}
+  whole = tile(image, 8, "tiled")
+  (mask,) = masks.fit_masks(labels > 0, whole, **where)
+  np.testing.assert_array_equal(mask, labels > 0)
+  scaled = tile(image, 8, "tiled", crop_size=16)
+  (mask,) = masks.fit_masks(labels > 0, scaled, **where)
+  assert mask.shape == (8, 12)
+  np.testing.assert_array_equal(
+    masks.fit_original(labels > 0, scaled[0]), labels > 0
+  )
+
+
+def test_a_mask_of_what_is_not_used_is_refused(tmp_path, labels):
+  image = save(
+    tmp_path / "image.png", np.stack([labels * np.uint8(200)] * 3, -1)
+  )
+  edge = np.zeros((HEIGHT, WIDTH), bool)
+  edge[:, :2] = True
+  with pytest.raises(UserError, match="mask.png.*white pixels"):
+    masks.fit_masks(edge, tile(image, 8, "fit"), path=tmp_path / "mask.png")

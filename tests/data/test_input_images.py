@@ -1,16 +1,34 @@
-"""Loading of the user's images at one size."""
+"""The user's images are read as training images are."""
 
 import io
+from typing import Any
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from jaxgen.data.input_images import load_images
+from jaxgen.config.data import DataConfig
+from jaxgen.data.input_images import Reading, list_inputs, recorded_reading
+from jaxgen.data.input_tiles import cut_images
 from jaxgen.errors import UserError
 
 RNG = np.random.default_rng(0)
 COLOR = RNG.integers(0, 256, (20, 30, 3)).astype(np.uint8)
+
+
+def load_images(
+  path, *, resolution, channels, upsample=False, bits=None, value_range=()
+):
+  """The names and the center squares at one size."""
+  reading = Reading(channels=channels, bits=bits, value_range=value_range)
+  tiles = cut_images(
+    list_inputs(path, reading),
+    DataConfig(),
+    side=resolution,
+    cutting="fit",
+    upsample=upsample,
+  )
+  return [x.image.name for x in tiles], np.stack([x.read() for x in tiles])
 
 
 def encode(pixels, kind="PNG"):
@@ -40,9 +58,11 @@ def test_all_that_cannot_be_loaded_is_named(tmp_path):
     load_images(str(tmp_path), resolution=8, channels=3)
   (tmp_path / "small.png").write_bytes(encode(COLOR[:4, :4]))
   (tmp_path / "torn.jpg").write_bytes(encode(COLOR, "JPEG")[:300])
-  with pytest.raises(UserError, match="2 unusable.*small.png.*torn.jpg"):
+  with pytest.raises(UserError, match="1 unusable.*torn.jpg"):
     load_images(str(tmp_path), resolution=8, channels=3)
   (tmp_path / "torn.jpg").unlink()
+  with pytest.raises(UserError, match="small.png(.|\n)*--upsample"):
+    load_images(str(tmp_path), resolution=8, channels=3)
   _, pixels = load_images(
     str(tmp_path), resolution=8, channels=3, upsample=True
   )
@@ -83,3 +103,43 @@ def test_every_page_is_an_image(tmp_path):
   names, pixels = load_images(str(tmp_path), resolution=10, channels=1)
   assert names == [f"a page {i}.tif" for i in range(3)]
   assert [x.mean() for x in pixels] == [0, 40, 80]
+
+
+@pytest.mark.parametrize(("bits", "dtype"), [(8, np.uint8), (16, np.uint16)])
+def test_the_bits_are_those_of_the_training_data(tmp_path, bits, dtype):
+  (tmp_path / "data_report.json").write_text(f'{{"bits": {bits}}}')
+  reading = recorded_reading(tmp_path, DataConfig(channels=1))
+  deep = RNG.integers(0, 65536, (10, 10)).astype(np.uint16)
+  shallow = (deep >> 8).astype(np.uint8)
+  expected = shallow if bits == 8 else shallow * np.uint16(257)
+  folder = tmp_path / "images"
+  folder.mkdir()
+  (folder / "a.png").write_bytes(encode(shallow))
+  pixels = list_inputs(str(folder), reading)[0].read()
+  assert pixels.dtype == dtype
+  np.testing.assert_array_equal(pixels[..., 0], expected)
+  Image.fromarray(deep).save(folder / "a.png")
+  pixels = list_inputs(str(folder), reading)[0].read()
+  assert pixels.dtype == dtype
+  kept = deep if bits == 16 else shallow
+  np.testing.assert_array_equal(pixels[..., 0], kept)
+
+
+@pytest.mark.parametrize("text", ["", "[]", "{}", '{"bits": "x"}', "{"])
+def test_older_runs_have_no_bits(tmp_path, text):
+  if text:
+    (tmp_path / "data_report.json").write_text(text)
+  assert recorded_reading(tmp_path, DataConfig()).bits is None
+
+
+def test_other_values_than_those_of_training_are_refused(tmp_path):
+  """Rather than read as almost black, or clipped."""
+  options: dict[str, Any] = {"resolution": 10, "channels": 1, "bits": 16}
+  options["value_range"] = (0.0, 4095.0)
+  path = tmp_path / "a.png"
+  path.write_bytes(encode(COLOR[:10, :10, 0]))
+  with pytest.raises(UserError, match="a.png: expected values of 16 bits"):
+    load_images(str(path), **options)
+  Image.fromarray(np.full((10, 10), 50000, np.uint16)).save(path)
+  with pytest.raises(UserError, match="a.png: outside data.value_range"):
+    load_images(str(path), **options)

@@ -8,7 +8,7 @@ from support.arrays import noise
 
 from jaxgen.diffusion import analytic, guidance
 from jaxgen.diffusion.edm import per_image
-from jaxgen.diffusion.tiling import _places, windowed
+from jaxgen.diffusion.tiling import windowed
 
 MIXTURE = analytic.mixture((-0.6, 0.6), 0.15)
 
@@ -36,11 +36,6 @@ def test_windows_leave_no_seam():
   assert steps.max() < 2.5 * 2 / 15  # a window's own step is 2 / 15
   seams = windowed(tilted, side=16, overlap=0)(x, sigma)
   assert np.abs(np.diff(seams[0, 0, :, 0])).max() > 1.9  # without overlap
-
-
-def test_a_canvas_is_covered_with_the_fewest_windows():
-  for width, want in ((16, 1), (17, 2), (24, 2), (25, 3), (64, 7)):
-    assert len(_places(width, 16, 8)) == want
 
 
 def test_a_large_canvas_takes_some_windows_at_a_time():

@@ -165,3 +165,28 @@ def test_an_autoencoder_cannot_edit(trained, tmp_path, capsys):
   command = ["edit", f"--workdir={trained}", f"--out={tmp_path}", "--input=x"]
   assert main([*command, "--strength=0.5"]) == 2
   assert f"--workdir={trained}" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("corner", [(4, 8), (30, 52)])
+def test_a_part_of_a_larger_image_is_filled_in(run, tiles, corner):
+  large = np.concatenate([*tiles[:2]], axis=1)
+  large = np.concatenate([large, large[::-1]])[None, :50, :60]
+  mask = np.zeros((50, 60), bool)
+  top, left = corner
+  mask[top : top + 8, left : left + 6] = True
+  out = run.inpaint(large, mask, corrections=0, **FAST)
+  np.testing.assert_array_equal(out[:, ~mask], large[:, ~mask])
+  assert (out[:, mask] != large[:, mask]).mean() > 0.5
+
+
+def test_larger_images_are_varied_and_extended(run, tiles):
+  large = np.concatenate([*tiles[:2]], axis=1)[None, :, :48]
+  assert run.edit(large, strength=0.5, **FAST).shape == large.shape
+  out = run.outpaint(large, 40, 56, corrections=0, **FAST)
+  np.testing.assert_array_equal(out[:, 4:36, 4:52], large)
+
+
+def test_images_in_parts_are_those_of_one_call(run, tiles):
+  both = run.edit(tiles[:2], **FAST)
+  last = run.edit(tiles[1:2], first=1, **FAST)
+  assert np.abs(both[1].astype(int) - last[0]).max() <= 1

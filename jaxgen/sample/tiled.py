@@ -1,0 +1,71 @@
+"""Encoding and decoding of images of any size, window by window.
+
+Images come one by one, as lists of windows on a grid; no more than a batch of
+windows and a row of each image's windows are held at a time.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterable, Iterator, Sequence
+
+import numpy as np
+
+from jaxgen.batching import map_stream
+from jaxgen.images import as_uint8
+from jaxgen.sample import codec
+from jaxgen.sample.run import BATCH, LoadedRun
+from jaxgen.windows import WindowGrid
+
+
+def encode_windows(
+  run: LoadedRun,
+  windows: Iterable[np.ndarray],
+  num: int,
+  *,
+  batch: int = BATCH,
+) -> np.ndarray:
+  """Latents `(num, ...)` of `num` windows, each of the run's image shape."""
+  size = run.whole_batch(batch, num)
+  encode = lambda x: codec.encode(run, x, batch=size)  # noqa: E731
+  latents = map_stream(encode, windows, size, total=num, label="encoding")
+  return np.stack(list(latents))
+
+
+def decode_images(
+  run: LoadedRun,
+  latents: Iterable[np.ndarray],
+  grids: Sequence[WindowGrid],
+  *,
+  batch: int = BATCH,
+) -> Iterator[np.ndarray]:
+  """Images uint8 `(h, w, c)`, assembled from the latents of their windows."""
+  total = sum(map(len, grids))
+  size = run.whole_batch(batch, total)
+  decode = lambda z: codec.decode_float(run, z, batch=size)  # noqa: E731
+  windows = map_stream(decode, latents, size, total=total, label="decoding")
+  return _assemble(windows, grids)
+
+
+def reconstruct_images(
+  run: LoadedRun,
+  windows: Iterable[np.ndarray],
+  grids: Sequence[WindowGrid],
+  *,
+  batch: int = BATCH,
+) -> Iterator[np.ndarray]:
+  """Images uint8 `(h, w, c)`, assembled from their windows encoded and
+  decoded."""
+  total = sum(map(len, grids))
+  size = run.whole_batch(batch, total)
+  encode = lambda x: codec.encode(run, x, batch=size)  # noqa: E731
+  latents = map_stream(encode, windows, size, total=total, label="encoding")
+  return decode_images(run, latents, grids, batch=batch)
+
+
+def _assemble(
+  windows: Iterator[np.ndarray], grids: Iterable[WindowGrid]
+) -> Iterator[np.ndarray]:
+  for grid in grids:
+    part = itertools.islice(windows, len(grid))
+    yield grid.assemble(part, finish=as_uint8)
