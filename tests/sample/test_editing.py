@@ -122,7 +122,8 @@ def test_the_verb(denoiser, tiles, tmp_path, capsys):
   wide = np.pad(tiles[0], ((0, 0), (8, 8), (0, 0)))
   Image.fromarray(wide).save(a)
   Image.fromarray(np.pad(mask, ((0, 0), (8, 8)))).save(m)
-  assert main([*command, *fast, f"--mask={m}", "--rock_type=marble"]) == 0
+  fitted = [*command, *fast, "--fit", f"--mask={m}", "--rock_type=marble"]
+  assert main(fitted) == 0
   np.testing.assert_array_equal(read(out / "a.png"), done)
   Image.fromarray(tiles[0]).save(a)
   assert main([*command, *fast, "--canvas=40x64", "--corrections=0"]) == 0
