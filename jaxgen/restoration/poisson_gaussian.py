@@ -21,7 +21,8 @@ from jaxtyping import Float, Key
 from jaxgen.typing import Array
 
 Values = Float[Array, "*m"]
-ReadNoise = float | np.ndarray  # electrons, a number or one of each value
+# electrons, a number or one of each value
+ReadNoise = float | np.ndarray | Array
 DEVIATIONS = 8  # half the window of counts, in multiples of r
 FEW = 16  # up to this count the factorial is computed, beyond it approximated
 FLOOR = 1e-6  # lowest rate, in electrons
