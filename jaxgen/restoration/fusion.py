@@ -18,7 +18,6 @@ from jaxgen.diffusion.edm import per_image
 from jaxgen.typing import Array, Images, Sigmas
 
 NO_INFORMATION = 1e3  # highest noise level, of pixels that nothing observes
-LOWEST_RATE = 0.05  # electrons, for variances
 
 PerImage = Float[Array, "#b 1 1 1"]  # or one number for all
 
@@ -38,16 +37,3 @@ def fuse(
   total = jnp.maximum(own + precision, NO_INFORMATION**-2)
   fused = (own * x + precision * values) / total
   return fused, jnp.broadcast_to(1 / jnp.sqrt(total), x.shape)
-
-
-def precision(
-  clean: Images,
-  *,
-  scale: PerImage,
-  offset: PerImage,
-  read_noise: Images | PerImage,
-) -> Images:
-  """The precision of measured values in units of the image: s^2 / v, with the
-  variance v of the counts s x + o of (estimated) clean images."""
-  rate = jnp.maximum(scale * clean + offset, LOWEST_RATE)
-  return scale**2 / (rate + read_noise**2)

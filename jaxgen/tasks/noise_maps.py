@@ -15,43 +15,20 @@ variance, which is affine in the image, would show the image.
 
 from __future__ import annotations
 
-import dataclasses
-
 import jax
 import jax.numpy as jnp
 
 from jaxgen.config.diffusion import DiffusionConfig, Range
 from jaxgen.restoration import fusion, poisson_gaussian
+from jaxgen.restoration.counts import Counts, measured
 from jaxgen.typing import Array, Conditions, DenoiseFn
 
 SENSOR, SMOOTH = 0.5, 0.25  # fractions of the images; the others: even noise
 ALONE = 0.25  # fraction of the measurements without any diffusion noise
+BOTH = 0.5  # fraction of the pilots that see the diffusion noise too
 PARTIAL = 0.25  # fraction of the measurements with pixels that are not seen
 GRID = 4  # random numbers along each side of a smooth field
 SPREAD = 1.2  # largest standard deviation of log sigma in a smooth field
-
-
-@jax.tree_util.register_dataclass
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class Sensor:
-  """The sensors of a batch: measured values of its images, and what is known of
-  them; all `(b, 1, 1, 1)` but the first two.
-
-  Attributes:
-    values: the measurement in units of the image, `(b, h, w, c)`.
-    seen: 1 where a pixel is measured, else 0, `(b, h, w, 1)`.
-    scale: electrons for one unit of the image.
-    offset: electrons of an image of zeros.
-    read_noise: in electrons.
-    with_noise: whether the pilot sees the noisy image too.
-  """
-
-  values: Array
-  seen: Array
-  scale: Array
-  offset: Array
-  read_noise: Array
-  with_noise: Array
 
 
 def draw(
@@ -75,58 +52,33 @@ def draw(
     cond: conditions of the images.
     keys: one key per image, not used for anything else.
   """
-  kind_key, sensor_key, field_key, alone_key = jnp.unstack(
-    jax.vmap(lambda key: jax.random.split(key, 4))(keys), axis=1
+  kind_key, sensor_key, field_key, alone_key, both_key = jnp.unstack(
+    jax.vmap(lambda key: jax.random.split(key, 5))(keys), axis=1
   )
   kind = _uniform(kind_key)
   levels = jnp.exp(_smooth(field_key, y.shape)) * _wide(sigma)
   even = jnp.where(kind < SENSOR + SMOOTH, levels, _wide(sigma))
   plain = y + even * unit
 
-  sensor = _measure(config, y, sensor_key)
+  counts = _measure(config, y, sensor_key)
   alone = _uniform(alone_key)[:, 0, 0, 0] < ALONE
   level = jnp.where(alone, config.sigma_max, sigma)
   noisy = y + _wide(level) * unit
-  told = _told(denoise, noisy, sensor, level=level, cond=cond)
+  both = _uniform(both_key)[:, 0, 0, 0] < BOTH
+  pilot = counts.pilot(denoise, noisy, jnp.where(both, level, jnp.inf), cond)
+  told = counts.precision(jax.lax.stop_gradient(pilot))
   fused, spread = fusion.fuse(
-    noisy, level, values=sensor.values, precision=told
+    noisy, level, values=counts.values, precision=told
   )
   pick = lambda a, b: jnp.where(kind < SENSOR, a, b)  # noqa: E731
   return pick(fused, plain), pick(spread, even)
 
 
-def _told(
-  denoise: DenoiseFn,
-  noisy: Array,
-  sensor: Sensor,
-  *,
-  level: Array,
-  cond: Conditions,
-) -> Array:
-  """The precision of the measured values by the answer of a pilot, which is
-  told their mean precision."""
-  known = {"scale": sensor.scale, "read_noise": sensor.read_noise}
-  seen = sensor.seen
-  count = jnp.maximum(jnp.sum(seen, (1, 2, 3), keepdims=True), 1)
-  mean = jnp.sum(
-    jnp.mean(sensor.values, -1, keepdims=True) * seen, (1, 2, 3), keepdims=True
-  )
-  flat = fusion.precision(mean / count, offset=sensor.offset, **known)
-  x, spread = fusion.fuse(
-    noisy,
-    jnp.where(sensor.with_noise, _wide(level), _wide(level) * 0 + jnp.inf),
-    values=sensor.values,
-    precision=flat * seen,
-  )
-  pilot = jax.lax.stop_gradient(denoise(x, spread, cond))
-  return seen * fusion.precision(pilot, offset=sensor.offset, **known)
+def _measure(config: DiffusionConfig, y: Array, keys: Array) -> Counts:
+  """The images seen by random sensors."""
 
-
-def _measure(config: DiffusionConfig, y: Array, keys: Array) -> Sensor:
-  """Random sensors, and their values of the images."""
-
-  def one(y: Array, key: Array) -> Sensor:
-    names = ("photons", "background", "read_noise", "counts", "seen", "pilot")
+  def one(y: Array, key: Array) -> tuple[Array, Array, Array, Array]:
+    names = ("photons", "background", "read_noise", "counts", "seen")
     each = dict(zip(names, jax.random.split(key, len(names)), strict=True))
     photons = _log_uniform(each["photons"], config.photons)
     read_noise = _log_uniform(each["read_noise"], config.read_noise)
@@ -136,28 +88,23 @@ def _measure(config: DiffusionConfig, y: Array, keys: Array) -> Sensor:
     counts = poisson_gaussian.simulate(
       each["counts"], rate, read_noise=read_noise
     )
-    wide = lambda value: jnp.reshape(value, (1, 1, 1))  # noqa: E731
-    return Sensor(
-      values=(counts - offset) / scale,
-      seen=_seen(each["seen"], y.shape[:2]),
-      scale=wide(scale),
-      offset=wide(offset),
-      read_noise=wide(read_noise),
-      with_noise=wide(jax.random.bernoulli(each["pilot"])),
-    )
+    seen = _seen(each["seen"], y.shape[:2])
+    return jnp.where(seen, counts, jnp.nan), scale, offset, read_noise
 
-  return jax.vmap(one)(y, keys)
+  counts, *known = jax.vmap(one)(y, keys)
+  scale, offset, read_noise = map(_wide, known)
+  return measured(counts, scale=scale, offset=offset, read_noise=read_noise)
 
 
 def _seen(key: Array, sides: tuple[int, int]) -> Array:
-  """1 for pixels that are measured: usually all; else spots or areas where a
+  """Whether pixels are measured: usually all; else spots or areas where a
   random field is high are missing."""
   chance_key, white_key, smooth_key, limit_key = jax.random.split(key, 4)
   chance = jax.random.uniform(chance_key)
   spots = jax.random.normal(white_key, (*sides, 1))
   field = jnp.where(chance < PARTIAL / 2, spots, _field(smooth_key, sides))
   limit = jax.random.uniform(limit_key, maxval=2.0)
-  return jnp.where((chance < PARTIAL) & (field > limit), 0.0, 1.0)
+  return (chance >= PARTIAL) | (field <= limit)
 
 
 def _smooth(keys: Array, shape: tuple[int, ...]) -> Array:
