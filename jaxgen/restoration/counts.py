@@ -51,8 +51,10 @@ class Counts:
   variance: Values | None = None
 
   def precision(self, clean: Images) -> Values:
-    """p, by an estimate of the clean image; 0 where nothing is seen."""
-    return self._precision(self.scale * self.operator.apply(clean))
+    """p, by an estimate of the clean image, of which no value is below -1; 0
+    where nothing is seen."""
+    physical = jnp.maximum(clean, -1.0)
+    return self._precision(self.scale * self.operator.apply(physical))
 
   def pilot(
     self,
