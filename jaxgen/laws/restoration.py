@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -25,7 +26,7 @@ FIELD = analytic.correlated(COVARIANCE)
 PIXELS = analytic.gaussian(-0.2, STD)
 
 
-def _sensor(photons: float) -> dict[str, float]:
+def _sensor(photons: float) -> dict[str, Any]:
   """A sensor with a background of 1 electron."""
   return {
     "scale": photons / 2,
@@ -125,7 +126,7 @@ def sample_moments(
 
 
 def _quadrature(
-  counts: np.ndarray, sensor: dict[str, float]
+  counts: np.ndarray, sensor: dict[str, Any]
 ) -> tuple[np.ndarray, np.ndarray]:
   """The exact posterior means and standard deviations of the pixels, whose
   rates are not below 0."""

@@ -81,13 +81,13 @@ class DiT(DenoisingNetwork, kw_only=True):
   def rules(self, old: DiT) -> TransferRules:
     """Rules for the parameters of a model of another resolution or patch size,
     and for more channels of the image condition, ignored at first."""
-    patch = {"old": old.options.patch_size, "new": self.options.patch_size}
+    before, after = old.options.patch_size, self.options.patch_size
+    patch = {"old": before, "new": after}
+    num = self.new_channels(old)
 
     def patch_in(w: Float[Array, "i d"]) -> Float[Array, "j d"]:
-      num = self.new_channels(old)
-      return resize_input_kernel(
-        add_patch_inputs(w, patch=patch["old"], num=num), **patch
-      )
+      more = add_patch_inputs(w, patch=before, num=num)
+      return resize_input_kernel(more, old=before, new=after)
 
     return {
       "patch_in/kernel": patch_in,

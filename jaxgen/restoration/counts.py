@@ -14,6 +14,7 @@ import dataclasses
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.core import Tracer
 from jaxtyping import Float
 
 from jaxgen.restoration import operators
@@ -140,7 +141,7 @@ def measured(
 def _check(**fields: PerValue | None) -> None:
   """Raise a ValueError for numbers that no sensor has."""
   for name, value in fields.items():
-    if value is None or isinstance(value, jax.core.Tracer):
+    if value is None or isinstance(value, Tracer):
       continue
     low = np.min(np.asarray(value))
     if not (low >= 0 if name == "read_noise" else low > 0):

@@ -88,7 +88,7 @@ def _measure(config: DiffusionConfig, y: Array, keys: Array) -> Counts:
     counts = poisson_gaussian.simulate(
       each["counts"], rate, read_noise=read_noise
     )
-    seen = _seen(each["seen"], y.shape[:2])
+    seen = _seen(each["seen"], (y.shape[0], y.shape[1]))
     return jnp.where(seen, counts, jnp.nan), scale, offset, read_noise
 
   counts, *known = jax.vmap(one)(y, keys)

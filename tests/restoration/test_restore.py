@@ -1,6 +1,7 @@
 """Restoration from counts, on images whose posterior is known."""
 
 import functools
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -14,7 +15,7 @@ from jaxgen.restoration import operators
 from jaxgen.restoration.posterior import restore
 
 GAUSSIAN = analytic.gaussian(0.1, 0.3)
-SENSOR = {"scale": 10.0, "offset": 12.0, "read_noise": 1.0}
+SENSOR: dict[str, Any] = {"scale": 10.0, "offset": 12.0, "read_noise": 1.0}
 SHAPE = (2, 6, 8, 1)
 SIGMA = jnp.array([0.2, 3.0])
 
@@ -52,7 +53,8 @@ def test_an_unseen_pixel_is_that_of_the_plain_denoiser():
   """Of independent pixels, by either way."""
   x, y = noise(SHAPE), 12.0 + 3 * noise(SHAPE, 1)
   y = y.at[0, 2, 3, 0].set(jnp.nan)
-  for options in ({"noise_map": True}, {"corrections": 4}):
+  ways: list[dict[str, Any]] = [{"noise_map": True}, {"corrections": 4}]
+  for options in ways:
     found = restore(GAUSSIAN, y, **SENSOR, **options)(x, SIGMA)
     want = GAUSSIAN(x, SIGMA)[0, 2, 3, 0]
     np.testing.assert_allclose(found[0, 2, 3, 0], want, atol=2e-3)
@@ -78,7 +80,11 @@ def test_other_operators_are_exact_with_corrections():
   half = operators.downsampling(2)
   x, y = noise((1, 2, 4, 1)), 12.0 + 3 * noise((1, 1, 2, 1), 1)
   sigma = jnp.array([0.7])
-  options = {"operator": half, "variance": 9.0, "corrections": 2}
+  options: dict[str, Any] = {
+    "operator": half,
+    "variance": 9.0,
+    "corrections": 2,
+  }
   found = restore(GAUSSIAN, y, **SENSOR, **options)(x, sigma)
   c = 1 / (1 / 0.09 + 1 / 0.49)
   mean = GAUSSIAN(x, sigma)
@@ -90,7 +96,8 @@ def test_other_operators_are_exact_with_corrections():
 def test_infinitely_noisy_images_say_nothing():
   """The limit is the answer without sampling, whatever the image."""
   y = 12.0 + 3 * noise(SHAPE, 1)
-  for options in ({"noise_map": True}, {"corrections": 2}):
+  ways: list[dict[str, Any]] = [{"noise_map": True}, {"corrections": 2}]
+  for options in ways:
     run = restore(GAUSSIAN, y, **SENSOR, **options)
     limit = run(jnp.zeros(SHAPE), jnp.full(2, jnp.inf))
     far = run(1e4 * noise(SHAPE), jnp.full(2, 1e4))
