@@ -16,7 +16,9 @@ Metrics = dict[str, Array]
 ConditionNames = Mapping[str, tuple[str, ...]]  # value names by condition
 Conditions = Any  # a tree of arrays (b, ...), or None
 Images = Float[Array, "b h w c"]
-Sigmas = Float[Array, " b"]  # noise levels, one per image
+Levels = Float[Array, " b"]  # noise levels, one per image
+NoiseMap = Float[Array, "b h w #c"]  # noise levels, one per pixel or value
+Sigmas = Levels | NoiseMap
 
 
 @runtime_checkable
@@ -26,7 +28,8 @@ class DenoiseFn(Protocol):
   def __call__(
     self, x: Images, sigma: Sigmas, cond: Conditions = None
   ) -> Images:
-    """`x` float32, `sigma` > 0; returns float32."""
+    """`x` float32, `sigma` > 0; returns float32. Not every denoiser takes a
+    noise map."""
     ...
 
 

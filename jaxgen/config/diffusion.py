@@ -15,6 +15,8 @@ from jaxgen.config.fields import (
 )
 from jaxgen.errors import UserError
 
+Range = tuple[Positive, Positive]  # lowest and highest
+
 
 @section("diffusion")
 class DiffusionConfig:
@@ -38,6 +40,15 @@ class DiffusionConfig:
   """Fraction of images with some conditions dropped in training."""
   uncertainty: bool = False
   """Learn the loss weight of each noise level (arXiv:2312.02696)."""
+  noise_map: bool = False
+  """Train for noise of uneven levels, told to the network as a map: that of a
+  sensor, smooth fields, and even noise."""
+  photons: Range = (2.0, 1_000.0)
+  """noise_map: lowest and highest number of electrons of white in training."""
+  background: Range = (0.3, 3.0)
+  """noise_map: lowest and highest background in training, in electrons."""
+  read_noise: Range = (0.3, 3.0)
+  """noise_map: lowest and highest read noise in training, in electrons."""
   preview_steps: PositiveInt = 12
   """Steps of Heun's method in previews."""
 
@@ -47,3 +58,9 @@ class DiffusionConfig:
         f"diffusion.sigma_min={self.sigma_min}: expected less than "
         f"diffusion.sigma_max={self.sigma_max}."
       )
+    for name in ("photons", "background", "read_noise"):
+      low, high = getattr(self, name)
+      if low > high:
+        raise UserError(
+          f"diffusion.{name}=({low}, {high}): expected the lowest first."
+        )

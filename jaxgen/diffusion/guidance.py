@@ -79,14 +79,20 @@ def compose(
     stacked = jax.tree.map(lambda *values: jnp.concatenate(values), *conditions)
     outputs = denoise(_times(x, n), _times(sigma, n), stacked)
     base, *others = jnp.split(outputs, n)
-    inside = (sigma > interval[0]) & (sigma <= interval[1])
+    inside = per_image((sigma > interval[0]) & (sigma <= interval[1]))
     result = base
     for other, weight in zip(others, weights, strict=True):
-      w = jnp.where(inside, jnp.asarray(weight, x.dtype), 1.0)
-      result = result + per_image(w) * (other - base)
+      w = jnp.where(inside, _factor(weight, like=x), 1.0)
+      result = result + w * (other - base)
     return result
 
   return guided
+
+
+def _factor(weight: float | Array, *, like: Images) -> Array:
+  """A weight, or one per image, shaped to broadcast over images."""
+  values = jnp.asarray(weight, like.dtype)
+  return per_image(jnp.broadcast_to(values, like.shape[:1]))
 
 
 def _times(x: Array, n: int) -> Array:
@@ -105,8 +111,8 @@ def autoguidance(
 
   def guided(x: Images, sigma: Sigmas, cond: Conditions = None) -> Images:
     good, bad = denoise(x, sigma, cond), weak(x, sigma, cond)
-    inside = (sigma > interval[0]) & (sigma <= interval[1])
-    w = jnp.where(inside, weight, 1.0)
-    return good + per_image(w - 1) * (good - bad)  # w = 1: exactly `good`
+    inside = per_image((sigma > interval[0]) & (sigma <= interval[1]))
+    w = jnp.where(inside, _factor(weight, like=x), 1.0)
+    return good + (w - 1) * (good - bad)  # w = 1: exactly `good`
 
   return guided

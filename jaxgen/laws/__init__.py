@@ -6,11 +6,19 @@ the devices of the machine, in full float32.
 
 from __future__ import annotations
 
-from jaxgen.laws import diffusion, losses, metrics, training, transfer
+from jaxgen.laws import (
+  diffusion,
+  losses,
+  metrics,
+  restoration,
+  training,
+  transfer,
+)
 from jaxgen.laws.law import Law as Law
 
 LAWS = (
   *diffusion.LAWS,
+  *restoration.LAWS,
   *transfer.LAWS,
   *losses.LAWS,
   *metrics.LAWS,

@@ -22,6 +22,7 @@ from jaxgen.models.layers import MLP, ZEROS, Dense, RMSNorm, SelfAttention
 from jaxgen.models.network import DenoisingNetwork
 from jaxgen.models.resampling import (
   TransferRules,
+  add_patch_inputs,
   resize_input_kernel,
   resize_output_kernel,
 )
@@ -78,11 +79,18 @@ class DiT(DenoisingNetwork, kw_only=True):
   options: DiTConfig
 
   def rules(self, old: DiT) -> TransferRules:
-    """Rules for the parameters of a model of another resolution or patch
-    size."""
-    patch = {"old": old.options.patch_size, "new": self.options.patch_size}
+    """Rules for the parameters of a model of another resolution or patch size,
+    and for more channels of the image condition, ignored at first."""
+    before, after = old.options.patch_size, self.options.patch_size
+    patch = {"old": before, "new": after}
+    num = self.new_channels(old)
+
+    def patch_in(w: Float[Array, "i d"]) -> Float[Array, "j d"]:
+      more = add_patch_inputs(w, patch=before, num=num)
+      return resize_input_kernel(more, old=before, new=after)
+
     return {
-      "patch_in/kernel": functools.partial(resize_input_kernel, **patch),
+      "patch_in/kernel": patch_in,
       "patch_out/kernel": functools.partial(resize_output_kernel, **patch),
       "patch_out/bias": functools.partial(resize_output_kernel, **patch),
     }

@@ -49,3 +49,13 @@ class DenoisingNetwork(Network, kw_only=True):
 
   condition_sizes: ConditionSizes
   cond_channels: int
+
+  def new_channels(self, old: DenoisingNetwork) -> int:
+    """The channels of the image condition that `old` lacks."""
+    num = self.cond_channels - old.cond_channels
+    if num < 0:
+      raise ValueError(
+        f"expected at least {old.cond_channels} channels of the image"
+        f" condition, got {self.cond_channels}"
+      )
+    return num

@@ -67,6 +67,21 @@ def resize_output_kernel(
   return y.reshape(*w.shape[:-1], new**2 * d)
 
 
+def add_inputs(
+  w: Float[Array, "*k inputs d"], *, num: int
+) -> Float[Array, "*k more_inputs d"]:
+  """A kernel with `num` more inputs at the end, which it ignores."""
+  return jnp.pad(w, [(0, 0)] * (w.ndim - 2) + [(0, num), (0, 0)])
+
+
+def add_patch_inputs(
+  w: Float[Array, "inputs d"], *, patch: int, num: int
+) -> Float[Array, "more_inputs d"]:
+  """A kernel `(patch^2 c, d)` with `num` more channels, which it ignores."""
+  x = w.reshape(patch**2, -1, w.shape[-1])
+  return add_inputs(x, num=num).reshape(-1, w.shape[-1])
+
+
 def resize_positions(
   w: Float[Array, "{old**2} d"],
   *,

@@ -10,6 +10,7 @@ run at every resolution divisible by 2^(levels - 1).
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 
 import flax.linen as nn
@@ -24,6 +25,7 @@ from jaxgen.models.conditioning import (
 )
 from jaxgen.models.conv import Convolutional, GroupNorm, Resample
 from jaxgen.models.network import DenoisingNetwork
+from jaxgen.models.resampling import TransferRules, add_inputs
 from jaxgen.typing import Array
 
 Images = Float[Array, "b h w c"]
@@ -37,6 +39,12 @@ class UNetBase(Convolutional, DenoisingNetwork, kw_only=True):
   parameters do not depend on the resolution."""
 
   options: UNetConfig
+
+  def rules(self, old: UNetBase) -> TransferRules:
+    """The rule for more channels of the image condition: they are ignored at
+    first."""
+    rule = functools.partial(add_inputs, num=self.new_channels(old))
+    return {name: rule for name in ("conv_in/kernel", "core/conv_in/kernel")}
 
 
 class UNet(UNetBase, kw_only=True):

@@ -1,6 +1,9 @@
 """Posterior guidance: denoisers conditioned on a measurement of the images, so
 that samples agree with it at every noise level.
 
+- `restore`: of counts of electrons, by fusion (`restoration.fusion`);
+- `guide`, `inpaint`: of linear measurements with given noise, as follows.
+
 Given x, clean images are approximately Gaussian with mean D and covariance
 C = sigma^2 dD/dx (Tweedie's formulas). Given also y = A x_0 + n, n ~ N(0, S),
 their mean is
@@ -20,13 +23,101 @@ import jax.numpy as jnp
 from jaxtyping import Bool, Float
 
 from jaxgen.diffusion.edm import per_image
-from jaxgen.restoration import operators
-from jaxgen.restoration.operators import Measurement
+from jaxgen.restoration import fusion, operators, residuals
+from jaxgen.restoration.counts import Counts, PerValue, complete, measured
+from jaxgen.restoration.operators import Measurement, Operator
 from jaxgen.typing import Array, Conditions, DenoiseFn, Images, Sigmas
 
 Values = Float[Array, "b *_"]
 CORRECTIONS = 2  # default
 DAMPING = 0.02  # default
+
+
+def restore(
+  denoise: DenoiseFn,
+  counts: Values,
+  *,
+  scale: PerValue,
+  offset: PerValue,
+  read_noise: PerValue,
+  corrections: int = CORRECTIONS,
+  variance: PerValue | None = None,
+  operator: Operator = operators.identity,
+  noise_map: bool = False,
+) -> DenoiseFn:
+  """A denoiser conditioned on counts: Poisson(scale A x + offset) electrons,
+  with read noise.
+
+  With `noise_map` it is one call of the denoiser. Without, the noisy image is
+  fused with the counts at their mean precision, and what is uneven about it is
+  corrected by derivatives, as exactly as the number of corrections allows.
+
+  Args:
+    denoise: the unconditional denoiser, or one with its conditions bound.
+    counts: electrons, shaped like A's output; NaN where nothing is seen.
+    scale: electrons for one unit of the image (which is from -1 to 1).
+    offset: electrons of an image of zeros.
+    read_noise: standard deviation of the read noise in electrons.
+    corrections: steps of minimal residual, each a forward-mode derivative;
+      not for `noise_map`.
+    variance: variance of the counts, if known; None: by the denoiser's answer.
+    operator: A.
+    noise_map: whether the denoiser takes noise maps.
+  """
+  data = measured(
+    counts,
+    scale=scale,
+    offset=offset,
+    read_noise=read_noise,
+    variance=variance,
+    operator=operator,
+  )
+  if noise_map and operator.selects:
+    return _mapped(denoise, data)
+  return _corrected(denoise, data, corrections)
+
+
+def _mapped(denoise: DenoiseFn, data: Counts) -> DenoiseFn:
+  """The denoiser of the fused image and its noise map, with the precision by
+  one answer to the counts alone."""
+  nothing = jnp.full(data.values.shape[:1], jnp.inf)
+  pilot = data.pilot(denoise, jnp.zeros_like(data.values), nothing)
+  precision = data.precision(pilot)
+
+  def restored(x: Images, sigma: Sigmas, cond: Conditions = None) -> Images:
+    fused = fusion.fuse(x, sigma, values=data.values, precision=precision)
+    return denoise(*fused, cond)
+
+  return restored
+
+
+def _corrected(denoise: DenoiseFn, data: Counts, corrections: int) -> DenoiseFn:
+  """The denoiser of the image fused at one precision per image, its answer
+  corrected for the rest of the precision, which has both signs."""
+  operator = data.operator
+  if operator is operators.identity:
+    values, even = complete(data)
+  else:
+    values, even = data.values, jnp.zeros((len(data.values), 1, 1, 1))
+
+  def restored(x: Images, sigma: Sigmas, cond: Conditions = None) -> Images:
+    known = values if operator is operators.identity else 0 * x
+    fused, spread = fusion.fuse(x, sigma, values=known, precision=even)
+    level = spread[:, 0, 0, 0]
+    mean, push = jax.linearize(lambda x: denoise(x, level, cond), fused)
+    rest = data.precision(mean) - _fit(even, values)
+    root, sign = jnp.sqrt(jnp.abs(rest)), jnp.sign(rest)
+
+    def apply(direction: Values) -> tuple[Images, Values]:
+      image = operator.adjoint(root * sign * direction)
+      image = per_image(level) ** 2 * push(image)
+      return image, direction + root * operator.apply(image)
+
+    right = root * (values - operator.apply(mean))
+    update, _ = residuals.solve(apply, right, steps=corrections, like=mean)
+    return mean + update
+
+  return restored
 
 
 def guide(

@@ -16,6 +16,7 @@ from jaxgen.errors import UserError
 from jaxgen.images import normalize
 from jaxgen.models.build import build as build_model
 from jaxgen.models.conditioning import fourier_features
+from jaxgen.tasks import noise_maps
 from jaxgen.tasks.task import Task, identity_codec
 from jaxgen.typing import (
   Array,
@@ -30,6 +31,7 @@ from jaxgen.typing import (
 HELD_OUT_LEVELS = 4  # noise levels per held-out image
 UNCERTAINTY = "uncertainty"  # its parameters, next to the network's
 FEATURES = 32  # Fourier features of the uncertainty
+MAPS = 3  # stream of the keys of noise maps
 SHOWN_SIGMA = 0.5  # noise level of the denoised images in previews
 ROWS = (  # of previews
   "held-out tiles",
@@ -50,6 +52,7 @@ def build(
   """The task of a denoiser at one resolution; see `families.build`."""
   config, channels = experiment.diffusion, experiment.data.channels
   _check_conditions(config, names)
+  _check_noise_map(experiment)
   model: Any = build_model(
     experiment.model_at(stage),
     resolution=resolution,
@@ -57,9 +60,10 @@ def build(
     remat=experiment.stages[stage].remat,
     condition_sizes=tuple((x, len(names[x])) for x in config.conditions),
     sigma_data=config.sigma_data,
+    cond_channels=channels if config.noise_map else 0,
   )
   shape = (resolution, resolution, channels)
-  denoiser = functools.partial(_denoiser, model, config.sigma_data)
+  denoiser = functools.partial(_denoiser, model, config)
 
   def evaluate(params: Params, batch: Batch, inputs: LossInputs) -> Metrics:
     return _evaluate(config, denoiser(params), batch)
@@ -101,6 +105,15 @@ def _check_conditions(config: DiffusionConfig, names: ConditionNames) -> None:
       )
 
 
+def _check_noise_map(experiment: Experiment) -> None:
+  name = experiment.model.name
+  if experiment.diffusion.noise_map and name == "progressive_unet":
+    raise UserError(
+      f"diffusion.noise_map=True: not with model.name={name!r}, which resizes"
+      " the noise; expected unet, multiscale_unet or dit."
+    )
+
+
 def _init(
   model: Any, config: DiffusionConfig, shape: tuple[int, ...], key: Array
 ) -> Params:
@@ -110,7 +123,7 @@ def _init(
 
 
 def _denoiser(
-  model: Any, sigma_data: float, params: Params, key: Array | None = None
+  model: Any, config: DiffusionConfig, params: Params, key: Array | None = None
 ) -> DenoiseFn:
   """The preconditioned network; `key` enables dropout, in training."""
 
@@ -119,7 +132,9 @@ def _denoiser(
     variables, train = {"params": params}, key is not None
     return model.apply(variables, x, c_noise, cond, train, rngs=rngs)
 
-  return edm.precondition(network, sigma_data)
+  return edm.precondition(
+    network, config.sigma_data, noise_map=config.noise_map
+  )
 
 
 def _loss(
@@ -134,10 +149,22 @@ def _loss(
   `uncertainty`, that of Karras et al. 2024, eq. 14."""
   y = normalize(batch["image"])
   sigma, unit, cond = _draw(config, y, _conditions(config, batch), keys)
-  noise = edm.per_image(sigma) * unit
-  d = denoiser(params, keys[0])(y + noise, sigma, cond)
+  x, levels = y + edm.per_image(sigma) * unit, sigma
+  if config.noise_map:
+    x, levels = noise_maps.draw(
+      config,
+      denoiser(params),
+      y,
+      sigma=sigma,
+      unit=unit,
+      cond=cond,
+      keys=jax.vmap(lambda key: jax.random.fold_in(key, MAPS))(keys),
+    )
+  d = denoiser(params, keys[0])(x, levels, cond)
   error = _error(d, y)
-  loss = edm.weight(sigma, config.sigma_data) * error
+  loss = _weighted(config, d, y, levels=levels)
+  if config.noise_map:
+    sigma = jnp.exp(jnp.mean(jnp.log(levels), (1, 2, 3)))
   if config.uncertainty:
     u = _log_uncertainty(params, sigma)
     loss = loss * jnp.exp(-u) + u
@@ -188,6 +215,16 @@ def _log_uncertainty(params: Params, sigma: Array) -> Array:
 def _error(x: Array, y: Array) -> Array:
   """Mean squared difference of each image, `(b,)`."""
   return jnp.mean((x - y) ** 2, axis=(1, 2, 3))
+
+
+def _weighted(
+  config: DiffusionConfig, x: Array, y: Array, *, levels: Array
+) -> Array:
+  """The weighted error of each image, `(b,)`, at noise levels or maps."""
+  weight = edm.weight(levels, config.sigma_data)
+  if levels.ndim == 1:
+    return weight * _error(x, y)
+  return jnp.mean(weight * (x - y) ** 2, axis=(1, 2, 3))
 
 
 def _conditions(config: DiffusionConfig, batch: Batch) -> dict[str, Array]:

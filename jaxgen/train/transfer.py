@@ -171,6 +171,7 @@ FREE = {  # fields that may differ between networks with compatible weights
   "depth",
   "dropout",
   "condition_sizes",
+  "cond_channels",
   "remat",
   "dtype",
   "name",

@@ -1,0 +1,123 @@
+"""Noise for the training with noise maps."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from support.configs import toy_denoiser
+
+from jaxgen.config.diffusion import DiffusionConfig
+from jaxgen.config.parse import parse
+from jaxgen.diffusion import analytic
+from jaxgen.errors import UserError
+from jaxgen.tasks import families, noise_maps
+from jaxgen.train.transfer import transfer_params
+from jaxgen.typing import LossInputs
+
+CONFIG = DiffusionConfig(noise_map=True)
+NUM = 256
+GAUSSIAN = analytic.gaussian(0.0, 0.3)
+
+
+def build(noise_map=True, **model):
+  config = toy_denoiser(
+    stages={"resolution": (16,)},
+    diffusion={"noise_map": noise_map},
+    model=model,
+  )
+  return families.build(parse(config), {})
+
+
+@pytest.fixture(scope="module")
+def drawn():
+  """Clean images, noisy ones and their maps."""
+  y = 0.3 * jax.random.normal(jax.random.key(0), (NUM, 16, 16, 1))
+  sigma = jnp.full(NUM, 0.5)
+  unit = jax.random.normal(jax.random.key(1), y.shape)
+  keys = jax.random.split(jax.random.key(2), NUM)
+  x, level = jax.jit(
+    lambda y: noise_maps.draw(
+      CONFIG, GAUSSIAN, y, sigma=sigma, unit=unit, cond=None, keys=keys
+    )
+  )(y)
+  return np.asarray(y), np.asarray(x), np.asarray(level)
+
+
+def test_the_noise_has_the_variance_of_its_map(drawn):
+  """About, since the map is by an estimate of the image."""
+  y, x, level = drawn
+  assert np.isfinite(x).all() and (level > 0).all()
+  ratio = ((x - y) / level).reshape(NUM, -1).var(1)
+  assert np.median(ratio) == pytest.approx(1, abs=0.05)
+  assert np.mean(ratio) == pytest.approx(1, abs=0.1)
+
+
+def test_a_fourth_of_the_noise_is_even(drawn):
+  level = drawn[2].reshape(NUM, -1)
+  even = np.ptp(level, axis=1) < 1e-6
+  assert even.mean() == pytest.approx(0.25, abs=0.1)
+  np.testing.assert_allclose(level[even], 0.5, rtol=1e-5)
+  assert (level[~even].max(1) / level[~even].min(1)).max() > 5
+
+
+def test_the_map_does_not_show_the_image():
+  """It is the same of two images with the same counts: it depends on the true
+  image through what was measured only."""
+  y = jnp.zeros((4, 16, 16, 1))
+  keys = jax.random.split(jax.random.key(0), 4)
+  seen = []
+
+  def spy(x, sigma, cond=None):
+    seen.append(x)
+    return 0 * x
+
+  noise_maps.draw(
+    CONFIG, spy, y, sigma=jnp.ones(4), unit=y + 1, cond=None, keys=keys
+  )
+  assert len(seen) == 1  # the pilot, which answers 0: maps are even
+  _, level = noise_maps.draw(
+    CONFIG, spy, y + 0.3, sigma=jnp.ones(4), unit=y, cond=None, keys=keys
+  )
+  kinds = [len(np.unique(np.round(v, 5))) for v in np.asarray(level)]
+  assert all(n <= 2 or n > 200 for n in kinds)  # smooth fields apart
+
+
+def test_the_loss_starts_at_one():
+  task = build()
+  images = 0.5 * jax.random.rademacher(
+    jax.random.key(0), (128, 16, 16, 1), jnp.float32
+  )
+  params = jax.jit(task.init)(jax.random.key(0))
+  keys = jax.random.split(jax.random.key(1), 128)
+  loss, metrics = task.loss(params, {"image": images}, keys, LossInputs())
+  assert float(loss) == pytest.approx(1, abs=0.15)
+  assert np.isfinite(metrics["mse"])
+
+
+def test_a_constant_map_is_the_ordinary_denoiser():
+  """And the weights of an ordinary run begin as they were."""
+  plain, mapped = build(False), build()
+  assert plain.denoiser and mapped.denoiser
+  old = jax.jit(plain.init)(jax.random.key(0))
+  old = jax.tree.map(lambda p: p + 0.02, old)
+  rules = mapped.model.rules(plain.model)
+  new = transfer_params(old, jax.jit(mapped.init)(jax.random.key(1)), rules)
+  x = jax.random.normal(jax.random.key(0), (2, 16, 16, 1))
+  sigma = jnp.array([0.1, 2.0])
+  want = plain.denoiser(old)(x, sigma)
+  even = jnp.broadcast_to(sigma[:, None, None, None], x.shape)
+  for level in (sigma, even, even[..., :1]):
+    np.testing.assert_allclose(mapped.denoiser(new)(x, level), want, atol=1e-5)
+  with pytest.raises(ValueError, match="sigma"):
+    plain.denoiser(old)(x, even)
+
+
+def test_a_growing_network_takes_no_maps():
+  from jaxgen.config import defaults
+  from jaxgen.config.variants import smoke
+
+  config = smoke(defaults.denoiser(defaults.progressive_unet()))
+  config.diffusion.noise_map = True
+  config.stages.resolution = (32,)
+  with pytest.raises(UserError, match="diffusion.noise_map"):
+    families.build(parse(config), {})
