@@ -8,6 +8,7 @@ from support.operators import dense
 from jaxgen.restoration import operators
 
 SHAPE = (3, 4, 16, 2)
+UNEVEN = np.random.default_rng(0).normal(size=(5, 5))
 SEEN = jax.random.bernoulli(jax.random.key(0), 0.5, (3, 4, 16, 1))
 
 
@@ -16,9 +17,12 @@ SEEN = jax.random.bernoulli(jax.random.key(0), 0.5, (3, 4, 16, 1))
   [
     (operators.identity, SHAPE),
     (operators.mask(SEEN), SHAPE),
+    (operators.downsampling(2), (3, 2, 8, 2)),
+    (operators.downsampling(4), (3, 1, 4, 2)),
+    (operators.blur(UNEVEN), SHAPE),
     (dense(noise((5, 16))), (3, 4, 5, 2)),
   ],
-  ids=["identity", "mask", "dense"],
+  ids=["identity", "mask", "half", "quarter", "blur", "dense"],
 )
 def test_the_adjoint_is_the_adjoint(operator, shape):
   """<A x, y> = <x, A' y>, for each image by itself."""
@@ -33,3 +37,51 @@ def test_a_mask_keeps_what_is_seen():
   x = noise(SHAPE)
   kept = operators.mask(SEEN).apply(x)
   np.testing.assert_array_equal(kept, np.where(SEEN, x, 0.0))
+
+
+@pytest.mark.parametrize("order", ["RGGB", "GBRG", "BGGR", "GRBG"])
+def test_a_mosaic_and_its_adjoint(order):
+  x, y = noise((2, 4, 6, 3)), noise((2, 2, 3, 4), 1)
+  mosaic = operators.bayer(order)
+  packed, back = mosaic.apply(x), mosaic.adjoint(y)
+  assert packed.shape == y.shape and back.shape == x.shape
+  np.testing.assert_allclose(jnp.vdot(packed, y), jnp.vdot(x, back), rtol=1e-5)
+  rows, columns = np.divmod(np.arange(4), 2)
+  for k, color in enumerate(order):
+    want = x[:, rows[k] :: 2, columns[k] :: 2, "RGB".index(color)]
+    np.testing.assert_array_equal(packed[..., k], want)
+
+
+@pytest.mark.parametrize(
+  "operator",
+  [operators.identity, operators.mask(SEEN[:2, :, :6]), operators.bayer()],
+  ids=["identity", "mask", "bayer"],
+)
+def test_selections_are_diagonal(operator):
+  """A A' y = y where something is seen, and A' p A x = (A' p) x."""
+  assert operator.selects
+  x = noise((2, 4, 6, 3))
+  p = operator.apply(1 + x**2)
+  want = operator.adjoint(p) * x
+  np.testing.assert_allclose(operator.adjoint(p * operator.apply(x)), want)
+
+
+def test_means_and_blurs_keep_what_is_even():
+  x = jnp.full(SHAPE, 0.7)
+  kernel = np.abs(UNEVEN) / np.abs(UNEVEN).sum()
+  for operator in (operators.blur(kernel), operators.downsampling(2)):
+    np.testing.assert_allclose(operator.apply(x), 0.7, rtol=1e-5)
+    assert not operator.selects
+
+
+def test_a_blur_is_a_convolution():
+  point = jnp.zeros((1, 9, 9, 1)).at[0, 4, 4, 0].set(1.0)
+  spread = operators.blur(UNEVEN).apply(point)[0, 2:7, 2:7, 0]
+  np.testing.assert_allclose(spread, UNEVEN, rtol=1e-5)
+
+
+def test_impossible_operators_are_refused():
+  with pytest.raises(ValueError, match="kernel"):
+    operators.blur(np.ones((4, 4)))
+  with pytest.raises(ValueError, match="order"):
+    operators.bayer("RGBB")
