@@ -89,7 +89,9 @@ def fit(bins: Bins, *, black: float | None = None) -> Transfer:
   normal equations, wider where the residuals are.
   """
   if len(bins.level) < 2:
-    raise ValueError(f"expected 2 or more bins of levels, got {len(bins.level)}")
+    raise ValueError(
+      f"expected 2 or more bins of levels, got {len(bins.level)}"
+    )
   design = np.stack([bins.level, np.ones_like(bins.level)], axis=1)
   slope, intercept, expected = 0.0, 0.0, bins.variance
   normal, residuals = np.eye(2), np.zeros_like(bins.level)

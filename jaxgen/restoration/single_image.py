@@ -42,15 +42,18 @@ class Level(NamedTuple):
 
 
 def transfer(
-  image: np.ndarray, *, white: float = np.inf, black: float | None = None
+  planes: Sequence[np.ndarray],
+  *,
+  white: float = np.inf,
+  black: float | None = None,
 ) -> Transfer:
-  """The line through the levels of an image `(h, w)`; its errors include the
-  method's own, as far as there is a measure of them.
+  """The line through the levels of the planes `(h, w)` of an image; its errors
+  include the method's own, as far as there is a measure of them.
 
   Raises:
     ValueError: fewer than three levels have enough blocks.
   """
-  levels = _levels(*_blocks(image, white=white))
+  levels = [y for x in planes for y in _levels(*_blocks(x, white=white))]
   if len(levels) < 3:
     raise ValueError(
       f"expected 3 or more levels with {LEAST} blocks of {BLOCK} pixels, got"
@@ -64,10 +67,10 @@ def transfer(
   return line._replace(covariance=line.covariance + own**2)
 
 
-def electrons(image: np.ndarray, line: Transfer) -> float:
+def electrons(planes: Sequence[np.ndarray], line: Transfer) -> float:
   """Electrons in the brightest parts, counted from where the line has no
   variance or, if that is brighter, from the darkest parts."""
-  level, _ = _blocks(image)
+  level = np.concatenate([_blocks(x)[0] for x in planes])
   dark = max(float(level.min()), -line.intercept / line.gain)
   return float((np.quantile(level, BRIGHT) - dark) / line.gain)
 
