@@ -145,6 +145,8 @@ def _stacked(flag: str, parts: Sequence[Frames]) -> Frames:
       )
   values = np.concatenate([x.values for x in parts])
   notes = tuple(dict.fromkeys(note for x in parts for note in x.notes))
+  if not all(np.isfinite(x).any() for x in values):
+    raise UserError(f"{flag}: expected numbers, got an exposure of NaN alone.")
   return parts[0]._replace(values=values, notes=notes)
 
 

@@ -8,7 +8,8 @@ import numpy as np
 
 from jaxgen.restoration.transfer_bins import Bins
 
-DEVIATIONS = 6.0  # beyond which a pixel's variance or level is not typical
+LEVELS = 6.0  # deviations beyond which a pixel's level is not typical
+SQUARES = 12.0  # those of a pixel's variance, whose distribution is skewed
 ROUNDS = 5
 
 
@@ -45,15 +46,17 @@ def measure(frames: np.ndarray) -> Darks:
   too. Of more it is that between exposures, whose common drift is taken out.
   """
   num = len(frames)
+  if not all(np.isfinite(x).any() for x in frames):
+    raise ValueError("expected pixels that are numbers, got none")
   drift = np.array([np.nanmedian(x) for x in frames], np.float64)
   level = frames.mean(0, dtype=np.float64)
-  typical = _typical(level)
+  typical = _typical(level, LEVELS)
   black = float(level[typical].mean())
   spread = float(level[typical].var())
   within = frames - drift[:, None, None]
   squares = within.var(0, ddof=1) if num > 1 else (level - black) ** 2
   if num > 1:
-    typical &= _typical(squares)
+    typical &= _typical(squares, SQUARES)
   count = int(typical.sum())
   variance = float(squares[typical].mean())
   shaky = float(drift.var(ddof=1)) / num if num > 1 else 0.0
@@ -79,12 +82,12 @@ def _bins(
   return Bins(*(np.array([x]) for x in values))
 
 
-def _typical(values: np.ndarray) -> np.ndarray:
+def _typical(values: np.ndarray, deviations: float) -> np.ndarray:
   """Where values are finite and not far above or below the others."""
   kept = np.isfinite(values)
   for _ in range(ROUNDS):
     if not kept.any():
       raise ValueError("expected pixels that are numbers, got none")
     center, spread = values[kept].mean(), values[kept].std()
-    kept &= np.abs(values - center) <= DEVIATIONS * spread
+    kept &= np.abs(values - center) <= deviations * spread
   return kept

@@ -90,7 +90,8 @@ def fit(bins: Bins, *, black: float | None = None) -> Transfer:
   """
   if len(bins.level) < 2:
     raise ValueError(
-      f"expected 2 or more bins of levels, got {len(bins.level)}"
+      f"expected pixels of 2 or more levels, got {len(bins.level)}: a level"
+      f" needs {transfer_bins.LEAST} pixels"
     )
   design = np.stack([bins.level, np.ones_like(bins.level)], axis=1)
   slope, intercept, expected = 0.0, 0.0, bins.variance

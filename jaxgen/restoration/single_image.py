@@ -63,8 +63,8 @@ def transfer(
   for _ in range(ROUNDS):
     line = photon_transfer.fit(_bins(levels, line), black=black)
   assert line is not None
-  own = np.diag([line.gain, line.intercept]) * SYSTEMATIC
-  return line._replace(covariance=line.covariance + own**2)
+  pivot = min(float(x.means.mean()) for x in levels) if black is None else black
+  return line._replace(covariance=line.covariance + _own(line, pivot))
 
 
 def electrons(planes: Sequence[np.ndarray], line: Transfer) -> float:
@@ -73,6 +73,15 @@ def electrons(planes: Sequence[np.ndarray], line: Transfer) -> float:
   level = np.concatenate([_blocks(x)[0] for x in planes])
   dark = max(float(level.min()), -line.intercept / line.gain)
   return float((np.quantile(level, BRIGHT) - dark) / line.gain)
+
+
+def _own(line: Transfer, pivot: float) -> np.ndarray:
+  """The covariance of gain and intercept by the method's own errors, which are
+  those of the gain and of the variance at a level, `pivot`."""
+  gain = (SYSTEMATIC * line.gain) ** 2
+  at_pivot = (SYSTEMATIC * (line.gain * pivot + line.intercept)) ** 2
+  way = np.array([1.0, -pivot])
+  return gain * np.outer(way, way) + np.diag([0.0, at_pivot])
 
 
 def _levels(means: np.ndarray, roughness: np.ndarray) -> list[Level]:

@@ -63,13 +63,14 @@ def scene(
     raise ValueError(
       f"expected two or more exposures (k, h, w), got {frames.shape}"
     )
-  good = np.isfinite(frames).all(0) & ~(frames >= white).all(0)
-  means = frames.mean(0, dtype=np.float64, where=good)
+  finite, full = np.isfinite(frames).all(0), (frames >= white).all(0)
+  good = np.asarray(finite & ~full)
+  means = np.where(good, frames, 0).mean(0, dtype=np.float64)
   around, known = leave_one_out_mean(means, good)
   used = good & known
   values = frames[:, used]
   labels = _labels(around[used])
-  out = ((values >= white) | (values <= floor)).any(0)
+  out = np.asarray(((values >= white) | (values <= floor)).any(0))
   share = _sums(labels, out) / np.maximum(_sums(labels), 1)
   kept = share[labels] <= CLIPPED
   means, values = means[used][kept], values[:, kept]

@@ -58,12 +58,11 @@ def read_noise_json(path: pathlib.Path) -> Camera:
   unit = content.get("gain_unit")
   if unit != GAIN_UNIT:
     raise UserError(f"{path}: gain_unit: expected {GAIN_UNIT!r}, got {unit!r}.")
-  values = {name: _number(path, content, name) for name in _NUMBERS}
-  white = content.get("white")
-  if white is not None:
-    values["white"] = _number(path, content, "white")
+  gain, read_noise, black = (_number(path, content, x) for x in _NUMBERS)
+  bright = content.get("white") is not None
+  white = _number(path, content, "white") if bright else math.inf
   try:
-    return Camera(**values)
+    return Camera(gain=gain, read_noise=read_noise, black=black, white=white)
   except ValueError as e:
     raise UserError(f"{path}: {e}.") from e
 
