@@ -111,7 +111,7 @@ def run(args: argparse.Namespace, rest: list[str]) -> None:
     return
   _print(measured, content)
   written = ", ".join(calibration_files.names(measured))
-  print(f"{written} are in {args.out}.")
+  print(f"Written to {args.out}: {written}.")
 
 
 def _check(args: argparse.Namespace) -> None:

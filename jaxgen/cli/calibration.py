@@ -187,8 +187,8 @@ def _measured(
 
 def _by_header(args: argparse.Namespace, dark: DarkPlanes | None) -> Measured:
   flag = f"--header={args.header}"
-  words = inputs.header_words(args.header)
-  gain = args.gain or words.gain
+  words = inputs.header_words(args.header, args.gain)
+  gain = words.gain
   if gain is None:
     raise UserError(f"{flag}: no GAIN or EGAIN in the header: set --gain.")
   white = _white(args, words.white)

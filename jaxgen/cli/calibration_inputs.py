@@ -95,10 +95,10 @@ def of_image(path: pathlib.Path) -> Exposures:
   return _exposures(flag, [frames])
 
 
-def header_words(path: pathlib.Path) -> NoiseWords:
-  """What the header of a FITS file says of the noise."""
+def header_words(path: pathlib.Path, gain: float | None) -> NoiseWords:
+  """What the header of a FITS file says of the noise, or with another gain."""
   try:
-    return fits.noise_words(fits.read(path).header)
+    return fits.noise_words(fits.read(path).header, gain=gain)
   except Exception as e:
     raise UserError(f"--header={path}: {reason(e)}") from e
 

@@ -73,9 +73,7 @@ def _read(path: pathlib.Path) -> Frames:
     return Frames(_four_axes(_array(path)))
   if suffix in fits.SUFFIXES or path.name.lower().endswith(".fits.gz"):
     image = fits.read(path)
-    words = fits.noise_words(image.header)
-    values = image.values[..., None]
-    return Frames(values, words.black, words.white)
+    return Frames(image.values[..., None], *fits.levels(image.header))
   if suffix in camera_raw.SUFFIXES:
     raw = camera_raw.read(path)
     return Frames(raw.values[None], raw.black, raw.white)

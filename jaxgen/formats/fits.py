@@ -70,8 +70,8 @@ def read(path: pathlib.Path) -> FitsImage:
   return FitsImage(native.reshape(-1, *native.shape[-2:]), header)
 
 
-def noise_words(header: Header) -> NoiseWords:
-  """The noise by the usual keywords.
+def noise_words(header: Header, *, gain: float | None = None) -> NoiseWords:
+  """The noise by the usual keywords, or with another gain than the header's.
 
   GAIN is electrons per DN in most files, the inverse of the gain in the rest of
   jaxgen; a comment such as "ADU/e-" says otherwise.
@@ -79,17 +79,23 @@ def noise_words(header: Header) -> NoiseWords:
   Raises:
     ValueError: a keyword has a value that no camera has.
   """
-  gain, notes = _gain(header)
+  gain, notes = (gain, ()) if gain else _gain(header)
   unit = str(header.get("BUNIT", ("", ""))[0]).strip()
   if unit and not re.fullmatch(r"(?i)adu|dn|counts?", unit):
     notes = (*notes, f"BUNIT is {unit!r}: values are taken for DN")
+  black, white = levels(header)
   return NoiseWords(
     gain=gain,
     read_noise=_first(header, _READ_NOISES)[1],
-    black=_first(header, _BLACKS)[1],
-    white=_first(header, _WHITES)[1],
+    black=black,
+    white=white,
     notes=notes,
   )
+
+
+def levels(header: Header) -> tuple[float | None, float | None]:
+  """The black and the white level in DN; None: the header does not say."""
+  return _first(header, _BLACKS)[1], _first(header, _WHITES)[1]
 
 
 def _gain(header: Header) -> tuple[float | None, tuple[str, ...]]:

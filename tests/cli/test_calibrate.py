@@ -68,8 +68,8 @@ def test_the_camera_is_found(line, files, capsys):
 
 
 def test_maps_of_darks_are_written(files, capsys):
-  line = "calibrate --flats=flats --darks=darks --out=out"
-  assert main(line.split()) == 0
+  line = ["calibrate", "--flats=flats", "--darks=darks", "--out=out"]
+  assert main(line) == 0
   noise, black = (np.load(f"out/{x}.npy") for x in ("read_noise", "black"))
   assert noise.shape == black.shape == (80, 80)
   assert np.sqrt((noise**2).mean()) == pytest.approx(READ_NOISE, rel=0.05)
@@ -77,7 +77,7 @@ def test_maps_of_darks_are_written(files, capsys):
 
 
 def test_what_is_printed_has_units_and_warnings(files, capsys):
-  assert main("calibrate --frames=frames.npz --out=out".split()) == 0
+  assert main(["calibrate", "--frames=frames.npz", "--out=out"]) == 0
   printed = capsys.readouterr().out
   assert "DN per electron" in printed
   assert "warning: the black level is unknown" in printed
@@ -120,6 +120,6 @@ def test_a_header_is_read(files, capsys):
   unit = fits.PrimaryHDU(np.ones((8, 8)))
   unit.header["GAIN"], unit.header["RDNOISE"] = 0.5, 1.5
   unit.writeto(files / "a.fits")
-  assert main("calibrate --header=a.fits --out=out".split()) == 0
+  assert main(["calibrate", "--header=a.fits", "--out=out"]) == 0
   assert "0.5 electrons per DN is 2 DN per electron" in capsys.readouterr().out
   assert read_noise_json(files / "out/noise.json").gain == GAIN

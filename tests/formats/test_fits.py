@@ -30,6 +30,7 @@ def test_the_setting_of_a_dial_is_no_gain():
   assert words(GAIN=120, EGAIN=0.5).gain == 2
   with pytest.raises(ValueError, match="dial"):
     words(GAIN=120)
+  assert fits.noise_words({"GAIN": (120, "")}, gain=2.0).gain == 2
   assert words(GAIN=(120, "e-/ADU")).gain == pytest.approx(1 / 120)
 
 
