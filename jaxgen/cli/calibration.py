@@ -29,7 +29,7 @@ NO_BLACK = "the black level is not stated: 0 is taken (--black sets it)"
 
 
 class DarkPlanes(NamedTuple):
-  """What darks say, their planes side by side."""
+  """Measurements of darks, their planes side by side."""
 
   found: darks.Darks
   exposures: Exposures

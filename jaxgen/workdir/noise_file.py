@@ -18,7 +18,7 @@ _NUMBERS = ("gain", "read_noise", "black")
 
 
 def write_noise_json(
-  path: pathlib.Path, found: Calibration, **facts: Any
+  path: pathlib.Path, found: Calibration, **facts: object
 ) -> dict[str, Any]:
   """Write a calibration and further facts about it; returns the content."""
   content = {**as_json(found), **facts}
