@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import math
 import os
 import pathlib
 import re
@@ -32,6 +33,24 @@ def integer(low: int, high: int = MAX_INTEGER) -> Callable[[str], int]:
       span = f">= {low}" if is_small else f"in [{low}, {high}]"
       raise argparse.ArgumentTypeError(
         f"expected an integer {span}, got {reprlib.repr(text)}"
+      )
+    return value
+
+  return parse
+
+
+def number(*, above: float = -math.inf) -> Callable[[str], float]:
+  """The type of a flag for finite numbers above a bound."""
+
+  def parse(text: str) -> float:
+    try:
+      value = float(text)
+    except ValueError:
+      value = math.nan
+    if not (math.isfinite(value) and value > above):
+      span = f" above {above:g}" if math.isfinite(above) else ""
+      raise argparse.ArgumentTypeError(
+        f"expected a number{span}, got {reprlib.repr(text)}"
       )
     return value
 

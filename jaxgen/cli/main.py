@@ -13,6 +13,7 @@ from types import ModuleType
 import jaxgen
 from jaxgen.cli import (
   benchmark,
+  calibrate,
   compare,
   data,
   decode,
@@ -45,6 +46,7 @@ VERBS: dict[str, ModuleType] = {
   "reconstruct": reconstruct,
   "interpolate": interpolate,
   "edit": edit,
+  "calibrate": calibrate,
   "evaluate": evaluate,
   "ema": ema,
   "compare": compare,

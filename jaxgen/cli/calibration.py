@@ -1,0 +1,229 @@
+"""The measurements of `calibrate`: from flags to a calibration."""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import math
+from typing import NamedTuple
+
+import numpy as np
+
+from jaxgen.cli import calibration_inputs as inputs
+from jaxgen.cli.calibration_inputs import Exposures
+from jaxgen.errors import UserError
+from jaxgen.restoration import calibration, darks, single_image, transfer_bins
+from jaxgen.restoration.calibration import Calibration
+from jaxgen.restoration.photon_transfer import Transfer, photon_transfer
+
+REPEATED = "photon transfer of exposures of one scene"
+FLATS = "photon transfer of flats"
+SINGLE = "single image"
+GUESS = (
+  "a guess from a single image: the gain of photographs of up to 20 electrons"
+  " in their brightest parts is right within 6 %, that of dark micrographs"
+  " within 45 %; texture passes for noise, which makes it too large with no"
+  " sign of it; two exposures or flats measure it"
+)
+NO_BLACK = "the black level is not stated: 0 is taken (--black sets it)"
+
+
+class DarkPlanes(NamedTuple):
+  """Measurements of darks, their planes side by side."""
+
+  found: darks.Darks
+  exposures: Exposures
+
+  def map_of(self, values: np.ndarray) -> np.ndarray:
+    """A map of the planes as `(h, w)` or `(h, w, c)`."""
+    planes = np.split(values, len(self.exposures.scenes), axis=1)
+    return planes[0] if len(planes) == 1 else np.stack(planes, axis=-1)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Measured:
+  """A calibration and what it was made from.
+
+  Attributes:
+    calibration: the result.
+    notes: what a user should know about the reading.
+    line: the fit, if there is one.
+    dark: what the darks say, if there are any.
+  """
+
+  calibration: Calibration
+  notes: tuple[str, ...] = ()
+  line: Transfer | None = None
+  dark: DarkPlanes | None = None
+
+
+def measure(args: argparse.Namespace) -> Measured:
+  """Measure what the flags say.
+
+  Raises:
+    UserError: files cannot be read or used.
+  """
+  dark = _darks(args)
+  if args.header:
+    return _by_header(args, dark)
+  if args.image:
+    return _by_image(args, dark)
+  if args.pairs or args.flats or args.frames:
+    return _by_transfer(args, dark)
+  assert dark
+  known = calibration.from_darks(
+    dark.found,
+    gain=args.gain,
+    white=_white(args, dark.exposures.white),
+    rounded=dark.exposures.rounded,
+  )
+  return Measured(calibration=known, notes=dark.exposures.notes, dark=dark)
+
+
+def _darks(args: argparse.Namespace) -> DarkPlanes | None:
+  if args.darks is None:
+    return None
+  exposures = inputs.of_darks(args.darks)
+  try:
+    found = darks.measure(np.concatenate(exposures.scenes, axis=2))
+  except ValueError as e:
+    raise UserError(f"{exposures.flag}: {e}.") from e
+  return DarkPlanes(found, exposures)
+
+
+def _by_transfer(args: argparse.Namespace, dark: DarkPlanes | None) -> Measured:
+  exposures, method = _repeated(args)
+  white = _white(args, exposures.white)
+  scenes = [
+    transfer_bins.scene(x, white=white, floor=exposures.floor)
+    for x in exposures.scenes
+  ]
+  _check_seen(exposures, scenes)
+  black = _black(args, exposures, dark)
+  bins = dark.found.bins if dark else None
+  try:
+    line = photon_transfer(scenes, darks=bins, black=black)
+  except ValueError as e:
+    raise UserError(f"{exposures.flag}: {e}.") from e
+  return _measured(
+    line, exposures, method=method, black=black, white=white, dark=dark
+  )
+
+
+def _repeated(args: argparse.Namespace) -> tuple[Exposures, str]:
+  if args.pairs:
+    return inputs.of_pairs(args.pairs), REPEATED
+  if args.frames:
+    return inputs.of_frames(args.frames), REPEATED
+  return inputs.of_flats(args.flats), FLATS
+
+
+def _check_seen(
+  exposures: Exposures, scenes: list[transfer_bins.Scene]
+) -> None:
+  """Raise a UserError if no pixels are left between floor and white."""
+  if any(len(x.means) for x in scenes):
+    return
+  clipped = max(x.clipped for x in scenes)
+  why = (
+    f"{clipped:.0%} of the pixels are at the white level, or at the lowest"
+    " value of their type"
+    if clipped
+    else "too few pixels are numbers"
+  )
+  raise UserError(
+    f"{exposures.flag}: expected exposures that are not clipped: {why}."
+  )
+
+
+def _by_image(args: argparse.Namespace, dark: DarkPlanes | None) -> Measured:
+  exposures = inputs.of_image(args.image)
+  planes = [x[0].astype(np.float64) for x in exposures.scenes]
+  white, black = _white(args, exposures.white), _black(args, exposures, dark)
+  try:
+    line = single_image.transfer(planes, white=white, black=black)
+  except ValueError as e:
+    raise UserError(f"{exposures.flag}: {e}.") from e
+  found = _measured(
+    line, exposures, method=SINGLE, black=black, white=white, dark=dark
+  )
+  electrons = single_image.electrons(planes, line)
+  most = single_image.MOST_ELECTRONS
+  if electrons > most:
+    raise UserError(
+      f"{exposures.flag}: expected at most {most:g} electrons in the brightest"
+      f" parts, got about {electrons:.3g}: a single image does not tell noise"
+      " from texture there; take two exposures (--pairs) or flats."
+    )
+  warned = (GUESS, *found.calibration.warnings)
+  known = dataclasses.replace(found.calibration, warnings=warned)
+  return dataclasses.replace(found, calibration=known)
+
+
+def _measured(
+  line: Transfer,
+  exposures: Exposures,
+  *,
+  method: str,
+  black: float | None,
+  white: float,
+  dark: DarkPlanes | None,
+) -> Measured:
+  try:
+    found = calibration.from_transfer(
+      line,
+      method=method,
+      black=black,
+      white=white,
+      rounded=exposures.rounded,
+      darks=dark.found if dark else None,
+    )
+  except ValueError as e:
+    raise UserError(f"{exposures.flag}: {e}.") from e
+  return Measured(
+    calibration=found, notes=exposures.notes, line=line, dark=dark
+  )
+
+
+def _by_header(args: argparse.Namespace, dark: DarkPlanes | None) -> Measured:
+  flag = f"--header={args.header}"
+  words = inputs.header_words(args.header, args.gain)
+  gain = words.gain
+  if gain is None:
+    raise UserError(f"{flag}: no GAIN or EGAIN in the header: set --gain.")
+  white = _white(args, words.white)
+  if dark:
+    known = calibration.from_darks(
+      dark.found, gain=gain, white=white, rounded=dark.exposures.rounded
+    )
+    known = dataclasses.replace(known, method="header and darks")
+    return Measured(calibration=known, notes=words.notes, dark=dark)
+  if words.read_noise is None:
+    raise UserError(
+      f"{flag}: no RDNOISE, READNOIS, RON or ENOISE in the header: --darks tell"
+      " the read noise."
+    )
+  black = args.black if args.black is not None else words.black
+  known = Calibration(
+    method="header",
+    gain=gain,
+    read_noise=words.read_noise,
+    black=black or 0.0,
+    white=white,
+    warnings=(NO_BLACK,) if black is None else (),
+  )
+  return Measured(calibration=known, notes=words.notes)
+
+
+def _white(args: argparse.Namespace, stated: float | None) -> float:
+  if args.white is not None:
+    return args.white
+  return math.inf if stated is None else stated
+
+
+def _black(
+  args: argparse.Namespace, exposures: Exposures, dark: DarkPlanes | None
+) -> float | None:
+  if dark:
+    return dark.found.black
+  return exposures.black if args.black is None else args.black

@@ -1,0 +1,107 @@
+"""Exposures in files of many formats, with their values as they are stored."""
+
+from __future__ import annotations
+
+import pathlib
+from typing import NamedTuple
+
+import numpy as np
+
+from jaxgen.data.files import named_arrays
+from jaxgen.errors import UserError
+from jaxgen.formats import camera_raw, fits, image_files, image_pixels
+from jaxgen.formats.file_tree import files_below
+
+ARRAYS = (".npy", ".npz")
+SUFFIXES = (
+  *ARRAYS,
+  *image_files.SUFFIXES,
+  *fits.SUFFIXES,
+  *camera_raw.SUFFIXES,
+)
+_LOSSY = (".jpg", ".jpeg", ".jfif", ".jpe", ".webp")
+_CHANNELS = 4  # at most; a larger last axis is that of columns
+
+
+class Frames(NamedTuple):
+  """Exposures of one size.
+
+  Attributes:
+    values: `(k, h, w, c)`, numbers of any type.
+    black, white: levels that the file states, in DN; None: it does not.
+    notes: what a user should know about the reading.
+  """
+
+  values: np.ndarray
+  black: float | None = None
+  white: float | None = None
+  notes: tuple[str, ...] = ()
+
+
+def list_frames(folder: pathlib.Path) -> list[pathlib.Path]:
+  """The files of exposures below a folder, sorted."""
+  return files_below(folder, SUFFIXES)
+
+
+def read_frames(path: pathlib.Path) -> Frames:
+  """The exposures of a file: an array `(h, w)`, `(k, h, w)` or, with at most
+  four channels, `(h, w, c)` or `(k, h, w, c)`; the pages of a TIFF; an image;
+  an image or a cube of a FITS file; a camera raw file as the four planes of its
+  mosaic.
+
+  Raises:
+    UserError: the file is missing, damaged or of no numbers, or a library that
+      reads it is not installed.
+  """
+  try:
+    found = _read(path)
+  except UserError:
+    raise
+  except Exception as e:  # of any of the libraries
+    raise UserError(f"{path}: {image_files.reason(e)}.") from e
+  if found.values.dtype.kind not in "fiu" or not found.values.size:
+    raise UserError(
+      f"{path}: expected numbers, got {found.values.dtype}"
+      f" {found.values.shape}."
+    )
+  return found
+
+
+def _read(path: pathlib.Path) -> Frames:
+  suffix = path.suffix.lower()
+  if suffix in ARRAYS:
+    return Frames(_four_axes(_array(path)))
+  if suffix in fits.SUFFIXES or path.name.lower().endswith(".fits.gz"):
+    image = fits.read(path)
+    return Frames(image.values[..., None], *fits.levels(image.header))
+  if suffix in camera_raw.SUFFIXES:
+    raw = camera_raw.read(path)
+    return Frames(raw.values[None], raw.black, raw.white)
+  with path.open("rb") as file:
+    pages = image_pixels.pages(file)
+    values = [image_pixels.read(file, page=x).values for x in pages]
+  note = f"{path.name}: a format with losses, which alter the noise"
+  return Frames(np.stack(values), notes=(note,) if suffix in _LOSSY else ())
+
+
+def _array(path: pathlib.Path) -> np.ndarray:
+  """The array of a file that may be exposures: there must be one."""
+  stamp = named_arrays.stamp_of(path)
+  headers = named_arrays.headers(str(path), stamp)
+  keys = [key for key, x in headers.items() if len(x.shape) in (3, 4)]
+  keys = keys or [key for key, x in headers.items() if len(x.shape) == 2]
+  if len(keys) != 1:
+    raise ValueError(
+      f"expected one array of exposures, (k, h, w), got {', '.join(keys)}"
+      if keys
+      else "expected an array of exposures, (k, h, w)"
+    )
+  file = named_arrays.ArrayFile(str(path), keys[0], stamp)
+  return named_arrays.open_array(file)
+
+
+def _four_axes(values: np.ndarray) -> np.ndarray:
+  """An array as exposures `(k, h, w, c)`."""
+  has_channels = values.ndim > 2 and values.shape[-1] <= _CHANNELS
+  values = values if has_channels else values[..., None]
+  return values if values.ndim == 4 else values[None]

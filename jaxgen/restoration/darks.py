@@ -1,0 +1,93 @@
+"""Black level and read noise from exposures without light."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from jaxgen.restoration.transfer_bins import Bins
+
+LEVELS = 6.0  # deviations beyond which a pixel's level is not typical
+SQUARES = 12.0  # those of a pixel's variance, whose distribution is skewed
+ROUNDS = 5
+
+
+class Darks(NamedTuple):
+  """What darks say, in DN.
+
+  Attributes:
+    black: mean level.
+    black_error: its standard error, with the drift from exposure to exposure.
+    variance: of the noise of one exposure, of typical pixels.
+    variance_error: its standard error.
+    frames: number of exposures.
+    hot: number of pixels that are not typical.
+    black_map: mean of each pixel.
+    noise_map: standard deviation of each pixel; None of one exposure.
+    bins: black and variance as a bin of photon transfer; None likewise.
+  """
+
+  black: float
+  black_error: float
+  variance: float
+  variance_error: float
+  frames: int
+  hot: int
+  black_map: np.ndarray
+  noise_map: np.ndarray | None
+  bins: Bins | None
+
+
+def measure(frames: np.ndarray) -> Darks:
+  """The black level and the noise of darks `(k, h, w)`, k >= 1.
+
+  Of one exposure the noise is that between pixels, which holds fixed patterns
+  too. Of more it is that between exposures, whose common drift is taken out.
+  """
+  num = len(frames)
+  if not all(np.isfinite(x).any() for x in frames):
+    raise ValueError("expected pixels that are numbers, got none")
+  drift = np.array([np.nanmedian(x) for x in frames], np.float64)
+  level = frames.mean(0, dtype=np.float64)
+  typical = _typical(level, LEVELS)
+  black = float(level[typical].mean())
+  spread = float(level[typical].var())
+  within = frames - drift[:, None, None]
+  squares = within.var(0, ddof=1) if num > 1 else (level - black) ** 2
+  if num > 1:
+    typical &= _typical(squares, SQUARES)
+  count = int(typical.sum())
+  variance = float(squares[typical].mean())
+  shaky = float(drift.var(ddof=1)) / num if num > 1 else 0.0
+  return Darks(
+    black=black,
+    black_error=float(np.sqrt(spread / max(count, 1) + shaky)),
+    variance=variance,
+    variance_error=variance * float(np.sqrt(2 / (max(num - 1, 1) * count))),
+    frames=num,
+    hot=int(np.isfinite(level).sum()) - count,
+    black_map=level,
+    noise_map=np.sqrt(squares) if num > 1 else None,
+    bins=_bins(black, variance, count=count, frames=num),
+  )
+
+
+def _bins(
+  black: float, variance: float, *, count: int, frames: int
+) -> Bins | None:
+  if frames < 2:
+    return None
+  values = (black, variance, count, frames)
+  return Bins(*(np.array([x]) for x in values))
+
+
+def _typical(values: np.ndarray, deviations: float) -> np.ndarray:
+  """Where values are finite and not far above or below the others."""
+  kept = np.isfinite(values)
+  for _ in range(ROUNDS):
+    if not kept.any():
+      raise ValueError("expected pixels that are numbers, got none")
+    center, spread = values[kept].mean(), values[kept].std()
+    kept &= np.abs(values - center) <= deviations * spread
+  return kept
