@@ -55,7 +55,7 @@ def get_config(variant: str = ""):
       latent_dim=128,
     )
     config.stages.update(
-      images=(48_000,),
+      images=(40_000,),
       batch_size=(64,),
     )
     config.optimizer.update(
@@ -63,8 +63,8 @@ def get_config(variant: str = ""):
       ema_halflife=4_000,
     )
     config.train.update(
-      evaluate_images=12_000,
-      save_images=12_000,
-      preview_images=12_000,
+      evaluate_images=10_000,
+      save_images=10_000,
+      preview_images=10_000,
     )
   return smoke(config) if variant == "smoke" else config
