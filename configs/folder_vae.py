@@ -10,6 +10,12 @@ near a standard normal, so that `--method=prior` needs no fit. The loss is
 absolute error and LPIPS (AlexNet); the weight of the KL divergence is adjusted
 until it is 3 to 8% of the loss. `demo` is a small network at 32 pixels for two
 CPU cores.
+
+Measured, `:demo` on 17 photographs of rock, sand and gravel
+(`split_by=regions`), one run: after 24,000 images held-out PSNR 30.63 dB and
+LPIPS 0.022; PCA with as many dimensions (256) has 35.44 dB and 0.026. All 16
+channels are active. 14 minutes of CPU time. What a VAE is for is said in
+docs/autoencoders.md.
 """
 
 from jaxgen.config.defaults import autoencoder, conv_autoencoder
@@ -52,7 +58,7 @@ def get_config(variant: str = ""):
     config.kl.start_images = 4_000
     config.stages.update(
       resolution=(32,),
-      images=(20_000,),
+      images=(24_000,),
       batch_size=(32,),
     )
     config.optimizer.update(
@@ -60,8 +66,8 @@ def get_config(variant: str = ""):
       ema_halflife=2_000,
     )
     config.train.update(
-      evaluate_images=5_000,
-      save_images=5_000,
-      preview_images=5_000,
+      evaluate_images=6_000,
+      save_images=6_000,
+      preview_images=6_000,
     )
   return smoke(config) if variant == "smoke" else config

@@ -53,7 +53,6 @@ def run(args: argparse.Namespace, rest: list[str]) -> None:
 
 def _read_arrays(path: pathlib.Path) -> dict[str, np.ndarray]:
   """The arrays in a file, with the latents among them."""
-  import numpy as np
 
   from jaxgen.formats.npz import open_npz
   from jaxgen.latents.windows import ARRAYS
@@ -63,7 +62,7 @@ def _read_arrays(path: pathlib.Path) -> dict[str, np.ndarray]:
   try:
     with open_npz(path) as file:
       optional = [x for x in ("names", *ARRAYS) if x in file]
-      return {x: np.atleast_1d(file[x]) for x in ("latents", *optional)}
+      return {x: file[x] for x in ("latents", *optional)}
   except Exception as e:  # numpy and zipfile raise many types
     raise UserError(
       f"--latents={path}: expected an .npz file with an array `latents` ({e})."
@@ -74,7 +73,7 @@ def _names(arrays: dict[str, np.ndarray]) -> list[str]:
   """A name of each latent, by default its number."""
   import numpy as np
 
-  num = len(arrays["latents"])
+  num = len(np.atleast_1d(arrays["latents"]))
   names = arrays.get("names", np.empty(0)).astype(str).tolist()
   return names if np.shape(names) == (num,) else [f"{i:05}" for i in range(num)]
 

@@ -62,7 +62,7 @@ def read_tiles(
   run: LoadedRun,
   args: argparse.Namespace,
   *,
-  path: str = "",
+  path: str | None = None,
   cutting: Cutting | None = None,
   overlap: int | None = None,
 ) -> list[TiledImage]:
@@ -81,7 +81,7 @@ def read_tiles(
   options = run.experiment.data
   reading = input_images.recorded_reading(run.workdir, options)
   tiles = input_tiles.cut_images(
-    input_images.list_inputs(path or args.input, reading),
+    input_images.list_inputs(args.input if path is None else path, reading),
     options,
     side=run.resolution,
     cutting=cutting or _cutting(args) or input_tiles.default_cutting(options),
