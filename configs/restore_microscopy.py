@@ -1,0 +1,65 @@
+r"""A prior (EDM) of gray fluorescence images, to restore them from few photons.
+
+    jaxgen train --config=configs/restore_microscopy.py --workdir=runs/cells \
+      --config.data.path=MY_IMAGES
+
+TIFF of any depth, each page an image, with
+
+    --config.data.value_range='(BLACK, WHITE)'
+
+where white is not that of the type, as for cameras of 12 bits. Channels of a
+multi-channel microscope are taken together with --config.data.channels=N.
+
+`demo` is a small U-Net for two CPU cores, at 32 and then 64 pixels;
+`progressive` grows from 32 to 64, 96 and 128 pixels, for a GPU or TPU. Not
+trained yet.
+"""
+
+from jaxgen.config.defaults import denoiser, progressive_unet, unet
+from jaxgen.config.variants import check_variant, demo, progressive, smoke
+
+
+def get_config(variant: str = ""):
+  """The config at 128 pixels, for a GPU or TPU; `demo`: 25 minutes on two CPU
+  cores; `progressive`: with four resolutions; `smoke`: seconds, for tests."""
+  check_variant(variant, ("demo", "progressive", "smoke"))
+  grows = variant == "progressive"
+  config = denoiser(progressive_unet() if grows else unet())
+  config.data.update(
+    source="folder",
+    channels=1,
+    flips=True,
+    rot90=True,
+    on_bad="skip",
+  )
+  if grows:
+    config.model.update(
+      outer_width=48,
+      outer_num_res_blocks=2,
+    )
+    return progressive(config)
+  if variant:
+    config = demo(config)
+    config.stages.update(
+      resolution=(32, 64),
+      images=(16_000, 9_000),
+      batch_size=(32, 16),
+    )
+    config.train.update(
+      evaluate_images=4_000,
+      save_images=4_000,
+      preview_images=8_000,
+    )
+    return smoke(config) if variant == "smoke" else config
+  config.model.update(
+    width=96,
+    multipliers=(1, 2, 2, 2),
+    attention=(False, False, True, True),
+    dropout=0.1,
+  )
+  config.stages.update(
+    resolution=(128,),
+    images=(4_000_000,),
+    batch_size=(128,),
+  )
+  return config
