@@ -31,7 +31,8 @@ def run(args: argparse.Namespace, rest: list[str]) -> None:
   latents, names = _read_latents(args.latents)
   model = inputs.open_autoencoder(args)
   images = model.decode(latents, batch=args.batch)
-  outputs.save_images(args, names, images, verb="decode")
+  channels = model.shown_channels
+  outputs.save_images(args, names, images, verb="decode", channels=channels)
 
 
 def _read_latents(path: pathlib.Path) -> tuple[np.ndarray, list[str]]:

@@ -25,6 +25,7 @@ from __future__ import annotations
 
 import argparse
 import pathlib
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from jaxgen.cli import flags, inputs, masks, outputs, sampling_flags
@@ -83,7 +84,7 @@ def run(args: argparse.Namespace, rest: list[str]) -> None:
   if args.to is not None:
     path = _interpolate(model, args, images, conditions=conditions)
     names = [f"{i:03}" for i in range(len(path))]
-    outputs.save_images(args, names, path, verb="edit")
+    _save(model, args, path, names=names)
     return
   options = sampling_flags.sampling_options(args)
   options["conditions"] = conditions
@@ -94,7 +95,18 @@ def run(args: argparse.Namespace, rest: list[str]) -> None:
     edited = _outpaint(model, args, images, size=size, options=options)
   else:
     edited = _vary(model, args, images, options=options)
-  outputs.save_images(args, names, edited, verb="edit")
+  _save(model, args, edited, names=names)
+
+
+def _save(
+  model: DenoiserRun,
+  args: argparse.Namespace,
+  images: np.ndarray,
+  *,
+  names: Sequence[str],
+) -> None:
+  channels = model.shown_channels
+  outputs.save_images(args, names, images, verb="edit", channels=channels)
 
 
 def _check_kind(args: argparse.Namespace) -> None:

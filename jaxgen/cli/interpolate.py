@@ -13,7 +13,7 @@ import argparse
 import pathlib
 from typing import TYPE_CHECKING
 
-from jaxgen.cli import flags, inputs
+from jaxgen.cli import flags, inputs, outputs
 from jaxgen.cli.output_folder import replacing
 from jaxgen.errors import UserError
 
@@ -40,7 +40,7 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace, rest: list[str]) -> None:
   """Interpolate and write."""
   from jaxgen.formats.png import write_png
-  from jaxgen.images import grid
+  from jaxgen.images import grid, visible
 
   model = inputs.open_autoencoder(args)
   a = _read_image(model, args.a, upsample=args.upsample)
@@ -50,8 +50,9 @@ def run(args: argparse.Namespace, rest: list[str]) -> None:
     for how in ("linear", "spherical"):
       images = model.interpolate(a, b, args.steps, how=how)
       for i, image in enumerate(images):
-        write_png(folder / f"{how}_{i:03}.png", image)
-      rows.append(images)
+        path = folder / f"{how}_{i:03}.png"
+        outputs.write_image(path, image, channels=model.shown_channels)
+      rows.append(visible(images, model.shown_channels))
     write_png(folder / "grid.png", grid(rows))
   print(f"2 x {args.steps} images and grid.png are in {args.out}.")
 

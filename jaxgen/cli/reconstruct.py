@@ -23,14 +23,21 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace, rest: list[str]) -> None:
   """Reconstruct and write."""
+  import numpy as np
+
   from jaxgen.formats.png import write_png
-  from jaxgen.images import as_uint8, grid
+  from jaxgen.images import as_uint8, grid, visible
 
   model = inputs.open_autoencoder(args)
   names, images = inputs.read_images(model, args.input, upsample=args.upsample)
   reconstructions = model.reconstruct(images, batch=args.batch)
   rows = [as_uint8(images[:COMPARED]), reconstructions[:COMPARED]]
   with replacing(args.out, "reconstruct") as folder:
-    outputs.write_images(folder, names, reconstructions)
-    write_png(folder / "compare.png", grid(rows))
+    outputs.write_images(
+      folder, names, reconstructions, channels=model.shown_channels
+    )
+    write_png(
+      folder / "compare.png",
+      grid(visible(np.stack(rows), model.shown_channels)),
+    )
   print(f"{len(images)} images and grid.png are in {args.out}.")

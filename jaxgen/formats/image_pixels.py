@@ -20,7 +20,7 @@ from jaxgen.formats import color_profiles, tiff
 FORMATS = ("PNG", "JPEG", "JPEG2000", "WEBP", "TIFF", "BMP", "GIF", "PPM")
 GRAY16 = ("I;16", "I;16L", "I;16B", "I;16N")
 _ANIMATED = ("PNG", "WEBP", "GIF")
-_BITS, _PHOTOMETRIC, _PLANAR, _FORMAT = 258, 262, 284, 339  # tags of TIFF
+_BITS, _PHOTOMETRIC, _PLANAR, _EXTRA, _FORMAT = 258, 262, 284, 338, 339  # TIFF
 # PIL decodes 16-bit color to its high bytes; the unpacker of the opposite byte
 # order gives the low bytes. "N" is the byte order of the machine.
 _LOW_BYTES = {"16B": "16L", "16L": "16B", "16N": "16B"}
@@ -64,7 +64,7 @@ def read(data: bytes | BinaryIO, *, page: int = 0) -> Pixels:
     if not tiff.is_tiff(file):
       raise
     return Pixels(values=_tiff_page(file, page))
-  if _is_separate(image):
+  if _is_separate(image) or _has_unnamed_channels(image):
     return Pixels(values=_tiff_page(file, page))
   if image.mode in ("I", "F", *GRAY16) or _sample_format(image) != 1:
     pixels = _numbers(image)
@@ -188,6 +188,12 @@ def _is_separate(image: Image.Image) -> bool:
   tags = getattr(image, "tag_v2", {})
   bits = tags.get(_BITS, ())
   return 16 in bits and len(bits) > 1 and tags.get(_PLANAR) == 2
+
+
+def _has_unnamed_channels(image: Image.Image) -> bool:
+  """Whether a TIFF has channels besides gray that are not alpha."""
+  tags = getattr(image, "tag_v2", {})
+  return tags.get(_PHOTOMETRIC) == 1 and 0 in tags.get(_EXTRA, ())
 
 
 def _raw_mode(image: Image.Image) -> str:

@@ -18,12 +18,10 @@ import dataclasses
 import functools
 import pathlib
 from collections.abc import Callable, Mapping, Sequence
-from typing import Literal
 
 import numpy as np
 
 from jaxgen.config.data import DataConfig, Split
-from jaxgen.config.fields import check_value
 from jaxgen.data import photos, resize, tiles
 from jaxgen.data.files import (
   checks,
@@ -78,7 +76,6 @@ def folder(options: DataConfig, split: Split, resolution: int) -> Source:
       (they are counted); a mask of several images; or a table that cannot be
       understood or matches no image.
   """
-  check_value("data.channels", Literal[1, 3], options.channels)
   root = pathlib.Path(options.path)
   if not options.path or not root.is_dir():
     raise UserError(f"data.path={options.path!r}: expected a folder of images")
