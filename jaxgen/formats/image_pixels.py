@@ -3,7 +3,8 @@
 PNG, JPEG, JPEG 2000, WebP, TIFF, BMP, GIF and PPM: gray, RGB, RGBA (alpha is
 dropped, not blended), palette, CMYK. TIFF has any number of pages and types of
 values; of animations the first frame is read. The EXIF orientation is applied,
-and ICC profiles are in images of 8 bits.
+and ICC profiles are in images of 8 bits. With the extras `astronomy` and `raw`
+also FITS and the raw files of cameras: see `fits` and `camera_raw`.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from typing import BinaryIO
 import numpy as np
 from PIL import Image, ImageOps
 
-from jaxgen.formats import color_profiles, tiff
+from jaxgen.formats import camera_raw, color_profiles, fits, tiff
 
 FORMATS = ("PNG", "JPEG", "JPEG2000", "WEBP", "TIFF", "BMP", "GIF", "PPM")
 GRAY16 = ("I;16", "I;16L", "I;16B", "I;16N")
@@ -31,7 +32,7 @@ class Pixels:
   """The values of an image (h, w, c), and what was not applied to them.
 
   Attributes:
-    values: (h, w, c): uint8, uint16 or, of a TIFF, any type of number.
+    values: (h, w, c): uint8, uint16 or, of a TIFF or FITS, any type of number.
     note: what a user should know about the reading; empty: nothing.
   """
 
@@ -58,6 +59,11 @@ def read(data: bytes | BinaryIO, *, page: int = 0) -> Pixels:
       (PIL's limit against decompression bombs) or of an unsupported format.
   """
   file = as_file(data)
+  if camera_raw.is_raw(file):
+    mosaic = camera_raw.read(file, max_pixels=_limit())
+    return Pixels(values=mosaic.values, note=mosaic.note)
+  if fits.is_fits(file):
+    return Pixels(values=fits.read_page(file, page, max_pixels=_limit()))
   try:
     image = open_image(file, page)
   except Image.UnidentifiedImageError:
@@ -79,8 +85,12 @@ def read(data: bytes | BinaryIO, *, page: int = 0) -> Pixels:
 
 
 def pages(data: bytes | BinaryIO) -> tuple[int, ...]:
-  """The pages of an image file: (0,) unless it is a TIFF."""
+  """The pages of an image file: (0,) unless it is a TIFF or FITS."""
   file = as_file(data)
+  if camera_raw.is_raw(file):
+    return (0,)
+  if fits.is_fits(file):
+    return fits.pages(file)
   return tiff.pages(file) if tiff.is_tiff(file) else (0,)
 
 
@@ -91,7 +101,8 @@ def verify(data: bytes | BinaryIO) -> int:
     The number of frames of an animation; 1 for other images.
   """
   file = as_file(data)
-  if tiff.is_tiff(file):  # has none
+  without = camera_raw.is_raw(file), fits.is_fits(file), tiff.is_tiff(file)
+  if any(without):
     return 1
   image = open_image(file)
   frames = image.n_frames if image.format in _ANIMATED else 1  # pyright: ignore
@@ -128,8 +139,12 @@ def to_bits(values: np.ndarray, bits: int) -> np.ndarray:
 
 
 def _tiff_page(file: BinaryIO, page: int) -> np.ndarray:
-  limit = Image.MAX_IMAGE_PIXELS or 2**62
-  return tiff.read_page(file, page, max_pixels=limit)
+  return tiff.read_page(file, page, max_pixels=_limit())
+
+
+def _limit() -> int:
+  """The largest number of pixels of an image."""
+  return Image.MAX_IMAGE_PIXELS or 2**62
 
 
 def _from_8_bits(image: Image.Image) -> Pixels:

@@ -8,7 +8,8 @@ Subfolders `train` and `validation` side by side (or their other names, see
 `folder_names`) are the splits; without them `split_by` applies. Every page of a
 TIFF is an image, or `page` is. The tiles are uint16 if any file has 16 bits
 (255 and 65535 are white), otherwise uint8; with a `value_range`, and for types
-other than these, they are scaled from it to [-1, 1]. Duplicate images are
+other than these, they are scaled from it to [-1, 1]. FITS and
+the raw files of cameras need extras, see `image_pixels`. Duplicate images are
 dropped.
 """
 
