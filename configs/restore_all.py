@@ -16,7 +16,7 @@ batches have as many tiles of each domain, more of those that are harder.
 from 32 to 64, 96 and 128 pixels, for a GPU or TPU. Not trained yet.
 """
 
-from jaxgen.config.defaults import denoiser, progressive_unet, unet
+from jaxgen.config.defaults import denoiser, multiscale_unet, unet
 from jaxgen.config.variants import check_variant, demo, progressive, smoke
 
 
@@ -25,7 +25,7 @@ def get_config(variant: str = ""):
   cores; `progressive`: with four resolutions; `smoke`: seconds, for tests."""
   check_variant(variant, ("demo", "progressive", "smoke"))
   grows = variant == "progressive"
-  config = denoiser(progressive_unet() if grows else unet())
+  config = denoiser(multiscale_unet() if grows else unet())
   config.data.update(
     source="folder",
     channels=1,
@@ -37,8 +37,10 @@ def get_config(variant: str = ""):
   config.diffusion.conditions = ("label",)
   if grows:
     config.model.update(
-      outer_width=48,
-      outer_num_res_blocks=2,
+      width=48,
+      multipliers=(1, 2, 3, 4),
+      attention=(False, False, True, True),
+      head_dim=48,
     )
     return progressive(config)
   if variant:

@@ -15,7 +15,7 @@ multi-channel microscope are taken together with --config.data.channels=N.
 trained yet.
 """
 
-from jaxgen.config.defaults import denoiser, progressive_unet, unet
+from jaxgen.config.defaults import denoiser, multiscale_unet, unet
 from jaxgen.config.variants import check_variant, demo, progressive, smoke
 
 
@@ -24,7 +24,7 @@ def get_config(variant: str = ""):
   cores; `progressive`: with four resolutions; `smoke`: seconds, for tests."""
   check_variant(variant, ("demo", "progressive", "smoke"))
   grows = variant == "progressive"
-  config = denoiser(progressive_unet() if grows else unet())
+  config = denoiser(multiscale_unet() if grows else unet())
   config.data.update(
     source="folder",
     channels=1,
@@ -34,8 +34,10 @@ def get_config(variant: str = ""):
   )
   if grows:
     config.model.update(
-      outer_width=48,
-      outer_num_res_blocks=2,
+      width=48,
+      multipliers=(1, 2, 3, 4),
+      attention=(False, False, True, True),
+      head_dim=48,
     )
     return progressive(config)
   if variant:

@@ -12,7 +12,7 @@ photographs make the best prior: long exposures, low sensitivity.
 trained yet.
 """
 
-from jaxgen.config.defaults import denoiser, progressive_unet, unet
+from jaxgen.config.defaults import denoiser, multiscale_unet, unet
 from jaxgen.config.variants import check_variant, demo, progressive, smoke
 
 
@@ -21,7 +21,7 @@ def get_config(variant: str = ""):
   cores; `progressive`: with four resolutions; `smoke`: seconds, for tests."""
   check_variant(variant, ("demo", "progressive", "smoke"))
   grows = variant == "progressive"
-  config = denoiser(progressive_unet() if grows else unet())
+  config = denoiser(multiscale_unet() if grows else unet())
   config.data.update(
     source="folder",
     hflip=True,
@@ -29,8 +29,10 @@ def get_config(variant: str = ""):
   )
   if grows:
     config.model.update(
-      outer_width=48,
-      outer_num_res_blocks=2,
+      width=48,
+      multipliers=(1, 2, 3, 4),
+      attention=(False, False, True, True),
+      head_dim=48,
     )
     return progressive(config)
   if variant:

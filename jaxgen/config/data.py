@@ -50,6 +50,9 @@ class DataConfig:
   """Validation holds out whole files, or regions of each file."""
   validation_fraction: OpenUnit = 0.1
   """Fraction of the data that is held out."""
+  balance: Literal["natural", "uniform", "inverse", "adaptive"] = "natural"
+  """Shares of the classes (domains) in batches: as in the data, equal, by
+  inverse frequency, or equal with loss weights by each one's loss."""
   on_bad: Literal["error", "skip"] = "error"
   """Unreadable or too small files: raise an error, or skip them."""
   value_range: tuple[Finite, ...] = ()

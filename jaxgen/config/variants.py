@@ -57,8 +57,8 @@ def smoke(config: Any) -> Any:
 
 
 def progressive(config: Any) -> Any:
-  """The config of a `progressive_unet` that grows from 32 to 64, 96 and 128
-  pixels, on a GPU or TPU."""
+  """A denoiser's config with stages of 32, 64, 96 and 128 pixels, for a GPU or
+  TPU."""
   config.optimizer.schedule = "stage_cosine"  # restarts in each stage
   config.stages.update(
     resolution=(32, 64, 96, 128),

@@ -16,6 +16,7 @@ from jaxgen.errors import UserError
 from jaxgen.images import normalize
 from jaxgen.models.build import build as build_model
 from jaxgen.models.conditioning import fourier_features
+from jaxgen.tasks import domains
 from jaxgen.tasks.task import Task, identity_codec
 from jaxgen.typing import (
   Array,
@@ -40,8 +41,10 @@ ROWS = (  # of previews
 
 
 def conditions(experiment: Experiment) -> tuple[str, ...]:
-  """The conditions of the denoiser."""
-  return experiment.diffusion.conditions
+  """The conditions of the denoiser, and the classes that are balanced."""
+  adaptive = experiment.data.balance == "adaptive"
+  used = (*experiment.diffusion.conditions, *(domains.LABEL,) * adaptive)
+  return tuple(dict.fromkeys(used))
 
 
 def build(
@@ -50,6 +53,7 @@ def build(
   """The task of a denoiser at one resolution; see `families.build`."""
   config, channels = experiment.diffusion, experiment.data.channels
   _check_conditions(config, names)
+  weighted = domains.adaptive_domains(experiment, names)
   model: Any = build_model(
     experiment.model_at(stage),
     resolution=resolution,
@@ -77,13 +81,14 @@ def build(
   return Task(
     model=model,
     init=functools.partial(_init, model, config, shape),
-    loss=functools.partial(_loss, config, denoiser),
+    loss=functools.partial(_loss, config, denoiser, domain_names=weighted),
+    controller=domains.controller(weighted) if weighted else None,
     evaluate=evaluate,
     preview=preview,
     preview_rows=ROWS,
     denoiser=denoiser,
     set_fade=getattr(model, "set_fade", None),
-    batch_fields=("image", *config.conditions),
+    batch_fields=("image", *conditions(experiment)),
     metric="psnr",
     loss_name="denoising loss",
     latent_shape=shape,
@@ -129,6 +134,8 @@ def _loss(
   batch: Batch,
   keys: Array,
   inputs: LossInputs,
+  *,
+  domain_names: tuple[str, ...] = (),
 ) -> tuple[Array, Metrics]:
   """The loss of Karras et al. 2022, eq. 2, with their weight; with
   `uncertainty`, that of Karras et al. 2024, eq. 14."""
@@ -138,10 +145,12 @@ def _loss(
   d = denoiser(params, keys[0])(y + noise, sigma, cond)
   error = _error(d, y)
   loss = edm.weight(sigma, config.sigma_data) * error
+  sums = domains.metrics(loss, batch, domain_names)
   if config.uncertainty:
     u = _log_uncertainty(params, sigma)
     loss = loss * jnp.exp(-u) + u
-  return jnp.mean(loss), {"mse": jnp.mean(error) / 4}  # on [0, 1]
+  loss = domains.weigh(loss, batch, inputs)
+  return jnp.mean(loss), {"mse": jnp.mean(error) / 4, **sums}  # on [0, 1]
 
 
 def draw_sigmas(config: DiffusionConfig, key: Array, num: int) -> Array:

@@ -29,6 +29,7 @@ COMMON = {
   "data.upsample": (1,),
   "data.split_by": ("file",),
   "data.validation_fraction": (0.0, 1.0, 1.5, -0.1, NAN),
+  "data.balance": ("none", "adaptive"),
   "data.on_bad": ("ignore",),
   "data.value_range": ((0.0,), (1.0, 0.0), (0.0, INF)),
   "data.key": (3,),
