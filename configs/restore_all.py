@@ -10,7 +10,7 @@ inside or not. Of tiles in `.pt` files, DOMAIN/train/NAME.pt:
     --config.data.source=arrays --config.data.channels=C
 
 The domain is a condition of the denoiser (`jaxgen sample --class=photo`), and
-batches have as many tiles of each domain, more of those that are harder.
+batches have as many tiles of each domain; the loss weighs harder ones more.
 
 `demo` is a small U-Net for two CPU cores, at 32 pixels; `progressive` grows
 from 32 to 64, 96 and 128 pixels, for a GPU or TPU. Not trained yet.

@@ -82,7 +82,7 @@ class TileSource:
     return element
 
   def tile_labels(self) -> np.ndarray:
-    """The class of each tile, see `order.LabeledTiles`; empty without labels."""
+    """The class of each tile, see `order.LabeledTiles`; empty: none."""
     if not len(self.labels):
       return self.labels
     counts = np.diff([*self.starts, self.num_tiles])
