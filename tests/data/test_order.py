@@ -82,7 +82,8 @@ def path(tmp_path):
 
 def options(path, **other):
   given: dict[str, Any] = {"source": "folder", "path": str(path)}
-  return DataConfig(**given | {"validation_fraction": 0.2} | other)
+  given |= {"validation_fraction": 0.2}
+  return DataConfig(**given | other)
 
 
 def labels(source, options, start=0, processes=1, num=6):
