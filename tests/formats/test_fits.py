@@ -76,8 +76,8 @@ def test_files_train_with_their_value_range(tmp_path):
   with pytest.raises(UserError, match="finite"):
     folder(options, "train", 16)
   skipping = DataConfig(**{**vars(options), "on_bad": "skip"})
-  with pytest.warns(match="skipped 1"):
-    source = folder(skipping, "train", 16)
+  source = folder(skipping, "train", 16)
+  assert [*source.findings.skipped.values()] == [["3.fits"]]
   assert source.findings.images == {"train": 2, "validation": 1}
   corner = source.read(0)["image"][0, 0, 0]
   assert corner == pytest.approx(-0.5)
