@@ -57,6 +57,18 @@ def test_a_picture_shows_the_chosen_channels(tmp_path):
   assert read(tmp_path / "grid.png").shape[-1] == 3
 
 
+def test_images_of_any_sizes_show_the_chosen_channels(tmp_path):
+  rng = np.random.default_rng(0)
+  images = [rng.integers(0, 255, (8, w, 4), np.uint8) for w in (8, 12)]
+  shown = outputs.write_each(tmp_path, ["a", "b"], images, channels=(3, 2, 0))
+  for name, image, seen in zip("ab", images, shown, strict=True):
+    expected = image[..., [3, 2, 0]]
+    np.testing.assert_array_equal(read(tmp_path / f"{name}.png"), expected)
+    np.testing.assert_array_equal(seen, expected)
+    again = image_pixels.read((tmp_path / f"{name}.tif").read_bytes()).values
+    np.testing.assert_array_equal(again, image)
+
+
 def test_no_image_takes_the_name_of_a_summary():
   assert outputs.file_names(["grid.png"]) == ["grid.png.png"]
   assert outputs.file_names(["compare"]) == ["00000 compare.png"]
