@@ -107,7 +107,8 @@ def show(images: np.ndarray, *, columns: int | None = None) -> Image.Image:
   """A grid of images, for display in a notebook.
 
   Args:
-    images: uint8 `(n, h, w, c)`, or one `(h, w, c)`; gray (c = 1) or RGB (3).
+    images: uint8 `(n, h, w, c)`, or one `(h, w, c)`; the first three channels
+      are shown as RGB, of one or two the first as gray.
     columns: columns of the grid; by default it is about square.
 
   Returns:
@@ -118,11 +119,10 @@ def show(images: np.ndarray, *, columns: int | None = None) -> Image.Image:
   """
   images = np.asarray(images)
   images = images[None] if images.ndim == 3 else images
-  fits = images.ndim == 4 and images.size and images.shape[-1] in (1, 3)
+  fits = images.ndim == 4 and images.size
   if images.dtype != np.uint8 or not fits:
     raise UserError(
-      "images: expected uint8 (n, h, w, c) with 1 or 3 channels, got "
-      f"{images.dtype} {images.shape}."
+      f"images: expected uint8 (n, h, w, c), got {images.dtype} {images.shape}."
     )
   if columns is not None:
     check_value("columns", PositiveInt, columns)

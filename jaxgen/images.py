@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import jax
@@ -45,16 +46,22 @@ def as_uint8(images: np.ndarray) -> np.ndarray:
   return np.round((np.clip(x, -1, 1) + 1) * np.float32(127.5)).astype(np.uint8)
 
 
+def visible(images: Any, channels: Sequence[int] = ()) -> Any:
+  """The channels of images `(..., c)` that a picture shows: `channels`, one of
+  them as gray or three; by default the first three, of one or two the first."""
+  chosen = channels or range(3 if images.shape[-1] > 2 else 1)
+  return images[..., list(chosen)]
+
+
 def grid(rows: Any, gap: int = 2, least: int = 96) -> np.ndarray:
   """Images uint8 `(rows, columns, h, w, c)` as one picture `(H, W, 3)`.
 
-  Small images are enlarged by an integer factor, to about `least` pixels.
+  Small images are enlarged by an integer factor, to about `least` pixels; of
+  the channels those of `visible` are shown.
   """
-  rows = np.asarray(rows)
+  rows = visible(np.asarray(rows))
   zoom = max(1, least // rows.shape[2])
   rows = rows.repeat(zoom, 2).repeat(zoom, 3)
-  if rows.shape[-1] not in (1, 3):
-    rows = rows[..., :1]
   rows = np.pad(
     rows, ((0, 0), (0, 0), (0, gap), (0, gap), (0, 0)), constant_values=255
   )

@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from jaxgen.images import as_uint8
+from jaxgen.images import as_uint8, visible
 
 GAP = 6  # pixels around each image
 LEAST, MOST = 64, 160  # longer side of a shown image in pixels
@@ -82,9 +82,8 @@ def shown(
 
 
 def as_rgb(images: np.ndarray) -> np.ndarray:
-  """uint8 `(..., 3)`; of other channels than 1 and 3, the first as gray."""
-  images = as_uint8(images)
-  images = images if images.shape[-1] == 3 else images[..., :1]
+  """uint8 `(..., 3)` of the channels of `images.visible`."""
+  images = as_uint8(visible(images))
   return np.ascontiguousarray(np.broadcast_to(images, (*images.shape[:-1], 3)))
 
 

@@ -126,7 +126,7 @@ def test_a_picture_of_images(shape, columns, rows):
     np.zeros((8, 8), np.uint8),
     np.zeros((0, 8, 8, 3), np.uint8),
     np.zeros((2, 0, 8, 3), np.uint8),
-    np.zeros((2, 8, 8, 2), np.uint8),
+    np.zeros((2, 8, 8, 0), np.uint8),
   ],
 )
 def test_what_is_no_picture_is_refused(images):

@@ -62,3 +62,22 @@ def test_a_grid_shows_every_image(num):
   values = np.arange(1, num + 1, dtype=np.uint8)[:, None, None, None]
   shown = images.image_grid(np.broadcast_to(values, (num, 96, 96, 1)))
   assert set(np.unique(shown)) - {255} == set(range(1, num + 1))
+
+
+@pytest.mark.parametrize(
+  ("stored", "chosen", "want"),
+  [
+    (1, (), [0]),
+    (2, (), [0]),
+    (3, (), [0, 1, 2]),
+    (4, (), [0, 1, 2]),
+    (4, (0, 1, 3), [0, 1, 3]),
+    (16, (15,), [15]),
+  ],
+)
+def test_a_picture_shows_three_channels_or_one(stored, chosen, want):
+  x = np.broadcast_to(np.arange(stored), (2, 4, 4, stored)).astype(np.uint8)
+  found = images.visible(x, chosen)
+  assert found[1, 2, 3].tolist() == want
+  picture = images.grid(images.visible(x, chosen)[None], least=1)
+  assert picture[0, 0].tolist() == (want * 3)[:3]

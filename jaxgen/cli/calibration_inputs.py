@@ -8,10 +8,10 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from jaxgen.data.frames import Frames, list_frames, read_frames
+from jaxgen.data.frames import Frames, list_frames, open_frames, read_frames
 from jaxgen.errors import UserError
-from jaxgen.formats import fits
-from jaxgen.formats.fits import NoiseWords
+from jaxgen.formats import fits, fits_noise
+from jaxgen.formats.fits_noise import NoiseWords
 from jaxgen.formats.image_files import reason
 
 LAMP = 0.02  # relative change of level between flats of one setting
@@ -98,7 +98,8 @@ def of_image(path: pathlib.Path) -> Exposures:
 def header_words(path: pathlib.Path, gain: float | None) -> NoiseWords:
   """What the header of a FITS file says of the noise, or with another gain."""
   try:
-    return fits.noise_words(fits.read(path).header, gain=gain)
+    with open_frames(path) as file:
+      return fits_noise.noise_words(fits.read_header(file), gain=gain)
   except Exception as e:
     raise UserError(f"--header={path}: {reason(e)}") from e
 

@@ -39,12 +39,18 @@ def run(args: argparse.Namespace, rest: list[str]) -> None:
   model = inputs.open_autoencoder(args)
   if "windows" not in arrays:
     images = model.decode(latents, batch=args.batch)
-    outputs.save_images(args, names, images, verb="decode")
+    channels = model.shown_channels
+    outputs.save_images(args, names, images, verb="decode", channels=channels)
     return
   found = _windowed_images(args.latents, arrays, names, side=model.resolution)
   with replacing(args.out, "decode") as folder:
     images = _decoded(model, latents, found, batch=args.batch)
-    outputs.write_each(folder, [x.name for x in found], images)
+    outputs.write_each(
+      folder,
+      [x.name for x in found],
+      images,
+      channels=model.shown_channels,
+    )
   print(
     f"{len(found)} images, reassembled from {len(latents):,} windows, and"
     f" grid.png are in {args.out}."

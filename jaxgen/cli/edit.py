@@ -109,31 +109,37 @@ def run(args: argparse.Namespace, rest: list[str]) -> None:
     edited = edit_kinds.outpaint(editor, tiles, size)
   else:
     edited = edit_kinds.vary(editor, tiles)
-  _write(args, tiles, edited, mask)
+  _write(args, tiles, edited, mask=mask, channels=model.shown_channels)
 
 
 def _write(
   args: argparse.Namespace,
   tiles: Sequence[TiledImage],
   edited: Iterator[Edited],
+  *,
   mask: np.ndarray | None,
+  channels: Sequence[int],
 ) -> None:
   """Write each image as it comes, and a picture of the first ones."""
   from jaxgen import pictures
   from jaxgen.formats.png import write_png
+  from jaxgen.images import visible
+
+  def shown(image: np.ndarray) -> np.ndarray:
+    return pictures.shown(visible(image, channels), most=SIDE)
 
   columns = {"original": [], "mask": [], "result": []}
   names = outputs.file_names([x.image.name for x in tiles])
   with replacing(args.out, "edit") as folder:
     for name, x, (original, result) in zip(names, tiles, edited, strict=True):
-      write_png(folder / name, result)
+      outputs.write_image(folder / name, result, channels=channels)
       if len(columns["result"]) < SHOWN:
-        columns["original"].append(pictures.shown(original, most=SIDE))
-        columns["result"].append(pictures.shown(result, most=SIDE))
+        columns["original"].append(shown(original))
+        columns["result"].append(shown(result))
         if mask is not None:
-          shown = masks.fit_original(mask, x)[..., None] * 255
+          white = masks.fit_original(mask, x)[..., None] * 255
           columns["mask"].append(
-            pictures.shown(shown.astype("uint8"), most=SIDE)
+            pictures.shown(white.astype("uint8"), most=SIDE)
           )
     columns = {label: column for label, column in columns.items() if column}
     picture = pictures.labeled_columns(columns, most=SIDE)
@@ -175,15 +181,17 @@ def _interpolate(
   """Interpolate between the center squares of two images, and write."""
   from jaxgen import pictures
   from jaxgen.formats.png import write_png
+  from jaxgen.images import visible
 
   ends = [inputs.read_tile(model, args, x) for x in (args.input, args.to)]
   steps = args.between or 9
   path = model.interpolate(
     ends[0], ends[1], steps, conditions=conditions, batch=args.batch
   )
+  names, channels = [f"{i:03}" for i in range(len(path))], model.shown_channels
   with replacing(args.out, "edit") as folder:
-    outputs.write_images(folder, [f"{i:03}" for i in range(len(path))], path)
-    row = [ends[0], *path, ends[1]]
+    outputs.write_images(folder, names, path, channels=channels)
+    row = [visible(x, channels) for x in (ends[0], *path, ends[1])]
     label = "original, interpolation, original"
     write_png(folder / "grid.png", pictures.labeled_rows({label: row}))
   print(f"{len(path)} images and grid.png are in {args.out}.")

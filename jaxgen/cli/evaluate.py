@@ -109,6 +109,7 @@ def _generation(
   from jaxgen import pictures
   from jaxgen.evaluation import generation
   from jaxgen.formats.png import write_png
+  from jaxgen.images import visible
   from jaxgen.metrics.features import features
 
   if args.input:
@@ -130,10 +131,18 @@ def _generation(
     **options,
   )
   generation.write_generation(out, evaluation, model.conditions)
-  pairs = generation.nearest_pairs(evaluation)
+  pairs = {
+    label: visible(images, model.shown_channels)
+    for label, images in generation.nearest_pairs(evaluation).items()
+  }
   write_png(out / "nearest.png", pictures.labeled_rows(pairs))
   names = [f"{i:05}" for i in range(num)]
-  outputs.write_images(out / "samples", names, evaluation.images)
+  outputs.write_images(
+    out / "samples",
+    names,
+    evaluation.images,
+    channels=model.shown_channels,
+  )
   tables.print_generation(evaluation)
 
 

@@ -14,7 +14,7 @@ import argparse
 import pathlib
 from typing import TYPE_CHECKING
 
-from jaxgen.cli import flags, inputs
+from jaxgen.cli import flags, inputs, outputs
 from jaxgen.cli.output_folder import replacing
 from jaxgen.errors import UserError
 
@@ -42,6 +42,7 @@ def run(args: argparse.Namespace, rest: list[str]) -> None:
   """Interpolate and write."""
   from jaxgen import pictures
   from jaxgen.formats.png import write_png
+  from jaxgen.images import visible
 
   model = inputs.open_autoencoder(args)
   a, b = (_read_image(model, args, path) for path in (args.a, args.b))
@@ -50,8 +51,10 @@ def run(args: argparse.Namespace, rest: list[str]) -> None:
     for how in ("linear", "spherical"):
       images = model.interpolate(a, b, args.steps, how=how)
       for i, image in enumerate(images):
-        write_png(folder / f"{how}_{i:03}.png", image)
-      rows[f"original, {how} interpolation, original"] = [a, *images, b]
+        path = folder / f"{how}_{i:03}.png"
+        outputs.write_image(path, image, channels=model.shown_channels)
+      label = f"original, {how} interpolation, original"
+      rows[label] = [visible(x, model.shown_channels) for x in (a, *images, b)]
     write_png(folder / "grid.png", pictures.labeled_rows(rows))
   print(f"2 x {args.steps} images and grid.png are in {args.out}.")
 

@@ -103,4 +103,5 @@ def _written_by(
 
   pictures = {x for x in names if x.suffix == ".png"}
   old = {x for x in pictures if read_software(out / x) == software}
-  return old | {x for x in names if old and x.name in UNNAMED}
+  beside = {x.with_suffix(".tif") for x in old}
+  return old | names & beside | {x for x in names if old and x.name in UNNAMED}

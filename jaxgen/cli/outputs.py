@@ -43,10 +43,11 @@ def save_images(
   images: np.ndarray,
   *,
   verb: str,
+  channels: Sequence[int] = (),
 ) -> None:
   """Write images to --out, in place of those of an earlier call of the verb."""
   with replacing(args.out, verb) as folder:
-    write_images(folder, names, images)
+    write_images(folder, names, images, channels=channels)
   print(f"{len(images)} images and grid.png are in {args.out}.")
 
 
@@ -57,8 +58,9 @@ def write_images(
   *,
   resize: int | None = None,
   kernel: str = "lanczos",
+  channels: Sequence[int] = (),
 ) -> None:
-  """Write a PNG of each image, and `grid.png` of the first ones.
+  """Write each image, see `write_image`, and `grid.png` of the first ones.
 
   Args:
     out: the output folder.
@@ -66,20 +68,22 @@ def write_images(
     images: uint8 `(n, h, w, c)`.
     resize: side to which images are resized, in the grid at most `GRID_SIDE`.
     kernel: `lanczos` or `bicubic`.
+    channels: the channels of the PNG, as in `images.visible`.
   """
   import numpy as np
 
   from jaxgen.formats.png import write_png
-  from jaxgen.images import image_grid
+  from jaxgen.images import image_grid, visible
 
   pairs = list(zip(file_names(names), images, strict=True))
   for name, image in progress.each("writing", pairs):
-    pixels = resample(image, resize, kernel) if resize else image
-    write_png(out / name, pixels)
-  shown = images[:GRID]
+    write_image(
+      out / name, image, resize=resize, kernel=kernel, channels=channels
+    )
+  shown = visible(images[:GRID], channels)
   if resize:
     side = min(resize, max(GRID_SIDE, images.shape[1]))
-    shown = np.stack([resample(image, side, kernel) for image in shown])
+    shown = np.stack([resample(x, side, kernel) for x in shown])
   write_png(out / "grid.png", image_grid(shown))
 
 
@@ -89,26 +93,50 @@ def write_each(
   images: Iterable[np.ndarray],
   *,
   side: int = GRID_SIDE,
+  channels: Sequence[int] = (),
 ) -> list[np.ndarray]:
-  """Write a PNG of each image as they come, of any sizes, and `grid.png` of the
-  first ones.
+  """Write each image as they come, of any sizes, see `write_image`, and
+  `grid.png` of the first ones.
 
   Returns:
-    The first images, large ones reduced to `side` pixels.
+    The first images as `pictures.shown`, large ones reduced to `side` pixels.
   """
   from jaxgen import pictures
   from jaxgen.formats.png import write_png
+  from jaxgen.images import visible
 
   shown = []
   for name, image in zip(file_names(names), images, strict=True):
-    write_png(out / name, image)
+    write_image(out / name, image, channels=channels)
     if len(shown) < GRID:
-      shown.append(pictures.shown(image, least=1, most=side))
+      seen = visible(image, channels)
+      shown.append(pictures.shown(seen, least=1, most=side))
   columns = max(1, round(len(shown) ** 0.5))
   label = f"{len(shown)} of {len(names)} images"
   picture = pictures.labeled_rows({label: shown}, columns=columns, most=side)
   write_png(out / "grid.png", picture)
   return shown
+
+
+def write_image(
+  path: pathlib.Path,
+  image: np.ndarray,
+  *,
+  resize: int | None = None,
+  kernel: str = "lanczos",
+  channels: Sequence[int] = (),
+) -> None:
+  """Write a PNG of one channel or three; of an image with other channels, all
+  are in a TIFF of the same name, which is not resized. Arguments as in
+  `write_images`."""
+  from jaxgen.formats.png import write_png
+  from jaxgen.formats.tiff import write_tiff
+  from jaxgen.images import visible
+
+  shown = visible(image, channels)
+  write_png(path, resample(shown, resize, kernel) if resize else shown)
+  if image.shape[-1] not in (1, 3):
+    write_tiff(path.with_suffix(".tif"), image)
 
 
 def file_names(names: Sequence[str]) -> list[str]:

@@ -37,15 +37,20 @@ def run(args: argparse.Namespace, rest: list[str]) -> None:
   """Reconstruct and write."""
   from jaxgen import pictures
   from jaxgen.formats.png import write_png
+  from jaxgen.images import visible
 
   model = inputs.open_autoencoder(args)
   tiles = inputs.read_tiles(model, args)
   images = _reconstructions(model, tiles, batch=args.batch)
   names, compared = [x.image.name for x in tiles], tiles[:COMPARED]
+  channels = model.shown_channels
   with replacing(args.out, "reconstruct") as folder:
-    shown = outputs.write_each(folder, names, images, side=SIDE)
+    shown = outputs.write_each(
+      folder, names, images, side=SIDE, channels=channels
+    )
+    originals = (x.read() if x.fit else x.image.read() for x in compared)
     rows = {
-      "original": [x.image.read() if not x.fit else x.read() for x in compared],
+      "original": [visible(x, channels) for x in originals],
       "reconstruction": shown[:COMPARED],
     }
     picture = pictures.labeled_rows(rows, most=SIDE)

@@ -100,7 +100,12 @@ def run(args: argparse.Namespace, rest: list[str]) -> None:
         images = _decode(model, args, rest)
     names = [f"{i:05}" for i in range(len(images))]
     outputs.write_images(
-      folder, names, images, resize=args.resize, kernel=args.resample
+      folder,
+      names,
+      images,
+      resize=args.resize,
+      kernel=args.resample,
+      channels=model.shown_channels,
     )
   print(f"{len(images)} images and grid.png are in {args.out}.")
 

@@ -36,8 +36,10 @@ class DataConfig:
   """folder, arrays, records: path of the data; tfds: name[@data_dir]."""
   masks: str = ""
   """folder: a parallel folder of per-pixel label images."""
-  channels: PositiveInt = 3
-  """1: gray, 3: RGB; arrays: any number."""
+  channels: Annotated[Int, Field(ge=1, le=16)] = 3
+  """1: gray, 3: RGB, 4: packed Bayer mosaics; folder, arrays, tfds: any."""
+  shown_channels: tuple[NonNegativeInt, ...] = ()
+  """Channels in pictures: one (gray) or three; (): the first one or three."""
   crop: Literal["random", "tiled", "whole"] = "random"
   """random or tiled squares, or the whole image resized to the resolution."""
   crop_size: NonNegativeInt = 0
@@ -48,6 +50,9 @@ class DataConfig:
   """Validation holds out whole files, or regions of each file."""
   validation_fraction: OpenUnit = 0.1
   """Fraction of the data that is held out."""
+  balance: Literal["natural", "uniform", "inverse", "adaptive"] = "natural"
+  """Shares of the classes (domains) in batches: as in the data, equal, by
+  inverse frequency, or equal with loss weights by each one's loss."""
   on_bad: Literal["error", "skip"] = "error"
   """Unreadable or too small files: raise an error, or skip them."""
   value_range: tuple[Finite, ...] = ()
@@ -83,4 +88,10 @@ class DataConfig:
       raise UserError(
         f"data.value_range={limits}: expected (black, white) with "
         "black < white."
+      )
+    shown = self.shown_channels
+    if len(shown) not in (0, 1, 3) or any(x >= self.channels for x in shown):
+      raise UserError(
+        f"data.shown_channels={shown}: expected one or three of the "
+        f"data.channels={self.channels} channels, counted from 0."
       )

@@ -54,3 +54,18 @@ def smoke(config: Any) -> Any:
     latent_cache_tiles=64,
   )
   return config
+
+
+def progressive(config: Any) -> Any:
+  """A denoiser's config with stages of 32, 64, 96 and 128 pixels, for a GPU or
+  TPU."""
+  config.optimizer.schedule = "stage_cosine"  # restarts in each stage
+  config.stages.update(
+    resolution=(32, 64, 96, 128),
+    images=(2_000_000, 1_000_000, 500_000, 500_000),
+    batch_size=(128, 64, 32, 32),
+    learning_rate_factor=(1.0, 0.7, 0.5, 0.5),
+    warmup_images=(0, 10_000, 5_000, 5_000),
+    fade_images=(0, 50_000, 25_000, 25_000),
+  )
+  return config

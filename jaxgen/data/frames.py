@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
+import gzip
 import pathlib
-from typing import NamedTuple
+from typing import BinaryIO, NamedTuple, cast
 
 import numpy as np
 
 from jaxgen.data.files import named_arrays
 from jaxgen.errors import UserError
-from jaxgen.formats import camera_raw, fits, image_files, image_pixels
+from jaxgen.formats import (
+  camera_raw,
+  fits,
+  fits_noise,
+  image_files,
+  image_pixels,
+)
 from jaxgen.formats.file_tree import files_below
 
 ARRAYS = (".npy", ".npz")
-SUFFIXES = (
-  *ARRAYS,
-  *image_files.SUFFIXES,
-  *fits.SUFFIXES,
-  *camera_raw.SUFFIXES,
-)
+SUFFIXES = (*ARRAYS, *image_files.SUFFIXES)
 _LOSSY = (".jpg", ".jpeg", ".jfif", ".jpe", ".webp")
 _CHANNELS = 4  # at most; a larger last axis is that of columns
 
@@ -46,8 +48,8 @@ def list_frames(folder: pathlib.Path) -> list[pathlib.Path]:
 def read_frames(path: pathlib.Path) -> Frames:
   """The exposures of a file: an array `(h, w)`, `(k, h, w)` or, with at most
   four channels, `(h, w, c)` or `(k, h, w, c)`; the pages of a TIFF; an image;
-  an image or a cube of a FITS file; a camera raw file as the four planes of its
-  mosaic.
+  the first image or cube of a FITS file, compressed by gzip or not; a camera
+  raw file as the four channels of its mosaic, see `camera_raw`.
 
   Raises:
     UserError: the file is missing, damaged or of no numbers, or a library that
@@ -71,17 +73,36 @@ def _read(path: pathlib.Path) -> Frames:
   suffix = path.suffix.lower()
   if suffix in ARRAYS:
     return Frames(_four_axes(_array(path)))
-  if suffix in fits.SUFFIXES or path.name.lower().endswith(".fits.gz"):
-    image = fits.read(path)
-    return Frames(image.values[..., None], *fits.levels(image.header))
-  if suffix in camera_raw.SUFFIXES:
-    raw = camera_raw.read(path)
-    return Frames(raw.values[None], raw.black, raw.white)
-  with path.open("rb") as file:
+  with open_frames(path) as file:
+    if camera_raw.is_raw(file):
+      return _of_raw(file)
+    if fits.is_fits(file):
+      return _of_fits(file)
     pages = image_pixels.pages(file)
     values = [image_pixels.read(file, page=x).values for x in pages]
   note = f"{path.name}: a format with losses, which alter the noise"
   return Frames(np.stack(values), notes=(note,) if suffix in _LOSSY else ())
+
+
+def open_frames(path: pathlib.Path) -> BinaryIO:
+  """Open a file for reading, expanded if it is compressed by gzip."""
+  if path.suffix.lower() == ".gz":
+    return cast(BinaryIO, gzip.open(path))
+  return path.open("rb")
+
+
+def _of_raw(file: BinaryIO) -> Frames:
+  mosaic = camera_raw.read(file, max_pixels=image_pixels.max_pixels())
+  black = float(np.mean(mosaic.black))
+  return Frames(mosaic.values[None], black, mosaic.white)
+
+
+def _of_fits(file: BinaryIO) -> Frames:
+  """The planes of the first image, as exposures."""
+  limit = image_pixels.max_pixels()
+  values = fits.read_page(file, fits.pages(file)[0], max_pixels=limit)
+  black, white = fits_noise.levels(fits.read_header(file))
+  return Frames(np.moveaxis(values, 2, 0)[..., None], black, white)
 
 
 def _array(path: pathlib.Path) -> np.ndarray:

@@ -10,7 +10,6 @@ number of processes.
 from __future__ import annotations
 
 import contextlib
-import functools
 import hashlib
 import sys
 from collections.abc import Callable, Generator
@@ -23,6 +22,7 @@ import numpy as np
 from jaxgen import progress
 from jaxgen.config.data import DataConfig
 from jaxgen.data import workers
+from jaxgen.data.order import order_of
 from jaxgen.data.reading import Reader
 from jaxgen.data.reading import stack as stack
 from jaxgen.data.source import Element, Source
@@ -52,7 +52,7 @@ def batches(
 
   Args:
     source: the tiles of a split.
-    options: augmentation, threads or worker processes.
+    options: balance, augmentation, threads or worker processes.
     batch_size: images per batch over all processes; a multiple of `processes`.
     start: index of the first batch.
     stream: name of the random stream; each stage and verb has its own.
@@ -69,12 +69,13 @@ def batches(
   seed = derive_seed("batches", options.seed, stream)
   size = batch_size // processes
   reader = Reader(source=source, options=options, seed=seed, keep=tuple(keep))
+  tiles = order_of(source, options, batch=batch_size, seed=seed)
   numbers = grain.MapDataset.range(sys.maxsize // size)
   numbers = numbers[start * processes + process :: processes]
 
   def order(k: int) -> tuple[np.ndarray, int]:
     positions = np.arange(k * size, (k + 1) * size)
-    return shuffled(positions, len(source), seed), k * size
+    return tiles(positions), k * size
 
   with contextlib.ExitStack() as resources:
     if options.workers:
@@ -91,25 +92,6 @@ def batches(
         dataset.map(put), prefetch_buffer_size=min(options.threads, _READY)
       )
     yield from resources.enter_context(contextlib.closing(iter(dataset)))
-
-
-def shuffled(positions: np.ndarray, n: int, seed: int) -> np.ndarray:
-  """The indices `(b,)` of tiles at positions in an endless sequence of epochs,
-  each of which has every index in `[0, n)` once."""
-  epochs, places = np.divmod(positions, n)
-  indices = np.empty_like(places)
-  for epoch in np.unique(epochs).tolist():
-    chosen = epochs == epoch
-    indices[chosen] = _permutation(n, seed, epoch)[places[chosen]]
-  return indices
-
-
-@functools.lru_cache(maxsize=4)
-def _permutation(n: int, seed: int, epoch: int) -> np.ndarray:
-  """The order of an epoch, read-only."""
-  order = np.random.default_rng([seed, epoch]).permutation(n)
-  order.flags.writeable = False
-  return order
 
 
 def _ahead(

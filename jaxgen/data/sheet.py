@@ -12,6 +12,7 @@ from jaxgen import pictures
 from jaxgen.config.data import DataConfig
 from jaxgen.data import pipeline
 from jaxgen.data.source import Element, Source
+from jaxgen.images import visible
 
 COLUMNS, ROWS = 12, 3  # of training tiles
 _COLORS = np.array(  # of the labels of masks; later ones repeat
@@ -34,6 +35,8 @@ def draw(train: Source, validation: Source, options: DataConfig) -> np.ndarray:
   each with its class and mask; uint8 (h, w, 3)."""
   first = _first_tiles(train, options, COLUMNS * ROWS)
   held_out = pipeline.stack(pipeline.fixed_tiles(validation, COLUMNS))
+  for tiles in (first, held_out):
+    tiles["image"] = visible(tiles["image"], options.shown_channels)
   side, num = first["image"].shape[1], len(held_out["image"])
   masks = ", each above its mask" if "mask" in first else ""
   trained = f"the first {COLUMNS * ROWS} tiles, {side} x {side} pixels{masks}"

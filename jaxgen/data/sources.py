@@ -10,6 +10,7 @@ from jaxgen.data.files.arrays import arrays
 from jaxgen.data.files.folder import folder
 from jaxgen.data.files.records import records
 from jaxgen.data.files.tfds import tfds
+from jaxgen.data.order import order_of
 from jaxgen.data.rocks.source import rocks
 from jaxgen.data.source import Source
 from jaxgen.data.textures import textures
@@ -37,7 +38,10 @@ def build(options: DataConfig, split: Split, resolution: int) -> Source:
       f"data.crop_size={options.crop_size}: expected at least the resolution, "
       f"{resolution}; set data.upsample=True to enlarge crops."
     )
-  return SOURCES[options.source](options, split, resolution)
+  source = SOURCES[options.source](options, split, resolution)
+  if split == "train":
+    order_of(source, options, batch=1, seed=0)  # may raise
+  return source
 
 
 def fingerprint(experiment: Experiment) -> str:

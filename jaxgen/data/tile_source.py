@@ -81,6 +81,13 @@ class TileSource:
       element["label"] = self.labels[photos]
     return element
 
+  def tile_labels(self) -> np.ndarray:
+    """The class of each tile, see `order.LabeledTiles`; empty: none."""
+    if not len(self.labels):
+      return self.labels
+    counts = np.diff([*self.starts, self.num_tiles])
+    return np.repeat(self.labels[self._table[:, 0]], counts)
+
   @functools.cached_property
   def _starts(self) -> np.ndarray:
     return np.array(self.starts)

@@ -57,6 +57,7 @@ def cut(
     raise UserError(
       f"no {split} tiles of {size} pixels: reduce data.crop_size or"
       " stages.resolution, set data.upsample=True, or add images"
+      + (f"; {problems.counted(photos.problems)}" if photos.problems else "")
     )
   counts = [rows * columns for rows, columns in (r.grid for r in regions)]
   square, fingerprint = resolution if whole else 0, photos.fingerprint()

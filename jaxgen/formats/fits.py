@@ -1,142 +1,90 @@
-"""Images and headers of FITS files, by astropy (the extra `astronomy`)."""
+"""Images in FITS files, by astropy (the extra `astronomy`).
+
+Each image of two or three axes is a page; planes of a third axis are channels.
+Values are in the units of the file (BSCALE and BZERO are applied), and the
+first row is the one that the file has first, usually the lowest in the sky.
+Missing values are NaN.
+"""
 
 from __future__ import annotations
 
-import pathlib
-import re
+import functools
+import io
 import warnings
 from collections.abc import Mapping
-from typing import NamedTuple
+from typing import Any, BinaryIO
 
 import numpy as np
 
-from jaxgen.errors import UserError
-from jaxgen.formats.image_files import reason
+from jaxgen.formats import extras
 
-SUFFIXES = (".fits", ".fit", ".fts", ".fits.gz")
+SUFFIXES = (".fits", ".fit", ".fts")
+_MAGIC = b"SIMPLE  ="
 Header = Mapping[str, tuple[object, str]]  # keyword -> value and comment
 
-_GAINS = ("EGAIN", "GAIN")  # of capture programs, by definition and by habit
-_READ_NOISES = ("RDNOISE", "READNOIS", "RON", "ENOISE")
-_BLACKS = ("BLKLEVEL", "BLACKLEV", "BIASLVL", "BIASLEVE")
-_WHITES = ("SATURATE", "SATLEVEL", "MAXLIN")
-_PER_ELECTRON = re.compile(r"(adu|dn|counts?)\s*(/|per)\s*(e|photo)", re.I)
-_PER_NUMBER = re.compile(r"e(lectrons?|-)?\s*(/|per)\s*(adu|dn|count)", re.I)
-_MOST = 30.0  # electrons per DN; beyond it is rather the setting of a dial
+
+def is_fits(file: BinaryIO) -> bool:
+  """Whether a file begins as FITS."""
+  file.seek(0)
+  return file.read(len(_MAGIC)) == _MAGIC
 
 
-class FitsImage(NamedTuple):
-  """The values of a file, `(k, h, w)`, and the header above them."""
-
-  values: np.ndarray
-  header: Header
-
-
-class NoiseWords(NamedTuple):
-  """What a header says of the noise: DN per electron, electrons, DN.
-
-  Attributes:
-    gain, read_noise, black, white: None: not said.
-    notes: what a user should know about the reading.
-  """
-
-  gain: float | None
-  read_noise: float | None
-  black: float | None
-  white: float | None
-  notes: tuple[str, ...]
-
-
-def read(path: pathlib.Path) -> FitsImage:
-  """The first image of a file, or the images of a cube.
+def pages(file: BinaryIO) -> tuple[int, ...]:
+  """The indices of a file's images; tables are passed over.
 
   Raises:
-    UserError: astropy is not installed.
-    Exception: of many kinds, by astropy, where the file is damaged.
+    Exception: of many kinds, by astropy: the file is damaged; ValueError: it
+      has no images, or astropy is not installed.
   """
-  fits = _astropy(path)
-  with warnings.catch_warnings():
-    warnings.simplefilter("ignore")  # of deviations from the standard
-    with fits.open(path, memmap=False) as units:
-      image = next((x for x in units if _is_image(x)), None)
-      if image is None:
-        raise ValueError("no image in the FITS file")
-      values, cards = np.asarray(image.data), units[0].header.copy()
-      cards.update(image.header)
-  if values.ndim not in (2, 3):
-    raise ValueError(f"expected an image or a cube, got {values.ndim} axes")
-  header = {x.keyword: (x.value, x.comment) for x in cards.cards}
-  native = values.astype(values.dtype.newbyteorder("="), copy=False)
-  return FitsImage(native.reshape(-1, *native.shape[-2:]), header)
+  with _open(file) as units:
+    found = tuple(i for i, unit in enumerate(units) if _is_image(unit))
+  if not found:
+    raise ValueError("FITS without an image of two or three axes")
+  return found
 
 
-def noise_words(header: Header, *, gain: float | None = None) -> NoiseWords:
-  """The noise by the usual keywords, or with another gain than the header's.
-
-  GAIN is electrons per DN in most files, the inverse of the gain in the rest of
-  jaxgen; a comment such as "ADU/e-" says otherwise.
+def read_page(file: BinaryIO, page: int, *, max_pixels: int) -> np.ndarray:
+  """The values (h, w, c) of an image, in native byte order.
 
   Raises:
-    ValueError: a keyword has a value that no camera has.
+    Exception: as `pages`; ValueError: it is too large.
   """
-  gain, notes = (gain, ()) if gain else _gain(header)
-  unit = str(header.get("BUNIT", ("", ""))[0]).strip()
-  if unit and not re.fullmatch(r"(?i)adu|dn|counts?", unit):
-    notes = (*notes, f"BUNIT is {unit!r}: values are taken for DN")
-  black, white = levels(header)
-  return NoiseWords(
-    gain=gain,
-    read_noise=_first(header, _READ_NOISES)[1],
-    black=black,
-    white=white,
-    notes=notes,
-  )
+  with _open(file) as units:
+    unit = units[page if _is_image(units[page]) else pages(file)[0]]
+    if unit.shape[-1] * unit.shape[-2] > max_pixels:
+      raise ValueError(f"expected at most {max_pixels} pixels")
+    values = np.asarray(unit.data)
+  values = values.astype(values.dtype.newbyteorder("="))
+  return values[..., None] if values.ndim == 2 else np.moveaxis(values, 0, 2)
 
 
-def levels(header: Header) -> tuple[float | None, float | None]:
-  """The black and the white level in DN; None: the header does not say."""
-  return _first(header, _BLACKS)[1], _first(header, _WHITES)[1]
+def read_header(file: BinaryIO) -> Header:
+  """The header of a file with that of its first image, which goes before.
+
+  Raises:
+    Exception: as `pages`.
+  """
+  first = pages(file)[0]
+  with _open(file) as units:
+    cards = units[0].header.copy()
+    cards.update(units[first].header)
+  return {x.keyword: (x.value, x.comment) for x in cards.cards}
 
 
-def _gain(header: Header) -> tuple[float | None, tuple[str, ...]]:
-  name, value = _first(header, _GAINS)
-  if value is None:
-    return None, ()
-  if value <= 0:
-    raise ValueError(f"{name}={value:g}: expected above 0")
-  comment = header[name][1]
-  if _PER_ELECTRON.search(comment):
-    return value, (f"{name}={value:g} is DN per electron by its comment",)
-  if value > _MOST and not _PER_NUMBER.search(comment):
-    raise ValueError(
-      f"{name}={value:g}: expected electrons per DN, up to {_MOST:g}: rather"
-      " the setting of a dial"
-    )
-  note = f"{name}={value:g} electrons per DN is {1 / value:.4g} DN per electron"
-  return 1 / value, (note,)
+def _is_image(unit: Any) -> bool:
+  return unit.is_image and len(unit.shape) in (2, 3)
 
 
-def _first(header: Header, names: tuple[str, ...]) -> tuple[str, float | None]:
-  """The first of the keywords that there are, and its value."""
-  for name in names:
-    value = header.get(name, (None, ""))[0]
-    if isinstance(value, (int, float)) and not isinstance(value, bool):
-      if not np.isfinite(value):
-        raise ValueError(f"{name}: expected a number, got {value}")
-      return name, float(value)
-  return "", None
+def _open(file: BinaryIO) -> Any:
+  file.seek(0)
+  copy = io.BytesIO(file.read())  # it closes what it is given
+  return _module().open(copy, memmap=False)
 
 
-def _is_image(unit) -> bool:
-  return bool(unit.is_image) and unit.data is not None
-
-
-def _astropy(path: pathlib.Path):
-  try:
-    from astropy.io import fits  # pyright: ignore[reportMissingImports]
-  except ImportError as e:
-    raise UserError(
-      f"{path}: FITS files need astropy: pip install 'jaxgen[astronomy]'"
-      f" ({reason(e)})."
-    ) from e
-  return fits
+@functools.cache
+def _module() -> Any:
+  module = extras.load("astropy.io.fits", extra="astronomy")
+  # About headers that are not quite right; damage raises an error.
+  category = extras.load("astropy.utils.exceptions", extra="astronomy")
+  warnings.filterwarnings("ignore", category=category.AstropyWarning)
+  return module

@@ -18,7 +18,7 @@ import numpy as np
 from PIL import Image, ImageOps
 
 from jaxgen.errors import UserError
-from jaxgen.formats import image_pixels
+from jaxgen.formats import camera_raw, fits, image_pixels
 from jaxgen.formats.file_tree import files_below
 
 SUFFIXES = (
@@ -35,6 +35,8 @@ SUFFIXES = (
   ".gif",
   ".ppm",
   ".pgm",
+  *fits.SUFFIXES,
+  *camera_raw.SUFFIXES,
 )
 
 

@@ -3,7 +3,8 @@
 PNG, JPEG, JPEG 2000, WebP, TIFF, BMP, GIF and PPM: gray, RGB, RGBA (alpha is
 dropped, not blended), palette, CMYK. TIFF has any number of pages and types of
 values; of animations the first frame is read. The EXIF orientation is applied,
-and ICC profiles are in images of 8 bits.
+and ICC profiles are in images of 8 bits. With the extras `astronomy` and `raw`
+also FITS and the raw files of cameras: see `fits` and `camera_raw`.
 """
 
 from __future__ import annotations
@@ -15,12 +16,12 @@ from typing import BinaryIO
 import numpy as np
 from PIL import Image, ImageOps
 
-from jaxgen.formats import color_profiles, tiff
+from jaxgen.formats import camera_raw, color_profiles, fits, tiff
 
 FORMATS = ("PNG", "JPEG", "JPEG2000", "WEBP", "TIFF", "BMP", "GIF", "PPM")
 GRAY16 = ("I;16", "I;16L", "I;16B", "I;16N")
 _ANIMATED = ("PNG", "WEBP", "GIF")
-_BITS, _PHOTOMETRIC, _PLANAR, _FORMAT = 258, 262, 284, 339  # tags of TIFF
+_BITS, _PHOTOMETRIC, _PLANAR, _EXTRA, _FORMAT = 258, 262, 284, 338, 339  # TIFF
 # PIL decodes 16-bit color to its high bytes; the unpacker of the opposite byte
 # order gives the low bytes. "N" is the byte order of the machine.
 _LOW_BYTES = {"16B": "16L", "16L": "16B", "16N": "16B"}
@@ -31,7 +32,7 @@ class Pixels:
   """The values of an image (h, w, c), and what was not applied to them.
 
   Attributes:
-    values: (h, w, c): uint8, uint16 or, of a TIFF, any type of number.
+    values: (h, w, c): uint8, uint16 or, of a TIFF or FITS, any type of number.
     note: what a user should know about the reading; empty: nothing.
   """
 
@@ -58,13 +59,18 @@ def read(data: bytes | BinaryIO, *, page: int = 0) -> Pixels:
       (PIL's limit against decompression bombs) or of an unsupported format.
   """
   file = as_file(data)
+  if camera_raw.is_raw(file):
+    mosaic = camera_raw.read(file, max_pixels=max_pixels())
+    return Pixels(values=mosaic.values, note=mosaic.note)
+  if fits.is_fits(file):
+    return Pixels(values=fits.read_page(file, page, max_pixels=max_pixels()))
   try:
     image = open_image(file, page)
   except Image.UnidentifiedImageError:
     if not tiff.is_tiff(file):
       raise
     return Pixels(values=_tiff_page(file, page))
-  if _is_separate(image):
+  if _is_separate(image) or _has_unnamed_channels(image):
     return Pixels(values=_tiff_page(file, page))
   if image.mode in ("I", "F", *GRAY16) or _sample_format(image) != 1:
     pixels = _numbers(image)
@@ -79,8 +85,12 @@ def read(data: bytes | BinaryIO, *, page: int = 0) -> Pixels:
 
 
 def pages(data: bytes | BinaryIO) -> tuple[int, ...]:
-  """The pages of an image file: (0,) unless it is a TIFF."""
+  """The pages of an image file: (0,) unless it is a TIFF or FITS."""
   file = as_file(data)
+  if camera_raw.is_raw(file):
+    return (0,)
+  if fits.is_fits(file):
+    return fits.pages(file)
   return tiff.pages(file) if tiff.is_tiff(file) else (0,)
 
 
@@ -91,7 +101,8 @@ def verify(data: bytes | BinaryIO) -> int:
     The number of frames of an animation; 1 for other images.
   """
   file = as_file(data)
-  if tiff.is_tiff(file):  # has none
+  without = camera_raw.is_raw(file), fits.is_fits(file), tiff.is_tiff(file)
+  if any(without):
     return 1
   image = open_image(file)
   frames = image.n_frames if image.format in _ANIMATED else 1  # pyright: ignore
@@ -127,9 +138,13 @@ def to_bits(values: np.ndarray, bits: int) -> np.ndarray:
   return values
 
 
+def max_pixels() -> int:
+  """The largest number of pixels of an image."""
+  return Image.MAX_IMAGE_PIXELS or 2**62
+
+
 def _tiff_page(file: BinaryIO, page: int) -> np.ndarray:
-  limit = Image.MAX_IMAGE_PIXELS or 2**62
-  return tiff.read_page(file, page, max_pixels=limit)
+  return tiff.read_page(file, page, max_pixels=max_pixels())
 
 
 def _from_8_bits(image: Image.Image) -> Pixels:
@@ -188,6 +203,12 @@ def _is_separate(image: Image.Image) -> bool:
   tags = getattr(image, "tag_v2", {})
   bits = tags.get(_BITS, ())
   return 16 in bits and len(bits) > 1 and tags.get(_PLANAR) == 2
+
+
+def _has_unnamed_channels(image: Image.Image) -> bool:
+  """Whether a TIFF has channels besides gray that are not alpha."""
+  tags = getattr(image, "tag_v2", {})
+  return tags.get(_PHOTOMETRIC) == 1 and 0 in tags.get(_EXTRA, ())
 
 
 def _raw_mode(image: Image.Image) -> str:

@@ -14,9 +14,9 @@ _HEADER = 33  # bytes of the signature and of the first chunk, IHDR
 
 
 def write_png(path: pathlib.Path, image: np.ndarray) -> None:
-  """Write a uint8 image `(h, w, c)`: RGB if c is 3, else its first channel as
-  gray."""
-  pixels = image if image.shape[-1] == 3 else image[..., 0]
+  """Write a uint8 image `(h, w, c)`: its first three channels as RGB, of one or
+  two channels the first as gray."""
+  pixels = image[..., :3] if image.shape[-1] > 2 else image[..., 0]
   with replacing(path) as file:
     Image.fromarray(pixels).save(file, format="PNG")
 

@@ -9,10 +9,13 @@ from __future__ import annotations
 
 import logging
 import math
+import pathlib
 from typing import Any, BinaryIO
 
 import numpy as np
 import tifffile
+
+from jaxgen.formats import atomic
 
 # It logs damage that it reads over: `read_page` raises an error for it.
 logging.getLogger("tifffile").setLevel(logging.CRITICAL)
@@ -65,6 +68,14 @@ def read_page(file: BinaryIO, page: int, *, max_pixels: int) -> np.ndarray:
       values = _inverted(values)
     tag = opened.tags.get("Orientation")
     return _upright(values, int(tag.value) if tag else 1)
+
+
+def write_tiff(path: pathlib.Path, values: np.ndarray) -> None:
+  """Write values `(h, w, c)` of any type and number of channels, unscaled."""
+  with atomic.replacing(path) as file:
+    tifffile.imwrite(
+      file, values, photometric="minisblack", planarconfig="contig"
+    )
 
 
 def scale_to_16_bits(values: np.ndarray, bits: int) -> np.ndarray:

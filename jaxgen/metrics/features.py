@@ -23,7 +23,7 @@ from jaxtyping import Float, Num
 from jaxgen.batching import map_batches
 from jaxgen.config.fields import check_value
 from jaxgen.errors import UserError
-from jaxgen.images import normalize
+from jaxgen.images import normalize, visible
 from jaxgen.metrics.backbones import (
   BACKBONES,
   Net,
@@ -101,7 +101,7 @@ def prepare(
   images: Num[jax.Array | np.ndarray, "b h w c"], least: int = LEAST
 ) -> Float[jax.Array, "b h2 w2 3"]:
   """Any images as float32 RGB in [-1, 1] with sides of at least `least` pixels;
-  unless there are three channels, the first is repeated."""
-  x = normalize(images)
-  x = x if x.shape[-1] == 3 else jnp.repeat(x[..., :1], 3, axis=-1)
+  the first three of more channels, or the first one repeated."""
+  x = visible(normalize(images))
+  x = x if x.shape[-1] == 3 else jnp.repeat(x, 3, axis=-1)
   return enlarge(x, least)

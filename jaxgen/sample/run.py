@@ -73,6 +73,11 @@ class LoadedRun:
     return self.resolution, self.resolution, self.experiment.data.channels
 
   @property
+  def shown_channels(self) -> tuple[int, ...]:
+    """The channels that pictures show, see `images.visible`."""
+    return self.experiment.data.shown_channels
+
+  @property
   def num_parameters(self) -> int:
     """The number of parameters."""
     return sum(x.size for x in jax.tree.leaves(self.params))

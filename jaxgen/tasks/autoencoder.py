@@ -55,6 +55,11 @@ def build(
 ) -> Task:
   """The task of an autoencoder at one resolution; see `families.build`."""
   config, kl = experiment.loss, experiment.kl
+  if experiment.data.balance == "adaptive":
+    raise UserError(
+      "data.balance=adaptive: expected natural, uniform or inverse for an"
+      " autoencoder."
+    )
   channels = experiment.data.channels
   classes = _num_classes(config, names)
   heads = _heads(experiment)

@@ -16,7 +16,7 @@ from jaxgen.errors import UserError
 from jaxgen.images import normalize
 from jaxgen.models.build import build as build_model
 from jaxgen.models.conditioning import fourier_features
-from jaxgen.tasks import noise_maps
+from jaxgen.tasks import domains, noise_maps
 from jaxgen.tasks.task import Task, identity_codec
 from jaxgen.typing import (
   Array,
@@ -42,8 +42,10 @@ ROWS = (  # of previews
 
 
 def conditions(experiment: Experiment) -> tuple[str, ...]:
-  """The conditions of the denoiser."""
-  return experiment.diffusion.conditions
+  """The conditions of the denoiser, and the classes that are balanced."""
+  adaptive = experiment.data.balance == "adaptive"
+  used = (*experiment.diffusion.conditions, *(domains.LABEL,) * adaptive)
+  return tuple(dict.fromkeys(used))
 
 
 def build(
@@ -53,6 +55,7 @@ def build(
   config, channels = experiment.diffusion, experiment.data.channels
   _check_conditions(config, names)
   _check_noise_map(experiment)
+  weighted = domains.adaptive_domains(experiment, names)
   model: Any = build_model(
     experiment.model_at(stage),
     resolution=resolution,
@@ -81,13 +84,14 @@ def build(
   return Task(
     model=model,
     init=functools.partial(_init, model, config, shape),
-    loss=functools.partial(_loss, config, denoiser),
+    loss=functools.partial(_loss, config, denoiser, domain_names=weighted),
+    controller=domains.controller(weighted) if weighted else None,
     evaluate=evaluate,
     preview=preview,
     preview_rows=ROWS,
     denoiser=denoiser,
     set_fade=getattr(model, "set_fade", None),
-    batch_fields=("image", *config.conditions),
+    batch_fields=("image", *conditions(experiment)),
     metric="psnr",
     loss_name="denoising loss",
     latent_shape=shape,
@@ -144,6 +148,8 @@ def _loss(
   batch: Batch,
   keys: Array,
   inputs: LossInputs,
+  *,
+  domain_names: tuple[str, ...] = (),
 ) -> tuple[Array, Metrics]:
   """The loss of Karras et al. 2022, eq. 2, with their weight; with
   `uncertainty`, that of Karras et al. 2024, eq. 14."""
@@ -163,12 +169,14 @@ def _loss(
   d = denoiser(params, keys[0])(x, levels, cond)
   error = _error(d, y)
   loss = _weighted(config, d, y, levels=levels)
+  sums = domains.metrics(loss, batch, domain_names)
   if config.noise_map:
     sigma = jnp.exp(jnp.mean(jnp.log(levels), (1, 2, 3)))
   if config.uncertainty:
     u = _log_uncertainty(params, sigma)
     loss = loss * jnp.exp(-u) + u
-  return jnp.mean(loss), {"mse": jnp.mean(error) / 4}  # on [0, 1]
+  loss = domains.weigh(loss, batch, inputs)
+  return jnp.mean(loss), {"mse": jnp.mean(error) / 4, **sums}  # on [0, 1]
 
 
 def draw_sigmas(config: DiffusionConfig, key: Array, num: int) -> Array:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Protocol
 
 import jax
@@ -9,7 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxgen import pictures, rng
-from jaxgen.images import to_uint8
+from jaxgen.images import to_uint8, visible
 from jaxgen.latents import density
 from jaxgen.latents.cache import LatentCache
 from jaxgen.parallel.sharding import Layout
@@ -35,11 +36,12 @@ def previewer(
   layout: Layout,
   *,
   seed: int,
+  channels: Sequence[int] = (),
 ) -> PreviewPicture:
   """A function from parameters to a uint8 picture `(h, w, 3)` with labeled rows
   of held-out originals, the model's outputs for them, and new samples.
 
-  The noise of the samples is fixed.
+  The noise of the samples is fixed; `channels` as in `images.visible`.
   """
   keys = rng.per_sample(rng.stream(seed, "preview"), jnp.arange(SHOWN))
 
@@ -56,7 +58,7 @@ def previewer(
       fitted = density.fit(flat, density.PREVIEW)
     inputs = inputs or LossInputs()
     drawn = draw(params, inputs, evaluator.shown, fitted)
-    images = np.asarray(to_uint8(drawn))
+    images = np.asarray(to_uint8(visible(drawn, channels)))
     labeled = dict(zip(task.preview_rows, images, strict=True))
     most = max(images.shape[2], pictures.MOST)  # not reduced
     return pictures.labeled_rows(labeled, most=most)

@@ -171,6 +171,7 @@ class StageProgram:
       self.latent_cache,
       self.layout,
       seed=self.experiment.seed,
+      channels=self.experiment.data.shown_channels,
     )
 
   def share_programs(self, other: StageProgram) -> None:

@@ -4,6 +4,7 @@ from support.pictures import read
 
 from jaxgen.cli import outputs
 from jaxgen.errors import UserError
+from jaxgen.formats import image_pixels
 
 
 def test_images_are_named_after_their_files_and_stay_below_the_folder():
@@ -31,11 +32,41 @@ def test_enlarged_images_are_not_that_large_in_the_grid(tmp_path):
   assert max(read(tmp_path / "grid.png").shape) < 600
 
 
-def test_images_of_many_channels_show_their_first(tmp_path):
-  images = np.random.default_rng(0).integers(0, 255, (2, 8, 8, 5), np.uint8)
+@pytest.mark.parametrize("stored", [1, 2, 3, 4, 5, 16])
+def test_of_many_channels_all_are_in_a_tiff_beside_the_picture(
+  tmp_path, stored
+):
+  shape = (2, 8, 8, stored)
+  images = np.random.default_rng(0).integers(0, 255, shape, np.uint8)
   outputs.write_images(tmp_path, ["a", "b"], images)
-  found = read(tmp_path / "a.png")
-  np.testing.assert_array_equal(found, images[0, ..., 0])
+  shown = images[0, ..., :3] if stored > 2 else images[0, ..., 0]
+  np.testing.assert_array_equal(read(tmp_path / "a.png"), shown)
+  tiffs = sorted(path.name for path in tmp_path.glob("*.tif"))
+  assert tiffs == ([] if stored in (1, 3) else ["a.tif", "b.tif"])
+  for path, image in zip(tiffs, images, strict=False):
+    again = image_pixels.read((tmp_path / path).read_bytes()).values
+    np.testing.assert_array_equal(again, image)
+
+
+def test_a_picture_shows_the_chosen_channels(tmp_path):
+  images = np.random.default_rng(0).integers(0, 255, (1, 8, 8, 4), np.uint8)
+  outputs.write_images(tmp_path, ["a"], images, channels=(0, 1, 3), resize=16)
+  large = images[0][..., [0, 1, 3]].astype(int)
+  found = read(tmp_path / "a.png").reshape(8, 2, 8, 2, 3).mean((1, 3))
+  assert abs(found - large).mean() < 20
+  assert read(tmp_path / "grid.png").shape[-1] == 3
+
+
+def test_images_of_any_sizes_show_the_chosen_channels(tmp_path):
+  rng = np.random.default_rng(0)
+  images = [rng.integers(0, 255, (8, w, 4), np.uint8) for w in (8, 12)]
+  shown = outputs.write_each(tmp_path, ["a", "b"], images, channels=(3, 2, 0))
+  for name, image, seen in zip("ab", images, shown, strict=True):
+    expected = image[..., [3, 2, 0]]
+    np.testing.assert_array_equal(read(tmp_path / f"{name}.png"), expected)
+    np.testing.assert_array_equal(seen, expected)
+    again = image_pixels.read((tmp_path / f"{name}.tif").read_bytes()).values
+    np.testing.assert_array_equal(again, image)
 
 
 def test_no_image_takes_the_name_of_a_summary():

@@ -6,9 +6,11 @@ import numpy as np
 import pytest
 import tifffile
 from PIL import Image
+from support.cameras import write_dng
 
 from jaxgen.data.frames import list_frames, read_frames
 from jaxgen.errors import UserError
+from jaxgen.formats import fits
 
 VALUES = np.random.default_rng(0).integers(0, 4000, (5, 12, 16), np.uint16)
 
@@ -68,8 +70,41 @@ def test_damaged_files_are_refused(name, tmp_path):
 
 def test_without_rawpy_the_extra_is_named(tmp_path, monkeypatch):
   monkeypatch.setitem(sys.modules, "rawpy", None)
+  (tmp_path / "a.dng").touch()
   with pytest.raises(UserError, match=r"jaxgen\[raw\]"):
     read_frames(tmp_path / "a.dng")
+
+
+def test_without_astropy_the_extra_is_named(tmp_path, monkeypatch):
+  monkeypatch.setitem(sys.modules, "astropy.io.fits", None)
+  fits._module.cache_clear()
+  (tmp_path / "a.fits").write_bytes(b"SIMPLE  =".ljust(2880))
+  with pytest.raises(UserError, match=r"jaxgen\[astronomy\]"):
+    read_frames(tmp_path / "a.fits")
+
+
+@pytest.mark.parametrize("name", ["a.fits", "a.fits.gz"])
+@pytest.mark.parametrize("frames", [1, 5])
+def test_the_first_image_or_cube_of_fits_is_read(frames, name, tmp_path):
+  files = pytest.importorskip("astropy.io.fits")
+  first = VALUES[0] if frames == 1 else VALUES
+  units = [files.PrimaryHDU(), files.ImageHDU(first), files.ImageHDU(VALUES)]
+  units[0].header["SATURATE"] = 60000.0
+  units[1].header["BLKLEVEL"] = 100
+  files.HDUList(units).writeto(tmp_path / name)
+  found = read_frames(tmp_path / name)
+  np.testing.assert_array_equal(found.values[..., 0], VALUES[:frames])
+  assert found.values.dtype == VALUES.dtype and found.values.dtype.isnative
+  assert (found.black, found.white) == (100, 60000)
+
+
+def test_a_raw_file_is_an_exposure_of_four_channels(tmp_path):
+  pytest.importorskip("rawpy")
+  sensor = 512 + VALUES[0].repeat(4, 0).repeat(4, 1)
+  found = read_frames(write_dng(tmp_path / "a.dng", sensor))
+  assert found.values.shape == (1, 24, 32, 4)
+  np.testing.assert_array_equal(found.values[0, ..., 3], sensor[1::2, 1::2])
+  assert (found.black, found.white) == (512, 16383)
 
 
 def test_files_are_listed_in_order(tmp_path):

@@ -11,6 +11,7 @@ from support.sources import Numbers
 
 from jaxgen.config.data import DataConfig
 from jaxgen.data import pipeline
+from jaxgen.data.order import shuffled
 from jaxgen.data.sources import build
 
 OPTIONS = DataConfig(
@@ -75,14 +76,14 @@ def test_every_epoch_has_every_tile_once_in_another_order():
 
 @pytest.mark.parametrize("n", [1, 2, 5, 64, 1000, 70_000])
 def test_every_epoch_is_an_order_of_its_own(n):
-  order = pipeline.shuffled(np.arange(3 * n), n, 7)
+  order = shuffled(np.arange(3 * n), n, 7)
   epochs = order.reshape(3, n)
   assert (np.sort(epochs) == np.arange(n)).all()
   some = np.array([0, 2 * n, n - 1, 3 * n - 1, n])
-  found = pipeline.shuffled(some, n, 7)
+  found = shuffled(some, n, 7)
   np.testing.assert_array_equal(found, order[some])
   if n > 5:
-    other = pipeline.shuffled(np.arange(n), n, 8)
+    other = shuffled(np.arange(n), n, 8)
     assert len({x.tobytes() for x in (*epochs, other)}) == 4
 
 

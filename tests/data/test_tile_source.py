@@ -11,6 +11,7 @@ from PIL import Image
 
 from jaxgen.config.data import DataConfig
 from jaxgen.data import pipeline
+from jaxgen.data.order import shuffled
 from jaxgen.data.source import BatchSource, Source
 from jaxgen.data.sources import build
 from jaxgen.data.streams import streams
@@ -20,7 +21,7 @@ MOVED: dict[str, Any] = {"flips": True, "rot90": True, "threads": 0}
 
 def read_tile(source, options, *, seed, place):
   """The tile at a position of the data, flipped and rotated."""
-  index = int(pipeline.shuffled(np.array([place]), len(source), seed)[0])
+  index = int(shuffled(np.array([place]), len(source), seed)[0])
   rng = streams(seed, place, num=1)[0]
   down, right, turns = rng.random() < 0.5, rng.random() < 0.5, rng.integers(4)
   moved = {}

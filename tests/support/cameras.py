@@ -1,6 +1,9 @@
-"""Simulated exposures of a camera."""
+"""Simulated exposures of a camera, and its raw files."""
+
+import pathlib
 
 import numpy as np
+import tifffile
 
 GAIN, READ_NOISE, BLACK = 2.0, 1.5, 100.0  # DN per electron, electrons, DN
 
@@ -23,3 +26,24 @@ def expose(
   electrons = rng.poisson(rate, shape) + rng.normal(0, READ_NOISE, shape)
   numbers = GAIN * electrons + BLACK
   return np.rint(numbers) if rounded else numbers
+
+
+def write_dng(
+  path: pathlib.Path, sensor: np.ndarray, pattern: str = "RGGB"
+) -> pathlib.Path:
+  """A DNG as small as it can be: a mosaic with black 512 and white 16383."""
+  colors = bytes("RGB".index(letter) for letter in pattern)
+  matrix = sum(((x, 1) for x in (1, 0, 0, 0, 1, 0, 0, 0, 1)), ())
+  tags = [
+    (50706, "B", 4, bytes([1, 4, 0, 0]), True),  # DNGVersion
+    (50708, "s", 0, "A camera", True),  # UniqueCameraModel
+    (33421, "H", 2, (2, 2), True),  # CFARepeatPatternDim
+    (33422, "B", 4, colors, True),  # CFAPattern
+    (50714, "I", 1, 512, True),  # BlackLevel
+    (50717, "I", 1, 16383, True),  # WhiteLevel
+    (50721, "2i", 9, matrix, True),  # ColorMatrix1
+  ]
+  tifffile.imwrite(
+    path, sensor, photometric=32803, extratags=tags, metadata=None
+  )
+  return path

@@ -8,7 +8,8 @@ Subfolders `train` and `validation` side by side (or their other names, see
 `folder_names`) are the splits; without them `split_by` applies. Every page of a
 TIFF is an image, or `page` is. The tiles are uint16 if any file has 16 bits
 (255 and 65535 are white), otherwise uint8; with a `value_range`, and for types
-other than these, they are scaled from it to [-1, 1]. Duplicate images are
+other than these, they are scaled from it to [-1, 1]. FITS and
+the raw files of cameras need extras, see `image_pixels`. Duplicate images are
 dropped.
 """
 
@@ -18,12 +19,10 @@ import dataclasses
 import functools
 import pathlib
 from collections.abc import Callable, Mapping, Sequence
-from typing import Literal
 
 import numpy as np
 
 from jaxgen.config.data import DataConfig, Split
-from jaxgen.config.fields import check_value
 from jaxgen.data import photos, resize, tiles
 from jaxgen.data.files import (
   checks,
@@ -78,7 +77,6 @@ def folder(options: DataConfig, split: Split, resolution: int) -> Source:
       (they are counted); a mask of several images; or a table that cannot be
       understood or matches no image.
   """
-  check_value("data.channels", Literal[1, 3], options.channels)
   root = pathlib.Path(options.path)
   if not options.path or not root.is_dir():
     raise UserError(f"data.path={options.path!r}: expected a folder of images")

@@ -7,6 +7,7 @@ import pathlib
 from collections.abc import Sequence
 
 from jaxgen.config.data import DataConfig
+from jaxgen.data import resize
 from jaxgen.data.files import checks, values
 from jaxgen.data.findings import Findings
 from jaxgen.errors import UserError
@@ -134,8 +135,11 @@ def _usable(found: ImageInfo | str, options: DataConfig) -> ImageInfo | str:
   """What is known of an image, or why its values cannot be used."""
   if isinstance(found, str):
     return found
-  if found.channels not in (1, 3):
-    return f"neither gray nor RGB ({found.channels} channels)"
+  if not resize.converts(found.channels, options.channels):
+    return (
+      f"{found.channels} channels, which cannot be converted to"
+      f" data.channels={options.channels}"
+    )
   if found.bits and found.dtype not in _TYPES and not options.value_range:
     return (
       f"values of type {found.dtype} ({found.low:g} to {found.high:g}) have no"

@@ -473,3 +473,40 @@ def test_crops_smaller_than_the_tile_are_enlarged_on_request_only(photos):
     build(options(photos, crop_size=16), "train", 32)
   source = build(options(photos, crop_size=16, upsample=True), "train", 32)
   assert source.read(0)["image"].shape == (32, 32, 3)
+
+
+@pytest.mark.parametrize("channels", [2, 4, 16])
+@pytest.mark.parametrize("planar", ["contig", "separate"])
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.float32])
+def test_images_of_any_number_of_channels(tmp_path, dtype, planar, channels):
+  rng = np.random.default_rng(0)
+  top = {"uint8": 2**8, "uint16": 2**16}.get(np.dtype(dtype).name, 1)
+  images = (rng.random((4, 8, 8, channels)) * top).astype(dtype)
+  for i, image in enumerate(images):
+    planes = image if planar == "contig" else np.moveaxis(image, 2, 0)
+    tifffile.imwrite(
+      tmp_path / f"{i}.tif",
+      np.ascontiguousarray(planes),
+      photometric="minisblack",
+      planarconfig=planar,
+    )
+  parts = [
+    folder(options(tmp_path, channels=channels), split, 8) for split in SPLITS
+  ]
+  found = np.stack([x["image"] for part in parts for x in tiles(part)])
+  want = 2 * images - 1 if dtype == np.float32 else images
+  order = [np.lexsort(x.reshape(4, -1).T) for x in (found, want)]
+  np.testing.assert_allclose(found[order[0]], want[order[1]], atol=1e-6)
+
+
+def test_channels_that_cannot_be_converted_are_named(tmp_path):
+  for i in range(3):
+    image = np.full((8, 8, 4), i, np.uint8)
+    tifffile.imwrite(
+      tmp_path / f"{i}.tif",
+      image,
+      photometric="minisblack",
+      planarconfig="contig",
+    )
+  with pytest.raises(UserError, match="data.channels"):
+    folder(options(tmp_path), "train", 8)
