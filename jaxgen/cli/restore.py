@@ -20,16 +20,29 @@ it.
 from __future__ import annotations
 
 import argparse
+import math
 import pathlib
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
 from jaxgen.cli import flags, inputs, sampling_flags
 from jaxgen.errors import UserError
 
 if TYPE_CHECKING:
-  from jaxgen.restoration.camera import Camera
+  from jaxgen.cli.restored_files import File, Given
 
 CAMERA = ("gain", "read_noise", "black", "white")
+OPTIONS = (
+  "background",
+  "operator",
+  "samples",
+  "seed",
+  "sampler",
+  "steps",
+  "corrections",
+  "std_factor",
+  "batch",
+)
 
 
 def add_flags(parser: argparse.ArgumentParser) -> None:
@@ -114,30 +127,46 @@ def _add_result_flags(group: flags.Group) -> None:
 
 
 def run(args: argparse.Namespace, rest: list[str]) -> None:
-  """Restore and write."""
+  """Restore, write, and print how the results agree with the counts."""
   _check_camera(args)
-  scale = _scale(args.scale)
-  camera = _known_camera(args)
+  options = _options(args)
   from jaxgen.cli import restored_files
 
-  files = restored_files.find(args.input)
+  camera = _camera(args)
+  paths = restored_files.find(args.input)
   model = inputs.open_denoiser(args)
-  conditions = sampling_flags.requested_conditions(model, rest)
-  names = ("sampler", "steps", "corrections")
-  given = {k: getattr(args, k) for k in names if getattr(args, k) is not None}
-  options = given | {
-    "background": args.background,
-    "operator": args.operator,
-    "scale": scale,
-    "samples": args.samples,
-    "seed": args.seed,
-    "std_factor": args.std_factor,
-    "batch": args.batch,
-    "conditions": conditions,
-  }
-  restored_files.restore(
-    model, files, camera, options=options, black=args.black, white=args.white
-  ).write(args.out)
+  options["conditions"] = sampling_flags.requested_conditions(model, rest)
+  files = restored_files.restore(
+    model, paths, camera, options=options, out=args.out
+  )
+  _print(files)
+  print(f"Results, report.html and restored.png are in {args.out}.")
+
+
+def _options(args: argparse.Namespace) -> dict[str, Any]:
+  """The keywords of `run.restore` that the flags give."""
+  given = {k: getattr(args, k) for k in OPTIONS}
+  options = {k: v for k, v in given.items() if v is not None}
+  return options | {"scale": _scale(args.scale)}
+
+
+def _print(files: Sequence[File]) -> None:
+  """Print numbers by image, and each warning once."""
+  said: dict[str, None] = {}
+  for file in files:
+    white = file.facts["electrons_at_white"]
+    origin = file.facts["electrons_at_white_origin"]
+    for x in file.images:
+      found = x.check.chi_squared_samples
+      found = x.check.chi_squared_mean if found is None else found
+      print(
+        f"{x.name}  white {white:.4g} electrons ({origin})"
+        f"  mean {x.check.electrons_mean:.4g}  chi-squared {found:.3f}"
+      )
+      said |= dict.fromkeys(f"note: {note}." for note in x.notes)
+      said |= dict.fromkeys(f"warning: {line}." for line in x.check.warnings)
+  for line in said:
+    print(line)
 
 
 def _check_camera(args: argparse.Namespace) -> None:
@@ -160,13 +189,17 @@ def _check_camera(args: argparse.Namespace) -> None:
     raise UserError(f"--background={args.background:g}: expected 0 or more.")
 
 
-def _known_camera(args: argparse.Namespace) -> Camera | None:
-  """The camera of noise.json; None: it is of the flags."""
+def _camera(args: argparse.Namespace) -> Given:
+  """The camera of the flags, or of noise.json."""
+  from jaxgen.cli.restored_files import Given
+
   if args.noise is None:
-    return None
+    return Given(args.gain, args.read_noise, args.black, args.white)
   from jaxgen.workdir.noise_file import read_noise_json
 
-  return read_noise_json(args.noise)
+  camera = read_noise_json(args.noise)
+  white = camera.white if math.isfinite(camera.white) else None
+  return Given(camera.gain, camera.read_noise, camera.black, white)
 
 
 def _scale(text: str | None) -> float | str | None:

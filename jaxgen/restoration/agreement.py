@@ -16,9 +16,7 @@ LEAST_RATE = 0.05  # electrons, for variances
 Counts = Float[np.ndarray, "h w c"]
 
 
-def standardized(
-  counts: Counts, rate: Counts, *, read_noise: Counts
-) -> Counts:
+def standardized(counts: Counts, rate: Counts, *, read_noise: Counts) -> Counts:
   """Residuals in standard deviations; NaN where nothing is seen.
 
   Args:

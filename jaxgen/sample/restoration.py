@@ -24,7 +24,6 @@ from jaxgen.config.fields import (
   check_value,
 )
 from jaxgen.diffusion import sigmas
-from jaxgen.diffusion.samplers import SAMPLERS
 from jaxgen.diffusion.tiling import WINDOWS
 from jaxgen.errors import UserError
 from jaxgen.parallel import profiling

@@ -126,8 +126,8 @@ def _warnings(
   integers = numbers[np.isfinite(numbers)]
   if integers.size and np.abs(integers).max() <= 1 and np.any(integers % 1):
     yield (
-      "the values are between 0 and 1: counts in DN are expected, since a scaled"
-      " image has another gain"
+      "the values are between 0 and 1: counts in DN are expected, since a"
+      " scaled image has another gain"
     )
   yield from _about_fit(known)
 
@@ -164,9 +164,9 @@ def _about_std(std: np.ndarray) -> Iterator[str]:
   unknown = float(np.mean(np.isnan(std)))
   if unknown > UNKNOWN:
     yield (
-      f"the standard deviation is unknown (NaN) for {unknown:.0%} of the values,"
-      " whose derivative is not positive, and unsure for the others: samples=8"
-      " gives it"
+      f"the standard deviation is unknown (NaN) for {unknown:.0%} of the"
+      " values, whose derivative is not positive, and unsure for the others:"
+      " samples=8 gives it"
     )
 
 
@@ -176,8 +176,8 @@ def _about_fit(known: Check) -> Iterator[str]:
   if not LOWEST <= found <= HIGHEST:
     yield (
       f"chi-squared of the residuals is {found:.3g}, expected about 1: gain"
-      " (DN per electron), read noise (electrons) or black (DN) are not those of"
-      " this image, or the prior does not know such images"
+      " (DN per electron), read noise (electrons) or black (DN) are not those"
+      " of this image, or the prior does not know such images"
     )
   if known.autocorrelation > UNEXPLAINED:
     yield (

@@ -87,7 +87,9 @@ def restoration_program(run: LoadedRun):
       grid = arguments.grid
       start = sampling.initial_noise(arguments.keys, spec.shape, sigma=grid[0])
       keys = arguments.keys
-      return sampling.sample(spec.sampler, denoise, start, grid, keys=keys), None
+      return sampling.sample(
+        spec.sampler, denoise, start, grid, keys=keys
+      ), None
 
   replicated = run.layout.replicated
   return jax.jit(program, static_argnums=1, out_shardings=replicated)
@@ -183,8 +185,8 @@ def _answer(
 
 
 def _variance(denoise: DenoiseFn, x: Images, seen: Images) -> Images:
-  """The variance of each pixel, sigma^2 dD/dx of a denoiser given the counts, at
-  a sigma at which x says nothing.
+  """The variance of each pixel: sigma^2 dD/dx of a denoiser given the counts,
+  at a sigma at which x says nothing.
 
   Only the diagonal of the derivative is needed: each probe has ones of random
   sign, so far apart that they hardly see each other, and their channels are
