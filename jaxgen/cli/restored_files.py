@@ -138,7 +138,7 @@ def _restore(
       name=path.name if len(values) == 1 else f"{path.name}, exposure {i}",
       check=check,
       notes=notes,
-      cells=restoration_page.cells(values[i], found, i),
+      cells=restoration_page.cells(values, found, i),
     )
     for i, check in enumerate(found.checks)
   ]

@@ -14,7 +14,7 @@ from jaxgen.restoration import operators
 from jaxgen.restoration.operators import Operator
 
 FORMS = "none, downsample:2, blur:1.5, bayer:RGGB"
-MOST_FACTOR, MOST_BLUR = 16, 16.0
+MOST_FACTOR, MOST_BLUR = 16.0, 16.0
 REACH = 3  # standard deviations of a blur that its kernel covers
 
 
@@ -46,7 +46,7 @@ def named_operator(text: str) -> NamedOperator:
   if text == "none":
     return NamedOperator(operator=operators.identity)
   if name == "downsample":
-    factor = _number(text, value, low=2, high=MOST_FACTOR)
+    factor = _number(text, value, low=2.0, high=MOST_FACTOR)
     if factor != int(factor):
       raise ValueError(f"expected an integer, as in downsample:2, got {text!r}")
     shrinking = operators.downsampling(int(factor))

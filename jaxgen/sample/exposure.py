@@ -6,6 +6,7 @@ from __future__ import annotations
 import dataclasses
 from typing import Literal, NamedTuple
 
+import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float
 from scipy import ndimage
@@ -79,7 +80,7 @@ def exposure(
   values = numbers.astype(np.float32)
   values = np.where(np.isfinite(values), values, np.float32(np.nan))
   try:
-    electrons = np.array(camera.electrons(values), np.float32)
+    electrons = np.array(camera.electrons(jnp.asarray(values)), np.float32)
     gain = np.broadcast_to(camera.gain, values.shape)
     read = np.broadcast_to(camera.read_noise, values.shape)
   except ValueError as e:

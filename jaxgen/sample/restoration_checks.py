@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterator
 
+import jax.numpy as jnp
 import numpy as np
 
 from jaxgen.config.diffusion import DiffusionConfig
@@ -72,7 +73,10 @@ def check(
     noise, numbers = exposed.read_noise[i], exposed.numbers[i]
 
     def residuals(x: Stack, counts=counts, noise=noise) -> list[np.ndarray]:
-      rate = exposed.scale * np.asarray(operator.apply(x)) + exposed.offset
+      rate = (
+        exposed.scale * np.asarray(operator.apply(jnp.asarray(x)))
+        + exposed.offset
+      )
       standardized = agreement.standardized
       return [standardized(counts, each, read_noise=noise) for each in rate]
 
