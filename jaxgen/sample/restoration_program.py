@@ -131,10 +131,10 @@ def _window_by_window(
 ) -> DenoiseFn:
   """The denoiser given the counts of each window."""
 
-  def one(x: Images, sigma: Sigmas, cond) -> Images:
-    part = arguments._replace(**cond)
+  def one(x: Images, sigma: Sigmas, cond: Conditions = None) -> Images:
+    part = arguments._replace(**(cond or {}))
 
-    def bound(x: Images, sigma: Sigmas, _: Conditions = None) -> Images:
+    def bound(x: Images, sigma: Sigmas, cond: Conditions = None) -> Images:
       return denoise(x, sigma, part.cond)
 
     return _posterior(bound, part, spec)(x, sigma)
