@@ -16,7 +16,7 @@ from jaxgen.report.html import Cell
 from jaxgen.sample.restoration import Restoration
 from jaxgen.sample.restoration_checks import Check
 
-SIDE = 320  # longer side of a large image in a picture
+LEAST, SIDE = 160, 320  # longer side of an image in a picture
 DARK, BRIGHT = 0.001, 0.999  # quantiles of the mean shown as black and white
 
 
@@ -110,7 +110,7 @@ def cells(
   if std is not None:
     known = std[index][np.isfinite(std[index])]
     top = float(np.quantile(known, BRIGHT)) if known.size else 1.0
-    found["standard deviation (0 to its largest)"] = _shown(std[index], 0, top)
+    found["std (0 to largest)"] = _shown(std[index], 0, top)
   return found
 
 
@@ -119,7 +119,7 @@ def _shown(x: np.ndarray, low: float, high: float) -> np.ndarray:
   the first one."""
   share = (np.nan_to_num(x, nan=low) - low) / max(high - low, 1e-9)
   levels = (255 * np.clip(share, 0, 1)).round().astype(np.uint8)
-  return pictures.shown(levels, most=SIDE)
+  return pictures.shown(levels, least=LEAST, most=SIDE)
 
 
 def _row(restored: Restored) -> list[Cell]:
