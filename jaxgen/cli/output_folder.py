@@ -17,7 +17,10 @@ from collections.abc import Iterator, Set
 from jaxgen.errors import writing
 from jaxgen.formats import atomic
 
-UNNAMED = ("denoising.gif",)  # pictures that carry no name
+UNNAMED = (  # files beside pictures that carry no name
+  "denoising.gif",
+  *(f"{x}.{y}" for x in ("mean", "std", "samples") for y in ("tif", "npy")),
+)
 
 
 @contextlib.contextmanager
@@ -104,4 +107,6 @@ def _written_by(
   pictures = {x for x in names if x.suffix == ".png"}
   old = {x for x in pictures if read_software(out / x) == software}
   beside = {x.with_suffix(".tif") for x in old}
-  return old | names & beside | {x for x in names if old and x.name in UNNAMED}
+  folders = {x.parent for x in old}
+  unnamed = {x for x in names if x.parent in folders and x.name in UNNAMED}
+  return old | names & beside | unnamed

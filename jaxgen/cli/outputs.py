@@ -129,14 +129,14 @@ def write_image(
   """Write a PNG of one channel or three; of an image with other channels, all
   are in a TIFF of the same name, which is not resized. Arguments as in
   `write_images`."""
+  from jaxgen.formats import tiff
   from jaxgen.formats.png import write_png
-  from jaxgen.formats.tiff import write_tiff
   from jaxgen.images import visible
 
   shown = visible(image, channels)
   write_png(path, resample(shown, resize, kernel) if resize else shown)
   if image.shape[-1] not in (1, 3):
-    write_tiff(path.with_suffix(".tif"), image)
+    tiff.write(path.with_suffix(".tif"), image[None])
 
 
 def file_names(names: Sequence[str]) -> list[str]:

@@ -1,4 +1,4 @@
-"""Pages of TIFF files, and those types of pages that Pillow does not read.
+"""Pages of TIFF files, also of those types that Pillow does not read.
 
 These are 9 to 15 bits per value, 16-bit gray with alpha, white as zero with 16
 bits in big-endian order, 16-bit color in separate planes, and integers and
@@ -15,7 +15,7 @@ from typing import Any, BinaryIO
 import numpy as np
 import tifffile
 
-from jaxgen.formats import atomic
+from jaxgen.formats.atomic import replacing
 
 # It logs damage that it reads over: `read_page` raises an error for it.
 logging.getLogger("tifffile").setLevel(logging.CRITICAL)
@@ -68,14 +68,6 @@ def read_page(file: BinaryIO, page: int, *, max_pixels: int) -> np.ndarray:
       values = _inverted(values)
     tag = opened.tags.get("Orientation")
     return _upright(values, int(tag.value) if tag else 1)
-
-
-def write_tiff(path: pathlib.Path, values: np.ndarray) -> None:
-  """Write values `(h, w, c)` of any type and number of channels, unscaled."""
-  with atomic.replacing(path) as file:
-    tifffile.imwrite(
-      file, values, photometric="minisblack", planarconfig="contig"
-    )
 
 
 def scale_to_16_bits(values: np.ndarray, bits: int) -> np.ndarray:
@@ -136,3 +128,14 @@ def _inverted(values: np.ndarray) -> np.ndarray:
 def _upright(values: np.ndarray, orientation: int) -> np.ndarray:
   values = np.rot90(values, _TURNS.get(orientation, 0))
   return values[:, ::-1] if orientation in _MIRRORED else values
+
+
+def write(path: pathlib.Path, pages: np.ndarray) -> None:
+  """Write images `(n, h, w, c)`, one a page; more channels than RGB as gray
+  with further ones."""
+  channels = pages.shape[-1]
+  values = pages[..., 0] if channels == 1 else pages
+  kind = "rgb" if channels == 3 else "minisblack"
+  options = {} if channels == 1 else {"planarconfig": "contig"}
+  with replacing(path) as file:
+    tifffile.imwrite(file, values, photometric=kind, metadata=None, **options)

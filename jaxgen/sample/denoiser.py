@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 
-from jaxgen.sample import editing, generate, inpainting
+from jaxgen.sample import editing, generate, inpainting, restoration
 from jaxgen.sample.run import LoadedRun
 from jaxgen.typing import DenoiseFn
 
@@ -29,6 +29,7 @@ class DenoiserRun(LoadedRun):
   interpolate = editing.interpolate
   inpaint = inpainting.inpaint
   outpaint = inpainting.outpaint
+  restore = restoration.restore
 
   @property
   def denoise(self) -> DenoiseFn:

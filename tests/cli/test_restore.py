@@ -1,0 +1,120 @@
+"""The verb `restore`, with a denoiser of a closed form."""
+
+import json
+
+import numpy as np
+import pytest
+import tifffile
+from PIL import Image
+from support.analytic_run import analytic_run
+from support.cameras import BLACK, GAIN, READ_NOISE, expose, scene
+
+from jaxgen.cli.main import main
+from jaxgen.sample import load
+
+CAMERA = f"--gain={GAIN} --read_noise={READ_NOISE} --black={BLACK}"
+
+
+@pytest.fixture
+def files(tmp_path, monkeypatch):
+  """Exposures of one camera, in the current folder, and a run of gray tiles."""
+  monkeypatch.chdir(tmp_path)
+  run = analytic_run()
+  monkeypatch.setattr(load, "load", lambda *_: run)
+  pair = expose(50 * scene(16)[:, :13], 0)
+  (tmp_path / "many").mkdir()
+  for name, x in zip(("a", "b"), pair, strict=True):
+    tifffile.imwrite(tmp_path / f"many/{name}.tif", x.astype(np.uint16))
+  tifffile.imwrite(tmp_path / "gray.tif", pair[0].astype(np.uint16))
+  Image.fromarray(np.clip(pair[0], 0, 255).astype(np.uint8)).save("eight.png")
+  np.save("floats.npy", pair.astype(np.float64) - 0.25)
+  np.save("nan.npy", np.full((9, 9), np.nan))
+  np.save("color.npy", np.ones((9, 9, 3)))
+  np.save("text.npy", np.array([["a", "b"]]))
+  (tmp_path / "empty").mkdir()
+  return tmp_path
+
+
+def restore(line, *more):
+  argv = ["restore", "--workdir=run", "--out=out", *line.split(), *more]
+  return main(argv)
+
+
+def test_a_file_is_restored(files, capsys):
+  line = f"--input=gray.tif --samples=2 --steps=4 --white=400 {CAMERA}"
+  assert restore(line) == 0
+  said = capsys.readouterr().out
+  assert "electrons (the " in said and "chi-squared" in said
+  mean, pages = np.load("out/mean.npy"), tifffile.imread("out/samples.tif")
+  assert mean.shape == np.load("out/std.npy").shape == (16, 13)
+  assert np.load("out/samples.npy").shape == pages.shape == (2, 16, 13)
+  stored = tifffile.imread("out/mean.tif")
+  assert stored.dtype == np.uint16 and np.abs(stored - mean).max() <= 0.51
+  assert tifffile.imread("out/std.tif").dtype == np.float32
+  report = json.loads((files / "out/report.json").read_text())
+  (image,) = report["files"][0]["images"]
+  assert report["samples"] == 2 and image["chi_squared_samples"] > 0
+  assert report["unit"].startswith("DN")
+  assert "chi-squared" in (files / "out/report.html").read_text()
+  assert (files / "out/restored.png").is_file()
+
+
+def test_results_of_a_folder_replace_those_before(files):
+  assert restore(f"--input=many --samples=2 --steps=3 {CAMERA}") == 0
+  assert (files / "out/a/samples.tif").is_file()
+  assert restore(f"--input=many {CAMERA}") == 0
+  paths = files.glob("out/*/*")
+  found = {x.relative_to(files / "out").as_posix() for x in paths}
+  names = ("mean.npy", "mean.tif", "restored.png", "std.npy", "std.tif")
+  assert found == {f"{x}/{name}" for x in "ab" for name in names}
+
+
+def test_files_of_any_kind(files):
+  for name in ("eight.png", "floats.npy"):
+    assert restore(f"--input={name} {CAMERA}") == 0
+  assert np.load("out/mean.npy").shape == (2, 16, 13)
+  assert tifffile.imread("out/mean.tif").dtype == np.float32
+
+
+def test_the_camera_of_a_calibration(files, capsys):
+  np.savez("frames.npz", frames=expose(50 * scene(), 0).astype(np.uint16))
+  line = [
+    "calibrate",
+    "--frames=frames.npz",
+    f"--black={BLACK}",
+    "--out=camera",
+  ]
+  assert main(line) == 0
+  assert restore("--input=gray.tif --noise=camera/noise.json") == 0
+  report = json.loads((files / "out/report.json").read_text())
+  assert report["files"][0]["camera"]["gain"] == pytest.approx(GAIN, rel=0.2)
+
+
+@pytest.mark.parametrize(
+  ("line", "named"),
+  [
+    ("--input=gray.tif", "--noise"),
+    ("--input=gray.tif --gain=1", "--read_noise"),
+    ("--input=gray.tif --gain=0 --read_noise=1", "--gain"),
+    ("--input=gray.tif --gain=1 --read_noise=-1", "--read_noise"),
+    (f"--input=gray.tif --background=-1 {CAMERA}", "--background"),
+    (f"--input=gray.tif --noise=x.json {CAMERA}", "--noise"),
+    ("--input=gray.tif --noise=x.json", "x.json"),
+    (f"--input=gray.tif --white=50 {CAMERA}", "--white"),
+    (f"--input=gray.tif --scale=x {CAMERA}", "--scale"),
+    (f"--input=gray.tif --operator=x {CAMERA}", "--operator"),
+    (f"--input=gray.tif --operator=blur:2 {CAMERA}", "--operator"),
+    (f"--input=gray.tif --sampler=x {CAMERA}", "--sampler"),
+    (f"--input=gray.tif --class=x {CAMERA}", "--class"),
+    (f"--input=none.tif {CAMERA}", "none.tif"),
+    (f"--input=nan.npy {CAMERA}", "nan.npy"),
+    (f"--input=color.npy {CAMERA}", "color.npy"),
+    (f"--input=text.npy {CAMERA}", "text.npy"),
+    (f"--input=empty {CAMERA}", "--input=empty"),
+  ],
+)
+def test_wrong_input_is_one_line(line, named, files, capsys):
+  assert restore(line) == 2
+  said = capsys.readouterr().err
+  assert said.startswith("error: ") and said.count("\n") == 1
+  assert named in said
