@@ -33,15 +33,15 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
   )
   group.add_argument(
     "--resolutions",
-    type=_list(flags.integer(1), "16,32,64"),
-    metavar="LIST",
+    type=flags.values(flags.integer(1)),
+    metavar="16,32,...",
     help="sides of restored tiles, which divide the largest (default: that of"
     " the run, half and a quarter of it)",
   )
   group.add_argument(
     "--photons",
-    type=_list(flags.number(above=0), "5,20,100"),
-    metavar="LIST",
+    type=flags.values(flags.number(above=0)),
+    metavar="5,20,...",
     help="electrons of a white pixel above black (default: 2,5,20,100,1000)",
   )
   group.add_argument(
@@ -65,18 +65,6 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
   flags.add_seed_flag(
     group, help="seed of the noise (default: 0)", default=None
   )
-
-
-def _list(one, example: str):
-  """The type of a flag for values separated by commas."""
-
-  def parse(text: str) -> list:
-    try:
-      return [one(x) for x in text.split(",")]
-    except argparse.ArgumentTypeError as e:
-      raise argparse.ArgumentTypeError(f"{e} (a list is {example})") from e
-
-  return parse
 
 
 def run(args: argparse.Namespace) -> None:

@@ -34,6 +34,7 @@ from jaxgen.typing import Array
 from jaxgen.workdir.resolutions_file import Resolutions
 
 PHOTONS = (2.0, 5.0, 20.0, 100.0, 1000.0)
+Known = dict[str, Array]
 LEAST_SIDE = 8  # pixels, of resolutions that are measured by default
 
 
@@ -168,16 +169,14 @@ def _compiled(
   )
 
   @jax.jit
-  def program(params: Any, counts: Array, scale: Array, **known: Array):
-    return restore(denoiser(params), counts, scale=scale, **known)
+  def program(params: Any, counts: Array, known: Known) -> Array:
+    return restore(denoiser(params), counts, **known)
 
   counts = jnp.zeros((batch, full, full, run.image_shape[2]))
   counts = jax.device_put(counts, run.layout.batch)
-  one = jnp.ones(())
+  known = _known(1.0, Sensor())
   with progress.loop(f"compiling the restoration at {side} pixels"):
-    compiled = program.lower(
-      run.params, counts, one, offset=one, read_noise=one
-    ).compile()
+    compiled = program.lower(run.params, counts, known).compile()
   own = max(program_bytes(compiled) - _parameter_bytes(run), 1)
   each = batch // run.layout.mesh.size
   return _Program(
@@ -203,7 +202,7 @@ def _row(
   for part, valid in padded_batches(noisy, program.batch):
     counts = jax.device_put(part["counts"], run.layout.batch)
     start = time.perf_counter()
-    answer = jax.block_until_ready(program.call(counts, **known))
+    answer = jax.block_until_ready(program.call(counts, known))
     times.append((time.perf_counter() - start) / program.batch)
     found = similarity(np.asarray(answer), part["image"])
     scores.append({k: np.asarray(v)[valid > 0] for k, v in found.items()})
@@ -226,7 +225,7 @@ def _of_one_cost(rows: Sequence[Row]) -> list[Row]:
   return [dataclasses.replace(x, seconds=seconds) for x in rows]
 
 
-def _known(photons: float, sensor: Sensor) -> dict[str, Array]:
+def _known(photons: float, sensor: Sensor) -> Known:
   """The noise of counts, see `posterior.restore`."""
   return {
     "scale": jnp.float32(photons / 2),
@@ -235,9 +234,7 @@ def _known(photons: float, sensor: Sensor) -> dict[str, Array]:
   }
 
 
-def _counts(
-  tiles: np.ndarray, known: dict[str, Array], sensor: Sensor
-) -> np.ndarray:
+def _counts(tiles: np.ndarray, known: Known, sensor: Sensor) -> np.ndarray:
   key = rng.stream(sensor.seed, "resolutions")
   rate = known["scale"] * tiles + known["offset"]
   return np.asarray(

@@ -60,7 +60,7 @@ def recommend(
   *,
   read_noise: float,
   max_seconds: float | None = None,
-  max_bytes: float | None = None,
+  max_bytes: int | None = None,
   preference: Preference = "quality",
 ) -> Recommendation:
   """The affordable resolution with the least expected error.
@@ -100,7 +100,7 @@ def _preferred(rows: Sequence[Row], tolerance: float) -> Row:
 
 
 def _affordable(
-  rows: Sequence[Row], max_seconds: float | None, max_bytes: float | None
+  rows: Sequence[Row], max_seconds: float | None, max_bytes: int | None
 ) -> list[Row]:
   fits = [
     x

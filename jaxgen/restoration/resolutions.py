@@ -13,7 +13,6 @@ import math
 from collections.abc import Mapping, Sequence
 
 import numpy as np
-from jaxtyping import Float
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -33,7 +32,7 @@ class Row:
   photons: float
   mse: float
   seconds: float
-  bytes: float
+  bytes: int
   ssim: float | None = None
 
   @property
@@ -97,7 +96,7 @@ class Table:
     rows = (x for x in self.rows if x.resolution == resolution)
     return sorted(rows, key=lambda x: x.photons)
 
-  def scaled(self, *, seconds: float = 1.0, bytes: float = 1.0) -> Table:
+  def scaled(self, *, seconds: float = 1.0, bytes: int = 1) -> Table:
     """The table of work that takes so many times the time and the memory."""
     rows = [
       dataclasses.replace(x, seconds=x.seconds * seconds, bytes=x.bytes * bytes)
@@ -121,24 +120,16 @@ def interpolate(rows: Sequence[Row], photons: float) -> Row:
   linear between neighbors, of the logarithms of error and photons."""
   rows = sorted(rows, key=lambda x: x.photons)
   known = np.log([x.photons for x in rows])
-  at = lambda values: _interpolated(known, photons, values)  # noqa: E731
+  at = lambda values: float(np.interp(math.log(photons), known, values))  # noqa: E731
   similar = [x.ssim for x in rows if x.ssim is not None]
   return Row(
     resolution=rows[0].resolution,
     photons=photons,
-    mse=math.exp(at(np.log([x.mse for x in rows]))),
-    seconds=at(np.array([x.seconds for x in rows])),
-    bytes=at(np.array([x.bytes for x in rows])),
-    ssim=at(np.array(similar)) if len(similar) == len(rows) else None,
+    mse=math.exp(at([math.log(x.mse) for x in rows])),
+    seconds=at([x.seconds for x in rows]),
+    bytes=round(at([x.bytes for x in rows])),
+    ssim=at(similar) if len(similar) == len(rows) else None,
   )
-
-
-def _interpolated(
-  known: Float[np.ndarray, " n"],
-  photons: float,
-  values: Float[np.ndarray, " n"],
-) -> float:
-  return float(np.interp(math.log(photons), known, values))
 
 
 def decibels(mse: float) -> float:

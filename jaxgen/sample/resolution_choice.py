@@ -49,7 +49,7 @@ class Limits:
   """
 
   max_seconds: float | None = None
-  max_bytes: float | None = None
+  max_bytes: int | None = None
   preference: Preference = "quality"
   calls: int | None = None
   overlap: int = 0
@@ -109,7 +109,8 @@ def choose(
   )
   noise = _noise(counts)
   shares, doubts = _details(known.table, counts, noise=noise, photons=photons)
-  expected = max(float(np.nanmean(counts)), 0.0) + read_noise**2
+  seen = counts[np.isfinite(counts)]
+  expected = max(float(seen.mean()), 0.0) if seen.size else math.nan
   return Choice(
     factor=known.table.full // found.resolution,
     recommendation=found,
@@ -117,7 +118,7 @@ def choose(
     detail=shares,
     warnings=(
       *found.notes,
-      *_noise_doubts(noise, expected),
+      *_noise_doubts(noise, expected + read_noise**2),
       *doubts.get(found.resolution, ()),
     ),
   )

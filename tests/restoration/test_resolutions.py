@@ -40,7 +40,7 @@ def table(power, photons=PHOTONS):
       photons=p,
       mse=wiener(power, p, factor=f),
       seconds=1.0 / f**2,
-      bytes=1e6 / f**2,
+      bytes=1_000_000 // f**2,
     )
     for f in (1, 2, 4)
     for p in photons
@@ -135,9 +135,9 @@ def test_measured_rows_are_kept():
   ("limits", "names"),
   [
     ({"max_seconds": 0.01}, ("max_seconds=0.01", "16 pixels", "0.0625 s")),
-    ({"max_bytes": 10.0}, ("max_bytes=10", "16 pixels")),
+    ({"max_bytes": 10}, ("max_bytes=10", "16 pixels")),
     (
-      {"max_seconds": 9.0, "max_bytes": 1.0},
+      {"max_seconds": 9.0, "max_bytes": 1},
       ("max_seconds=9 and max_bytes=1",),
     ),
   ],
