@@ -162,15 +162,19 @@ def _compiled(
   """The restoration of a batch of counts, whose noise is an argument."""
   denoiser = run.task_at(side).denoiser
   assert denoiser is not None
-  restore = functools.partial(
-    binned.restored_mean,
-    factor=full // side,
-    noise_map=run.experiment.diffusion.noise_map,
-  )
+  noise_map = run.experiment.diffusion.noise_map
 
   @jax.jit
   def program(params: Any, counts: Array, known: Known) -> Array:
-    return restore(denoiser(params), counts, **known)
+    return binned.restored_mean(
+      denoiser(params),
+      counts,
+      factor=full // side,
+      noise_map=noise_map,
+      scale=known["scale"],
+      offset=known["offset"],
+      read_noise=known["read_noise"],
+    )
 
   counts = jnp.zeros((batch, full, full, run.image_shape[2]))
   counts = jax.device_put(counts, run.layout.batch)

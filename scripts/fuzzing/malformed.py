@@ -47,12 +47,12 @@ INTEGER_FLAGS = {
   "reconstruct": ("batch",),
   "interpolate": ("steps",),
   "edit": ("between", "corrections", "seed", "batch"),
-  "calibrate": ("gain", "black", "white"),
+  "calibrate": ("gain", "black", "white", "resolutions", "num", "photons"),
   "evaluate": ("num", "budget", "seed"),
   "ema": ("sigma_rel",),
   "compare": ("num", "batch"),
   "sweep": ("parallel", "memory", "hours"),
-  "benchmark": ("repeats",),
+  "benchmark": ("repeats", "resolutions", "batches", "steps"),
   "doctor": ("precision",),
 }
 FIELDS = (
