@@ -1,10 +1,11 @@
-"""Measure the noise of a camera: gain, read noise, black level.
+"""Measure the noise of a camera, or the resolutions of a run.
 
   jaxgen calibrate --pairs=A.tif,B.tif --black=100 --out=camera
   jaxgen calibrate --flats=flats --darks=darks --out=camera
   jaxgen calibrate --frames=exposures.npz --out=camera
   jaxgen calibrate --header=M13.fits --out=camera
   jaxgen calibrate --image=photo.tif --black=100 --out=camera
+  jaxgen calibrate --workdir=runs/demo --resolutions=16,32,64
 
 The camera is DN = gain (Poisson(electrons) + N(0, read_noise^2)) + black: the
 gain is in DN per electron (a FITS header's GAIN is usually its inverse, and
@@ -15,6 +16,12 @@ A single image gives a guess, for few photons only.
 
 Writes noise.json, read by `jaxgen restore`, the plot photon_transfer.png, and,
 of darks, the maps black.npy (DN) and read_noise.npy of single pixels.
+
+With --workdir the error, time and memory of a denoiser's restorations are
+measured on held-out tiles: of counts as they are, and of counts summed in
+squares, which is faster, with the answer enlarged and compared at full
+resolution. By the table, WORKDIR/resolutions.json, `jaxgen restore` chooses a
+resolution within --max_seconds and --max_memory.
 """
 
 from __future__ import annotations
@@ -24,13 +31,18 @@ import json
 import pathlib
 from typing import TYPE_CHECKING, Any
 
-from jaxgen.cli import flags, outputs
+from jaxgen.cli import calibrate_resolutions, flags, outputs
+from jaxgen.cli.sampling_flags import refuse
 from jaxgen.errors import UserError
 
 if TYPE_CHECKING:
   from jaxgen.cli.calibration import Measured
 
-NEEDED = "--pairs, --flats, --frames, --image, --header or --darks"
+NEEDED = "--pairs, --flats, --frames, --image, --header, --darks or --workdir"
+CAMERA = (
+  *("pairs", "flats", "frames", "image", "header", "darks"),
+  *("gain", "black", "white", "out"),
+)
 
 
 def add_flags(parser: argparse.ArgumentParser) -> None:
@@ -53,9 +65,8 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
     help="lowest DN of saturated pixels (default: that of the files, where many"
     " pixels are at the largest value, or that of the type)",
   )
-  parser.add_argument(
-    "--out", required=True, type=pathlib.Path, help="output folder"
-  )
+  known.add_argument("--out", type=pathlib.Path, help="output folder")
+  calibrate_resolutions.add_flags(parser)
   parser.add_argument(
     "--json", action="store_true", help="print only the result, as JSON"
   )
@@ -99,7 +110,11 @@ def _add_exposure_flags(group: argparse._ArgumentGroup) -> None:
 
 
 def run(args: argparse.Namespace, rest: list[str]) -> None:
-  """Measure the noise, write and print it."""
+  """Measure, write and print."""
+  if args.workdir is not None:
+    refuse(args, CAMERA, owner="a camera, not a run (--workdir)")
+    calibrate_resolutions.run(args)
+    return
   _check(args)
   from jaxgen.cli import calibration, calibration_files
 
@@ -116,10 +131,13 @@ def run(args: argparse.Namespace, rest: list[str]) -> None:
 
 def _check(args: argparse.Namespace) -> None:
   """Raise a UserError for flags that do not fit together."""
+  refuse(args, calibrate_resolutions.OWN, owner="a run (--workdir)")
   exposures = [args.pairs, args.flats, args.frames, args.image]
   measured = any(x is not None for x in exposures)
   if not (measured or args.header or args.darks):
     raise UserError(f"expected one of {NEEDED}.")
+  if args.out is None:
+    raise UserError("--out: expected an output folder.")
   if args.gain and measured:
     raise UserError(
       f"--gain={args.gain:g}: expected --darks or --header; exposures measure"

@@ -9,11 +9,12 @@ import pathlib
 import re
 import reprlib
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 if TYPE_CHECKING:
   Group = argparse._ActionsContainer  # a parser, or a group of its flags
 
+T = TypeVar("T")
 UNITS = {"": 1, "KiB": 2**10, "MiB": 2**20, "GiB": 2**30, "TiB": 2**40}
 MAX_SEED = 2**32 - 1
 MAX_INTEGER = 2**31 - 1  # of a flag without another maximum
@@ -55,6 +56,11 @@ def number(*, above: float = -math.inf) -> Callable[[str], float]:
     return value
 
   return parse
+
+
+def values(one: Callable[[str], T]) -> Callable[[str], list[T]]:
+  """The type of a flag for values of a type, separated by commas."""
+  return lambda text: [one(x) for x in text.split(",")]
 
 
 def byte_size(text: str) -> int:

@@ -53,7 +53,7 @@ def transfer(
   Raises:
     ValueError: fewer than three levels have enough blocks.
   """
-  levels = [y for x in planes for y in _levels(*_blocks(x, white=white))]
+  levels = [y for x in planes for y in by_level(*blocks(x, white=white))]
   if len(levels) < 3:
     raise ValueError(
       f"expected 3 or more levels with {LEAST} blocks of {BLOCK} pixels, got"
@@ -70,7 +70,7 @@ def transfer(
 def electrons(planes: Sequence[np.ndarray], line: Transfer) -> float:
   """Electrons in the brightest parts, counted from where the line has no
   variance or, if that is brighter, from the darkest parts."""
-  level = np.concatenate([_blocks(x)[0] for x in planes])
+  level = np.concatenate([blocks(x)[0] for x in planes])
   dark = max(float(level.min()), -line.intercept / line.gain)
   return float((np.quantile(level, BRIGHT) - dark) / line.gain)
 
@@ -84,7 +84,7 @@ def _own(line: Transfer, pivot: float) -> np.ndarray:
   return gain * np.outer(way, way) + np.diag([0.0, at_pivot])
 
 
-def _levels(means: np.ndarray, roughness: np.ndarray) -> list[Level]:
+def by_level(means: np.ndarray, roughness: np.ndarray) -> list[Level]:
   """Blocks by level: half of the levels of equal width, half of equal count."""
   if not means.size:
     return []
@@ -102,20 +102,20 @@ def _bins(levels: Sequence[Level], line: Transfer | None) -> Bins:
   level = np.array([x.means.mean() for x in levels])
   raw = np.array([np.quantile(x.roughness, TAIL) for x in levels])
   if line is not None:
-    lowest = FLAT * float(np.median(raw)) / _tail()
+    lowest = FLAT * float(np.median(raw)) / even_roughness()
     centers = np.maximum(line.variance(level), lowest)
     scales = (np.maximum(line.variance(x.means), lowest) for x in levels)
     shares = zip(levels, scales, strict=True)
     raw = centers * [np.quantile(x.roughness / s, TAIL) for x, s in shares]
   return Bins(
     level=level,
-    variance=raw / _tail(),
+    variance=raw / even_roughness(),
     count=np.array([len(x.means) for x in levels]) * TAIL * BLOCK**2,
     frames=np.full(len(levels), 2),
   )
 
 
-def _blocks(
+def blocks(
   image: np.ndarray, *, white: float = np.inf
 ) -> tuple[np.ndarray, np.ndarray]:
   """The mean and the roughness of blocks in which all values are known."""
@@ -133,7 +133,7 @@ def _means(image: np.ndarray) -> np.ndarray:
 
 
 @functools.cache
-def _tail() -> float:
+def even_roughness() -> float:
   """The tail of the roughness of blocks of white noise of variance 1."""
   noise = np.random.default_rng(0).standard_normal((1024, 1024))
-  return float(np.quantile(_blocks(noise)[1], TAIL))
+  return float(np.quantile(blocks(noise)[1], TAIL))

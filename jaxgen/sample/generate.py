@@ -82,14 +82,15 @@ def sample(
   resolved = resolve(SamplingOptions(**options), run)
   for used in (run, resolved.weak):
     if used is not None:
-      _check_resolution(used, side)
+      check_resolution(used, side)
   shape = num, side, side, run.image_shape[2]
   canvas = Canvas(shape=shape, trajectory=trajectory)
   images, steps = draw_images(run, resolved, canvas, seed=seed, batch=batch)
   return images if steps is None else (images, steps)
 
 
-def _check_resolution(run: LoadedRun, resolution: int) -> None:
+def check_resolution(run: LoadedRun, resolution: int) -> None:
+  """Raise a UserError if a run has no images of a resolution."""
   task = run.task_at(resolution)  # raises if the size is not supported
   if task.set_fade and resolution > run.resolution:
     raise UserError(

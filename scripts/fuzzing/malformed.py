@@ -48,13 +48,13 @@ INTEGER_FLAGS = {
   "reconstruct": ("batch",),
   "interpolate": ("steps",),
   "edit": ("between", "corrections", "seed", "batch"),
-  "calibrate": ("gain", "black", "white"),
+  "calibrate": ("gain", "black", "white", "resolutions", "num", "photons"),
   "restore": ("gain", "samples", "scale", "std_factor", "steps", "white"),
   "evaluate": ("num", "budget", "seed"),
   "ema": ("sigma_rel",),
   "compare": ("num", "batch"),
   "sweep": ("parallel", "memory", "hours"),
-  "benchmark": ("repeats",),
+  "benchmark": ("repeats", "resolutions", "batches", "steps"),
   "doctor": ("precision",),
 }
 FIELDS = (
