@@ -64,7 +64,9 @@ def covered(
 ) -> Float[np.ndarray, " n"]:
   """The share of each tile's values within intervals, whose standard deviations
   are multiplied by a factor."""
-  reach = np.broadcast_to(_quantile(found.samples, level) * factor, len(found[0]))
+  reach = np.broadcast_to(
+    _quantile(found.samples, level) * factor, len(found[0])
+  )
   return np.mean(found.deviations <= reach[:, None], 1)
 
 
