@@ -38,7 +38,6 @@ import argparse
 import pathlib
 from typing import TYPE_CHECKING
 
-from jaxgen.cli import evaluation_tables as tables
 from jaxgen.cli import (
   evaluate_restoration,
   flags,
@@ -46,6 +45,7 @@ from jaxgen.cli import (
   outputs,
   sampling_flags,
 )
+from jaxgen.cli import evaluation_tables as tables
 from jaxgen.cli.output_folder import replacing
 from jaxgen.errors import UserError
 

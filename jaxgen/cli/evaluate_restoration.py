@@ -7,16 +7,16 @@ import pathlib
 from typing import TYPE_CHECKING
 
 from jaxgen.cli import flags
-from jaxgen.errors import UserError
 
 if TYPE_CHECKING:
   import numpy as np
 
   from jaxgen.evaluation.restoration import Plan, Restoration
+  from jaxgen.evaluation.sensors import Sensor
   from jaxgen.sample.denoiser import DenoiserRun
 
 FLAGS = ("photons", "background", "read_noise", "samples")  # of --restore
-DEFAULTS = {"background": 1.0, "read_noise": 1.0, "samples": 0}
+DEFAULTS = {"background": 1.0, "read_noise": 1.0}
 WITHOUT_BM3D = (
   'BM3D is not measured: install it with pip install "jaxgen[benchmark]" (free'
   " for non-commercial use)."
@@ -67,47 +67,20 @@ def evaluate(
 ) -> None:
   """Restore held-out tiles, print, and write restoration.json and the page."""
   from jaxgen.cli.restoration_tables import print_restoration
-  from jaxgen.evaluation import held_out, restoration, restoration_summary
-  from jaxgen.evaluation.classical import has_bm3d
-  from jaxgen.evaluation.restorers import Prior
-  from jaxgen.evaluation.sensors import Sensor
+  from jaxgen.evaluation import restoration_summary
   from jaxgen.formats.atomic import write_json
   from jaxgen.report.restoration import write_restoration_page
 
-  given = {k: getattr(args, k) for k in DEFAULTS}
-  known = {k: DEFAULTS[k] if x is None else x for k, x in given.items()}
-  sensors = [
-    Sensor(
-      photons=photons,
-      background=known["background"],
-      read_noise=known["read_noise"],
-    )
-    for photons in args.photons or restoration.PHOTONS
-  ]
-  prior = Prior.of(run, batch=args.batch)
-  plan = restoration.affordable(
-    prior,
-    args.num,
-    args.budget,
-    levels=len(sensors),
-    samples=known["samples"],
-  )
-  tiles = held_out.read(run, plan.tiles, seed=args.seed)
-  notes = _notes(run, plan, known, has_bm3d())
-  print(notes[0], flush=True)
-  found = restoration.evaluate(
-    prior,
-    tiles,
-    sensors,
-    plan=plan,
-    weights=run.experiment.loss.perceptual_weights,
-    seed=args.seed,
-  )
+  sensors = _sensors(args)
+  found, notes = _restored(run, args, sensors)
   measures = restoration_summary.summary(found)
-  write_json(
-    out / "restoration.json",
-    {"step": run.step, "seed": args.seed, **known, **measures},
-  )
+  facts = {
+    "step": run.step,
+    "seed": args.seed,
+    "background": sensors[0].background,
+    "read_noise": sensors[0].read_noise,
+  }
+  write_json(out / "restoration.json", facts | measures)
   write_restoration_page(
     out / "restoration.html", measures, pictures=_pictures(found), notes=notes
   )
@@ -116,26 +89,60 @@ def evaluate(
     print(note)
 
 
-def _notes(
-  run: DenoiserRun, plan: Plan, known: dict[str, float], has_bm3d: bool
-) -> list[str]:
+def _sensors(args: argparse.Namespace) -> list[Sensor]:
+  from jaxgen.evaluation.restoration import PHOTONS
+  from jaxgen.evaluation.sensors import Sensor
+
+  given = {k: getattr(args, k) for k in DEFAULTS}
+  known = {k: DEFAULTS[k] if x is None else x for k, x in given.items()}
+  return [Sensor(photons=x, **known) for x in args.photons or PHOTONS]
+
+
+def _restored(
+  run: DenoiserRun, args: argparse.Namespace, sensors: list[Sensor]
+) -> tuple[Restoration, list[str]]:
+  """The evaluation, and notes on it; the first is printed before."""
+  from jaxgen.evaluation import held_out, restoration
+  from jaxgen.evaluation.restorers import Prior
+
+  prior = Prior.of(run, batch=args.batch)
+  plan = restoration.affordable(
+    prior,
+    args.num,
+    args.budget,
+    levels=len(sensors),
+    samples=args.samples or 0,
+  )
+  tiles = held_out.read(run, plan.tiles, seed=args.seed)
+  plan = plan.within(len(tiles.images))
+  notes = _notes(run, plan, sensors[0])
+  print(notes[0], flush=True)
+  weights = run.experiment.loss.perceptual_weights
+  found = restoration.evaluate(
+    prior, tiles, sensors, plan=plan, weights=weights, seed=args.seed
+  )
+  return found, notes
+
+
+def _notes(run: DenoiserRun, plan: Plan, sensor: Sensor) -> list[str]:
   """Sentences on what is measured."""
   from jaxgen.evaluation import restoration, restorers
+  from jaxgen.evaluation.classical import has_bm3d
 
   classical = min(plan.tiles, restoration.SLOW_TILES)
   first = (
     f"step {run.step}; at most {plan.tiles:,} held-out tiles of"
     f" {run.resolution} pixels, of which the first {classical:,} by ways"
     f" without a network and {plan.sampled:,} by ways that sample (--budget);"
-    f" background {known['background']:g} and read noise"
-    f" {known['read_noise']:g} electrons"
+    f" background {sensor.background:g} and read noise"
+    f" {sensor.read_noise:g} electrons"
   )
   published = (
     f"{restorers.DPS} and {restorers.DIFFPIR} take {restorers.STEPS} ancestral"
     " steps with the step lengths of their papers, and the mean variance of the"
     " counts; total variation is weighed by the variance of its residual."
   )
-  return [first, published, *([] if has_bm3d else [WITHOUT_BM3D])]
+  return [first, published, *([] if has_bm3d() else [WITHOUT_BM3D])]
 
 
 def _pictures(found: Restoration) -> dict[str, np.ndarray]:

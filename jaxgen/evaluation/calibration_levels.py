@@ -27,7 +27,7 @@ from jaxgen.restoration import fusion
 from jaxgen.typing import Array, DenoiseFn, Images, Params, Sigmas
 
 SIGMAS = (0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0)
-PROBES = 8
+PROBES = 4
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

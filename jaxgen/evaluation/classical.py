@@ -87,6 +87,7 @@ def bm3d(image: Image) -> Image:
 
   profile = BM3DProfile()
   profile.num_threads = 1  # else the result depends on their order
+  profile.nf = 16  # of variances; four times as fast as by 32, equal to .02 dB
   low, span = image.min(), max(float(np.ptp(image)), 1e-6)
   found = run((image - low) / span, 1 / span, profile=profile)
   return low + span * np.asarray(found).reshape(image.shape)

@@ -73,6 +73,12 @@ class Plan:
   sampled: int
   samples: int
 
+  def within(self, num: int) -> Plan:
+    """The plan for no more tiles than there are."""
+    return dataclasses.replace(
+      self, tiles=min(self.tiles, num), sampled=min(self.sampled, num)
+    )
+
   def of(self, way: Restorer) -> int:
     """The number of tiles for a way."""
     if way.calls >= restorers.STEPS:
