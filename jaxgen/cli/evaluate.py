@@ -153,6 +153,8 @@ def _generation(
 
   if args.input:
     raise UserError("--input is for autoencoders.")
+  if model.experiment.diffusion.noise_map:
+    print("The run takes noise maps: --restore measures its restoration.")
   network = features(args.features, args.inception_weights)
   options = sampling_flags.sampling_options(args)
   num, calls = generation.affordable(model, args.num, args.budget, **options)
