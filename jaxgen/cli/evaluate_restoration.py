@@ -11,7 +11,8 @@ from jaxgen.cli import flags
 if TYPE_CHECKING:
   import numpy as np
 
-  from jaxgen.evaluation.restoration import Plan, Restoration
+  from jaxgen.evaluation.restoration import Restoration
+  from jaxgen.evaluation.restoration_bench import Plan
   from jaxgen.evaluation.sensors import Sensor
   from jaxgen.sample.denoiser import DenoiserRun
 
@@ -103,7 +104,7 @@ def _restored(
 ) -> tuple[Restoration, list[str]]:
   """The evaluation, and notes on it; the first is printed before."""
   from jaxgen.evaluation import held_out, restoration
-  from jaxgen.evaluation.restorers import Prior
+  from jaxgen.evaluation.prior import Prior
 
   prior = Prior.of(run, batch=args.batch)
   plan = restoration.affordable(
@@ -126,10 +127,11 @@ def _restored(
 
 def _notes(run: DenoiserRun, plan: Plan, sensor: Sensor) -> list[str]:
   """Sentences on what is measured."""
-  from jaxgen.evaluation import restoration, restorers
+  from jaxgen.evaluation import restorers
   from jaxgen.evaluation.classical import has_bm3d
+  from jaxgen.evaluation.restoration_bench import SLOW_TILES
 
-  classical = min(plan.tiles, restoration.SLOW_TILES)
+  classical = min(plan.tiles, SLOW_TILES)
   first = (
     f"step {run.step}; at most {plan.tiles:,} held-out tiles of"
     f" {run.resolution} pixels, of which the first {classical:,} by ways"
@@ -148,7 +150,7 @@ def _notes(run: DenoiserRun, plan: Plan, sensor: Sensor) -> list[str]:
 def _pictures(found: Restoration) -> dict[str, np.ndarray]:
   """Tiles restored by every way, for each sensor."""
   from jaxgen import pictures
-  from jaxgen.evaluation.restoration import SHOWN
+  from jaxgen.evaluation.restoration_bench import SHOWN
 
   shown = {}
   for sensor in found.counts:

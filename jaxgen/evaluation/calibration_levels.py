@@ -18,9 +18,9 @@ import numpy as np
 from jaxtyping import Float
 
 from jaxgen.diffusion.edm import per_image
-from jaxgen.evaluation import image_bootstrap, restorers
+from jaxgen.evaluation import image_bootstrap
 from jaxgen.evaluation.image_bootstrap import Interval, Weights
-from jaxgen.evaluation.restorers import Keys, Prior
+from jaxgen.evaluation.prior import Keys, Prior, image_keys
 from jaxgen.evaluation.sensors import Sensor
 from jaxgen.models.layers import attention_tracing
 from jaxgen.restoration import fusion
@@ -136,9 +136,7 @@ def by_photons(
 
 def _key_data(seed: int, num: int) -> np.ndarray:
   """Keys of images, not used for their counts."""
-  return np.asarray(
-    jax.random.key_data(restorers.keys(seed, num, "calibration"))
-  )
+  return np.asarray(jax.random.key_data(image_keys(seed, num, "calibration")))
 
 
 def _pairs(

@@ -12,7 +12,8 @@ import numpy as np
 from jaxgen.evaluation import coverage, image_bootstrap
 from jaxgen.evaluation.calibration_levels import Calibration
 from jaxgen.evaluation.image_bootstrap import Interval, Weights
-from jaxgen.evaluation.restoration import Restoration, Row
+from jaxgen.evaluation.restoration import Restoration
+from jaxgen.evaluation.restoration_bench import Row
 
 METRICS = ("ssim", "lpips", "chi_squared")
 Measures = dict[str, Any]

@@ -12,23 +12,18 @@ import functools
 from collections.abc import Callable
 
 import jax
-import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Key
 
-from jaxgen import batching, progress, rng
-from jaxgen.diffusion import samplers, sampling, sigmas
+from jaxgen import progress
+from jaxgen.diffusion import sigmas
 from jaxgen.evaluation import classical
+from jaxgen.evaluation import restoration_ways as ways
+from jaxgen.evaluation.prior import Keys, Prior, image_keys
 from jaxgen.evaluation.sensors import Sensor
 from jaxgen.models.layers import attention_tracing
-from jaxgen.restoration import posterior, published
-from jaxgen.restoration.noise import GaussianNoise
-from jaxgen.restoration.operators import Measurement, identity
-from jaxgen.sample.denoiser import DenoiserRun
-from jaxgen.sample.resolve import FREE
-from jaxgen.typing import Array, Conditions, DenoiseFn, Images, Params, Sigmas
+from jaxgen.restoration import posterior
+from jaxgen.typing import DenoiseFn, Images, Params
 
-Keys = Key[Array, " b"]
 Way = Callable[[DenoiseFn, Images, Sensor, Keys], Images]
 STEPS = 36  # of the samplers
 GRADIENT = 3  # calls that a call with its gradient costs
@@ -40,71 +35,6 @@ CLASSICAL = {
 }
 MAP, MEAN, GCR, SAMPLE = "one call", "one call, even noise", "GCR", "sample"
 DPS, DIFFPIR = "DPS", "DiffPIR"
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class Prior:
-  """A denoiser with its weights.
-
-  Attributes:
-    denoiser: params -> denoiser.
-    params: the weights.
-    noise_map: whether it takes noise maps.
-    sigma_max: highest noise level of samplers.
-    batch: images per batch.
-  """
-
-  denoiser: Callable[[Params], DenoiseFn]
-  params: Params
-  noise_map: bool
-  sigma_max: float = sigmas.SIGMA_MAX
-  batch: int = 64
-
-  @classmethod
-  def of(cls, run: DenoiserRun, *, batch: int) -> Prior:
-    """The denoiser of a run, without values of its conditions."""
-    assert run.task.denoiser is not None  # guaranteed by `load`
-    names = tuple(run.conditions)
-    return cls(
-      denoiser=functools.partial(_free, run.task.denoiser, names),
-      params=run.params,
-      noise_map=run.experiment.diffusion.noise_map,
-      sigma_max=run.experiment.diffusion.sigma_max,
-      batch=batch,
-    )
-
-  def each(
-    self,
-    function: Callable[..., Array],
-    images: dict[str, np.ndarray],
-    *fixed: object,
-    label: str,
-  ) -> np.ndarray:
-    """A jitted function of the weights, batches of arrays and more arguments,
-    over all images."""
-    parts, num = [], len(images["image"])
-    size = min(self.batch, 1 << (num - 1).bit_length())
-    with progress.loop(label, num) as advance:
-      for part, _ in batching.padded_batches(images, size):
-        parts.append(np.asarray(function(self.params, *part.values(), *fixed)))
-        advance(size)
-    return np.concatenate(parts)[:num]
-
-
-def _free(
-  denoiser: Callable[[Params], DenoiseFn],
-  names: tuple[str, ...],
-  params: Params,
-) -> DenoiseFn:
-  denoise = denoiser(params)
-
-  def unconditional(
-    x: Images, sigma: Sigmas, cond: Conditions = None
-  ) -> Images:
-    free = {name: jnp.full(len(x), FREE) for name in names}
-    return denoise(x, sigma, free or None)
-
-  return unconditional
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -125,25 +55,25 @@ class Restorer:
 def network(prior: Prior) -> dict[str, Restorer]:
   """The ways by a denoiser, by name."""
   grid = sigmas.karras(STEPS, sigma_max=prior.sigma_max)
-  ways: dict[str, tuple[int, Way]] = {
-    MEAN: (1, functools.partial(_mean, noise_map=False, corrections=0)),
+  known: dict[str, tuple[int, Way]] = {
+    MEAN: (1, functools.partial(ways.mean, noise_map=False, corrections=0)),
     GCR: (
       1 + 2 * posterior.CORRECTIONS,
       functools.partial(
-        _mean, noise_map=False, corrections=posterior.CORRECTIONS
+        ways.mean, noise_map=False, corrections=posterior.CORRECTIONS
       ),
     ),
-    DIFFPIR: (STEPS, functools.partial(_diffpir, grid=grid)),
-    DPS: (GRADIENT * STEPS, functools.partial(_dps, grid=grid)),
+    DIFFPIR: (STEPS, functools.partial(ways.diffpir, grid=grid)),
+    DPS: (GRADIENT * STEPS, functools.partial(ways.dps, grid=grid)),
     SAMPLE: (
       STEPS + 1 if prior.noise_map else STEPS * (1 + 2 * posterior.CORRECTIONS),
-      functools.partial(_sample, noise_map=prior.noise_map, grid=grid),
+      functools.partial(ways.sample, noise_map=prior.noise_map, grid=grid),
     ),
   }
   if prior.noise_map:
-    mapped = functools.partial(_mean, noise_map=True, corrections=0)
-    ways = {MAP: (2, mapped), **ways}
-  return {name: _compiled(prior, name, *way) for name, way in ways.items()}
+    mapped = functools.partial(ways.mean, noise_map=True, corrections=0)
+    known = {MAP: (2, mapped), **known}
+  return {name: _compiled(prior, name, *way) for name, way in known.items()}
 
 
 def _compiled(prior: Prior, name: str, calls: int, way: Way) -> Restorer:
@@ -157,16 +87,11 @@ def _compiled(prior: Prior, name: str, calls: int, way: Way) -> Restorer:
       return way(denoise, counts, sensor, each)
 
   def run(counts: np.ndarray, sensor: Sensor, seed: int) -> np.ndarray:
-    data = np.asarray(jax.random.key_data(keys(seed, len(counts), name)))
+    data = np.asarray(jax.random.key_data(image_keys(seed, len(counts), name)))
     given = {"image": counts, "keys": data}
     return prior.each(program, given, sensor, label=name)
 
   return Restorer(name=name, calls=calls, run=run)
-
-
-def keys(seed: int, num: int, purpose: str) -> Keys:
-  """A random key of each image, whatever their number, for a purpose."""
-  return rng.per_sample(rng.stream(seed, purpose), jnp.arange(num))
 
 
 def without_network() -> dict[str, Restorer]:
@@ -187,97 +112,3 @@ def _without_network(name: str, denoise: classical.Denoise) -> Restorer:
     return sensor.images(np.stack(rates))
 
   return Restorer(name=name, calls=0, run=run)
-
-
-def _posterior(
-  denoise: DenoiseFn,
-  counts: Images,
-  sensor: Sensor,
-  *,
-  noise_map: bool,
-  corrections: int,
-) -> DenoiseFn:
-  return posterior.restore(
-    denoise,
-    counts,
-    scale=sensor.scale,
-    offset=sensor.offset,
-    read_noise=sensor.read_noise,
-    noise_map=noise_map,
-    corrections=corrections,
-  )
-
-
-def _mean(
-  denoise: DenoiseFn,
-  counts: Images,
-  sensor: Sensor,
-  keys: Keys,
-  *,
-  noise_map: bool,
-  corrections: int,
-) -> Images:
-  restored = _posterior(
-    denoise, counts, sensor, noise_map=noise_map, corrections=corrections
-  )
-  return restored(jnp.zeros_like(counts), jnp.full(len(counts), jnp.inf))
-
-
-def _sample(
-  denoise: DenoiseFn,
-  counts: Images,
-  sensor: Sensor,
-  keys: Keys,
-  *,
-  noise_map: bool,
-  grid: np.ndarray,
-) -> Images:
-  restored = _posterior(
-    denoise,
-    counts,
-    sensor,
-    noise_map=noise_map,
-    corrections=posterior.CORRECTIONS,
-  )
-  start = sampling.initial_noise(keys, counts.shape[1:], sigma=grid[0])
-  return sampling.sample(samplers.dpmpp_2m, restored, start, grid)
-
-
-def _even(counts: Images, sensor: Sensor) -> Measurement:
-  """Counts as values with the mean variance of each image."""
-  data = sensor.measured(counts)
-  variance = jnp.broadcast_to(1 / data.mean_precision(), data.values.shape)
-  noise = GaussianNoise(variance=variance)
-  return Measurement(operator=identity, values=data.values, noise=noise)
-
-
-def _dps(
-  denoise: DenoiseFn,
-  counts: Images,
-  sensor: Sensor,
-  keys: Keys,
-  *,
-  grid: np.ndarray,
-) -> Images:
-  guided = published.dps(denoise, _even(counts, sensor), grid=grid)
-  return _ancestral(guided, counts, keys, grid)
-
-
-def _diffpir(
-  denoise: DenoiseFn,
-  counts: Images,
-  sensor: Sensor,
-  keys: Keys,
-  *,
-  grid: np.ndarray,
-) -> Images:
-  guided = published.diffpir(denoise, _even(counts, sensor))
-  return _ancestral(guided, counts, keys, grid)
-
-
-def _ancestral(
-  denoise: DenoiseFn, like: Images, keys: Keys, grid: np.ndarray
-) -> Images:
-  """A sample by DDPM's steps, as both papers take."""
-  start = sampling.initial_noise(keys, like.shape[1:], sigma=grid[0])
-  return sampling.sample(samplers.ddpm, denoise, start, grid, keys=keys)

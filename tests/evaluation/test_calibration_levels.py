@@ -7,14 +7,15 @@ import pytest
 from support.arrays import noise
 
 from jaxgen.diffusion import analytic
-from jaxgen.evaluation import calibration_levels, image_bootstrap, restorers
+from jaxgen.evaluation import calibration_levels, image_bootstrap
+from jaxgen.evaluation.prior import Prior, image_keys
 from jaxgen.evaluation.sensors import Sensor, simulate
 
 STD = 0.3
 
 
 def prior(claimed=STD):
-  return restorers.Prior(
+  return Prior(
     denoiser=lambda _: analytic.gaussian(-0.2, claimed),
     params={},
     noise_map=True,
@@ -52,7 +53,7 @@ def test_one_that_is_too_sure_is_told(images):
 @pytest.mark.parametrize("photons", [5.0, 100.0])
 def test_of_counts_too(images, photons):
   sensor = Sensor(photons=photons, background=2.0, read_noise=1.0)
-  keys = restorers.keys(0, len(images), "counts")
+  keys = image_keys(0, len(images), "counts")
   counts = np.asarray(simulate(sensor, images, keys))
   (row,) = calibration_levels.by_photons(
     prior(), images, {sensor: counts}, WEIGHTS
@@ -68,7 +69,7 @@ def test_the_trace_is_that_of_the_derivative():
     denoise,
     x,
     levels,
-    keys=restorers.keys(0, 2, "probes"),
+    keys=image_keys(0, 2, "probes"),
     probes=4,
   )
   jacobian = jax.jacobian(denoise)(x, levels).reshape(2, 16, 2, 16)

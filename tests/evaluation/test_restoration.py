@@ -15,12 +15,13 @@ from jaxgen.evaluation import (
   restoration_summary,
   restorers,
 )
+from jaxgen.evaluation.prior import Prior
 from jaxgen.evaluation.sensors import Sensor
 from jaxgen.report.restoration import write_restoration_page
 
 STD, TILES = 0.15, 12
 PHOTONS = 200.0
-PRIOR = restorers.Prior(
+PRIOR = Prior(
   denoiser=lambda _: analytic.gaussian(0.0, STD),
   params={},
   noise_map=True,
