@@ -7,6 +7,7 @@ import pytest
 from jaxgen.cli.main import main
 
 
+@pytest.mark.slow
 def test_it_restores_prints_and_writes(denoiser, tmp_path, capsys):
   """By a run without noise maps, under conditions and with classes."""
   line = (
