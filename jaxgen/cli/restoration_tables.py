@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 Measures = Mapping[str, Any]
+ON_THE_PAGE = ("tiles", "calls", "ms")  # columns that only the page shows
+NAMES = {"PSNR (dB)": "PSNR", "chi-squared": "chi2"}
 
 
 def print_restoration(measures: Measures) -> None:
@@ -24,15 +26,24 @@ def print_restoration(measures: Measures) -> None:
 
 
 def _table(title: str, head: Sequence[str], rows: Sequence[Sequence[str]]):
+  """A table in 80 columns, of the texts that fit."""
   from rich.table import Table
 
-  table = Table(title=title, title_justify="left")
-  for i, name in enumerate(head):
-    table.add_column(name, justify="right" if i > 1 else "left")
+  table = Table(title=title, title_justify="left", box=None, pad_edge=False)
+  columns = [i for i, name in enumerate(head) if name not in ON_THE_PAGE]
+  for i in columns:
+    right = "right" if i > 1 else "left"
+    table.add_column(NAMES.get(head[i], head[i]), justify=right)
   before = None
   for row in rows:
-    if before is not None and row[0] != before:
-      table.add_section()
-    table.add_row("" if row[0] == before else row[0], *row[1:])
+    texts = [_short(head[i], row[i]) for i in columns]
+    texts[0] = "" if row[0] == before else texts[0]
+    table.add_row(*texts)
     before = row[0]
   return table
+
+
+def _short(name: str, text: str) -> str:
+  if name in ("PSNR (dB)", "way"):
+    text = text.partition(" (")[0].removeprefix("Anscombe + ")
+  return text.replace(" to ", ",")
