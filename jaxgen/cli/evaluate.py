@@ -3,6 +3,7 @@
   jaxgen evaluate --workdir=runs/demo
   jaxgen evaluate --workdir=runs/demo --input=my_tiles --out=results
   jaxgen evaluate --workdir=runs/rocks_edm --num=1024 --guidance=1.5
+  jaxgen evaluate --workdir=runs/cells --restore --photons=5,20 --samples=8
 
 Autoencoders: PSNR, SSIM, LPIPS (with the extra `perceptual`) and squared error
 of held-out images, in total and in fine detail (waves shorter than four
@@ -16,12 +17,19 @@ recall, density, coverage; memorized training tiles, in all orientations used in
 training (shifted or recolored ones are not detected); and the accuracy of
 requested conditions by a classifier. Prints the number of network calls first.
 
+With --restore, held-out tiles are measured by simulated sensors (--photons) and
+restored by the denoiser: by one call, and by --samples=K with the coverage of
+their intervals; beside DPS, DiffPIR and restoration without noise maps by the
+same denoiser, Anscombe's transform with BM3D (with the extra `benchmark`),
+non-local means and total variation; with the calibration of the denoiser by
+noise level. Writes restoration.json and restoration.html.
+
 With --input, images larger than a tile are measured window by window, at the
 scale of the run's training crops (--tiled), or the center square of each is
 resized to one tile (--fit). With --data=PATH the data of the run are read from
 another place than in training.
 
-Writes metrics.json and per_image.csv.
+Otherwise writes metrics.json and per_image.csv.
 """
 
 from __future__ import annotations
@@ -30,8 +38,14 @@ import argparse
 import pathlib
 from typing import TYPE_CHECKING
 
+from jaxgen.cli import (
+  evaluate_restoration,
+  flags,
+  inputs,
+  outputs,
+  sampling_flags,
+)
 from jaxgen.cli import evaluation_tables as tables
-from jaxgen.cli import flags, inputs, outputs, sampling_flags
 from jaxgen.cli.output_folder import replacing
 from jaxgen.errors import UserError
 
@@ -41,6 +55,11 @@ if TYPE_CHECKING:
   from jaxgen.sample.autoencoder import AutoencoderRun
   from jaxgen.sample.denoiser import DenoiserRun
   from jaxgen.sample.run import LoadedRun
+
+FILES = {
+  False: "metrics.json and per_image.csv",
+  True: "restoration.json and restoration.html",
+}
 
 
 def add_flags(parser: argparse.ArgumentParser) -> None:
@@ -73,24 +92,45 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
   flags.add_features_flags(group)
   flags.add_seed_flag(group, help="seed of the images (default: 0)")
   sampling_flags.add_sampling_flags(group)
+  evaluate_restoration.add_restoration_flags(
+    parser.add_argument_group("denoisers as priors of restoration")
+  )
 
 
 def run(args: argparse.Namespace, rest: list[str]) -> None:
   """Evaluate, print and write."""
   from jaxgen.sample.denoiser import DenoiserRun
 
+  if not args.restore:
+    names = evaluate_restoration.FLAGS
+    sampling_flags.refuse(args, names, owner="--restore")
   out = args.out or args.workdir / "evaluation"
   model = inputs.open_run(args, out)
   if args.data is not None:
     model = model.with_data(args.data)
   _check_data(model)
   with replacing(out, "evaluate") as folder:
-    if isinstance(model, DenoiserRun):
+    if args.restore:
+      _restoration(model, args, folder)
+    elif isinstance(model, DenoiserRun):
       _generation(model, args, folder)
     else:
       sampling_flags.refuse(args, sampling_flags.SAMPLING, owner="denoisers")
       _reconstruction(model, args, folder)
-  print(f"metrics.json and per_image.csv are in {out}.")
+  print(f"{FILES[args.restore]} are in {out}.")
+
+
+def _restoration(
+  model: LoadedRun, args: argparse.Namespace, out: pathlib.Path
+) -> None:
+  from jaxgen.sample.denoiser import DenoiserRun
+
+  if not isinstance(model, DenoiserRun):
+    raise UserError("--restore is for denoisers.")
+  if args.input:
+    raise UserError("--input is not for --restore, which needs clean images.")
+  sampling_flags.refuse(args, sampling_flags.SAMPLING, owner="generation")
+  evaluate_restoration.evaluate(model, args, out)
 
 
 def _check_data(model: LoadedRun) -> None:
@@ -114,6 +154,8 @@ def _generation(
 
   if args.input:
     raise UserError("--input is for autoencoders.")
+  if model.experiment.diffusion.noise_map:
+    print("The run takes noise maps: --restore measures its restoration.")
   network = features(args.features, args.inception_weights)
   options = sampling_flags.sampling_options(args)
   num, calls = generation.affordable(model, args.num, args.budget, **options)

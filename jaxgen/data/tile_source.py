@@ -68,7 +68,7 @@ class TileSource:
     """The tiles `indices`; see `BatchSource.read_batch`."""
     if not ((indices >= 0) & (indices < self.num_tiles)).all():
       raise IndexError(f"tiles {indices} of {self.num_tiles}")
-    numbers = np.searchsorted(self._starts, indices, side="right") - 1
+    numbers = self._regions_of(indices)
     regions, places = self._table[numbers], indices - self._starts[numbers]
     photos, sizes = regions[:, 0], regions[:, 5]
     tops, lefts = self._corners(regions, places, rng)
@@ -87,6 +87,13 @@ class TileSource:
       return self.labels
     counts = np.diff([*self.starts, self.num_tiles])
     return np.repeat(self.labels[self._table[:, 0]], counts)
+
+  def photos_of(self, indices: np.ndarray) -> np.ndarray:
+    """The number of the photograph of each tile."""
+    return self._table[self._regions_of(indices)][:, 0]
+
+  def _regions_of(self, indices: np.ndarray) -> np.ndarray:
+    return np.searchsorted(self._starts, indices, side="right") - 1
 
   @functools.cached_property
   def _starts(self) -> np.ndarray:
