@@ -18,7 +18,7 @@ from jaxgen.formats.atomic import write_json
 from jaxgen.formats.png import write_png
 from jaxgen.report import restoration_page
 from jaxgen.report.restoration_page import Restored
-from jaxgen.restoration.camera import GAIN_UNIT
+from jaxgen.restoration.camera import GAIN_UNIT, PerPixel
 from jaxgen.sample.denoiser import DenoiserRun
 from jaxgen.sample.restoration import Restoration
 
@@ -32,10 +32,10 @@ UNIT = "DN, as the input"
 class Given(NamedTuple):
   """What is known of the camera; levels of None are those of each file."""
 
-  gain: float
-  read_noise: float
-  black: float | None = None
-  white: float | None = None
+  gain: PerPixel
+  read_noise: PerPixel
+  black: PerPixel | None = None
+  white: PerPixel | None = None
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

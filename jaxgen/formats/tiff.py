@@ -136,6 +136,8 @@ def write(path: pathlib.Path, pages: np.ndarray) -> None:
   channels = pages.shape[-1]
   values = pages[..., 0] if channels == 1 else pages
   kind = "rgb" if channels == 3 else "minisblack"
-  options = {} if channels == 1 else {"planarconfig": "contig"}
+  order = None if channels == 1 else "contig"
   with replacing(path) as file:
-    tifffile.imwrite(file, values, photometric=kind, metadata=None, **options)
+    tifffile.imwrite(
+      file, values, photometric=kind, planarconfig=order, metadata=None
+    )

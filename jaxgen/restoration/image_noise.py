@@ -65,7 +65,7 @@ def detail(image: Plane, factor: int, *, noise: float) -> Detail:
     factor: pixels along a side of one of the lower resolution.
     noise: variance of the noise of the image.
   """
-  power = np.square(fft.dctn(_filled(image), norm="ortho"))
+  power = np.asarray(fft.dctn(_filled(image), norm="ortho")) ** 2
   h, w = power.shape
   high = np.ones((h, w), bool)
   high[: -(-h // factor), : -(-w // factor)] = False

@@ -137,9 +137,8 @@ def check_counts(
 
 def brightness(electrons: Stack) -> float:
   """The 99.9 % quantile of the smoothed images, NaN left out."""
-  size = (0, SMOOTHED, SMOOTHED, 0)
   seen = np.isfinite(electrons)
-  mean = lambda x: ndimage.uniform_filter(x, [max(k, 1) for k in size])  # noqa: E731
+  mean = lambda x: ndimage.uniform_filter(x, SMOOTHED, axes=(1, 2))  # noqa: E731
   weight = mean(seen.astype(np.float32))
   total = mean(np.where(seen, electrons, np.float32(0.0)))
   return float(np.quantile(total[seen] / weight[seen], QUANTILE))
