@@ -56,7 +56,12 @@ def _about_split(summary: DataSummary) -> Iterator[str]:
   reasons = summary.skipped.items()
   skipped = sum(len(names) for why, names in reasons if why != HIDDEN)
   if skipped > SKIPPED * (summary.train + summary.validation):
-    yield f"Not used: {skipped} of the files, pages and rows."
+    why = "; ".join(
+      f"{reason}: {_listed([*names])}"
+      for reason, names in reasons
+      if reason != HIDDEN
+    )
+    yield f"Not used: {skipped} of the files, pages and rows ({why})."
   if summary.duplicates:
     yield (
       f"{_images(summary.duplicates)} identical to others, and not used again."
@@ -66,6 +71,14 @@ def _about_split(summary: DataSummary) -> Iterator[str]:
       f"{same} of {len(summary.sample['validation']['image'])} held-out tiles"
       " examined are identical to a training tile."
     )
+
+
+def _tables(summary: DataSummary) -> list[str]:
+  """Tables that are not read, where there are no labels."""
+  if summary.classes:
+    return []
+  names = [x for names in summary.skipped.values() for x in names]
+  return [x for x in names if x.lower().endswith((".csv", ".tsv"))]
 
 
 def _identical(summary: DataSummary) -> int:
@@ -80,6 +93,11 @@ def _identical(summary: DataSummary) -> int:
 
 
 def _about_labels(summary: DataSummary) -> Iterator[str]:
+  if tables := _tables(summary):
+    yield (
+      f"Not read: {_listed(tables)}. Labels are those of index.csv, with the"
+      " columns file and label."
+    )
   if summary.unlabelled:
     total = summary.train + summary.validation
     yield f"{summary.unlabelled} of {total} images have no label."

@@ -63,6 +63,8 @@ def _files(
 def _reason(path: pathlib.Path) -> str:
   if path.name.startswith("."):
     return "hidden"
+  if not path.exists():
+    return "a link to nothing"
   if path.suffix.lower() in image_files.SUFFIXES:
     return "outside of images/"
   return f"not an image file ({path.suffix})" if path.suffix else "no extension"
