@@ -20,8 +20,9 @@ of darks, the maps black.npy (DN) and read_noise.npy of single pixels.
 With --workdir the error, time and memory of a denoiser's restorations are
 measured on held-out tiles: of counts as they are, and of counts summed in
 squares, which is faster, with the answer enlarged and compared at full
-resolution. By the table, WORKDIR/resolutions.json, `jaxgen restore` chooses a
-resolution within --max_seconds and --max_memory.
+resolution. By the table, WORKDIR/resolutions.json,
+`jaxgen.sample.resolution_choice` chooses a resolution within limits of time and
+memory.
 """
 
 from __future__ import annotations
