@@ -13,7 +13,9 @@ multi-channel microscope are taken together with --config.data.channels=N.
 The denoiser is told the noise of each pixel (`diffusion.noise_map`).
 
 `demo` is a small U-Net for two CPU cores, at 32 pixels; `progressive` grows
-from 32 to 64, 96 and 128 pixels, for a GPU or TPU. Not trained yet.
+from 32 to 64, 96 and 128 pixels, for a GPU or TPU. Measured, `:demo`: one
+call is 2.6 dB above Anscombe + BM3D at 5 photons, see docs/restoration.md.
+`progressive` has not been trained.
 """
 
 from jaxgen.config.defaults import denoiser, multiscale_unet, unet
@@ -43,7 +45,7 @@ def get_config(variant: str = ""):
     )
     return progressive(config)
   if variant:
-    config = demo(config, images=40_000)
+    config = demo(config, images=32_000)
     return smoke(config) if variant == "smoke" else config
   config.model.update(
     width=96,

@@ -10,7 +10,10 @@ photographs make the best prior: long exposures, low sensitivity.
 The denoiser is told the noise of each pixel (`diffusion.noise_map`).
 
 `demo` is a small U-Net for two CPU cores, at 32 pixels; `progressive` grows
-from 32 to 64, 96 and 128 pixels, for a GPU or TPU. Not trained yet.
+from 32 to 64, 96 and 128 pixels, for a GPU or TPU. Measured, `:demo`:
+one call is 1.9, 2.1 and 2.6 dB above Anscombe + BM3D at 5, 20 and 100 photons,
+and intervals of 68 % cover 69 to 70 %, see docs/restoration.md. `progressive`
+has not been trained.
 """
 
 from jaxgen.config.defaults import denoiser, multiscale_unet, unet
@@ -38,7 +41,7 @@ def get_config(variant: str = ""):
     )
     return progressive(config)
   if variant:
-    config = demo(config, images=40_000)
+    config = demo(config, images=32_000)
     return smoke(config) if variant == "smoke" else config
   config.model.update(
     width=96,
