@@ -22,6 +22,8 @@ from jaxgen.data.reading import Reader
 from jaxgen.data.source import Element
 from jaxgen.errors import RunError
 
+SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
 Submit = Callable[[np.ndarray, int], "futures.Future[Element]"]
 
 
@@ -40,7 +42,7 @@ def submitting(reader: Reader, workers: int) -> Iterator[Submit]:
     initargs=(reader,),
   )
   try:
-    yield functools.partial(pool.submit, _read)
+    yield functools.partial(_submit, pool)
   except BrokenProcessPool as error:
     raise RunError(
       f"data.workers={workers}: a worker process was killed; is there enough"
@@ -48,6 +50,18 @@ def submitting(reader: Reader, workers: int) -> Iterator[Submit]:
     ) from error
   finally:
     pool.shutdown(cancel_futures=True)
+
+
+def _submit(
+  pool: futures.ProcessPoolExecutor, indices: np.ndarray, first: int
+) -> futures.Future[Element]:
+  """Let a worker read; it may be started here, with signals blocked until it
+  ignores them."""
+  before = signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
+  try:
+    return pool.submit(_read, indices, first)
+  finally:
+    signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 _reader: Reader  # of a worker process
@@ -58,8 +72,9 @@ def _start(reader: Reader) -> None:
   may still need batches when the whole process group is signaled."""
   global _reader
   _reader = reader
-  for number in (signal.SIGINT, signal.SIGTERM):
+  for number in SIGNALS:
     signal.signal(number, signal.SIG_IGN)
+  signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
   main = multiprocessing.parent_process()
   if main is not None:
     watch = lambda: (main.join(), os._exit(1))  # noqa: E731

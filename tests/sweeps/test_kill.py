@@ -94,8 +94,8 @@ def test_a_stop_reaches_the_runs_and_all_failures_are_reported(tmp_path):
   assert gone(child)
   sweep = start(workdir)
   said, _ = sweep.communicate(timeout=240)
-  assert sweep.returncode == 1 and "patch_size" in said.splitlines()[-2]
-  assert said.splitlines()[-2].startswith("error: one:")
+  assert sweep.returncode == 1 and "patch_size" in said.splitlines()[-1]
+  assert said.splitlines()[-1].startswith("error: one:")
   sweep = start(workdir)
   again, _ = sweep.communicate(timeout=60)
   assert sweep.returncode == 1 and "one: 1 runs, 0 to do" in again

@@ -202,7 +202,7 @@ def test_broken_files_end_with_one_line(name, tmp_path, capsys):
     ([f"--config={TOY}:nonsense", "--choose=one"], "--choose=one: "),
     ([f"--config={TOY}", "--choose=three=x"], "phase three: "),
     ([f"--config={TOY}", "--choose=one=x"], "--choose=one=x: "),
-    ([f"--config={TOY}", "--nonsense=1"], "--nonsense=1: "),
+    ([f"--config={TOY}", "--nonsense=1"], "--nonsense: "),
     (["--config=gone.py"], "--config=gone.py: "),
     ([], "--workdir="),
     (["--only=one/x"], "--workdir="),

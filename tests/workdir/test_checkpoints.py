@@ -343,7 +343,7 @@ def test_where_all_are_damaged_no_run_starts_over(copy, opened):
   for _ in range(2):
     with pytest.raises(UserError, match="(?s)3: .*2: .*1: ema") as refused:
       restore(opened(copy))
-    assert str(refused.value).count("\n") == 1
+    assert "\n" not in str(refused.value)
   assert steps(copy) == [1, 2, 3]
 
 
