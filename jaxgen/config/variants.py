@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from jaxgen.config.defaults import denoiser, multiscale_unet, unet
 from jaxgen.config.models import MODELS
 
 
@@ -67,5 +68,45 @@ def progressive(config: Any) -> Any:
     learning_rate_factor=(1.0, 0.7, 0.5, 0.5),
     warmup_images=(0, 10_000, 5_000, 5_000),
     fade_images=(0, 50_000, 25_000, 25_000),
+  )
+  return config
+
+
+def restoration_prior(variant: str) -> Any:
+  """The config of a denoiser of noise maps, trained on a folder.
+
+  Args:
+    variant: empty: 128 pixels, for a GPU or TPU; `demo`: 25 minutes on two CPU
+      cores; `progressive`: with four resolutions; `smoke`: seconds, for tests.
+  """
+  check_variant(variant, ("demo", "progressive", "smoke"))
+  grows = variant == "progressive"
+  config = denoiser(multiscale_unet() if grows else unet())
+  config.data.update(
+    source="folder",
+    on_bad="skip",
+  )
+  config.diffusion.noise_map = True
+  if grows:
+    config.model.update(
+      width=48,
+      multipliers=(1, 2, 3, 4),
+      attention=(False, False, True, True),
+      head_dim=48,
+    )
+    return progressive(config)
+  if variant:
+    config = demo(config, images=32_000)
+    return smoke(config) if variant == "smoke" else config
+  config.model.update(
+    width=96,
+    multipliers=(1, 2, 2, 2),
+    attention=(False, False, True, True),
+    dropout=0.1,
+  )
+  config.stages.update(
+    resolution=(128,),
+    images=(4_000_000,),
+    batch_size=(128,),
   )
   return config
