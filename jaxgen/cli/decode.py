@@ -59,7 +59,6 @@ def run(args: argparse.Namespace, rest: list[str]) -> None:
 
 def _read_arrays(path: pathlib.Path) -> dict[str, np.ndarray]:
   """The arrays in a file, with the latents among them."""
-
   from jaxgen.formats.npz import open_npz
   from jaxgen.latents.windows import ARRAYS
 

@@ -21,7 +21,7 @@ from jaxgen.sample.program import (
   sampling_program,
 )
 from jaxgen.sample.resolve import Indices, ResolvedOptions
-from jaxgen.sample.run import LoadedRun
+from jaxgen.sample.run import LoadedRun, check_finite
 from jaxgen.windows import window_grid
 
 
@@ -78,11 +78,7 @@ def draw_images(
       index = np.arange(first, first + size)
       arguments = _arguments(run, options, canvas, index=index, seed=seed)
       x, seen, finite = profiling.call(program, arguments, spec)
-      if not finite:
-        raise UserError(
-          f"{run.workdir}: the images are not finite, since the weights are "
-          "damaged or the model has diverged; choose another --checkpoint."
-        )
+      check_finite(run, finite=bool(finite))
       images.append(np.asarray(x))
       steps += [] if seen is None else [np.asarray(seen)]
       advance(calls // num * size)

@@ -48,7 +48,7 @@ from jaxgen.sample.restoration_program import (
   num_calls,
   restoration_program,
 )
-from jaxgen.sample.run import BATCH, LoadedRun
+from jaxgen.sample.run import BATCH, LoadedRun, check_finite
 from jaxgen.windows import window_grid
 
 SAMPLER, STEPS = "dpmpp_2m", 36  # defaults
@@ -318,11 +318,7 @@ def _run_program(
       variances += [] if variance is None else [np.asarray(variance)]
       advance(calls * size)
   found = np.concatenate(images)[:num]
-  if not np.isfinite(found).all():
-    raise UserError(
-      f"{run.workdir}: the images are not finite, since the weights are damaged"
-      " or the model has diverged; choose another --checkpoint."
-    )
+  check_finite(run, finite=bool(np.isfinite(found).all()))
   return _Drawn(
     images=found,
     variance=np.concatenate(variances)[:num] if variances else None,

@@ -187,3 +187,12 @@ class LoadedRun:
 
   def _repr_html_(self) -> str:
     return html.run_html(self)
+
+
+def check_finite(run: LoadedRun, *, finite: bool) -> None:
+  """Raise a UserError if images that a run has drawn are not finite."""
+  if not finite:
+    raise UserError(
+      f"{run.workdir}: the images are not finite, since the weights are damaged"
+      " or the model has diverged; choose another --checkpoint."
+    )
