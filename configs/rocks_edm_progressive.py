@@ -8,7 +8,7 @@ cores see docs/benchmarks.md, "Progressive or native training".
 """
 
 from jaxgen.config.defaults import denoiser, progressive_unet
-from jaxgen.config.variants import check_variant, smoke
+from jaxgen.config.variants import check_variant, progressive, smoke
 
 
 def get_config(variant: str = ""):
@@ -31,15 +31,7 @@ def get_config(variant: str = ""):
     outer_width=48,
     outer_num_res_blocks=2,
   )
-  config.optimizer.schedule = "stage_cosine"  # restarts in each stage
-  config.stages.update(
-    resolution=(32, 64, 96, 128),
-    images=(2_000_000, 1_000_000, 500_000, 500_000),
-    batch_size=(128, 64, 32, 32),
-    learning_rate_factor=(1.0, 0.7, 0.5, 0.5),
-    warmup_images=(0, 10_000, 5_000, 5_000),
-    fade_images=(0, 50_000, 25_000, 25_000),
-  )
+  config = progressive(config)
   if variant == "smoke":
     config = smoke(config)
     config.model.update(

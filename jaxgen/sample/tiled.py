@@ -26,10 +26,15 @@ def encode_windows(
   batch: int = BATCH,
 ) -> np.ndarray:
   """Latents `(num, ...)` of `num` windows, each of the run's image shape."""
+  return np.stack(list(_latents(run, windows, num, batch=batch)))
+
+
+def _latents(
+  run: LoadedRun, windows: Iterable[np.ndarray], num: int, *, batch: int
+) -> Iterator[np.ndarray]:
   size = run.whole_batch(batch, num)
   encode = lambda x: codec.encode(run, x, batch=size)  # noqa: E731
-  latents = map_stream(encode, windows, size, total=num, label="encoding")
-  return np.stack(list(latents))
+  return map_stream(encode, windows, size, total=num, label="encoding")
 
 
 def decode_images(
@@ -56,10 +61,7 @@ def reconstruct_images(
 ) -> Iterator[np.ndarray]:
   """Images uint8 `(h, w, c)`, assembled from their windows encoded and
   decoded."""
-  total = sum(map(len, grids))
-  size = run.whole_batch(batch, total)
-  encode = lambda x: codec.encode(run, x, batch=size)  # noqa: E731
-  latents = map_stream(encode, windows, size, total=total, label="encoding")
+  latents = _latents(run, windows, sum(map(len, grids)), batch=batch)
   return decode_images(run, latents, grids, batch=batch)
 
 
