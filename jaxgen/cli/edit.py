@@ -35,6 +35,7 @@ from typing import TYPE_CHECKING
 
 from jaxgen.cli import (
   edit_kinds,
+  edit_values,
   flags,
   inputs,
   masks,
@@ -42,7 +43,6 @@ from jaxgen.cli import (
   sampling_flags,
 )
 from jaxgen.cli.output_folder import replacing
-from jaxgen.errors import UserError
 
 if TYPE_CHECKING:
   import numpy as np
@@ -53,7 +53,6 @@ if TYPE_CHECKING:
 
 SHOWN = 16  # number of images in grid.png
 SIDE = 320  # longer side of a large image in grid.png
-KINDS = ("mask", "canvas", "strength", "to")
 
 
 def add_flags(parser: argparse.ArgumentParser) -> None:
@@ -90,8 +89,8 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace, rest: list[str]) -> None:
   """Edit and write."""
-  _check_kind(args)
-  size = None if args.canvas is None else _canvas(args.canvas)
+  edit_values.check_flags(args)
+  size = None if args.canvas is None else edit_values.canvas(args.canvas)
   mask = None if args.mask is None else masks.read_mask(args.mask)
   model = inputs.open_denoiser(args)
   conditions = sampling_flags.requested_conditions(model, rest)
@@ -145,34 +144,6 @@ def _write(
     picture = pictures.labeled_columns(columns, most=SIDE)
     write_png(folder / "grid.png", picture)
   print(f"{len(tiles)} images and grid.png are in {args.out}.")
-
-
-def _check_kind(args: argparse.Namespace) -> None:
-  """Raise a UserError unless the flags are those of exactly one kind."""
-  chosen = [kind for kind in KINDS if getattr(args, kind) is not None]
-  if len(chosen) != 1:
-    kinds, given = (
-      ", ".join(f"--{kind}" for kind in names) for names in (KINDS, chosen)
-    )
-    raise UserError(f"expected one of {kinds}, got {given or 'none'}.")
-  if args.mask is None and args.canvas is None:
-    owner = "--mask and --canvas"
-    sampling_flags.refuse(args, ("corrections",), owner=owner)
-  if args.to is None:
-    sampling_flags.refuse(args, ("between",), owner="--to")
-  else:
-    names, owner = (
-      (*sampling_flags.SAMPLING, "seed"),
-      "the other kinds of edits",
-    )
-    sampling_flags.refuse(args, names, owner=owner)
-
-
-def _canvas(text: str) -> tuple[int, int]:
-  height, _, width = text.partition("x")
-  if not (height.isdecimal() and width.isdecimal()):
-    raise UserError(f"--canvas={text}: expected HEIGHTxWIDTH, as in 96x128.")
-  return int(height), int(width)
 
 
 def _interpolate(

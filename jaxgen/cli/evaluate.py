@@ -102,8 +102,8 @@ def run(args: argparse.Namespace, rest: list[str]) -> None:
   from jaxgen.sample.denoiser import DenoiserRun
 
   if not args.restore:
-    names = evaluate_restoration.FLAGS
-    sampling_flags.refuse(args, names, owner="--restore")
+    sampling_flags.refuse(args, evaluate_restoration.FLAGS, owner="--restore")
+  sampling_flags.check_values(args)
   out = args.out or args.workdir / "evaluation"
   model = inputs.open_run(args, out)
   if args.data is not None:
@@ -139,7 +139,8 @@ def _check_data(model: LoadedRun) -> None:
     model.source("train")
   except UserError as e:
     raise UserError(
-      f"{e}\nIf the run's data have moved, --data=PATH says where they are."
+      f"{str(e).rstrip('.')}. If the run's data have moved, --data=PATH says"
+      " where they are."
     ) from e
 
 

@@ -4,10 +4,7 @@ from __future__ import annotations
 
 import difflib
 import errno
-import io
-import os
 import sys
-import warnings
 from types import ModuleType
 
 import jaxgen
@@ -24,6 +21,7 @@ from jaxgen.cli import (
   evaluate,
   flags,
   interpolate,
+  messages,
   monitor,
   plan,
   reconstruct,
@@ -35,6 +33,7 @@ from jaxgen.cli import (
 from jaxgen.cli.parser import Parser
 from jaxgen.errors import Interrupted, RunError, UserError
 from jaxgen.parallel.compilation_cache import cache_compilations
+from jaxgen.parallel.signals import exit_now
 
 VERBS: dict[str, ModuleType] = {
   "data": data,
@@ -57,13 +56,6 @@ VERBS: dict[str, ModuleType] = {
   "doctor": doctor,
 }
 
-XLA_LEVEL = "TF_CPP_MIN_LOG_LEVEL"  # the least severe messages of XLA in C++
-NOISE = (  # beginnings of other libraries' warnings
-  "coroutine .* was never awaited",
-  "(possibly )?corrupt EXIF data|truncated file read|metadata warning",  # PIL
-)
-XLA_QUIET, XLA_VERBOSE = "3", "0"  # fatal ones alone, or all
-
 
 def _overview() -> str:
   lines = [
@@ -83,46 +75,6 @@ def _unknown_verb(name: str) -> str:
   return f"verb {name}: expected one of {', '.join(VERBS)}.{hint}"
 
 
-def _set_messages(*, verbose: bool) -> None:
-  """Let through the messages of other libraries, or silence them."""
-  if verbose:
-    os.environ[XLA_LEVEL] = XLA_VERBOSE
-    return
-  os.environ.setdefault(XLA_LEVEL, XLA_QUIET)  # read when JAX is imported
-  _quiet()
-
-
-def _quiet() -> None:
-  """Silence messages about damaged checkpoints, files and full disks, which
-  jaxgen reports itself, and print warnings on one line."""
-  from absl import logging
-
-  logging.set_verbosity(logging.FATAL)
-  for noise in NOISE:
-    warnings.filterwarnings("ignore", noise)
-  warnings.formatwarning = _warning_line
-  sys.unraisablehook = _report_unraisable
-
-
-def _warning_line(message: Warning | str, *_: object, **__: object) -> str:
-  """A warning, which may be another library's, on one line."""
-  return f"warning: {' '.join(str(message).split())}\n"
-
-
-def _print_all_names() -> None:
-  """Print the bytes of file names that are not UTF-8 as they are."""
-  for stream in (sys.stdout, sys.stderr):
-    if isinstance(stream, io.TextIOWrapper):
-      stream.reconfigure(errors="surrogateescape")
-
-
-def _report_unraisable(unraisable) -> None:
-  """The default hook, without messages of TensorStore's threads after a failed
-  save."""
-  if str(unraisable.exc_value) != "Event loop is closed":
-    sys.__unraisablehook__(unraisable)
-
-
 def _dispatch(argv: list[str]) -> int:
   if not argv or argv[0] in ("-h", "--help"):
     print(_overview())
@@ -138,7 +90,7 @@ def _dispatch(argv: list[str]) -> int:
   flags.add_verbose_flag(parser)
   args, rest = parser.parse(argv[1:])
   cache_compilations()
-  _set_messages(verbose=args.verbose)
+  messages.set_messages(verbose=args.verbose)
   if getattr(args, "deterministic", False):  # before a device is used
     flags.set_deterministic()
   from jaxgen.cli.progress_display import displaying
@@ -151,8 +103,16 @@ def _dispatch(argv: list[str]) -> int:
 
 
 def main(argv: list[str] | None = None) -> int:
-  """Run a verb; returns the exit status, 2 for a user error."""
-  _print_all_names()
+  """Run a verb.
+
+  Args:
+    argv: its name and flags; by default those of this process, which then ends
+      here if a signal stopped it.
+
+  Returns:
+    The exit status, 2 for a user error.
+  """
+  messages.print_all_names()
   try:
     return _dispatch(sys.argv[1:] if argv is None else argv)
   except UserError as e:
@@ -164,7 +124,7 @@ def main(argv: list[str] | None = None) -> int:
   except Interrupted as e:
     if str(e):
       print(f"error: {e}", file=sys.stderr)
-    return e.status
+    return e.status if argv is not None else exit_now(e.status)
   except KeyboardInterrupt:
     print("error: interrupted.", file=sys.stderr)
     return 130

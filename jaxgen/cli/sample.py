@@ -91,6 +91,7 @@ def run(args: argparse.Namespace, rest: list[str]) -> None:
   """Sample and write."""
   from jaxgen.sample.denoiser import DenoiserRun
 
+  sampling_flags.check_values(args)
   model = inputs.open_run(args)
   with replacing(args.out, "sample") as folder:
     with _profiling(args, folder):

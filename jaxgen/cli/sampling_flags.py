@@ -70,8 +70,23 @@ def refuse(
       raise UserError(f"--{name} is for {owner}.")
 
 
+def check_values(args: argparse.Namespace) -> None:
+  """Raise a UserError for values of the flags that are wrong for any run."""
+  from jaxgen.sample.options import SamplingOptions
+
+  SamplingOptions(**_values(args))
+
+
 def sampling_options(args: argparse.Namespace) -> SamplingKeywords:
   """The options given by the flags, without conditions."""
+  options = _values(args)
+  if args.weak is not None:
+    options["weak"] = _weak(args)
+  return options
+
+
+def _values(args: argparse.Namespace) -> SamplingKeywords:
+  """The options that need no run."""
   options: SamplingKeywords = {}
   if args.sampler is not None:
     options["sampler"] = args.sampler
@@ -83,8 +98,6 @@ def sampling_options(args: argparse.Namespace) -> SamplingKeywords:
     options["guidance_weights"] = _weights(args.guidance_weights)
   if args.interval is not None:
     options["interval"] = _interval(args.interval)
-  if args.weak is not None:
-    options["weak"] = _weak(args)
   if args.eta is not None:
     options["eta"] = args.eta
   if args.churn is not None:

@@ -12,12 +12,11 @@ from __future__ import annotations
 
 import argparse
 import atexit
-import os
 import pathlib
-import sys
 
 from jaxgen.cli import flags
 from jaxgen.errors import RunError, UserError, exit_status
+from jaxgen.parallel.signals import exit_now
 
 LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
 HEARTBEAT = 30  # seconds of silence after which a process is considered dead
@@ -150,10 +149,6 @@ def _exit_without_peers(error: BaseException) -> None:
   """
   import jax
 
-  def end() -> None:
-    sys.stdout.flush()
-    sys.stderr.flush()
-    os._exit(2 if isinstance(error, (UserError, SystemExit)) else 1)
-
   if jax.distributed.is_initialized():
-    atexit.register(end)
+    status = 2 if isinstance(error, (UserError, SystemExit)) else 1
+    atexit.register(exit_now, status)

@@ -54,7 +54,8 @@ class DataConfig:
   """Shares of the classes (domains) in batches: as in the data, equal, by
   inverse frequency, or equal with loss weights by each one's loss."""
   on_bad: Literal["error", "skip"] = "error"
-  """Unreadable or too small files: raise an error, or skip them."""
+  """Unreadable or too small files, and folders of images outside of the splits:
+  raise an error, or skip them."""
   value_range: tuple[Finite, ...] = ()
   """folder, arrays: stored values of black and white; (): the whole range of
   uint8 and uint16, (0, 1) of floats, and an error for other types."""

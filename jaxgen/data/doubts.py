@@ -105,7 +105,12 @@ def _about_labels(summary: DataSummary) -> Iterator[str]:
     return
   if missing := _missing(summary):
     yield f"No training images of the class {_listed(missing)}."
-  train = summary.train_classes
+  train, held_out = summary.train_classes, summary.held_out_classes
+  if unseen := [k for k, n in train.items() if n and not held_out.get(k)]:
+    yield (
+      f"No held-out images of the class {_listed(unseen)}: no score tells how"
+      " well they are learned."
+    )
   few = [k for k, n in train.items() if 0 < n < FEW]
   if few and not summary.by_regions:
     yield f"Fewer than {FEW} training images of the class {_listed(few)}."

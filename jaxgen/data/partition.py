@@ -8,6 +8,8 @@ from collections.abc import Mapping, Sequence
 from jaxgen.config.data import DataConfig, Split
 from jaxgen.data import folder_names, splits
 from jaxgen.data.photos import Photos
+from jaxgen.errors import UserError
+from jaxgen.formats import problems
 
 _Boxes = list[tuple[int, splits.Box]]
 OUTSIDE = "outside the folders of the splits"
@@ -47,7 +49,7 @@ def partition(photos: Photos, options: DataConfig, *, size: int) -> Partition:
     return Partition(boxes={"train": [], "validation": []}, how="")
   indices = splits.by_folder(photos.names, photos.digests)
   if indices is not None:
-    return _by_folder(photos, indices)
+    return _by_folder(photos, indices, options)
   percent = f"{100 * options.validation_fraction:g} %"
   why = "there are no folders train and validation side by side"
   duplicates = len(photos.digests) - len(splits.unique(photos.digests))
@@ -79,9 +81,10 @@ def partition(photos: Photos, options: DataConfig, *, size: int) -> Partition:
 
 
 def _by_folder(
-  photos: Photos, indices: Mapping[Split, Sequence[int]]
+  photos: Photos, indices: Mapping[Split, Sequence[int]], options: DataConfig
 ) -> Partition:
   places = folder_names.places(photos.names)
+  _check_beside(places, options)
   held_out = places[indices["validation"][0]].kind
   members = {
     kind: [i for i, place in enumerate(places) if place.kind == kind]
@@ -102,6 +105,25 @@ def _by_folder(
     unused=unused,
     duplicates=total - sum(len(x) for x in indices.values()),
     shared=len(contents[0] & contents[1]),
+  )
+
+
+def _check_beside(
+  places: Sequence[folder_names.Place], options: DataConfig
+) -> None:
+  """Raise a UserError for folders of images outside of the splits, unless they
+  are skipped: either these are classes, or the splits are not."""
+  outside = {place.label for place in places if place.kind is None}
+  if options.on_bad == "skip" or not (named := sorted(outside - {None, ""})):
+    return
+  kinds = [place.kind for place in places if place.paired]
+  known = " and ".join(_folders(places, kind) for kind in dict.fromkeys(kinds))
+  shown = problems.listed([f"{name}/" for name in named])
+  raise UserError(
+    f"{options.path}: {shown}, outside of {known}, which divide the images, are"
+    " in neither split: move them into these or elsewhere, rename"
+    f" {known} if they are classes, or leave the others out by"
+    " data.on_bad=skip"
   )
 
 

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 import pathlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from jaxgen.config.data import DataConfig
 from jaxgen.data import doubts, sheet, sources, summary
-from jaxgen.data.summary import DataSummary
+from jaxgen.data.summary import NAMED, DataSummary
 from jaxgen.formats.atomic import write_json
 from jaxgen.formats.png import write_png
 
@@ -40,7 +40,7 @@ class DataReport:
       **extra: further entries of the file.
     """
     write_png(folder / SHEET, self.picture)
-    content = summary.as_json(self.summary, self.warnings)
+    content = _as_json(self.summary, self.warnings)
     content |= {"tiles": str(folder / SHEET), **extra}
     write_json(folder / REPORT, content)
     return content
@@ -68,3 +68,25 @@ def make_report(
     warnings=doubts.warnings(found),
     picture=sheet.draw(train, validation, options),
   )
+
+
+def _as_json(summary: DataSummary, warnings: Sequence[str]) -> dict[str, Any]:
+  """A summary and its warnings as JSON values."""
+  hidden = ("sample", "notes")
+  fields = [x.name for x in dataclasses.fields(summary)]
+  skipped = summary.skipped
+  values = {k: getattr(summary, k) for k in fields if k not in hidden} | {
+    "skipped": {reason: len(names) for reason, names in skipped.items()},
+    "skipped_names": {k: names[:NAMED] for k, names in skipped.items()},
+    "warnings": warnings,
+  }
+  return {name: _plain(value) for name, value in values.items()}
+
+
+def _plain(value: Any) -> Any:
+  """A value with Python's own types instead of numpy's."""
+  if isinstance(value, Mapping):
+    return {str(k): _plain(x) for k, x in value.items()}
+  if isinstance(value, (list, tuple)):
+    return [_plain(x) for x in value]
+  return value.item() if isinstance(value, np.generic) else value

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
 
 import numpy as np
 
@@ -36,6 +35,7 @@ class DataSummary:
     by_regions: whether the splits are parts of the same images.
     classes: number of images of each class.
     train_classes: number of training images of each class.
+    held_out_classes: number of held-out images of each class.
     counted: whether classes were counted, rather than estimated from tiles.
     unlabelled: images without a label, of a set with labels.
     skipped: names of what is not used, by reason.
@@ -63,6 +63,7 @@ class DataSummary:
   by_regions: bool
   classes: Mapping[str, int]
   train_classes: Mapping[str, int]
+  held_out_classes: Mapping[str, int]
   counted: bool
   unlabelled: int
   skipped: Mapping[str, Sequence[str]]
@@ -105,6 +106,7 @@ def summarize(
       for name in train.label_names
     },
     train_classes=classes["train"],
+    held_out_classes=classes["validation"],
     counted="train" in known.classes,
     unlabelled=known.unlabelled,
     skipped=known.skipped,
@@ -119,28 +121,6 @@ def summarize(
     notes=known.warnings,
     sample=sample,
   )
-
-
-def as_json(summary: DataSummary, warnings: Sequence[str]) -> dict[str, Any]:
-  """A summary and its warnings as JSON values."""
-  hidden = ("sample", "notes")
-  fields = [x.name for x in dataclasses.fields(summary)]
-  skipped = summary.skipped
-  values = {k: getattr(summary, k) for k in fields if k not in hidden} | {
-    "skipped": {reason: len(names) for reason, names in skipped.items()},
-    "skipped_names": {k: names[:NAMED] for k, names in skipped.items()},
-    "warnings": warnings,
-  }
-  return {name: _plain(value) for name, value in values.items()}
-
-
-def _plain(value: Any) -> Any:
-  """A value with Python's own types instead of numpy's."""
-  if isinstance(value, Mapping):
-    return {str(k): _plain(x) for k, x in value.items()}
-  if isinstance(value, (list, tuple)):
-    return [_plain(x) for x in value]
-  return value.item() if isinstance(value, np.generic) else value
 
 
 def _num_images(source: Source, split: str) -> int:

@@ -54,11 +54,7 @@ def cut(
     if photo not in too_small
   )
   if not regions:
-    raise UserError(
-      f"no {split} tiles of {size} pixels: reduce data.crop_size or"
-      " stages.resolution, set data.upsample=True, or add images"
-      + (f"; {problems.counted(photos.problems)}" if photos.problems else "")
-    )
+    raise _no_tiles(photos, f"no {split} tiles of {size} pixels")
   counts = [rows * columns for rows, columns in (r.grid for r in regions)]
   square, fingerprint = resolution if whole else 0, photos.fingerprint()
   return TileSource(
@@ -108,6 +104,17 @@ def _check_usable(
       "Remove them, or set data.on_bad=skip to skip them"
       + (" or data.upsample=True to enlarge them." if too_small else "."),
     )
+
+
+def _no_tiles(photos: Photos, what: str) -> UserError:
+  """The error where no tiles are left, and what was skipped."""
+  skipped = problems.counted(photos.problems)
+  if skipped and not photos.names:
+    return UserError(f"all images are unusable, and skipped: {skipped}")
+  return UserError(
+    f"{what}: reduce data.crop_size or stages.resolution, set"
+    f" data.upsample=True, or add images{'; ' * bool(skipped)}{skipped}"
+  )
 
 
 def _region(

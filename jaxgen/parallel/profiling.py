@@ -103,15 +103,28 @@ def call(function: Callable[..., T], *arguments: Any) -> T:
   return result
 
 
+def _too_late(profiler: _Profiler) -> str:
+  """That a window begins after the last call, and one that does not."""
+  first, calls, unit = profiler.first, profiler.calls, profiler.unit
+  if not calls:
+    return f"this command ran no {unit}: none was left"
+  ran = f"{unit} 1 alone" if calls == 1 else f"{unit} 1 to {calls}"
+  begin = min(2, calls)  # the first may compile
+  steps = min(profiler.last - first, calls - begin) + 1
+  return (
+    f"this command ran {ran}, counted from its start, and FIRST={first} comes"
+    f" after them; --profile={begin},{steps} traces some of them"
+  )
+
+
 def _summary(profiler: _Profiler, shown: pathlib.Path) -> str:
   """What was traced, and how to open it."""
   first, calls, unit = profiler.first, profiler.calls, profiler.unit
+  if calls < first:
+    return f"profile: nothing was traced: {_too_late(profiler)}."
   traces = sorted(profiler.folder.rglob(TRACE), key=lambda x: x.stat().st_mtime)
-  if calls < first or not traces:
-    return (
-      f"profile: nothing was traced, there was no {unit} {first} (the last was "
-      f"{calls})."
-    )
+  if not traces:
+    return f"profile: JAX's profiler wrote no trace to {profiler.folder}."
   path = shown / traces[-1].relative_to(profiler.folder)
   last = min(profiler.last, calls)
   numbers = f"{first}" if first == last else f"{first} to {last}"

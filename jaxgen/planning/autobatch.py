@@ -26,6 +26,7 @@ from jaxgen.parallel.sharding import Devices
 from jaxgen.planning import cost
 from jaxgen.train import loop
 from jaxgen.train.first_step import OutOfMemory
+from jaxgen.train.opening import say
 from jaxgen.train.stage import StageProgram, check_stages, stage_programs
 from jaxgen.train.transfer import InitialWeights
 from jaxgen.workdir.claim import claim, record
@@ -72,6 +73,7 @@ def train_in_memory(
       claim(workdir, experiment, allow_change=allow_config_change)
     )
     while True:
+      say("opening the data ...")
       programs = run_on_all(lambda: stage_programs(experiment, devices=devices))
       programs = fitted(programs, workdir)
       names = programs[0].names
@@ -131,15 +133,14 @@ def _name(program: StageProgram) -> str:
 
 def _decide(program: StageProgram) -> Decision:
   memory = min(allgather(cost.memory_for_steps(program.experiment)))
+  say(f"measuring the memory of stage {program.index + 1} ...")
   need = cost.fit(program, memory)
   if need is None:
     raise UserError(cost.refusal(program, memory))
-  if is_lead_host():
-    micro = program.stage.batch_size // need.accumulate
-    print(
-      f"stage {program.index + 1} in {cost.gib(memory)}: microbatches of "
-      f"{micro}, remat={need.remat}"
-    )
+  say(
+    f"stage {program.index + 1} in {cost.gib(memory)}: microbatches of "
+    f"{program.stage.batch_size // need.accumulate}, remat={need.remat}"
+  )
   return {"accumulate": need.accumulate, "remat": need.remat}
 
 
@@ -159,11 +160,10 @@ def shrink_microbatches(program: StageProgram, workdir: pathlib.Path) -> None:
     )
   smaller = {"accumulate": more[0], "remat": stage.remat}
   _write(workdir, _read(workdir / NAME) | {_name(program): smaller})
-  if is_lead_host():
-    print(
-      f"stage {number}: out of memory; restarting with microbatches of "
-      f"{stage.batch_size // more[0]} images (accumulate={more[0]})."
-    )
+  say(
+    f"stage {number}: out of memory; restarting with microbatches of "
+    f"{stage.batch_size // more[0]} images (accumulate={more[0]})."
+  )
 
 
 def _write(workdir: pathlib.Path, decisions: Decisions) -> None:

@@ -20,18 +20,22 @@ TIMED = 6  # steps after the first one that are timed
 WORTHWHILE = 10  # seconds of training for which an estimate is printed
 
 
+def say(text: str) -> None:
+  """Print a line on the lead host; "building ..." before what takes long."""
+  if is_lead_host():
+    print(text, flush=True)
+
+
 def describe(programs: Sequence[StageProgram]) -> None:
   """Print the size of the model, the device, and the length of the run."""
-  if not is_lead_host():
-    return
+  say("building the model ...")
   first, experiment = programs[0], programs[0].experiment
   leaves = jax.tree.leaves(first.state_shapes)
   mib = sum(x.size * x.dtype.itemsize for x in leaves) / 2**20
   parameters = sum(x.size for x in jax.tree.leaves(first.state_shapes.params))
-  print(
+  say(
     f"{experiment.task}: {parameters:,} parameters, {mib:,.3g} MiB with the"
-    f" optimizer and averages, on {device.label()}; {_length(programs)}",
-    flush=True,
+    f" optimizer and averages, on {device.label()}; {_length(programs)}"
   )
 
 

@@ -19,12 +19,8 @@ from jaxgen.parallel.multihost import (
 )
 from jaxgen.train import plateau
 from jaxgen.train.data_report import new_report, save_report
-from jaxgen.train.opening import describe
-from jaxgen.train.stage import (
-  StageProgram,
-  check_stages,
-  free_programs,
-)
+from jaxgen.train.opening import describe, say
+from jaxgen.train.stage import StageProgram, check_stages, free_programs
 from jaxgen.train.state import TrainState, from_trees, to_trees
 from jaxgen.train.transfer import (
   InitialWeights,
@@ -228,6 +224,8 @@ def _restore(
   allow_data_change: bool,
 ) -> tuple[TrainState, dict] | None:
   """The state of the newest intact checkpoint and its metadata, if any."""
+  if checkpoints.steps:
+    say("restoring the newest checkpoint ...")
   last = len(programs) - 1
   program_of = lambda meta: programs[min(meta["stage"], last)]  # noqa: E731
   restored = restore_newest(
@@ -246,16 +244,15 @@ def _restore(
       "those this run was trained on; restore them, or resume with "
       "--allow_config_change."
     )
-  if is_lead_host():
-    print(f"resuming at step {int(state.step)} ({int(state.images):,} images).")
+  say(f"resuming at step {int(state.step)} ({int(state.images):,} images).")
   return state, meta
 
 
 def _begin(program: StageProgram, initial: InitialWeights | None) -> TrainState:
   """The state at step 0: random, or with the weights of another run."""
+  say("initializing the parameters ...")
   if initial is None:
     return program.fresh_state()
   state = warm_start(program, initial)
-  if is_lead_host():
-    print(f"starting from {initial.origin}.")
+  say(f"starting from {initial.origin}.")
   return state

@@ -3,14 +3,13 @@ import json
 import os
 import subprocess
 import sys
-import warnings
 
 import numpy as np
 import pytest
 from PIL import Image
 from support.pictures import read
 
-from jaxgen.cli.main import VERBS, _quiet, main
+from jaxgen.cli.main import VERBS, main
 
 
 def test_help_lists_the_verbs_without_importing_jax():
@@ -208,13 +207,6 @@ def test_a_coordinator_has_an_address(address, tmp_path, capsys):
   assert f"--coordinator={address}:" in capsys.readouterr().err
 
 
-def test_a_warning_is_one_line(monkeypatch):
-  monkeypatch.setattr(warnings, "formatwarning", None)
-  _quiet()
-  line = warnings.formatwarning("left out 1 image", UserWarning, "x.py", 3)
-  assert line == "warning: left out 1 image\n"
-
-
 @pytest.mark.parametrize(
   ("arrays", "says"),
   [
@@ -344,3 +336,27 @@ def test_messages_of_xla_are_shown_on_request(monkeypatch, given, flags, level):
   monkeypatch.setattr(VERBS["train"], "run", run)
   assert main(["train", "--config=c.py", "--workdir=w", *flags]) == 0
   assert seen == [level]
+
+
+@pytest.mark.parametrize(
+  ("verb", "flag"),
+  [
+    ("edit", "--strength=2"),
+    ("edit", "--strength=nan"),
+    ("edit", "--canvas=0x5"),
+    ("edit", "--canvas=8"),
+    ("edit", f"--canvas={'9' * 5000}x8"),
+    ("edit", "--strength=0.5 --sampler=best"),
+    ("edit", "--canvas=8x8 --guidance=inf"),
+    ("sample", "--steps=5 --eta=3"),
+    ("sample", "--interval=5,1"),
+    ("evaluate", "--churn=1"),
+  ],
+)
+def test_values_are_refused_before_a_run_is_opened(verb, flag, capsys):
+  files = ["--input=gone.png"] * (verb == "edit")
+  command = [verb, "--workdir=gone", "--out=gone", *files, *flag.split()]
+  assert main(command) == 2
+  error = capsys.readouterr().err
+  assert flag.split()[-1].partition("=")[0] in error and len(error) < 400
+  assert error.count("\n") == 1 and "gone" not in error

@@ -105,6 +105,14 @@ def test_a_class_that_is_learnt_has_training_images(photos):
     make_report(options(photos), 16, labels_used=True)
 
 
+def test_a_class_that_is_never_held_out_is_said(photos):
+  for path in (photos / "validation/dog").iterdir():
+    path.unlink()
+  report = make_report(options(photos), 16, labels_used=True)
+  assert report.summary.held_out_classes == {"cat": 4, "dog": 0}
+  assert any("held-out" in x and "dog" in x for x in report.warnings)
+
+
 def test_held_out_tiles_that_are_trained_on_are_counted(tmp_path):
   """As in a set whose duplicates the source does not know."""
   found = summary_of(DataConfig(channels=1), 32)

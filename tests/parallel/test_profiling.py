@@ -35,11 +35,23 @@ def test_a_trace_is_written_and_named(tmp_path, capsys, num, said):
   assert trace.stat().st_size and str(trace) in out and said in out
 
 
-def test_a_window_that_is_never_reached_is_reported(tmp_path, capsys):
-  with profiling.profiling((9, 2), tmp_path, unit="step"):
-    train(3)
+@pytest.mark.parametrize(
+  ("num", "ran", "remedy"),
+  [
+    (0, "no step", ""),
+    (1, "step 1 alone", "--profile=1,1 "),
+    (3, "step 1 to 3", "--profile=2,2 "),
+    (8, "step 1 to 8", "--profile=2,3 "),
+  ],
+)
+def test_a_window_that_is_never_reached_is_reported(
+  tmp_path, capsys, num, ran, remedy
+):
+  with profiling.profiling((9, 3), tmp_path, unit="step"):
+    train(num)
   out = capsys.readouterr().out
   assert "nothing was traced" in out and not traces(tmp_path)
+  assert f"ran {ran}" in out and remedy in out
 
 
 def test_an_error_ends_the_trace(tmp_path):

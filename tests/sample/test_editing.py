@@ -150,10 +150,10 @@ def test_the_verb(denoiser, tiles, tmp_path, capsys):
     (["--canvas=40"], "--canvas=40"),
     (["--canvas=8x8"], "canvas 8 x 8"),
     (["--canvas=4²x64"], "--canvas=4²x64"),
-    (["--canvas=1000000x64"], "height=1000000"),
+    (["--canvas=1000000x64"], "--canvas=1000000x64"),
     ([f"--to={b}", "--sampler=heun"], "--sampler is for"),
     (["--to="], "error"),
-    (["--strength=2"], "strength=2.0"),
+    (["--strength=2"], "--strength=2.0"),
     (["--strength=0.5", "--corrections=2"], "--corrections is for"),
     (["--strength=0.5", "--rock_type=lava"], "--rock_type=lava"),
   ):

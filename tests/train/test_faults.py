@@ -144,9 +144,10 @@ def test_a_signal_before_the_first_step_ends_at_once(
 ):
   module, _, name = PHASES[phase].rpartition(".")
   code = (
-    f"import ctypes, sys, time, {module} as module\n"
+    f"import atexit, ctypes, sys, time, {module} as module\n"
     "from jaxgen.cli.main import main\n"
-    f"{how}\nmodule.{name} = slow\nsys.exit(main(sys.argv[1:]))"
+    "atexit.register(time.sleep, 60)  # as the teardown of a busy backend\n"
+    f"{how}\nmodule.{name} = slow\nsys.exit(main())"
   )
   process = subprocess.Popen(
     [sys.executable, "-c", code, *command(tmp_path)],

@@ -77,6 +77,14 @@ def list_arrays(options: DataConfig) -> Listing:
     return _list_file(path, options.key, name=path.name)
   except ValueError as error:
     raise UserError(f"{path}: {error}") from error
+  except UserError as error:
+    raise only_file(str(error), options) from error
+
+
+def only_file(problem: str, options: DataConfig) -> UserError:
+  """The error of a file that is damaged, and the only one."""
+  skips = "; it is the only file, so that it cannot be skipped"
+  return UserError(problem + (skips if options.on_bad == "skip" else ""))
 
 
 def _list_folder(root: pathlib.Path, key: str) -> Listing:

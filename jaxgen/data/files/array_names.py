@@ -10,6 +10,9 @@ from jaxgen.config.data import Split
 from jaxgen.formats.npz import Header
 
 _IMAGES = ("image", "images", "clean_norm")  # names that need no choice
+OBJECTS = (  # the remedy
+  "; objects are not read: save numbers, as by numpy.stack(list(array))"
+)
 _LABELS = ("label", "labels", "y", "target", "targets", "class", "classes")
 _TOKENS = {
   "train": ("train", "training"),
@@ -63,6 +66,7 @@ def choose(headers: Mapping[str, Header], key: str) -> Choice:
       raise ValueError(f"data.key={key}: expected one of {_listed(headers)}")
   else:
     chosen = _guess(headers, plausible, groups)
+  _check_types(headers, chosen)
   unused = [name for name in plausible if name not in chosen]
   if len(chosen) > 1:
     held_out = [x for x in chosen if _split(x) != "train"]
@@ -74,6 +78,14 @@ def choose(headers: Mapping[str, Header], key: str) -> Choice:
   several = len(chosen) > 1
   parts = [_part(headers, name, with_split=several) for name in chosen]
   return Choice(parts=parts, unused=unused)
+
+
+def _check_types(headers: Mapping[str, Header], names: Sequence[str]) -> None:
+  objects = [name for name in names if headers[name].dtype.hasobject]
+  if objects:
+    raise ValueError(
+      f"expected numbers, got {_listed(headers, objects)}{OBJECTS}"
+    )
 
 
 def _guess(
@@ -88,6 +100,7 @@ def _guess(
     if len(group) == len(plausible) > 1 and "train" in group:
       return list(group.values())
   if not plausible:
+    _check_types(headers, list(headers))
     known = f"got {_listed(headers)}" if headers else "got none"
     raise ValueError(
       "expected an array of images, such as `clean_norm` in a .pt or `images`"
@@ -104,11 +117,13 @@ def _plausible(headers: Mapping[str, Header]) -> list[str]:
   dims = {
     name: len(header.shape)
     for name, header in headers.items()
-    if len(header.shape) in (2, 3, 4)
-    and header.dtype.kind in "uif"
-    and _stem(name) not in _LABELS
+    if len(header.shape) in (2, 3, 4) and _stem(name) not in _LABELS
   }
-  return [name for name in dims if dims[name] > 2] or list(dims)
+  for kinds in ("uif", "bc"):  # the others only to be refused by their type
+    known = [x for x in dims if headers[x].dtype.kind in kinds]
+    if known:
+      return [name for name in known if dims[name] > 2] or known
+  return []
 
 
 def _groups(names: Sequence[str]) -> dict[str, dict[str, str]]:
@@ -158,5 +173,6 @@ def _listed(
 ) -> str:
   shown = list(headers) if names is None else names
   return ", ".join(
-    f"{name or '(the only array)'} {headers[name].shape}" for name in shown
+    f"{name or '(the only array)'} {headers[name].shape} {headers[name].dtype}"
+    for name in shown
   )

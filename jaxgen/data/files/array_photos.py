@@ -10,8 +10,7 @@ import numpy as np
 
 from jaxgen.config.data import DataConfig
 from jaxgen.data import photos
-from jaxgen.data.files import values
-from jaxgen.data.files.array_shapes import as_images
+from jaxgen.data.files import array_shapes, values
 from jaxgen.data.files.named_arrays import ArrayFile, open_array
 from jaxgen.data.files.values import ValueRange, Values
 from jaxgen.errors import UserError
@@ -51,8 +50,7 @@ class Checked:
   Attributes:
     images: the summary of each image, or why it cannot be used.
     size: height and width.
-    note: how its axes are read, where that is not what files of its kind
-      usually hold; empty: as usual.
+    note: how its axes are read, where there is doubt; else empty.
   """
 
   images: tuple[Values | str, ...]
@@ -63,7 +61,9 @@ class Checked:
 def open_images(file: ArrayFile, channels: int) -> np.ndarray:
   """The images (n, h, w, c) of an array, as a view."""
   array = open_array(file)
-  return as_images(array, channels, channels_first=file.channels_first)
+  return array_shapes.as_images(
+    array, channels, channels_first=file.channels_first
+  )
 
 
 def check_array(file: ArrayFile, options: DataConfig) -> Checked | str:
@@ -92,11 +92,14 @@ def can_stack(checked: Sequence[Checked]) -> bool:
 def _check_once(
   file: ArrayFile, channels: int, value_range: ValueRange
 ) -> Checked:
-  array, images = open_array(file), open_images(file, channels)
+  array, first = open_array(file), file.channels_first
+  images = array_shapes.as_images(array, channels, channels_first=first)
   values.check_type(images.dtype, value_range)
   found = tuple(_check(image, channels, value_range) for image in images)
   return Checked(
-    images=found, size=images.shape[1:3], note=_note(file, array, images)
+    images=found,
+    size=images.shape[1:3],
+    note=array_shapes.note(array, channels, channels_first=first),
   )
 
 
@@ -107,21 +110,6 @@ def _check(
     return values.examine(image, channels, value_range)
   except ValueError as error:
     return str(error)
-
-
-def _note(file: ArrayFile, array: np.ndarray, images: np.ndarray) -> str:
-  """How the axes of an array are read, if there is doubt about it."""
-  if array.ndim < 3 or images.size == 0:
-    return ""
-  first = array.ndim == 3 and len(images) == 1 or array.ndim == 4
-  first = first and images.strides[3] != array.strides[-1]
-  if first and not file.channels_first:
-    return f"shape {array.shape} is read with channels first"
-  if file.channels_first and array.ndim == 3 and len(images) > 1:
-    return f"shape {array.shape} is read as {len(images)} gray images"
-  if file.channels_first and array.ndim > 2 and not first and len(images) == 1:
-    return f"shape {array.shape} is read with channels last"
-  return ""
 
 
 @functools.lru_cache(maxsize=2)

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import numpy as np
 
 from jaxgen.data.resize import converts
 
 _FEW = 4  # axes of this length or less are channels
+
+Layout = Literal[
+  "first", "last", "gray"
+]  # where channels are, if there are any
 
 
 def as_images(
@@ -24,12 +30,46 @@ def as_images(
   Raises:
     ValueError: other shapes, or one that can be read in two ways.
   """
+  layout = _layouts(array, channels, channels_first)[0]
+  if array.ndim == 4:
+    return np.moveaxis(array, 1, 3) if layout == "first" else array
+  if layout == "gray":
+    return (array if array.ndim == 3 else array[None])[..., None]
+  return (np.moveaxis(array, 0, 2) if layout == "first" else array)[None]
+
+
+def note(
+  array: np.ndarray, channels: int, *, channels_first: bool = False
+) -> str:
+  """How `as_images` reads an array, where files of its kind usually hold others
+  or it may be another; empty: there is no doubt."""
+  layout, *others = _layouts(array, channels, channels_first)
+  usual = ("first",) if channels_first else ("last", "gray")
+  if array.ndim == 2 or (layout in usual and not others):
+    return ""
+  gray = f"as {len(array)} gray images"
+  words = gray if layout == "gray" else f"with channels {layout}"
+  said = f"shape {array.shape} is read {words}"
+  if not others:
+    return said
+  axes = (1, 3) if array.ndim == 4 else (0, 2)
+  source, to = axes if others[0] == "first" else axes[::-1]
+  return (
+    f"{said}; if its channels are {others[0]}, save it as"
+    f" numpy.moveaxis(array, {source}, {to})"
+  )
+
+
+def _layouts(
+  array: np.ndarray, channels: int, channels_first: bool
+) -> list[Layout]:
+  """How an array can be read, the preferred way first."""
   if array.ndim == 4:
     return _four_axes(array, channels, channels_first)
   if array.ndim == 3:
     return _three_axes(array, channels, channels_first)
   if array.ndim == 2 and array.size:
-    return array[None, ..., None]
+    return ["gray"]
   raise ValueError(
     "expected a shape (n, h, w), (n, h, w, c), (n, c, h, w), (h, w) or"
     f" (h, w, c), got {array.shape}"
@@ -38,31 +78,32 @@ def as_images(
 
 def _four_axes(
   array: np.ndarray, channels: int, channels_first: bool
-) -> np.ndarray:
-  first, last = (converts(array.shape[i], channels) for i in (1, 3))
-  if not first and not last:
+) -> list[Layout]:
+  axes: dict[Layout, int] = {"last": 3, "first": 1}
+  possible = [k for k, i in axes.items() if converts(array.shape[i], channels)]
+  if not possible:
     raise ValueError(
       f"neither the {array.shape[3]} channels of its last axis nor the"
       f" {array.shape[1]} of its second can be converted to"
       f" data.channels={channels} (shape {array.shape})"
     )
-  use_first = first and (channels_first or not last)
-  return np.moveaxis(array, 1, 3) if use_first else array
+  return possible[::-1] if channels_first else possible
 
 
 def _three_axes(
   array: np.ndarray, channels: int, channels_first: bool
-) -> np.ndarray:
-  first, last = (
-    array.shape[i] <= _FEW or array.shape[i] == channels for i in (0, 2)
-  )
-  if channels_first and first:
-    return np.moveaxis(array, 0, 2)[None]
-  if last:
-    return array[None]
-  if not channels_first and array.shape[0] == channels > 1:
+) -> list[Layout]:
+  axes: dict[Layout, int] = {"last": array.shape[2], "first": array.shape[0]}
+  few = [k for k, n in axes.items() if n <= _FEW or n == channels]
+  fit = [k for k in few if axes[k] > 1 and converts(axes[k], channels)]
+  usual: Layout = "first" if channels_first else "last"
+  if usual in few:
+    return [usual, *(k for k in fit if k != usual)]
+  if channels_first:
+    return ["last"] if "last" in few else ["gray"]
+  if array.shape[0] == channels > 1:
     raise ValueError(
       f"shape {array.shape} can be {channels} gray images or one with channels"
       " first: save it as (h, w, c) or (n, h, w, 1)"
     )
-  return array[..., None]
+  return ["gray", *fit]

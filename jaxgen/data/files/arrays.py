@@ -24,7 +24,12 @@ import numpy as np
 from jaxgen.config.data import DataConfig, Split
 from jaxgen.data import photos, splits, tiles
 from jaxgen.data.files import array_labels, array_photos, values
-from jaxgen.data.files.array_listing import Listing, Part, list_arrays
+from jaxgen.data.files.array_listing import (
+  Listing,
+  Part,
+  list_arrays,
+  only_file,
+)
 from jaxgen.data.files.array_photos import ArrayPhotos, Checked
 from jaxgen.data.files.named_arrays import is_torch, open_array
 from jaxgen.data.files.values import Values
@@ -116,7 +121,7 @@ def _check(
       problems.append(f"{part.name}: {found}")
     else:
       name = f"{options.path} {part.file.key}".strip()
-      raise UserError(f"{name}: {found}")
+      raise only_file(f"{name}: {found}", options)
   summaries = [
     x for _, found in checked for x in found.images if isinstance(x, Values)
   ]

@@ -11,7 +11,7 @@ import numpy as np
 
 from jaxgen.errors import UserError
 from jaxgen.formats.image_files import reason
-from jaxgen.formats.npz import Header, open_npz, read_headers
+from jaxgen.formats.npz import Header, open_npz, read_header, read_headers
 from jaxgen.formats.torch_files import read_torch
 
 SUFFIXES = (".npy", ".npz", ".pt", ".pth")
@@ -55,15 +55,13 @@ def headers(path: str, stamp: Stamp) -> dict[str, Header]:
   if is_torch(path):
     arrays = _tensors(path, stamp)
     return {key: Header(x.shape, x.dtype) for key, x in arrays.items()}
-  if path.lower().endswith(".npz"):
-    try:
+  try:
+    if path.lower().endswith(".npz"):
       return read_headers(pathlib.Path(path))
-    except Exception as error:
-      raise UserError(
-        f"{path} is damaged or not an .npz file: {reason(error)}"
-      ) from error
-  array = open_array(ArrayFile(path, UNNAMED, stamp))
-  return {UNNAMED: Header(array.shape, array.dtype)}
+    with open(path, "rb") as file:
+      return {UNNAMED: read_header(file)}
+  except Exception as error:
+    raise _damaged(path, error) from error
 
 
 @functools.lru_cache(maxsize=4)
@@ -81,9 +79,14 @@ def open_array(file: ArrayFile) -> np.ndarray:
     with open_npz(pathlib.Path(file.path)) as arrays:
       return arrays[file.key]
   except Exception as error:
-    raise UserError(
-      f"{file.path}: expected arrays of numbers: {reason(error)}"
-    ) from error
+    raise _damaged(file.path, error) from error
+
+
+def _damaged(path: str, error: Exception) -> UserError:
+  suffix = pathlib.PurePath(path).suffix.lower()
+  return UserError(
+    f"{path}: damaged, or no {suffix} file of numbers ({reason(error)})"
+  )
 
 
 @functools.lru_cache(maxsize=4)

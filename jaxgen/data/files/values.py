@@ -14,6 +14,7 @@ from jaxgen.errors import UserError
 ValueRange = tuple[float, ...]  # (black, white); empty: that of the type
 
 _MIN_INSIDE = 0.9  # minimum fraction of an image's values inside the range
+NUMBERS = ": save them as uint8, uint16 or float32"  # the remedy
 _WHOLE_RANGE = "uint8", "uint16"  # types with a range of their own
 
 
@@ -76,12 +77,13 @@ def examine(
 def check_type(dtype: np.dtype, value_range: ValueRange) -> None:
   """Raise a ValueError for values that cannot be scaled to [-1, 1]."""
   if dtype.kind not in "fiub":
-    raise ValueError(f"expected numbers, got {dtype}")
+    raise ValueError(f"expected numbers, got the type {dtype}{NUMBERS}")
   if dtype.kind == "f" or dtype.name in _WHOLE_RANGE or value_range:
     return
+  right = "(0, 1)" if dtype.kind == "b" else "(black, white)"
   raise ValueError(
     f"values of type {dtype} have no black and white: set"
-    " data.value_range=(black, white)"
+    f" data.value_range={right}"
   )
 
 

@@ -1,4 +1,5 @@
 import pickle
+import re
 from typing import Any
 
 import numpy as np
@@ -6,6 +7,7 @@ import pytest
 from support.sources import skipped, stream
 
 from jaxgen.config.data import DataConfig
+from jaxgen.data.files import array_shapes
 from jaxgen.data.files.arrays import arrays
 from jaxgen.errors import UserError
 
@@ -394,3 +396,84 @@ def test_wrong_shapes(tmp_path):
   path = save(tmp_path / "b.npy", np.zeros(8, np.uint8))
   with pytest.raises(UserError, match=r"\(n, h, w\)"):
     arrays(options(path), "train", 8)
+
+
+@pytest.mark.parametrize(
+  ("shape", "channels", "says"),
+  [
+    ((10, 3, 16, 3), 3, "with channels last; if .* first.*moveaxis.*1, 3"),
+    ((3, 16, 3), 3, "with channels last; if .* first.*moveaxis.*0, 2"),
+    ((3, 16, 16), 1, "as 3 gray images; if .* first.*moveaxis.*0, 2"),
+    ((10, 3, 8, 16), 3, "with channels first$"),
+  ],
+)
+def test_the_choice_among_two_layouts_is_said(shape, channels, says):
+  array = np.zeros(shape, np.uint8)
+  assert re.search(says, array_shapes.note(array, channels))
+
+
+@pytest.mark.parametrize(
+  ("shape", "channels", "first"),
+  [
+    ((10, 16, 16, 3), 3, False),
+    ((10, 16, 16), 1, False),
+    ((1, 16, 16), 1, False),
+    ((16, 16, 3), 3, False),
+    ((16, 16), 1, True),
+    ((3, 16, 16), 3, True),
+    ((3, 16, 16), 1, True),
+    ((10, 3, 16, 16), 3, True),
+  ],
+)
+def test_a_layout_without_doubt_is_not_mentioned(shape, channels, first):
+  array = np.zeros(shape, np.uint8)
+  assert not array_shapes.note(array, channels, channels_first=first)
+
+
+def test_the_remedy_of_a_layout_leaves_no_doubt(tmp_path):
+  data = RNG.integers(0, 256, (10, 3, 16, 3)).astype(np.uint8)
+  path = save(tmp_path / "a.npy", data)
+  chosen = options(path, upsample=True)
+  assert "channels last" in arrays(chosen, "train", 8).findings.warnings[0]
+  path = save(tmp_path / "b.npy", np.moveaxis(data, 1, 3))
+  chosen = options(path, upsample=True)
+  assert not arrays(chosen, "train", 8).findings.warnings
+
+
+@pytest.mark.parametrize("name", ["a.npy", "a.npz"])
+@pytest.mark.parametrize(
+  ("dtype", "says"),
+  [
+    (bool, r"bool .*data.value_range=\(0, 1\)"),
+    (object, "object.*numpy.stack"),
+    ("U3", "<U3"),
+    (np.complex64, "complex64.*float32"),
+  ],
+)
+def test_types_that_are_no_pixels_are_named(tmp_path, name, dtype, says):
+  path = tmp_path / name
+  data = np.zeros((4, 8, 8), dtype)
+  if path.suffix == ".npy":
+    np.save(path, data, allow_pickle=True)
+  else:
+    np.savez(path, images=data)
+  with pytest.raises(UserError, match=f"{name}.*{says}") as caught:
+    arrays(options(path, channels=1), "train", 8)
+  assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("size", [5, 300])
+def test_the_only_file_cannot_be_skipped(tmp_path, size):
+  path = save(tmp_path / "a.npy", RNG.random((4, 8, 8)))
+  path.write_bytes(path.read_bytes()[:size])
+  chosen = options(path, channels=1, on_bad="skip")
+  with pytest.raises(UserError, match="a.npy: damaged.*only file"):
+    arrays(chosen, "train", 8)
+
+
+def test_where_all_images_are_skipped_it_says_why(tmp_path):
+  path = save(tmp_path / "a.npy", np.full((4, 8, 8), np.nan))
+  for chosen in (path, tmp_path):
+    chosen = options(chosen, channels=1, on_bad="skip")
+    with pytest.raises(UserError, match="all images .*not finite"):
+      arrays(chosen, "train", 8)

@@ -257,6 +257,17 @@ def test_the_split_is_told_and_what_is_not_used(tmp_path):
   assert any("4.png" in text for text in findings.warnings)
 
 
+def test_folders_outside_of_the_splits_are_refused_or_skipped(tmp_path):
+  names = ["train/a/0", "train/a/1", "val/a/2", "cats/3", "dogs/4"]
+  for i, name in enumerate(names):
+    save(tmp_path, {f"{name}.png": coordinates(16, 16, i)})
+  with pytest.raises(UserError, match="cats/, dogs/, .*train/ and val/.*skip"):
+    folder(options(tmp_path), "train", 16)
+  findings = folder(options(tmp_path, on_bad="skip"), "train", 16).findings
+  assert findings.images == {"train": 2, "validation": 1}
+  assert any("cats/3.png" in text for text in findings.warnings)
+
+
 def test_the_reason_of_a_split_without_folders_is_told(photos):
   for split_by in ("files", "regions"):
     chosen = options(photos, split_by=split_by, validation_fraction=0.3)
