@@ -165,7 +165,9 @@ def test_a_signal_before_the_first_step_ends_at_once(
   finally:
     process.kill()
   assert process.returncode == 128 + number
-  assert said.startswith(
+  *progress, error = said.splitlines()
+  assert error.startswith(
     f"error: stopped by {number.name} with nothing to save"
   )
-  assert said.count("\n") == 1 and seconds < 2
+  assert all("images" in line for line in progress)  # on a busy machine
+  assert seconds < 2
