@@ -113,12 +113,12 @@ def _check_beside(
 ) -> None:
   """Raise a UserError for folders of images outside of the splits, unless they
   are skipped: either these are classes, or the splits are not."""
-  outside = {place.label for place in places if place.kind is None}
-  if options.on_bad == "skip" or not (named := sorted(outside - {None, ""})):
+  found = {x.label for x in places if x.label and x.kind is None}
+  if options.on_bad == "skip" or not found:
     return
   kinds = [place.kind for place in places if place.paired]
   known = " and ".join(_folders(places, kind) for kind in dict.fromkeys(kinds))
-  shown = problems.listed([f"{name}/" for name in named])
+  shown = problems.listed([f"{name}/" for name in sorted(found)])
   raise UserError(
     f"{options.path}: {shown}, outside of {known}, which divide the images, are"
     " in neither split: move them into these or elsewhere, rename"

@@ -80,7 +80,9 @@ def _four_axes(
   array: np.ndarray, channels: int, channels_first: bool
 ) -> list[Layout]:
   axes: dict[Layout, int] = {"last": 3, "first": 1}
-  possible = [k for k, i in axes.items() if converts(array.shape[i], channels)]
+  possible: list[Layout] = [
+    k for k, i in axes.items() if converts(array.shape[i], channels)
+  ]
   if not possible:
     raise ValueError(
       f"neither the {array.shape[3]} channels of its last axis nor the"
@@ -94,11 +96,14 @@ def _three_axes(
   array: np.ndarray, channels: int, channels_first: bool
 ) -> list[Layout]:
   axes: dict[Layout, int] = {"last": array.shape[2], "first": array.shape[0]}
-  few = [k for k, n in axes.items() if n <= _FEW or n == channels]
-  fit = [k for k in few if axes[k] > 1 and converts(axes[k], channels)]
+  few: list[Layout] = [k for k, n in axes.items() if n <= _FEW or n == channels]
+  fit: list[Layout] = [
+    k for k in few if axes[k] > 1 and converts(axes[k], channels)
+  ]
   usual: Layout = "first" if channels_first else "last"
   if usual in few:
-    return [usual, *(k for k in fit if k != usual)]
+    others: list[Layout] = [k for k in fit if k != usual]
+    return [usual, *others]
   if channels_first:
     return ["last"] if "last" in few else ["gray"]
   if array.shape[0] == channels > 1:
