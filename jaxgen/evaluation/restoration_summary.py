@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from jaxgen.evaluation import coverage, image_bootstrap
+from jaxgen.evaluation import coverage, image_bootstrap, wiener
 from jaxgen.evaluation.calibration_levels import Calibration
 from jaxgen.evaluation.image_bootstrap import Interval, Weights
 from jaxgen.evaluation.restoration import Restoration
@@ -49,6 +49,7 @@ def _row(found: Restoration, row: Row, reference: Row) -> Measures:
   weights = image_bootstrap.draws(found.tiles.groups[:num])
   interval = functools.partial(image_bootstrap.interval, weights=weights)
   both = min(num, len(reference.scores["mse"]))
+  linear = wiener.squared_error(found.tiles.images[:num], row.sensor) / 4
   measures: Measures = {
     "photons": row.sensor.photons,
     "way": row.name,
@@ -57,6 +58,7 @@ def _row(found: Restoration, row: Row, reference: Row) -> Measures:
     "seconds": row.seconds,
     "psnr": interval(functools.partial(image_bootstrap.decibels, mse)),
     "psnr_of_tiles": float(np.mean(row.scores["psnr"])),
+    "mse_over_wiener": float(np.mean(mse)) / linear,
   }
   if row is not reference:
     measures["gain"] = _gain(
