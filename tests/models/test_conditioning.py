@@ -1,3 +1,5 @@
+from typing import Any
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -64,7 +66,11 @@ def test_image_conditions_are_channels_and_zeros_where_missing():
 def test_numbers_add_nothing_at_first_and_may_be_missing():
   net = Conditioning(width=16, condition_sizes=(("camera", Numbers(2)),))
   params = net.init(jax.random.key(0), NOISE, {}, 32)
-  call = lambda p, cond: net.apply(p, NOISE, cond, 32)  # noqa: E731
+
+  def call(params, cond):
+    output: Any = net.apply(params, NOISE, cond, 32)
+    return output
+
   given = jnp.array([[1.0, 0.1], [jnp.nan, 0.1], [2.0, -jnp.inf]])
   none = call(params, {})
   np.testing.assert_array_equal(call(params, {"camera": given}), none)

@@ -1,5 +1,7 @@
 """The numbers of a sensor that denoisers are told."""
 
+from typing import Any
+
 import jax.numpy as jnp
 import numpy as np
 from support.arrays import noise
@@ -9,7 +11,7 @@ from jaxgen.restoration import sensor_numbers
 from jaxgen.restoration.counts import measured
 from jaxgen.restoration.posterior import restore
 
-KNOWN = {"scale": 10.0, "offset": 12.0, "read_noise": 1.5}
+KNOWN: dict[str, Any] = {"scale": 10.0, "offset": 12.0, "read_noise": 1.5}
 WANT = [np.log(10.0), 0.15, 0.2]
 
 
