@@ -9,8 +9,9 @@ into regions: an end of each is held out.
 
 The denoiser is told the noise of each pixel (`diffusion.noise_map`).
 
-`demo` is a small U-Net for two CPU cores, at 32 pixels; `progressive` grows
-from 32 to 64, 96 and 128 pixels, for a GPU or TPU. Not trained yet.
+`demo` is a small U-Net for two CPU cores, at 32 pixels, and `growing` one that
+grows from 16 to 32 pixels, with the same operations; `progressive` has stages
+of 32, 64, 96 and 128 pixels, for a GPU or TPU. Not trained yet.
 """
 
 from jaxgen.config.variants import restoration_prior
@@ -18,7 +19,8 @@ from jaxgen.config.variants import restoration_prior
 
 def get_config(variant: str = ""):
   """The config at 128 pixels, for a GPU or TPU; `demo`: 25 minutes on two CPU
-  cores; `progressive`: with four resolutions; `smoke`: seconds, for tests."""
+  cores; `growing`: the same by a U-Net that grows; `progressive`: with four
+  resolutions; `smoke`: seconds, for tests."""
   config = restoration_prior(variant)
   config.data.update(
     channels=1,

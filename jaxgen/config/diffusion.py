@@ -49,6 +49,10 @@ class DiffusionConfig:
   """noise_map: lowest and highest background in training, in electrons."""
   read_noise: Range = (0.3, 3.0)
   """noise_map: lowest and highest read noise in training, in electrons."""
+  sensor_condition: bool = False
+  """noise_map: tell the network three numbers of the sensor too: log scale,
+  read noise / scale, background / scale (scale: electrons for one unit of the
+  image, half of white). Nothing has been measured that they add to the map."""
   preview_steps: PositiveInt = 12
   """Steps of Heun's method in previews."""
 
@@ -57,6 +61,15 @@ class DiffusionConfig:
       raise UserError(
         f"diffusion.sigma_min={self.sigma_min}: expected less than "
         f"diffusion.sigma_max={self.sigma_max}."
+      )
+    if self.sensor_condition and not self.noise_map:
+      raise UserError(
+        "diffusion.sensor_condition=True: expected diffusion.noise_map=True."
+      )
+    if self.sensor_condition and "sensor" in self.conditions:
+      raise UserError(
+        "diffusion.conditions: 'sensor' is the name of"
+        " diffusion.sensor_condition."
       )
     for name in ("photons", "background", "read_noise"):
       low, high = getattr(self, name)

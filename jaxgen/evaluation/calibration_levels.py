@@ -23,7 +23,7 @@ from jaxgen.evaluation.image_bootstrap import Interval, Weights
 from jaxgen.evaluation.prior import Keys, Prior, image_keys
 from jaxgen.evaluation.sensors import Sensor
 from jaxgen.models.layers import attention_tracing
-from jaxgen.restoration import fusion
+from jaxgen.restoration import fusion, sensor_numbers
 from jaxgen.typing import Array, DenoiseFn, Images, Params, Sigmas
 
 SIGMAS = (0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0)
@@ -117,7 +117,8 @@ def by_photons(
       values=values.values,
       precision=values.precision(pilot),
     )
-    clean, variance = announced(denoise, x, levels, keys=keys, probes=probes)
+    told = functools.partial(denoise, cond=sensor_numbers.told(values, None))
+    clean, variance = announced(told, x, levels, keys=keys, probes=probes)
     return _pairs(clean, y, variance)
 
   data = _key_data(seed, len(images))

@@ -73,13 +73,14 @@ def _free(
   names: tuple[str, ...],
   params: Params,
 ) -> DenoiseFn:
+  """A denoiser without values of its conditions, except those it is given."""
   denoise = denoiser(params)
 
   def unconditional(
     x: Images, sigma: Sigmas, cond: Conditions = None
   ) -> Images:
     free = {name: jnp.full(len(x), FREE) for name in names}
-    return denoise(x, sigma, free or None)
+    return denoise(x, sigma, free | (cond or {}) or None)
 
   return unconditional
 

@@ -2,27 +2,22 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxgen.config.models import PatchAutoencoderConfig, ProgressiveUNetConfig
-from jaxgen.diffusion import edm
+from jaxgen.config.models import PatchAutoencoderConfig
 from jaxgen.images import resize, upsample_matrix
+from jaxgen.laws import growth
+from jaxgen.laws.growth import apply, initialize, perturb
 from jaxgen.laws.law import Law
 from jaxgen.models.build import build
-from jaxgen.models.network import Network
 from jaxgen.models.resampling import (
   remaining_noise,
   resize_input_kernel,
   resize_output_kernel,
 )
 from jaxgen.train.transfer import transfer_params
-from jaxgen.typing import Array, Params
-
-SIGMA = 0.7
 
 
 def _token_difference() -> float:
@@ -43,32 +38,6 @@ def _patch_difference() -> float:
   return float(jnp.abs(patch - z @ w @ b.T).max())
 
 
-def _denoiser_difference() -> float:
-  """Largest difference between a denoiser that has just grown from 4 to 6
-  pixels and the formula."""
-  config = ProgressiveUNetConfig(
-    width=8,
-    multipliers=(1,),
-    attention=(False,),
-    num_res_blocks=1,
-    head_dim=8,
-    resolutions=(4, 6),
-    dtype="float32",
-  )
-  small, large = (build(config, resolution=r, channels=1) for r in (4, 6))
-  x = jax.random.normal(jax.random.key(0), (1, 6, 6, 1))
-  old = _perturb(_initialize(small, x[:, :4, :4], jnp.zeros(1)))
-  fresh = _initialize(large, x, jnp.zeros(1))
-  new = transfer_params(old, fresh, large.rules(small))
-  low = resize(x, 4)
-  sigma_below = remaining_noise(6, 4) * SIGMA
-  below = _denoise(small, old, low, sigma=sigma_below)
-  skip = edm.scalings(jnp.asarray(SIGMA)).c_skip
-  expected = resize(below, 6) + skip * (x - resize(low, 6))
-  actual = _denoise(large, new, x, sigma=SIGMA)
-  return float(jnp.abs(actual - expected).max())
-
-
 def _autoencoder_difference() -> float:
   """Largest difference between an autoencoder that has just grown from 4 to 16
   patches and the formula."""
@@ -86,30 +55,10 @@ def _autoencoder_difference() -> float:
   )
   small, large = (build(config, resolution=r, channels=1) for r in (8, 16))
   x = jax.random.normal(jax.random.key(0), (1, 16, 16, 1))
-  old = _perturb(_initialize(small, resize(x, 8)))
-  new = transfer_params(old, _initialize(large, x), large.rules(small))
-  expected = resize(_apply(small, old, resize(x, 8)), 16)
-  return float(jnp.abs(_apply(large, new, x) - expected).max())
-
-
-def _initialize(net: Network, *inputs: Array) -> Params:
-  return jax.jit(net.init)(jax.random.key(0), *inputs)["params"]
-
-
-def _apply(net: Network, params: Params, *inputs: Array) -> Array:
-  output: Any = net.apply({"params": params}, *inputs)
-  return output
-
-
-def _denoise(net: Network, params: Params, x: Array, *, sigma: float) -> Array:
-  denoise = edm.precondition(lambda x, c, cond: _apply(net, params, x, c))
-  return denoise(x, jnp.full(1, sigma))
-
-
-def _perturb(params: Params) -> Params:
-  """Parameters without zeros."""
-  shake = lambda p: p + 0.1 * jnp.cos(jnp.arange(p.size)).reshape(p.shape)  # noqa: E731
-  return jax.tree.map(shake, params)
+  old = perturb(initialize(small, resize(x, 8)))
+  new = transfer_params(old, initialize(large, x), large.rules(small))
+  expected = resize(apply(small, old, resize(x, 8)), 16)
+  return float(jnp.abs(apply(large, new, x) - expected).max())
 
 
 FLEXIVIT = "FlexiViT, section 3.3"
@@ -135,13 +84,7 @@ LAWS = (
     tolerance=1e-6,
     measure=lambda: remaining_noise(64, 32),
   ),
-  Law(
-    name="denoiser with a new level - formula",
-    source="Up D(Down x, r s) + c_skip (x - Up Down x)",
-    expected=0,
-    tolerance=1e-5,
-    measure=_denoiser_difference,
-  ),
+  *growth.LAWS,
   Law(
     name="autoencoder with more patches - formula",
     source="Up D(Down x)",

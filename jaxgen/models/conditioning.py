@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping
 
 import flax.linen as nn
@@ -12,8 +13,18 @@ from jaxtyping import Float
 from jaxgen.models.layers import ZEROS, Dense
 from jaxgen.typing import Array
 
-ConditionSizes = tuple[tuple[str, int], ...]  # (name, number of values)
+
+@dataclasses.dataclass(frozen=True)
+class Numbers:
+  """The size of a condition of so many numbers instead of a value."""
+
+  count: int
+
+
+# (name, number of values)
+ConditionSizes = tuple[tuple[str, int | Numbers], ...]
 Cond = Mapping[str, Array] | None  # conditions of a batch by name
+FEATURES, FINEST = 16, 30.0  # of each number, and their highest frequency
 
 
 def fourier_features(
@@ -42,7 +53,8 @@ class Conditioning(nn.Module, kw_only=True):
   """An embedding of noise level, resolution and named conditions.
 
   Each condition has an embedding table with one extra row: row 0 represents a
-  missing value. The rows are summed, so any condition may be left out.
+  missing value. The rows are summed, so any condition may be left out. One of
+  numbers is embedded as the noise level is, and adds nothing at first.
   """
 
   width: int
@@ -57,7 +69,8 @@ class Conditioning(nn.Module, kw_only=True):
 
     Args:
       c_noise: the noise level.
-      cond: int32 `(b,)` by name; -1 or an absent name means missing.
+      cond: int32 `(b,)` by name, or numbers `(b, k)`; -1, NaN or an absent
+        name means missing.
       side: side of the image in pixels.
     """
     x = Dense(self.width, name="noise")(fourier_features(c_noise, self.width))
@@ -67,7 +80,19 @@ class Conditioning(nn.Module, kw_only=True):
     )
     missing = jnp.full(c_noise.shape, -1)
     for name, values in self.condition_sizes:
+      if isinstance(values, Numbers):
+        nothing = jnp.full((len(c_noise), values.count), jnp.nan)
+        x = x + self._numbers(name, (cond or {}).get(name, nothing))
+        continue
       table = nn.Embed(values + 1, self.width, name=f"condition_{name}")
       x = x + table((cond or {}).get(name, missing) + 1)
     x = Dense(self.width, name="hidden")(nn.silu(x))
     return nn.silu(x).astype(self.dtype)
+
+  def _numbers(self, name: str, x: Float[Array, "b k"]) -> Float[Array, "b d"]:
+    """The embedding of numbers; 0 if one of an image is missing."""
+    known = jnp.all(jnp.isfinite(x), 1, keepdims=True)
+    flat = jnp.where(known, x, 0.0).reshape(-1)
+    features = fourier_features(flat, FEATURES, highest=FINEST)
+    layer = Dense(self.width, kernel_init=ZEROS, name=f"numbers_{name}")
+    return jnp.where(known, layer(features.reshape(len(x), -1)), 0.0)

@@ -37,6 +37,14 @@ def remaining_noise(old: int, new: int) -> float:
   return float(np.square(downsample_matrix(old, new)).sum(1).mean())
 
 
+def noise_matrix(old: int, new: int) -> Float[np.ndarray, "{new} {old}"]:
+  """The matrix from variances of independent noise to their averages with the
+  squared weights of `resize` to fewer pixels: the new variances, up to
+  `remaining_noise` squared."""
+  squares = np.square(downsample_matrix(old, new))
+  return squares / squares.sum(1, keepdims=True)
+
+
 def resize_input_kernel(
   w: Float[Array, "old_inputs d"],
   *,

@@ -23,8 +23,9 @@ import jax.numpy as jnp
 from jaxtyping import Bool, Float
 
 from jaxgen.diffusion.edm import per_image
-from jaxgen.restoration import fusion, operators, residuals
-from jaxgen.restoration.counts import Counts, PerValue, complete, measured
+from jaxgen.restoration import fusion, operators, sensor_numbers
+from jaxgen.restoration.corrections import corrected
+from jaxgen.restoration.counts import Counts, PerValue, measured
 from jaxgen.restoration.operators import Measurement, Operator
 from jaxgen.typing import Array, Conditions, DenoiseFn, Images, Sigmas
 
@@ -48,9 +49,10 @@ def restore(
   """A denoiser conditioned on counts: Poisson(scale A x + offset) electrons,
   with read noise.
 
-  With `noise_map` it is one call of the denoiser. Without, the noisy image is
-  fused with the counts at their mean precision, and what is uneven about it is
-  corrected by derivatives, as exactly as the number of corrections allows.
+  With `noise_map` it is one call of the denoiser, which is told the numbers of
+  the sensor too (`sensor_numbers`). Without, the noisy image is fused with the
+  counts at their mean precision, and what is uneven about it is corrected by
+  derivatives, as exactly as the number of corrections allows.
 
   Args:
     denoise: the unconditional denoiser, or one with its conditions bound.
@@ -74,7 +76,7 @@ def restore(
   )
   if noise_map and operator.selects:
     return _mapped(denoise, data)
-  return _corrected(denoise, data, corrections)
+  return corrected(denoise, data, corrections)
 
 
 def _mapped(denoise: DenoiseFn, data: Counts) -> DenoiseFn:
@@ -86,36 +88,7 @@ def _mapped(denoise: DenoiseFn, data: Counts) -> DenoiseFn:
 
   def restored(x: Images, sigma: Sigmas, cond: Conditions = None) -> Images:
     fused = fusion.fuse(x, sigma, values=data.values, precision=precision)
-    return denoise(*fused, cond)
-
-  return restored
-
-
-def _corrected(denoise: DenoiseFn, data: Counts, corrections: int) -> DenoiseFn:
-  """The denoiser of the image fused at one precision per image, its answer
-  corrected for the rest of the precision, which has both signs."""
-  operator = data.operator
-  if operator is operators.identity:
-    values, even = complete(data)
-  else:
-    values, even = data.values, jnp.zeros((len(data.values), 1, 1, 1))
-
-  def restored(x: Images, sigma: Sigmas, cond: Conditions = None) -> Images:
-    known = values if operator is operators.identity else 0 * x
-    fused, spread = fusion.fuse(x, sigma, values=known, precision=even)
-    level = spread[:, 0, 0, 0]
-    mean, push = jax.linearize(lambda x: denoise(x, level, cond), fused)
-    rest = data.precision(mean) - _fit(even, values)
-    root, sign = jnp.sqrt(jnp.abs(rest)), jnp.sign(rest)
-
-    def apply(direction: Values) -> tuple[Images, Values]:
-      image = operator.adjoint(root * sign * direction)
-      image = per_image(level) ** 2 * push(image)
-      return image, direction + root * operator.apply(image)
-
-    right = root * (values - operator.apply(mean))
-    update, _ = residuals.solve(apply, right, steps=corrections, like=mean)
-    return mean + update
+    return denoise(*fused, sensor_numbers.told(data, cond))
 
   return restored
 

@@ -121,7 +121,8 @@ def _conditioned(
     return _window_by_window(denoise, arguments, spec)
 
   def bound(x: Images, sigma: Sigmas, cond: Conditions = None) -> Images:
-    return _windowed(denoise, spec)(x, sigma, arguments.cond)
+    told = arguments.cond | (cond or {})
+    return _windowed(denoise, spec)(x, sigma, told)
 
   return _posterior(bound, arguments, spec)
 

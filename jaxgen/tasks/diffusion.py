@@ -54,14 +54,16 @@ def build(
   """The task of a denoiser at one resolution; see `families.build`."""
   config, channels = experiment.diffusion, experiment.data.channels
   _check_conditions(config, names)
-  _check_noise_map(experiment)
   weighted = domains.adaptive_domains(experiment, names)
   model: Any = build_model(
     experiment.model_at(stage),
     resolution=resolution,
     channels=channels,
     remat=experiment.stages[stage].remat,
-    condition_sizes=tuple((x, len(names[x])) for x in config.conditions),
+    condition_sizes=(
+      *((x, len(names[x])) for x in config.conditions),
+      *noise_maps.condition_sizes(config),
+    ),
     sigma_data=config.sigma_data,
     cond_channels=channels if config.noise_map else 0,
   )
@@ -109,15 +111,6 @@ def _check_conditions(config: DiffusionConfig, names: ConditionNames) -> None:
       )
 
 
-def _check_noise_map(experiment: Experiment) -> None:
-  name = experiment.model.name
-  if experiment.diffusion.noise_map and name == "progressive_unet":
-    raise UserError(
-      f"diffusion.noise_map=True: not with model.name={name!r}, which resizes"
-      " the noise; expected unet, multiscale_unet or dit."
-    )
-
-
 def _init(
   model: Any, config: DiffusionConfig, shape: tuple[int, ...], key: Array
 ) -> Params:
@@ -157,7 +150,7 @@ def _loss(
   sigma, unit, cond = _draw(config, y, _conditions(config, batch), keys)
   x, levels = y + edm.per_image(sigma) * unit, sigma
   if config.noise_map:
-    x, levels = noise_maps.draw(
+    x, levels, cond = noise_maps.draw(
       config,
       denoiser(params),
       y,

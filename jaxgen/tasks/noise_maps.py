@@ -11,6 +11,10 @@ The noise of a sensor has the variance of the true image. The map that the
 network is told comes from a pilot instead, an answer of the network itself to
 the same measurement with an even map, as when it is used: a map of the true
 variance, which is affine in the image, would show the image.
+
+With `sensor_condition` the network is also told the numbers of the sensor
+(`restoration.sensor_numbers`), if there is one; the pilot is not, since its map
+is even. They are dropped as often as a single condition is.
 """
 
 from __future__ import annotations
@@ -19,7 +23,8 @@ import jax
 import jax.numpy as jnp
 
 from jaxgen.config.diffusion import DiffusionConfig, Range
-from jaxgen.restoration import fusion, poisson_gaussian
+from jaxgen.models.conditioning import ConditionSizes, Numbers
+from jaxgen.restoration import fusion, poisson_gaussian, sensor_numbers
 from jaxgen.restoration.counts import Counts, measured
 from jaxgen.typing import Array, Conditions, DenoiseFn
 
@@ -27,6 +32,7 @@ SENSOR, SMOOTH = 0.5, 0.25  # fractions of the images; the others: even noise
 ALONE = 0.25  # fraction of the measurements without any diffusion noise
 BOTH = 0.5  # fraction of the pilots that see the diffusion noise too
 PARTIAL = 0.25  # fraction of the measurements with pixels that are not seen
+DROP = 5  # stream of the keys that drop numbers, after the five of `draw`
 GRID = 4  # random numbers along each side of a smooth field
 SPREAD = 1.2  # largest standard deviation of log sigma in a smooth field
 
@@ -40,8 +46,8 @@ def draw(
   unit: Array,
   cond: Conditions,
   keys: Array,
-) -> tuple[Array, Array]:
-  """Noisy images and their noise maps `(b, h, w, c)`.
+) -> tuple[Array, Array, Conditions]:
+  """Noisy images, their noise maps `(b, h, w, c)`, and their conditions.
 
   Args:
     config: the section.
@@ -71,7 +77,23 @@ def draw(
     noisy, level, values=counts.values, precision=told
   )
   pick = lambda a, b: jnp.where(kind < SENSOR, a, b)  # noqa: E731
-  return pick(fused, plain), pick(spread, even)
+  if config.sensor_condition:
+    known = _kept(config, keys) & (kind < SENSOR)[:, 0, 0]
+    given = jnp.where(known, sensor_numbers.numbers(counts), jnp.nan)
+    cond = {**(cond or {}), sensor_numbers.NAME: given}
+  return pick(fused, plain), pick(spread, even), cond
+
+
+def condition_sizes(config: DiffusionConfig) -> ConditionSizes:
+  """Those of a denoiser besides its values by name."""
+  size = Numbers(sensor_numbers.NUM)
+  return ((sensor_numbers.NAME, size),) if config.sensor_condition else ()
+
+
+def _kept(config: DiffusionConfig, keys: Array) -> Array:
+  """Whether an image's numbers are not dropped, `(b, 1)`."""
+  own = jax.vmap(lambda key: jax.random.fold_in(key, DROP))(keys)
+  return _uniform(own)[:, 0, 0] >= config.cond_drop_prob / 2
 
 
 def _measure(config: DiffusionConfig, y: Array, keys: Array) -> Counts:

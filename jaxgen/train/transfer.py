@@ -29,8 +29,8 @@ from jaxgen.train.state import TrainState
 from jaxgen.trees import named
 from jaxgen.typing import Params
 
-# Blocks that start as the identity, levels that start at zero:
-FRESH = re.compile(r"(^|/)(block_\d+|outer_\d+_\w+|finer_\w+)(/|$)")
+# Blocks that start as the identity, levels and numbers that start at zero:
+FRESH = re.compile(r"(^|/)(block_\d+|outer_\d+_\w+|finer_\w+|numbers_\w+)(/|$)")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

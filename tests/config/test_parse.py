@@ -126,6 +126,7 @@ DIFFUSION = {
   "diffusion.cond_drop_prob": (1.0, -0.1),
   "diffusion.uncertainty": (1,),
   "diffusion.noise_map": (1,),
+  "diffusion.sensor_condition": (1, True),
   "diffusion.photons": ((), (0.0, 1.0), (9.0, 1.0), (1.0, INF), 3.0),
   "diffusion.background": ((), (0.0, 1.0), (9.0, 1.0)),
   "diffusion.read_noise": ((), (0.0, 1.0), (9.0, 1.0)),

@@ -1,3 +1,5 @@
+from typing import Any
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -5,6 +7,7 @@ import pytest
 
 from jaxgen.models.conditioning import (
   Conditioning,
+  Numbers,
   concat_condition,
   fourier_features,
 )
@@ -58,3 +61,20 @@ def test_image_conditions_are_channels_and_zeros_where_missing():
   np.testing.assert_array_equal(with_it[..., 3:], dense)
   np.testing.assert_array_equal(concat_condition(x, {}, channels=1)[..., 3], 0)
   assert concat_condition(x, {"dense": dense}, channels=0) is x
+
+
+def test_numbers_add_nothing_at_first_and_may_be_missing():
+  net = Conditioning(width=16, condition_sizes=(("camera", Numbers(2)),))
+  params = net.init(jax.random.key(0), NOISE, {}, 32)
+
+  def call(params, cond):
+    output: Any = net.apply(params, NOISE, cond, 32)
+    return output
+
+  given = jnp.array([[1.0, 0.1], [jnp.nan, 0.1], [2.0, -jnp.inf]])
+  none = call(params, {})
+  np.testing.assert_array_equal(call(params, {"camera": given}), none)
+  trained = jax.tree.map(lambda p: p + 0.1, params)
+  none, some = call(trained, {}), call(trained, {"camera": given})
+  np.testing.assert_allclose(some[1:], none[1:], rtol=1e-6)
+  assert not np.allclose(some[0], none[0], atol=1e-3)

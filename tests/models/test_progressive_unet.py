@@ -7,10 +7,11 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from support.arrays import noise
 
 from jaxgen.config.models import ProgressiveUNetConfig
 from jaxgen.diffusion import edm
-from jaxgen.images import resize
+from jaxgen.images import downsample_matrix, resize
 from jaxgen.models.build import build
 from jaxgen.models.resampling import remaining_noise
 from jaxgen.train.transfer import transfer_params
@@ -29,9 +30,13 @@ OPTIONS = ProgressiveUNetConfig(
 
 
 @functools.cache
-def model(side):
+def model(side, cond_channels=0):
   return build(
-    OPTIONS, resolution=side, channels=1, condition_sizes=(("rock", 3),)
+    OPTIONS,
+    resolution=side,
+    channels=1,
+    condition_sizes=(("rock", 3),),
+    cond_channels=cond_channels,
   )
 
 
@@ -54,7 +59,9 @@ def denoiser(net, params):
   network = jax.jit(
     lambda x, c, cond: net.apply({"params": params}, x, c, cond)
   )
-  return edm.precondition(network, net.sigma_data)
+  return edm.precondition(
+    network, net.sigma_data, noise_map=net.cond_channels > 0
+  )
 
 
 @pytest.fixture(scope="module")
@@ -68,6 +75,57 @@ def grown():
     for name, leaf in kept.items():  # shared by name: bit-equal
       found[-1] = replaced(found[-1], name, leaf)
   return found
+
+
+def mapped(params, side):
+  """Parameters of a network of noise maps, from those of one without."""
+  net: Any = model(side, 1)
+  return transfer_params(params, fresh(net), net.rules(model(side)))
+
+
+@pytest.mark.parametrize("level", [0, 1, 2])
+def test_a_constant_map_is_the_plain_denoiser_at_every_stage(grown, level):
+  """And the weights of a run without maps begin as they were."""
+  side = OPTIONS.resolutions[level]
+  params = model(side).set_fade(grown[level], 0.5)
+  x, s = noise((2, side, side, 1)), jnp.array([0.1, 2.0])
+  even = jnp.broadcast_to(edm.per_image(s), x.shape)
+  want = denoiser(model(side), params)(x, s)
+  told = denoiser(model(side, 1), mapped(params, side))
+  np.testing.assert_allclose(told(x, s), want, atol=5e-5)
+  np.testing.assert_allclose(told(x, even), want, atol=5e-5)
+
+
+@pytest.mark.parametrize("level", [1, 2])
+def test_a_new_level_is_the_enlarged_denoiser_of_maps(grown, level):
+  """As without maps, with the mean of each pixel's noise given that of its
+  area average."""
+  small, large = OPTIONS.resolutions[level - 1 : level + 1]
+  inner = model(small).set_fade(grown[level - 1], 1.0)
+  x, s = noise((2, large, large, 1)), jnp.exp(noise((2, large, large, 1), 1))
+  squares = np.square(downsample_matrix(large, small))
+  squares /= squares.sum(1, keepdims=True)
+  r = remaining_noise(large, small)
+  variance = jnp.einsum("ai,bj,nijc->nabc", squares, squares, s**2)
+  low, t = resize(x, small), r * jnp.sqrt(variance)
+  below = denoiser(model(small, 1), mapped(inner, small))(low, t)
+  n = r**2 * s / resize(t, large) * resize((low - below) / t, large)
+  skip = edm.scalings(s).c_skip
+  want = skip * (x - s * n) + (1 - skip) * resize(below, large)
+  got = denoiser(model(large, 1), mapped(grown[level], large))(x, s)
+  np.testing.assert_allclose(got, want, atol=1e-4)
+
+
+def test_known_pixels_stay_as_they_are_beside_unseen_ones(grown):
+  """Though their area averages are unseen."""
+  x = noise((64, 8, 8, 1), 2)
+  unseen = noise(x.shape, 3) > 0.5
+  s = jnp.where(unseen, 1e3, 0.02)
+  seen = jnp.where(unseen, 1e3 * noise(x.shape, 4), x)
+  got = denoiser(model(8, 1), mapped(grown[2], 8))(seen, s)
+  assert jnp.isfinite(got).all()
+  off = jnp.abs(jnp.where(unseen, 0.0, got - x))
+  assert float(off.max()) < 5 * 0.02
 
 
 def replaced(params, name, leaf):

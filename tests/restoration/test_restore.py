@@ -10,6 +10,7 @@ import pytest
 from support.arrays import noise
 
 from jaxgen.diffusion import analytic
+from jaxgen.laws import photon_noise, posterior_samples
 from jaxgen.laws import restoration as laws
 from jaxgen.restoration import operators
 from jaxgen.restoration.posterior import restore
@@ -22,13 +23,13 @@ SIGMA = jnp.array([0.2, 3.0])
 
 @pytest.mark.parametrize("photons", [2.0, 100.0])
 def test_even_noise_takes_no_correction(photons):
-  assert laws.even_noise_error(photons) < 0.01
-  assert laws.even_noise_change(photons) < 1e-3
+  assert photon_noise.even_noise_error(photons) < 0.01
+  assert photon_noise.even_noise_change(photons) < 1e-3
 
 
 @pytest.mark.parametrize("photons", [2.0, 30.0, 1000.0])
 def test_uneven_noise_takes_a_few(photons):
-  assert laws.uneven_noise_error(photons) < 0.05
+  assert photon_noise.uneven_noise_error(photons) < 0.05
 
 
 def test_a_map_takes_none():
@@ -119,7 +120,7 @@ def test_the_variance_is_not_read_off_the_counts():
 
 @pytest.mark.parametrize("photons", [2.0, 10.0])
 def test_samples_have_the_posterior_of_the_sensor(photons):
-  bias, ratio = laws.sample_moments(photons)
+  bias, ratio = posterior_samples.sample_moments(photons)
   assert abs(bias) < 0.08 and 0.95 < ratio < 1.06
 
 

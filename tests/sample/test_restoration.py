@@ -8,6 +8,7 @@ from support.analytic_run import MEAN, STD, analytic_run
 
 from jaxgen.diffusion import analytic
 from jaxgen.errors import UserError
+from jaxgen.restoration import sensor_numbers
 
 CAMERA: dict[str, Any] = {"gain": 2.0, "read_noise": 1.5, "black": 100.0}
 WHITE, SKY = 40.0, 1.0  # electrons
@@ -275,3 +276,18 @@ def test_bad_counts_are_refused(counts):
 def test_darkness_has_no_scale():
   with pytest.raises(UserError, match="^counts"):
     analytic_run().restore(np.full((8, 8), 100.0), **CAMERA)
+
+
+@pytest.mark.parametrize("side", [8, 20])
+@pytest.mark.parametrize("samples", [0, 1])
+def test_the_denoiser_is_told_the_sensor_in_windows_too(side, samples):
+  """But for the pilot, whose map is even."""
+  _, counts = scene(2, side)
+
+  def denoise(x, sigma, cond=None):
+    told = (cond or {}).get(sensor_numbers.NAME)
+    return 0 * x if told is None else 0 * x + told[:, 1:2, None, None]
+
+  found = analytic_run(denoise).restore(counts, samples=samples, **SCALED)
+  want = CAMERA["read_noise"] / (WHITE / 2)
+  np.testing.assert_allclose(as_images(found.mean), want, atol=1e-4)

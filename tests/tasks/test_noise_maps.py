@@ -1,17 +1,22 @@
 """Noise for the training with noise maps."""
 
+import dataclasses
+
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 from support.configs import toy_denoiser
 
+from jaxgen.config import defaults
 from jaxgen.config.diffusion import DiffusionConfig
 from jaxgen.config.parse import parse
+from jaxgen.config.variants import smoke
 from jaxgen.diffusion import analytic
-from jaxgen.errors import UserError
+from jaxgen.restoration import sensor_numbers
 from jaxgen.tasks import families, noise_maps
 from jaxgen.train.transfer import transfer_params
+from jaxgen.trees import named
 from jaxgen.typing import LossInputs
 
 CONFIG = DiffusionConfig(noise_map=True)
@@ -19,28 +24,34 @@ NUM = 256
 GAUSSIAN = analytic.gaussian(0.0, 0.3)
 
 
-def build(noise_map=True, **model):
+def build(noise_map=True, diffusion=None):
   config = toy_denoiser(
     stages={"resolution": (16,)},
-    diffusion={"noise_map": noise_map},
-    model=model,
+    diffusion={"noise_map": noise_map, **(diffusion or {})},
   )
   return families.build(parse(config), {})
+
+
+def draw(config, y):
+  """Noisy images, their maps and conditions."""
+  sigma = jnp.full(NUM, 0.5)
+  unit = jax.random.normal(jax.random.key(1), y.shape)
+  keys = jax.random.split(jax.random.key(2), NUM)
+  x, level, cond = jax.jit(
+    lambda y: noise_maps.draw(
+      config, GAUSSIAN, y, sigma=sigma, unit=unit, cond=None, keys=keys
+    )
+  )(y)
+  return np.asarray(x), np.asarray(level), cond
 
 
 @pytest.fixture(scope="module")
 def drawn():
   """Clean images, noisy ones and their maps."""
   y = 0.3 * jax.random.normal(jax.random.key(0), (NUM, 16, 16, 1))
-  sigma = jnp.full(NUM, 0.5)
-  unit = jax.random.normal(jax.random.key(1), y.shape)
-  keys = jax.random.split(jax.random.key(2), NUM)
-  x, level = jax.jit(
-    lambda y: noise_maps.draw(
-      CONFIG, GAUSSIAN, y, sigma=sigma, unit=unit, cond=None, keys=keys
-    )
-  )(y)
-  return np.asarray(y), np.asarray(x), np.asarray(level)
+  x, level, cond = draw(CONFIG, y)
+  assert cond is None
+  return np.asarray(y), x, level
 
 
 def test_the_noise_has_the_variance_of_its_map(drawn):
@@ -75,7 +86,7 @@ def test_the_map_does_not_show_the_image():
     CONFIG, spy, y, sigma=jnp.ones(4), unit=y + 1, cond=None, keys=keys
   )
   assert len(seen) == 1  # the pilot, which answers 0: maps are even
-  _, level = noise_maps.draw(
+  _, level, _ = noise_maps.draw(
     CONFIG, spy, y + 0.3, sigma=jnp.ones(4), unit=y, cond=None, keys=keys
   )
   kinds = [len(np.unique(np.round(v, 5))) for v in np.asarray(level)]
@@ -112,12 +123,63 @@ def test_a_constant_map_is_the_ordinary_denoiser():
     plain.denoiser(old)(x, even)
 
 
-def test_a_growing_network_takes_no_maps():
-  from jaxgen.config import defaults
-  from jaxgen.config.variants import smoke
+def test_numbers_of_sensors_are_told_of_some_images(drawn):
+  """Those with a sensor, of which a few are dropped; nothing else changes."""
+  y, x, level = drawn
+  config = dataclasses.replace(
+    CONFIG, sensor_condition=True, cond_drop_prob=0.4
+  )
+  found, maps, cond = draw(config, y)
+  np.testing.assert_array_equal(found, x)
+  np.testing.assert_array_equal(maps, level)
+  told = np.asarray(cond[sensor_numbers.NAME])
+  known = np.all(np.isfinite(told), axis=1)
+  assert known.mean() == pytest.approx(0.5 * 0.8, abs=0.1)
+  even = np.ptp(maps.reshape(NUM, -1), axis=1) < 1e-6
+  assert not np.any(known & even)
+  scale, read, black = told[known].T
+  scale = np.exp(scale)
+  for values, (low, high) in (
+    (2 * scale, config.photons),
+    (read * scale, config.read_noise),
+    (black * scale, config.background),
+  ):
+    assert low * 0.99 < values.min() < values.max() < high * 1.01
 
+
+def test_a_denoiser_is_told_numbers_from_the_weights_of_one_that_is_not():
+  plain, told = build(), build(diffusion={"sensor_condition": True})
+  assert plain.denoiser and told.denoiser
+  old = jax.jit(plain.init)(jax.random.key(0))
+  old = jax.tree.map(lambda p: p + 0.02, old)
+  rules = told.model.rules(plain.model)
+  new = transfer_params(old, jax.jit(told.init)(jax.random.key(1)), rules)
+  x, sigma = jax.random.normal(jax.random.key(0), (2, 16, 16, 1)), jnp.ones(2)
+  want = plain.denoiser(old)(x, sigma)
+  cond = {sensor_numbers.NAME: jnp.ones((2, 3))}
+  np.testing.assert_allclose(told.denoiser(new)(x, sigma, cond), want)
+  trained = jax.tree.map(lambda p: p + 0.02, new)
+  base = told.denoiser(trained)(x, sigma)
+  assert jnp.abs(told.denoiser(trained)(x, sigma, cond) - base).max() > 1e-4
+
+
+def test_a_growing_network_learns_with_maps_and_numbers():
   config = smoke(defaults.denoiser(defaults.progressive_unet()))
-  config.diffusion.noise_map = True
-  config.stages.resolution = (32,)
-  with pytest.raises(UserError, match="diffusion.noise_map"):
-    families.build(parse(config), {})
+  config.data.channels = 1
+  config.diffusion.update(noise_map=True, sensor_condition=True)
+  config.model.update(resolutions=(8, 16), outer_width=8)
+  config.stages.resolution = (16,)
+  task = families.build(parse(config), {})
+  y = 0.5 * jax.random.rademacher(
+    jax.random.key(0), (8, 16, 16, 1), jnp.float32
+  )
+  params = jax.jit(task.init)(jax.random.key(0))
+  assert task.set_fade
+  params = task.set_fade(params, jnp.ones(()))
+  keys = jax.random.split(jax.random.key(1), 8)
+  loss = jax.jit(
+    jax.grad(lambda p: task.loss(p, {"image": y}, keys, LossInputs())[0])
+  )
+  grads = {k: np.abs(g).max() for k, g in named(loss(params)).items()}
+  assert all(np.isfinite(g) for g in grads.values())
+  assert grads["outer_1_conv_out/kernel"] > 0
