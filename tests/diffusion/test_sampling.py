@@ -29,7 +29,7 @@ def test_an_image_is_a_function_of_its_key_and_start_alone(name):
   assert jnp.isfinite(whole).all()
   for part in (slice(1, 2), slice(2, 5)):
     alone = run(sampler, MIXTURE, x[part], grid, keys=keys(5)[part])
-    np.testing.assert_allclose(alone, whole[part], atol=3e-6)
+    np.testing.assert_allclose(alone, whole[part], atol=6e-6)
   assert sampler.stochastic == (name in STOCHASTIC)
   if sampler.stochastic:
     other = run(sampler, MIXTURE, x, grid, keys=keys(5, seed=1))

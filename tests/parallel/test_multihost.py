@@ -160,11 +160,21 @@ FLAGS = SMALL | {
 }
 
 
+def launcher(site):
+  """The launcher in a folder whose environment is that of the tests."""
+  script = site / "scripts/launch_local.sh"
+  if not script.exists():
+    script.parent.mkdir()
+    script.symlink_to(ROOT / "scripts/launch_local.sh")
+    (site / ".venv").symlink_to(sys.prefix)
+  return script
+
+
 def launch(workdir, stop_at=None):
   """Train with two processes; SIGTERM to the launcher when a line begins so."""
   flags = [f"--config.{key}={value}" for key, value in FLAGS.items()]
   run = subprocess.Popen(
-    [ROOT / "scripts/launch_local.sh", "2", f"--config={CONFIG}:smoke"]
+    [launcher(workdir.parent), "2", f"--config={CONFIG}:smoke"]
     + [f"--workdir={workdir}", *flags],
     env=environment(1),
     stdout=subprocess.PIPE,
