@@ -136,6 +136,20 @@ def test_maps_of_another_size_are_one_line(maps, capsys):
   assert said.startswith("error: --noise: ") and said.count("\n") == 1
 
 
+def test_maps_of_a_mosaic(files, monkeypatch):
+  run = analytic_run(channels=3)
+  monkeypatch.setattr(load, "load", lambda *_: run)
+  np.save("mosaic.npy", 120 * np.ones((8, 8, 4), np.uint16))
+  (files / "camera").mkdir()
+  known = {"gain": GAIN, "read_noise": READ_NOISE, "black": BLACK}
+  content = json.dumps({"gain_unit": "DN per electron", **known})
+  (files / "camera/noise.json").write_text(content)
+  np.save("camera/black.npy", np.full((8, 8, 4), BLACK))
+  line = "--input=mosaic.npy --noise=camera --operator=bayer:RGGB"
+  assert restore(line) == 0
+  assert np.load("out/mean.npy").shape == (16, 16, 3)
+
+
 def test_metadata_of_a_tiff_are_kept(files):
   values = np.stack([tifffile.imread("gray.tif")] * 2)
   tifffile.imwrite(
