@@ -15,7 +15,11 @@ darks tell black level and read noise, and are combined with any of the others.
 A single image gives a guess, for few photons only.
 
 Writes noise.json, read by `jaxgen restore`, the plot photon_transfer.png, and,
-of darks, the maps black.npy (DN) and read_noise.npy of single pixels.
+of darks, maps of single pixels, which are used as well: black.npy (DN) and
+read_noise.npy (electrons), as far as pixels differ by more than the noise of
+the darks, and dead.npy, true where pixels are dead, hot or restless. Your own
+maps, gain.npy too, may lie beside noise.json; a pixel that is NaN in one is
+dead.
 
 With --workdir the error, time and memory of a denoiser's restorations are
 measured on held-out tiles: of counts as they are, and of counts summed in
@@ -165,7 +169,7 @@ def _print(measured: Measured, content: dict[str, Any]) -> None:
   ]
   for name, value, error, unit in rows:
     print(f"{name:12} {_text(value, error, unit=unit)}")
-  for note in measured.notes:
+  for note in content["notes"]:
     print(f"note: {note}")
   for warning in found.warnings:
     print(f"warning: {warning}")

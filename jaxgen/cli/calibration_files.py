@@ -13,9 +13,9 @@ from jaxgen.formats.png import write_png
 from jaxgen.report import transfer_plot
 from jaxgen.restoration.calibration import Calibration
 from jaxgen.workdir.noise_file import NAME, write_noise_json
+from jaxgen.workdir.noise_maps import DEAD, MAPS
 
 PLOT = "photon_transfer.png"
-BLACK_MAP, NOISE_MAP = "black.npy", "read_noise.npy"
 
 
 def write(measured: Measured, out: pathlib.Path) -> dict[str, Any]:
@@ -27,13 +27,20 @@ def write(measured: Measured, out: pathlib.Path) -> dict[str, Any]:
       picture = transfer_plot.draw(measured.line, caption)
       write_png(folder / PLOT, picture)
     for name, values in maps.items():
-      np.save(folder / name, values.astype(np.float32))
+      np.save(folder / name, values)
     return write_noise_json(
       folder / NAME,
       measured.calibration,
-      notes=list(measured.notes),
+      notes=[*measured.notes, *_about_dead(maps.get(DEAD))],
       maps=list(maps),
     )
+
+
+def _about_dead(dead: np.ndarray | None) -> list[str]:
+  if dead is None or not dead.any():
+    return []
+  where = f"{dead.sum()} pixels ({dead.mean():.2%})"
+  return [f"{where} are dead or hot: {DEAD}; restore leaves them to the prior"]
 
 
 def names(measured: Measured) -> list[str]:
@@ -42,14 +49,16 @@ def names(measured: Measured) -> list[str]:
 
 
 def _maps(measured: Measured) -> dict[str, np.ndarray]:
-  """The maps of single pixels by file name: DN, and electrons."""
+  """The maps of single pixels by file name: DN, electrons, and where pixels say
+  nothing."""
   dark, gain = measured.dark, measured.calibration.gain
   if dark is None:
     return {}
-  maps = {BLACK_MAP: dark.map_of(dark.found.black_map)}
+  found = {"black": dark.found.black_map}
   if dark.found.noise_map is not None and gain:
-    maps[NOISE_MAP] = dark.map_of(dark.found.noise_map) / gain
-  return maps
+    found["read_noise"] = dark.found.noise_map / gain
+  maps = {MAPS[k]: dark.map_of(x).astype(np.float32) for k, x in found.items()}
+  return maps | {DEAD: dark.map_of(dark.found.dead)}
 
 
 def _caption(found: Calibration) -> list[str]:

@@ -14,13 +14,14 @@ Writes mean.tif and mean.npy, std and, with --samples, samples, in DN as the
 input: .npy and std.tif as float32, the others as 16-bit TIFF if that holds
 them. For a folder, each image has a folder of its own. report.html and
 report.json say how the result agrees with the counts, and restored.png shows
-it.
+it. What a TIFF says of its images (description, ImageJ, OME, resolution, date,
+camera, color profile) is kept; results of FITS are written as FITS as well,
+with its header.
 """
 
 from __future__ import annotations
 
 import argparse
-import math
 import pathlib
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
@@ -29,7 +30,8 @@ from jaxgen.cli import flags, inputs, sampling_flags
 from jaxgen.errors import UserError
 
 if TYPE_CHECKING:
-  from jaxgen.cli.restored_files import File, Given
+  from jaxgen.cli.given_camera import Given
+  from jaxgen.cli.restored_report import File
 
 CAMERA = ("gain", "read_noise", "black", "white")
 OPTIONS = (
@@ -61,7 +63,8 @@ def _add_camera_flags(group: flags.Group) -> None:
     "--noise",
     type=pathlib.Path,
     metavar="noise.json",
-    help="the camera, as jaxgen calibrate writes it",
+    help="the camera, as jaxgen calibrate writes it: the file, or its folder;"
+    " the maps of single pixels beside it are used",
   )
   group.add_argument(
     "--gain", type=flags.number(above=0), help="DN per electron"
@@ -191,15 +194,18 @@ def _check_camera(args: argparse.Namespace) -> None:
 
 def _camera(args: argparse.Namespace) -> Given:
   """The camera of the flags, or of noise.json."""
-  from jaxgen.cli.restored_files import Given
+  import numpy as np
+
+  from jaxgen.cli.given_camera import Given
 
   if args.noise is None:
     return Given(args.gain, args.read_noise, args.black, args.white)
-  from jaxgen.workdir.noise_file import read_noise_json
+  from jaxgen.workdir.noise_maps import read_camera
 
-  camera = read_noise_json(args.noise)
-  white = camera.white if math.isfinite(camera.white) else None
-  return Given(camera.gain, camera.read_noise, camera.black, white)
+  camera = read_camera(args.noise)
+  white = camera.white if np.isfinite(camera.white) else None
+  dead = camera.dead if isinstance(camera.dead, np.ndarray) else None
+  return Given(camera.gain, camera.read_noise, camera.black, white, dead)
 
 
 def _scale(text: str | None) -> float | str | None:

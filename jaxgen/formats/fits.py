@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import functools
 import io
+import pathlib
 import warnings
 from collections.abc import Mapping
 from typing import Any, BinaryIO
@@ -17,9 +18,11 @@ from typing import Any, BinaryIO
 import numpy as np
 
 from jaxgen.formats import extras
+from jaxgen.formats.atomic import replacing
 
 SUFFIXES = (".fits", ".fit", ".fts")
 _MAGIC = b"SIMPLE  ="
+_OF_VALUES = "BLANK CHECKSUM DATASUM DATAMIN DATAMAX".split()  # not kept
 Header = Mapping[str, tuple[object, str]]  # keyword -> value and comment
 
 
@@ -69,6 +72,31 @@ def read_header(file: BinaryIO) -> Header:
     cards = units[0].header.copy()
     cards.update(units[first].header)
   return {x.keyword: (x.value, x.comment) for x in cards.cards}
+
+
+def write_like(
+  path: pathlib.Path, planes: np.ndarray, source: BinaryIO, *, history: str
+) -> None:
+  """Write images `(n, h, w)` with the header of another file's first image.
+
+  Args:
+    path: path of the file.
+    planes: the images, of which a single one has two axes.
+    source: the other file.
+    history: a line for the header.
+  """
+  first = pages(source)[0]
+  with _open(source) as units:
+    header = units[0].header.copy(strip=True)
+    header.extend(units[first].header.copy(strip=True), update=True)
+  for name in _OF_VALUES:
+    header.remove(name, ignore_missing=True)
+  header.add_history(history)
+  values = planes[0] if len(planes) == 1 else planes
+  written = io.BytesIO()  # it knows few modes of files
+  _module().PrimaryHDU(np.float32(values), header).writeto(written)
+  with replacing(path) as file:
+    file.write(written.getvalue())
 
 
 def _is_image(unit: Any) -> bool:

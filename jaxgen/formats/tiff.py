@@ -16,6 +16,7 @@ import numpy as np
 import tifffile
 
 from jaxgen.formats.atomic import replacing
+from jaxgen.formats.tiff_metadata import PLAIN, TiffMetadata
 
 # It logs damage that it reads over: `read_page` raises an error for it.
 logging.getLogger("tifffile").setLevel(logging.CRITICAL)
@@ -130,7 +131,9 @@ def _upright(values: np.ndarray, orientation: int) -> np.ndarray:
   return values[:, ::-1] if orientation in _MIRRORED else values
 
 
-def write(path: pathlib.Path, pages: np.ndarray) -> None:
+def write(
+  path: pathlib.Path, pages: np.ndarray, metadata: TiffMetadata = PLAIN
+) -> None:
   """Write images `(n, h, w, c)`, one a page; more channels than RGB as gray
   with further ones."""
   channels = pages.shape[-1]
@@ -139,5 +142,10 @@ def write(path: pathlib.Path, pages: np.ndarray) -> None:
   order = None if channels == 1 else "contig"
   with replacing(path) as file:
     tifffile.imwrite(
-      file, values, photometric=kind, planarconfig=order, metadata=None
+      file,
+      values,
+      photometric=kind,
+      planarconfig=order,
+      metadata=None,
+      **metadata.keywords(pages.dtype),
     )

@@ -11,6 +11,7 @@ from typing import NamedTuple
 import numpy as np
 
 from jaxgen import pictures
+from jaxgen.images import visible
 from jaxgen.report import html
 from jaxgen.report.html import Cell
 from jaxgen.sample.restoration import Restoration
@@ -97,26 +98,32 @@ def picture(restored: Sequence[Restored]) -> np.ndarray:
 
 
 def cells(
-  numbers: np.ndarray, restoration: Restoration, index: int
+  numbers: np.ndarray,
+  restoration: Restoration,
+  index: int,
+  *,
+  channels: Sequence[int] = (),
 ) -> dict[str, np.ndarray]:
   """Input, mean, standard deviation and a sample of image `index` as pictures:
-  all but the standard deviation with the same black and white."""
+  all but the standard deviation with the same black and white; `channels` as in
+  `images.visible`."""
   mean, std = restoration.mean[index], restoration.std
-  low, high = np.quantile(mean, (DARK, BRIGHT))
+  low, high = np.quantile(visible(mean, channels), (DARK, BRIGHT))
   found = {"input": numbers[index], "mean": mean}
   if restoration.samples is not None:
     found["one sample"] = restoration.samples[0][index]
+  found = {k: visible(x, channels) for k, x in found.items()}
   found = {k: _shown(x, low, high) for k, x in found.items()}
   if std is not None:
-    known = std[index][np.isfinite(std[index])]
+    deviation = visible(std[index], channels)
+    known = deviation[np.isfinite(deviation)]
     top = float(np.quantile(known, BRIGHT)) if known.size else 1.0
-    found["std (0 to largest)"] = _shown(std[index], 0, top)
+    found["std (0 to largest)"] = _shown(deviation, 0, top)
   return found
 
 
 def _shown(x: np.ndarray, low: float, high: float) -> np.ndarray:
-  """Numbers as uint8, NaN as black; of two channels or four and more, as gray
-  the first one."""
+  """Numbers as uint8, NaN as black."""
   share = (np.nan_to_num(x, nan=low) - low) / max(high - low, 1e-9)
   levels = (255 * np.clip(share, 0, 1)).round().astype(np.uint8)
   return pictures.shown(levels, least=LEAST, most=SIDE)

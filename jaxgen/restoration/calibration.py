@@ -168,8 +168,9 @@ def _doubts_of_darks(darks: Darks) -> Sequence[str]:
   if darks.frames < FEW_DARKS:
     share = math.sqrt(0.5 / (darks.frames - 1))
     return [
-      f"the maps of single pixels are known to {share:.0%} only, from"
-      f" {darks.frames} darks: {FEW_DARKS} or more are better"
+      f"{darks.frames} darks tell the noise of a single pixel to {share:.0%}"
+      " only, so that the maps stay close to their means:"
+      f" {FEW_DARKS} or more are better"
     ]
   return []
 

@@ -22,9 +22,9 @@ class Darks(NamedTuple):
     variance: of the noise of one exposure, of typical pixels.
     variance_error: its standard error.
     frames: number of exposures.
-    hot: number of pixels that are not typical.
-    black_map: mean of each pixel.
-    noise_map: standard deviation of each pixel; None of one exposure.
+    dead: where pixels are not typical (dead, hot or restless) or no numbers.
+    black_map: level of each pixel, as far as it stands out from the noise.
+    noise_map: standard deviation of each pixel, likewise; None of one exposure.
     bins: black and variance as a bin of photon transfer; None likewise.
   """
 
@@ -33,7 +33,7 @@ class Darks(NamedTuple):
   variance: float
   variance_error: float
   frames: int
-  hot: int
+  dead: np.ndarray
   black_map: np.ndarray
   noise_map: np.ndarray | None
   bins: Bins | None
@@ -57,20 +57,32 @@ def measure(frames: np.ndarray) -> Darks:
   squares = within.var(0, ddof=1) if num > 1 else (level - black) ** 2
   if num > 1:
     typical &= _typical(squares, SQUARES)
-  count = int(typical.sum())
+  count, freedom = int(typical.sum()), max(num - 1, 1)
   variance = float(squares[typical].mean())
   shaky = float(drift.var(ddof=1)) / num if num > 1 else 0.0
   return Darks(
     black=black,
     black_error=float(np.sqrt(spread / max(count, 1) + shaky)),
     variance=variance,
-    variance_error=variance * float(np.sqrt(2 / (max(num - 1, 1) * count))),
+    variance_error=variance * float(np.sqrt(2 / (freedom * count))),
     frames=num,
-    hot=int(np.isfinite(level).sum()) - count,
-    black_map=level,
-    noise_map=np.sqrt(squares) if num > 1 else None,
+    dead=~typical,
+    black_map=_shrunk(level, typical, variance / num),
+    noise_map=np.sqrt(_shrunk(squares, typical, 2 * variance**2 / freedom))
+    if num > 1
+    else None,
     bins=_bins(black, variance, count=count, frames=num),
   )
+
+
+def _shrunk(
+  values: np.ndarray, typical: np.ndarray, variance: float
+) -> np.ndarray:
+  """Values, the typical ones moved to their mean as far as their errors, of
+  this variance, explain how they differ."""
+  center, spread = values[typical].mean(), values[typical].var()
+  real = max(1 - variance / spread, 0.0) if spread else 0.0
+  return np.where(typical, center + real * (values - center), values)
 
 
 def _bins(

@@ -432,12 +432,13 @@ def _numbers(x: Stack, exposed: Exposure) -> Stack:
 
 
 def _fit(value: PerPixel, like: Stack) -> np.ndarray:
-  """A number or map for images; of images of another size than the counts', the
-  mean of the map."""
-  try:
-    return np.broadcast_to(np.float32(value), like.shape)
-  except ValueError:
-    return np.broadcast_to(np.float32(np.mean(value)), like.shape)
+  """A number for images; of a map its mean, by channel if the images have the
+  counts' ones, since results have no pattern of the sensor."""
+  level = np.asarray(value, np.float32)
+  if level.ndim > 2:
+    level = level.mean((-3, -2))
+  same = level.shape[-1:] in ((), (1,), like.shape[-1:])
+  return np.broadcast_to(level if same else level.mean(), like.shape)
 
 
 def _shaped(x: Stack, ndim: int) -> np.ndarray:

@@ -90,6 +90,97 @@ def test_the_camera_of_a_calibration(files, capsys):
   assert report["files"][0]["camera"]["gain"] == pytest.approx(GAIN, rel=0.2)
 
 
+@pytest.fixture
+def maps(files):
+  """A camera whose sensor has a pattern of columns, and two bad pixels."""
+  rng = np.random.default_rng(0)
+  pattern = 20.0 * (np.arange(13) % 2) * np.ones((16, 1))
+  (files / "darks").mkdir()
+  for i in range(4):
+    dark = expose(np.zeros((16, 13)), 10 + i, frames=1)[0] + pattern
+    dark[2, 3], dark[5, 6] = 4000 + 5 * i, rng.integers(100, 4000)
+    tifffile.imwrite(f"darks/{i}.tif", dark.astype(np.uint16))
+  line = ["calibrate", "--darks=darks", f"--gain={GAIN}", "--out=camera"]
+  assert main(line) == 0
+  counts = tifffile.imread("gray.tif") + pattern
+  counts[2, 3] = counts[5, 6] = 4000
+  tifffile.imwrite("pattern.tif", counts.astype(np.uint16))
+  return files
+
+
+def test_maps_of_single_pixels_are_used(maps, capsys):
+  line = "--scale=50 --noise=camera"
+  assert restore(f"--input=pattern.tif {line}") == 0
+  assert "2 pixels (0.96%) are dead or hot" in capsys.readouterr().out
+  mean = np.load("out/mean.npy")
+  report = json.loads((maps / "out/report.json").read_text())
+  camera = report["files"][0]["camera"]
+  assert camera["maps"] == ["read_noise", "black"]
+  assert camera["dead_pixels"] == 2
+  columns = f"--scale=50 --gain={GAIN} --read_noise={READ_NOISE} --black=100"
+  assert restore(f"--input=gray.tif {columns}") == 0
+  clean = np.load("out/mean.npy")
+  level = camera["black"]  # the mean: results have no pattern
+  assert np.abs(mean - level - (clean - BLACK)).mean() < 3
+  assert mean.max() < 400
+
+
+def test_maps_of_another_size_are_one_line(maps, capsys):
+  np.save("camera/gain.npy", np.ones((16, 12)))
+  assert restore("--input=pattern.tif --noise=camera") == 2
+  assert "gain.npy" in capsys.readouterr().err
+  np.save("camera/gain.npy", np.ones((16, 13)))
+  np.save("small.npy", np.ones((9, 9), np.uint16))
+  assert restore("--input=small.npy --noise=camera") == 2
+  said = capsys.readouterr().err
+  assert said.startswith("error: --noise: ") and said.count("\n") == 1
+
+
+def test_maps_of_a_mosaic(files, monkeypatch):
+  run = analytic_run(channels=3)
+  monkeypatch.setattr(load, "load", lambda *_: run)
+  np.save("mosaic.npy", 120 * np.ones((8, 8, 4), np.uint16))
+  (files / "camera").mkdir()
+  known = {"gain": GAIN, "read_noise": READ_NOISE, "black": BLACK}
+  content = json.dumps({"gain_unit": "DN per electron", **known})
+  (files / "camera/noise.json").write_text(content)
+  np.save("camera/black.npy", np.full((8, 8, 4), BLACK))
+  line = "--input=mosaic.npy --noise=camera --operator=bayer:RGGB"
+  assert restore(line) == 0
+  assert np.load("out/mean.npy").shape == (16, 16, 3)
+
+
+def test_metadata_of_a_tiff_are_kept(files):
+  values = np.stack([tifffile.imread("gray.tif")] * 2)
+  tifffile.imwrite(
+    "stack.tif",
+    values,
+    imagej=True,
+    resolution=(7, 7),
+    metadata={"unit": "um", "axes": "TYX"},
+  )
+  assert restore(f"--input=stack.tif --samples=2 --steps=3 {CAMERA}") == 0
+  for name in ("mean", "std"):
+    with tifffile.TiffFile(f"out/{name}.tif") as file:
+      assert file.is_imagej and file.series[0].shape == values.shape
+      assert file.pages.first.resolution == (7, 7)
+  with tifffile.TiffFile("out/samples.tif") as file:
+    assert not file.is_imagej and len(file.pages) == 4
+
+
+def test_results_of_fits_have_its_header(files):
+  fits = pytest.importorskip("astropy.io.fits")
+  unit = fits.PrimaryHDU(tifffile.imread("gray.tif"))
+  unit.header["OBJECT"], unit.header["CRVAL1"] = "M13", 250.4
+  unit.writeto("a.fits", checksum=True)
+  assert restore(f"--input=a.fits {CAMERA}") == 0
+  with fits.open("out/mean.fits", checksum=True) as found:
+    header, values = found[0].header, found[0].data
+  assert header["OBJECT"] == "M13" and header["CRVAL1"] == 250.4
+  assert "BZERO" not in header and "jaxgen" in str(header["HISTORY"])
+  assert np.allclose(values, np.load("out/mean.npy"))
+
+
 @pytest.mark.parametrize(
   ("line", "named"),
   [

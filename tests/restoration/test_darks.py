@@ -33,7 +33,7 @@ def test_hot_pixels_are_left_out():
   frames[:, 3, 4] += 3000
   frames[::2, 5, 6] += 3000
   found = darks.measure(frames)
-  assert found.hot == 2
+  assert found.dead.sum() == 2 and found.dead[3, 4] and found.dead[5, 6]
   assert found.variance == pytest.approx(VARIANCE, rel=0.03)
   assert found.noise_map is not None and found.noise_map[5, 6] > 1000
 
@@ -46,3 +46,13 @@ def test_one_dark_has_no_map_of_noise_and_no_bin():
 def test_no_numbers_are_refused():
   with pytest.raises(ValueError, match="numbers"):
     darks.measure(np.full((2, 4, 4), np.nan))
+
+
+@pytest.mark.parametrize("pattern", [0.0, 1.0, 10.0])
+def test_a_map_is_not_worse_than_the_mean_nor_than_the_average(pattern):
+  rng = np.random.default_rng(0)
+  true = BLACK + rng.normal(0, pattern, DARK.shape)
+  frames = expose(DARK, 0, frames=4, rounded=False) + true - BLACK
+  found = darks.measure(frames)
+  error = (found.black_map - true).std()
+  assert error < 1.02 * min(true.std() + 1e-2, (frames.mean(0) - true).std())
