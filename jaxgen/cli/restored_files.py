@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from jaxgen import progress
+from jaxgen.cli import chosen_resolution
 from jaxgen.cli.output_folder import replacing
 from jaxgen.data.frames import list_frames, read_frames
 from jaxgen.errors import UserError
@@ -20,7 +21,7 @@ from jaxgen.report import restoration_page
 from jaxgen.report.restoration_page import Restored
 from jaxgen.restoration.camera import GAIN_UNIT, PerPixel
 from jaxgen.sample.denoiser import DenoiserRun
-from jaxgen.sample.restoration import Restoration
+from jaxgen.sample.restored import Restoration
 
 SHOWN, PICTURED = 16, 6  # images on the page, and in the picture of a folder
 LEVELS = (0.68, 0.95)  # of intervals in the report
@@ -133,6 +134,7 @@ def _restore(
   except UserError as e:
     in_file = str(e).startswith("counts")
     raise UserError(f"--input={path}: {e}" if in_file else str(e)) from e
+  notes += () if found.choice is None else found.choice.warnings
   images = [
     Restored(
       name=path.name if len(values) == 1 else f"{path.name}, exposure {i}",
@@ -160,7 +162,7 @@ def _facts(found: Restoration) -> dict[str, Any]:
     "electrons_at_white_origin": found.white.origin,
     "std_factor": found.std_factor,
     "interval_half_width_in_std": spread,
-  }
+  } | chosen_resolution.facts(found.choice)
 
 
 def _without_cells(file: File) -> File:
@@ -251,6 +253,7 @@ def _page_facts(content: Mapping[str, Any]) -> dict[str, str]:
   width = ", ".join(f"{k}: {v:.3g}" for k, v in spread.items())
   factor = content["std_factor"]
   told = "" if factor == 1 else f", after a given factor of {factor:g}"
+  chosen = chosen_resolution.text(first)
   return {
     "run": f"{content['workdir']}, step {content['step']:,}",
     "camera": f"gain {camera['gain']:.4g} {GAIN_UNIT}, read noise"
@@ -261,6 +264,7 @@ def _page_facts(content: Mapping[str, Any]) -> dict[str, str]:
     "background": f"{content['background']:g} electrons",
     "electrons at white": f"{first['electrons_at_white']:.5g}"
     f" ({first['electrons_at_white_origin']})",
+    **({"resolution": chosen} if chosen else {}),
     "result": f"mean of {samples} samples, seed {content['seed']}"
     if samples
     else "mean without sampling",

@@ -104,14 +104,13 @@ class Table:
     ]
     return dataclasses.replace(self, rows=tuple(rows))
 
-  def equal_photons(self, photons: float, read_noise: float) -> float:
+  def equal_photons(self, photons: float, extra: float) -> float:
     """The photons at which the table's read noise and background make the same
-    noise, in units of the image, as its background and `read_noise` do at
+    noise, in units of the image, as a variance of `extra` electrons^2 does at
     `photons`: of a pixel of mean level, v / photons^2 is equal."""
-    extra = self.background + self.read_noise**2
-    variance = photons * self.level + self.background + read_noise**2
-    noise = variance / photons**2
-    root = math.sqrt(self.level**2 + 4 * noise * extra)
+    own = self.background + self.read_noise**2
+    noise = (photons * self.level + extra) / photons**2
+    root = math.sqrt(self.level**2 + 4 * noise * own)
     return (self.level + root) / (2 * noise)
 
 
