@@ -1,8 +1,9 @@
-"""A run whose denoiser is exact for white images, at any resolution."""
+"""A run whose denoiser has a closed form, at any resolution."""
 
 import dataclasses
 import pathlib
 import types
+from collections.abc import Callable
 
 import jax.numpy as jnp
 import numpy as np
@@ -14,27 +15,42 @@ from jaxgen.evaluation import resolutions
 from jaxgen.evaluation.sensors import Sensor
 from jaxgen.parallel.sharding import Layout, make_mesh
 from jaxgen.sample.denoiser import DenoiserRun
+from jaxgen.typing import DenoiseFn
 from jaxgen.workdir import resolutions_file
 
 FULL, SPREAD = 16, 0.3
 
 
+def white(resolution: int) -> DenoiseFn:
+  """The denoiser of white images; means of squares of them are less spread."""
+  spread = SPREAD * resolution / FULL
+
+  def denoise(x, sigma, cond=None):
+    return x * spread**2 / (spread**2 + per_image(sigma) ** 2)
+
+  return denoise
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
 class ExactRun(DenoiserRun):
-  """The run; means of squares of its images are less spread."""
+  """A run of a denoiser by resolution."""
+
+  denoise_at: Callable[[int], DenoiseFn] = white
 
   def task_at(self, resolution):
-    spread = SPREAD * resolution / FULL
-
-    def denoise(x, sigma, cond=None):
-      return x * spread**2 / (spread**2 + per_image(sigma) ** 2)
-
+    denoise = self.denoise_at(resolution)
     return types.SimpleNamespace(denoiser=lambda params: denoise, set_fade=None)
 
 
-def exact_run(workdir: pathlib.Path) -> ExactRun:
-  """The run in a folder."""
+def exact_run(
+  workdir: pathlib.Path,
+  denoise_at: Callable[[int], DenoiseFn] = white,
+  *,
+  noise_map: bool = True,
+) -> ExactRun:
+  """A run in a folder."""
   config = toy_denoiser(
-    stages={"resolution": (FULL,)}, diffusion={"noise_map": True}
+    stages={"resolution": (FULL,)}, diffusion={"noise_map": noise_map}
   )
   run = ExactRun(
     workdir=workdir,
@@ -46,12 +62,13 @@ def exact_run(workdir: pathlib.Path) -> ExactRun:
     step=7,
     stage=0,
     sigma_rel=None,
+    denoise_at=denoise_at,
   )
   return dataclasses.replace(run, task=run.task_at(FULL))
 
 
 def tiles(num: int = 96) -> np.ndarray:
-  """Images of the run."""
+  """White images."""
   found = np.random.default_rng(0).normal(0, SPREAD, (num, FULL, FULL, 1))
   return found.astype(np.float32)
 
