@@ -9,13 +9,21 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from jaxgen import progress
 from jaxgen.evaluation.sensors import Sensor
 from jaxgen.parallel.memory import program_bytes
 from jaxgen.restoration import binned
+from jaxgen.restoration.named_operators import named_operator
+from jaxgen.restoration.posterior import CORRECTIONS
 from jaxgen.sample.denoiser import DenoiserRun
+from jaxgen.sample.resolve import FREE
+from jaxgen.sample.restoration_program import restoration_program
+from jaxgen.sample.restoration_spec import Arguments, ProgramSpec
 from jaxgen.typing import Array
+
+MANY = 4  # tiles at a time, for the memory of each
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -26,13 +34,16 @@ class Program:
     resolution: side of the restored tiles.
     batch: tiles of a batch.
     call: the program, `(counts, sensor)` to images of full resolution.
-    bytes: memory of a tile, without the parameters.
+    bytes: memory of the program of `restore` for a tile, which also tells the
+      standard deviation, without the parameters.
+    more_bytes: that of each further tile at a time.
   """
 
   resolution: int
   batch: int
   call: Callable[[Array, Sensor], Array]
   bytes: int
+  more_bytes: int
 
 
 def compiled(run: DenoiserRun, side: int, *, full: int, batch: int) -> Program:
@@ -58,13 +69,49 @@ def compiled(run: DenoiserRun, side: int, *, full: int, batch: int) -> Program:
   sensor = Sensor(photons=1.0)
   with progress.loop(f"compiling the restoration at {side} pixels"):
     compiled = program.lower(run.params, counts, sensor).compile()
-  own = max(program_bytes(compiled) - parameter_bytes(run), 1)
-  each = batch // run.layout.mesh.size
+  one, many = (_program_bytes(run, side, full, num) for num in (1, MANY))
   return Program(
     resolution=side,
     batch=batch,
     call=functools.partial(compiled, run.params),
-    bytes=-(-own // each),
+    bytes=one,
+    more_bytes=max(1, -(-(many - one) // (MANY - 1))),
+  )
+
+
+def _program_bytes(run: DenoiserRun, side: int, full: int, num: int) -> int:
+  """Memory of `restore`, without a sampler, of so many tiles on each device."""
+  spec = ProgramSpec(
+    sampler=None,
+    side=side,
+    shape=(side, side, run.image_shape[2]),
+    factor=full // side,
+    measured=named_operator("none"),
+    corrections=CORRECTIONS,
+    noise_map=run.experiment.diffusion.noise_map,
+  )
+  program = restoration_program(run, side)
+  arguments = _arguments(run, full, num * run.layout.mesh.size)
+  with progress.loop(f"compiling for the memory of {num} tiles of {side}"):
+    compiled = program.lower(arguments, spec).compile()
+  return max(program_bytes(compiled) - parameter_bytes(run), 1)
+
+
+def _arguments(run: DenoiserRun, full: int, batch: int) -> Arguments:
+  """The arguments for a batch of tiles, of which only the shapes matter."""
+  counts = np.zeros((batch, full, full, run.image_shape[2]), np.float32)
+  even = np.ones(batch, np.float32)
+  keys = jax.random.split(jax.random.key(0), batch)
+  keys, counts, even = jax.device_put((keys, counts, even), run.layout.batch)
+  return Arguments(
+    params=run.params,
+    keys=keys,
+    counts=counts,
+    read_noise=counts,
+    scale=even,
+    offset=even,
+    grid=jnp.zeros(2),
+    cond={name: np.full(batch, FREE, np.int32) for name in run.conditions},
   )
 
 

@@ -160,6 +160,7 @@ def _row(
     mse=mean["mse"],
     seconds=float(np.median(times)),
     bytes=program.bytes,
+    more_bytes=program.more_bytes,
     ssim=mean.get("ssim"),
   )
 

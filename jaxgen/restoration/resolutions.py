@@ -25,6 +25,7 @@ class Row:
     mse: squared error at full resolution, of images in [0, 1].
     seconds: time of a tile.
     bytes: memory of the program that restores a tile.
+    more_bytes: that of each further tile at a time.
     ssim: structural similarity at full resolution, if it was measured.
   """
 
@@ -33,6 +34,7 @@ class Row:
   mse: float
   seconds: float
   bytes: int
+  more_bytes: int
   ssim: float | None = None
 
   @property
@@ -72,7 +74,7 @@ class Table:
         f" {len(places)} for {len(self.resolutions)} x {len(self.photons)}"
       )
     for row in self.rows:
-      numbers = (row.photons, row.mse, row.seconds, row.bytes)
+      numbers = (row.photons, row.mse, row.seconds, row.bytes, row.more_bytes)
       if not all(0 < x < math.inf for x in numbers):
         raise ValueError(f"rows: expected numbers above 0, got {row}")
 
@@ -96,10 +98,15 @@ class Table:
     rows = (x for x in self.rows if x.resolution == resolution)
     return sorted(rows, key=lambda x: x.photons)
 
-  def scaled(self, *, seconds: float = 1.0, bytes: int = 1) -> Table:
-    """The table of work that takes so many times the time and the memory."""
+  def of_work(self, *, seconds: float, tiles: int, bytes: int = 0) -> Table:
+    """The table of work that takes so many times the time, has so many tiles in
+    memory at a time, and takes further memory."""
     rows = [
-      dataclasses.replace(x, seconds=x.seconds * seconds, bytes=x.bytes * bytes)
+      dataclasses.replace(
+        x,
+        seconds=x.seconds * seconds,
+        bytes=x.bytes + (tiles - 1) * x.more_bytes + bytes,
+      )
       for x in self.rows
     ]
     return dataclasses.replace(self, rows=tuple(rows))
@@ -127,6 +134,7 @@ def interpolate(rows: Sequence[Row], photons: float) -> Row:
     mse=math.exp(at([math.log(x.mse) for x in rows])),
     seconds=at([x.seconds for x in rows]),
     bytes=round(at([x.bytes for x in rows])),
+    more_bytes=round(at([x.more_bytes for x in rows])),
     ssim=at(similar) if len(similar) == len(rows) else None,
   )
 

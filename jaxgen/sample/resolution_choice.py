@@ -137,22 +137,20 @@ def _of_image(known: Resolutions, shape: tuple[int, ...], calls: int) -> Table:
   full = known.table.full
   h, w = (max(x, full) for x in shape)
   windows = len(window_grid(h, w, side=full, overlap=full // 2))
-  table = known.table.scaled(
-    seconds=calls / known.calls * windows, bytes=min(windows, WINDOWS)
+  return known.table.of_work(
+    seconds=calls / known.calls * windows,
+    tiles=min(windows, WINDOWS),
+    bytes=known.parameter_bytes,
   )
-  rows = [
-    dataclasses.replace(x, bytes=x.bytes + known.parameter_bytes)
-    for x in table.rows
-  ]
-  return dataclasses.replace(table, rows=tuple(rows))
 
 
 def _windows(known: Resolutions, side: int, limits: Limits) -> int:
   """The number of windows of a resolution that memory allows."""
   if limits.max_bytes is None:
     return MANY
-  each = max(x.bytes for x in known.table.of(side))
-  return max(1, (limits.max_bytes - known.parameter_bytes) // each)
+  row = known.table.of(side)[0]
+  rest = limits.max_bytes - known.parameter_bytes - row.bytes
+  return 1 + max(0, rest // row.more_bytes)
 
 
 def _about_table(known: Resolutions, run: LoadedRun) -> tuple[str, ...]:

@@ -33,17 +33,17 @@ def restore(more):
 
 
 def test_the_choice_is_reported(run, capsys):
-  assert restore("--max_seconds=13 --max_memory=100KiB") == 0
+  assert restore("--max_seconds=13 --max_memory=50KiB") == 0
   said = capsys.readouterr().out
   assert "resolution: 8 pixels, sums of 2 x 2" in said
   assert "dB below the best (16 pixels)" in said
   report = json.loads(open("out/report.json").read())
-  assert report["max_seconds"] == 13 and report["max_memory"] == 100 * 2**10
+  assert report["max_seconds"] == 13 and report["max_memory"] == 50 * 2**10
   found = report["files"][0]["chosen_resolution"]
   assert (found["resolution"], found["best_resolution"]) == (8, 16)
   assert found["loss_db"] > 0 and found["enlarged_by"] == "lanczos3"
   assert found["expected_seconds"] <= 13
-  assert found["expected_bytes"] <= 100 * 2**10
+  assert found["expected_bytes"] <= 50 * 2**10
   assert "sums of 2 x 2" in open("out/report.html").read()
   assert np.load("out/mean.npy").shape == np.load("out/std.npy").shape
 

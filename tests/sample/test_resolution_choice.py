@@ -58,16 +58,16 @@ def test_the_choice_scales_with_the_image(run):
   free = choose(run)
   assert free.factor == 1 and free.recommendation.loss == 0
   assert free.recommendation.row.seconds == pytest.approx(49 * 0.16)
-  assert free.recommendation.row.bytes == 16 * 16000 + 12  # 16 at a time
+  assert free.recommendation.row.bytes == 16000 + 15 * 8000 + 12  # 16 at a time
   small = choose(run, data=counts(PHOTONS, side=24))
   assert small.recommendation.row.seconds == pytest.approx(4 * 0.16)
-  assert small.recommendation.row.bytes == 4 * 16000 + 12
+  assert small.recommendation.row.bytes == 16000 + 3 * 8000 + 12
   sampled = choose(run, calls=20)
   assert sampled.recommendation.row.seconds == pytest.approx(490 * 0.16)
 
 
 def test_limits_lower_the_resolution_or_name_the_cheapest(run):
-  for limit in ({"max_seconds": 6.0}, {"max_bytes": 200_000}):
+  for limit in ({"max_seconds": 6.0}, {"max_bytes": 100_000}):
     found = choose(run, **limit)
     assert found.factor == 2 and found.recommendation.loss > 0
   with pytest.raises(UserError, match=r"^max_seconds=0.1: .* 8 pixels"):
@@ -77,7 +77,7 @@ def test_limits_lower_the_resolution_or_name_the_cheapest(run):
 
 
 def test_memory_limits_the_windows_at_a_time(run):
-  assert choose(run, max_bytes=140_012).windows == 17
+  assert choose(run, max_bytes=76_012).windows == 18
   assert choose(run).windows > 1e6
 
 
@@ -133,7 +133,7 @@ def test_counts_are_restored_at_the_chosen_resolution(run):
 def test_an_image_of_any_size_keeps_it(run):
   electrons = counts(photons=200.0, side=64, detail=False)[:37, :50]
   options = {"scale": 200.0, **CAMERA}
-  found = run.restore(100 + 2 * electrons, max_memory=140_012, **options)
+  found = run.restore(100 + 2 * electrons, max_memory=76_012, **options)
   assert found.choice.factor == 2 and found.mean.shape == (37, 50, 1)
   drawn = run.restore(
     100 + 2 * electrons[:16, :16, 0],
