@@ -20,10 +20,8 @@ from jaxgen.restoration.posterior import CORRECTIONS
 from jaxgen.sample.denoiser import DenoiserRun
 from jaxgen.sample.resolve import FREE
 from jaxgen.sample.restoration_program import restoration_program
-from jaxgen.sample.restoration_spec import Arguments, ProgramSpec
+from jaxgen.sample.restoration_spec import Arguments, ProgramSpec, covering
 from jaxgen.typing import Array
-
-MANY = 4  # tiles at a time, for the memory of each
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -36,14 +34,14 @@ class Program:
     call: the program, `(counts, sensor)` to images of full resolution.
     bytes: memory of the program of `restore` for a tile, which also tells the
       standard deviation, without the parameters.
-    more_bytes: that of each further tile at a time.
+    window_bytes: that of each window of a larger image.
   """
 
   resolution: int
   batch: int
   call: Callable[[Array, Sensor], Array]
   bytes: int
-  more_bytes: int
+  window_bytes: int
 
 
 def compiled(run: DenoiserRun, side: int, *, full: int, batch: int) -> Program:
@@ -69,37 +67,39 @@ def compiled(run: DenoiserRun, side: int, *, full: int, batch: int) -> Program:
   sensor = Sensor(photons=1.0)
   with progress.loop(f"compiling the restoration at {side} pixels"):
     compiled = program.lower(run.params, counts, sensor).compile()
-  one, many = (_program_bytes(run, side, full, num) for num in (1, MANY))
   return Program(
     resolution=side,
     batch=batch,
     call=functools.partial(compiled, run.params),
-    bytes=one,
-    more_bytes=max(1, -(-(many - one) // (MANY - 1))),
+    bytes=_window_bytes(run, side, full // side, full),
+    window_bytes=_window_bytes(run, side, full // side, 2 * full),
   )
 
 
-def _program_bytes(run: DenoiserRun, side: int, full: int, num: int) -> int:
-  """Memory of `restore`, without a sampler, of so many tiles on each device."""
+def _window_bytes(run: DenoiserRun, side: int, factor: int, size: int) -> int:
+  """Memory of `restore`, without a sampler and the parameters, for each window
+  of an image of a size."""
   spec = ProgramSpec(
     sampler=None,
     side=side,
-    shape=(side, side, run.image_shape[2]),
-    factor=full // side,
+    shape=run.image_shape,
+    factor=factor,
     measured=named_operator("none"),
     corrections=CORRECTIONS,
     noise_map=run.experiment.diffusion.noise_map,
   )
+  counts = (run.layout.mesh.size, size, size, run.image_shape[2])
+  spec = covering(spec, counts, side=side, factor=factor)
   program = restoration_program(run, side)
-  arguments = _arguments(run, full, num * run.layout.mesh.size)
-  with progress.loop(f"compiling for the memory of {num} tiles of {side}"):
-    compiled = program.lower(arguments, spec).compile()
-  return max(program_bytes(compiled) - parameter_bytes(run), 1)
+  with progress.loop(f"compiling for {spec.num_windows} windows of {side}"):
+    compiled = program.lower(_arguments(run, counts), spec).compile()
+  own = program_bytes(compiled) - parameter_bytes(run)
+  return max(1, -(-own // spec.num_windows))
 
 
-def _arguments(run: DenoiserRun, full: int, batch: int) -> Arguments:
-  """The arguments for a batch of tiles, of which only the shapes matter."""
-  counts = np.zeros((batch, full, full, run.image_shape[2]), np.float32)
+def _arguments(run: DenoiserRun, shape: tuple[int, ...]) -> Arguments:
+  """The arguments for counts of a shape, of which nothing else matters."""
+  batch, counts = shape[0], np.zeros(shape, np.float32)
   even = np.ones(batch, np.float32)
   keys = jax.random.split(jax.random.key(0), batch)
   keys, counts, even = jax.device_put((keys, counts, even), run.layout.batch)

@@ -160,7 +160,7 @@ def _row(
     mse=mean["mse"],
     seconds=float(np.median(times)),
     bytes=program.bytes,
-    more_bytes=program.more_bytes,
+    window_bytes=program.window_bytes,
     ssim=mean.get("ssim"),
   )
 

@@ -25,7 +25,7 @@ class Row:
     mse: squared error at full resolution, of images in [0, 1].
     seconds: time of a tile.
     bytes: memory of the program that restores a tile.
-    more_bytes: that of each further tile at a time.
+    window_bytes: that of each window at a time, for an image of several.
     ssim: structural similarity at full resolution, if it was measured.
   """
 
@@ -34,13 +34,17 @@ class Row:
   mse: float
   seconds: float
   bytes: int
-  more_bytes: int
+  window_bytes: int
   ssim: float | None = None
 
   @property
   def psnr(self) -> float:
     """The error in dB."""
     return decibels(self.mse)
+
+  def bytes_of(self, windows: int) -> int:
+    """The memory of the program for an image, without the parameters."""
+    return self.bytes if windows == 1 else windows * self.window_bytes
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -74,7 +78,7 @@ class Table:
         f" {len(places)} for {len(self.resolutions)} x {len(self.photons)}"
       )
     for row in self.rows:
-      numbers = (row.photons, row.mse, row.seconds, row.bytes, row.more_bytes)
+      numbers = (row.photons, row.mse, row.seconds, row.bytes, row.window_bytes)
       if not all(0 < x < math.inf for x in numbers):
         raise ValueError(f"rows: expected numbers above 0, got {row}")
 
@@ -98,14 +102,16 @@ class Table:
     rows = (x for x in self.rows if x.resolution == resolution)
     return sorted(rows, key=lambda x: x.photons)
 
-  def of_work(self, *, seconds: float, tiles: int, bytes: int = 0) -> Table:
-    """The table of work that takes so many times the time, has so many tiles in
-    memory at a time, and takes further memory."""
+  def of_image(
+    self, *, seconds: float, windows: int, parameter_bytes: int
+  ) -> Table:
+    """The table of an image instead of a tile: of so many times the seconds,
+    with so many windows in memory at a time."""
     rows = [
       dataclasses.replace(
         x,
         seconds=x.seconds * seconds,
-        bytes=x.bytes + (tiles - 1) * x.more_bytes + bytes,
+        bytes=x.bytes_of(windows) + parameter_bytes,
       )
       for x in self.rows
     ]
@@ -134,7 +140,7 @@ def interpolate(rows: Sequence[Row], photons: float) -> Row:
     mse=math.exp(at([math.log(x.mse) for x in rows])),
     seconds=at([x.seconds for x in rows]),
     bytes=round(at([x.bytes for x in rows])),
-    more_bytes=round(at([x.more_bytes for x in rows])),
+    window_bytes=round(at([x.window_bytes for x in rows])),
     ssim=at(similar) if len(similar) == len(rows) else None,
   )
 

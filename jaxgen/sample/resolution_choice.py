@@ -92,7 +92,8 @@ def choose(
   """
   known = resolutions_file.read(run.workdir)
   shape, photons = exposed.electrons.shape[1:3], exposed.white.electrons
-  found = _recommended(_of_image(known, shape, calls), exposed, limits)
+  windows = _num_windows(known, shape)
+  found = _recommended(_of_image(known, windows, calls), exposed, limits)
   planes = list(np.moveaxis(exposed.electrons, -1, 1).reshape(-1, *shape))
   noise = doubts.noise(planes)
   detail = doubts.shares(planes, known.table, noise=noise)
@@ -105,7 +106,7 @@ def choose(
   return Choice(
     factor=table.full // side,
     recommendation=found,
-    windows=_windows(known, side, limits),
+    windows=_at_once(known, side, windows=windows, max_bytes=limits.max_bytes),
     noise=noise,
     detail={k: x.share for k, x in detail.items()},
     warnings=said,
@@ -131,26 +132,33 @@ def _recommended(
     raise UserError(f"{' and '.join(names)}: {e.reason}.") from e
 
 
-def _of_image(known: Resolutions, shape: tuple[int, ...], calls: int) -> Table:
-  """The table of an image instead of a tile: as many windows as cover it, of
-  which some are in memory at a time."""
+def _num_windows(known: Resolutions, shape: tuple[int, ...]) -> int:
+  """The number of windows that cover an image."""
   full = known.table.full
   h, w = (max(x, full) for x in shape)
-  windows = len(window_grid(h, w, side=full, overlap=full // 2))
-  return known.table.of_work(
+  return len(window_grid(h, w, side=full, overlap=full // 2))
+
+
+def _of_image(known: Resolutions, windows: int, calls: int) -> Table:
+  """The table of an image instead of a tile: of its windows, some are in memory
+  at a time."""
+  return known.table.of_image(
     seconds=calls / known.calls * windows,
-    tiles=min(windows, WINDOWS),
-    bytes=known.parameter_bytes,
+    windows=min(windows, WINDOWS),
+    parameter_bytes=known.parameter_bytes,
   )
 
 
-def _windows(known: Resolutions, side: int, limits: Limits) -> int:
-  """The number of windows of a resolution that memory allows."""
-  if limits.max_bytes is None:
+def _at_once(
+  known: Resolutions, side: int, *, windows: int, max_bytes: int | None
+) -> int:
+  """The number of windows of a resolution that memory allows: those of one
+  image, or of several."""
+  if max_bytes is None:
     return MANY
-  row = known.table.of(side)[0]
-  rest = limits.max_bytes - known.parameter_bytes - row.bytes
-  return 1 + max(0, rest // row.more_bytes)
+  windows = min(windows, WINDOWS)
+  image = known.table.of(side)[0].bytes_of(windows)
+  return windows * max(1, (max_bytes - known.parameter_bytes) // image)
 
 
 def _about_table(known: Resolutions, run: LoadedRun) -> tuple[str, ...]:

@@ -58,10 +58,10 @@ def test_the_choice_scales_with_the_image(run):
   free = choose(run)
   assert free.factor == 1 and free.recommendation.loss == 0
   assert free.recommendation.row.seconds == pytest.approx(49 * 0.16)
-  assert free.recommendation.row.bytes == 16000 + 15 * 8000 + 12  # 16 at a time
+  assert free.recommendation.row.bytes == 16 * 8000 + 12  # 16 at a time
   small = choose(run, data=counts(PHOTONS, side=24))
   assert small.recommendation.row.seconds == pytest.approx(4 * 0.16)
-  assert small.recommendation.row.bytes == 16000 + 3 * 8000 + 12
+  assert small.recommendation.row.bytes == 4 * 8000 + 12
   sampled = choose(run, calls=20)
   assert sampled.recommendation.row.seconds == pytest.approx(490 * 0.16)
 
@@ -77,7 +77,11 @@ def test_limits_lower_the_resolution_or_name_the_cheapest(run):
 
 
 def test_memory_limits_the_windows_at_a_time(run):
-  assert choose(run, max_bytes=76_012).windows == 18
+  """Of 49 windows 16 at a time, or as many images of one window as there is
+  memory for."""
+  assert choose(run, max_bytes=5 * 128_000 + 12).windows == 5 * 16
+  one = choose(run, data=counts(side=16), max_bytes=3 * 16_000 + 12)
+  assert (one.factor, one.windows) == (1, 3)
   assert choose(run).windows > 1e6
 
 

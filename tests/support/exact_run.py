@@ -75,8 +75,8 @@ def tiles(num: int = 96) -> np.ndarray:
 
 def write_table(run: ExactRun) -> resolutions_file.Resolutions:
   """Write the run's table, with exact times and memory: r / 100 s and 1000 r
-  bytes for a tile of r pixels, half of them for each further one. Its tiles are
-  those of `tiles`."""
+  bytes for a tile of r pixels, half of them for each window of several. It is
+  of the images of `tiles`."""
   sensors = [Sensor(photons=p) for p in (5.0, 100.0)]
   found = resolutions.measure(run, [8, 16], sensors=sensors, num=32, batch=32)
   rows = [
@@ -84,7 +84,7 @@ def write_table(run: ExactRun) -> resolutions_file.Resolutions:
       x,
       seconds=x.resolution / 100,
       bytes=1000 * x.resolution,
-      more_bytes=500 * x.resolution,
+      window_bytes=500 * x.resolution,
     )
     for x in found.table.rows
   ]
