@@ -1,5 +1,8 @@
 """Restorations measured by resolution."""
 
+import dataclasses
+
+import numpy as np
 import pytest
 from support.exact_run import SPREAD, exact_run, tiles
 
@@ -7,6 +10,8 @@ from jaxgen.cli.main import main
 from jaxgen.errors import UserError
 from jaxgen.evaluation import resolutions
 from jaxgen.evaluation.sensors import Sensor
+from jaxgen.parallel.memory import program_bytes
+from jaxgen.sample import restoration_run
 from jaxgen.workdir import resolutions_file
 
 
@@ -45,6 +50,37 @@ def test_batches_and_repetitions_change_nothing(run):
   assert len(one.table.rows) == 2
   for a, b in zip(one.table.rows, other.table.rows, strict=True):
     assert a.mse == pytest.approx(b.mse, rel=1e-5)
+
+
+@pytest.mark.parametrize(("side", "windows"), [(16, 1), (32, 9)])
+def test_the_memory_is_that_of_the_program_that_restores(
+  run, side, windows, monkeypatch
+):
+  """Of as many images as there are devices, each on its own."""
+  taken = []
+
+  def call(program, arguments, spec):
+    taken.append(program_bytes(program.lower(arguments, spec).compile()))
+    return program(arguments, spec)
+
+  monkeypatch.setattr(restoration_run.profiling, "call", call)
+  sensors = [Sensor(photons=20.0)]
+  found = resolutions.measure(run, [8, 16], sensors=sensors, num=8, batch=8)
+  counts = np.random.default_rng(0).poisson(10.0, (8, side, side, 1))
+  for resolution in (8, 16):
+    rows = [  # it is the best one
+      dataclasses.replace(x, mse=0.1 if x.resolution == resolution else 0.2)
+      for x in found.table.rows
+    ]
+    table = dataclasses.replace(found.table, rows=tuple(rows))
+    known = dataclasses.replace(found, table=table)
+    resolutions_file.write(run.workdir, known)
+    restored = run.restore(
+      counts, gain=1.0, read_noise=1.0, scale=20.0, preference="quality"
+    )
+    assert restored.choice.resolution == resolution
+    expected = restored.choice.recommendation.row.bytes
+    assert taken.pop() == pytest.approx(expected, rel=0.05)
 
 
 def test_resolutions_that_do_not_fit_are_named(run):
