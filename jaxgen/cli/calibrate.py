@@ -24,9 +24,8 @@ dead.
 With --workdir the error, time and memory of a denoiser's restorations are
 measured on held-out tiles: of counts as they are, and of counts summed in
 squares, which is faster, with the answer enlarged and compared at full
-resolution. By the table, WORKDIR/resolutions.json,
-`jaxgen.sample.resolution_choice` chooses a resolution within limits of time and
-memory.
+resolution. By the table, WORKDIR/resolutions.json, `jaxgen restore` chooses a
+resolution within limits of time and memory (--max_seconds, --max_memory).
 """
 
 from __future__ import annotations
@@ -41,7 +40,7 @@ from jaxgen.cli.sampling_flags import refuse
 from jaxgen.errors import UserError
 
 if TYPE_CHECKING:
-  from jaxgen.cli.calibration import Measured
+  from jaxgen.cli.calibration_result import Measured
 
 NEEDED = "--pairs, --flats, --frames, --image, --header, --darks or --workdir"
 CAMERA = (

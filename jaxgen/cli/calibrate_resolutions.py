@@ -7,15 +7,15 @@ import json
 import pathlib
 from typing import TYPE_CHECKING
 
-from jaxgen.cli import flags
+from jaxgen.cli import flags, sensor_flags
 from jaxgen.errors import UserError
 
 if TYPE_CHECKING:
   from jaxgen.workdir.resolutions_file import Resolutions
 
 OWN = (
-  *("checkpoint", "data", "resolutions", "photons", "read_noise"),
-  *("background", "num", "batch", "seed"),
+  *("checkpoint", "data", "resolutions", "num", "batch", "seed"),
+  *sensor_flags.SENSOR,
 )
 
 
@@ -38,22 +38,7 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
     help="sides of restored tiles, which divide the largest (default: that of"
     " the run, half and a quarter of it)",
   )
-  group.add_argument(
-    "--photons",
-    type=flags.values(flags.number(above=0)),
-    metavar="5,20,...",
-    help="electrons of a white pixel above black (default: 2,5,20,100,1000)",
-  )
-  group.add_argument(
-    "--read_noise",
-    type=flags.number(above=0),
-    help="electrons (default: 1)",
-  )
-  group.add_argument(
-    "--background",
-    type=flags.number(above=0),
-    help="electrons of a black pixel (default: 1)",
-  )
+  sensor_flags.add_sensor_flags(group)
   group.add_argument(
     "--num",
     type=flags.integer(1),
@@ -81,14 +66,12 @@ def run(args: argparse.Namespace) -> None:
       f" task={model.experiment.task}."
     )
   model = model if args.data is None else model.with_data(args.data)
-  given = {k: getattr(args, k) for k in ("read_noise", "background", "seed")}
-  sensor = {k: v for k, v in given.items() if v is not None}
-  sizes = {k: getattr(args, k) for k in ("num", "batch", "photons")}
+  given = {k: getattr(args, k) for k in ("num", "batch", "seed")}
   found = resolutions.measure(
     model,
     args.resolutions or resolutions.default_resolutions(model),
-    sensor=resolutions.Sensor(**sensor),
-    **{k: v for k, v in sizes.items() if v is not None},
+    sensors=sensor_flags.sensors(args),
+    **{k: v for k, v in given.items() if v is not None},
   )
   content = resolutions_file.write(args.workdir, found)
   if args.json:

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
-import math
-from typing import NamedTuple
 
 import numpy as np
 
+from jaxgen.cli import calibration_header
 from jaxgen.cli import calibration_inputs as inputs
 from jaxgen.cli.calibration_inputs import Exposures
+from jaxgen.cli.calibration_result import DarkPlanes, Measured, white_level
 from jaxgen.errors import UserError
 from jaxgen.restoration import calibration, darks, single_image, transfer_bins
-from jaxgen.restoration.calibration import Calibration
 from jaxgen.restoration.photon_transfer import Transfer, photon_transfer
 
 REPEATED = "photon transfer of exposures of one scene"
@@ -25,36 +24,6 @@ GUESS = (
   " within 45 %; texture passes for noise, which makes it too large with no"
   " sign of it; two exposures or flats measure it"
 )
-NO_BLACK = "the black level is not stated: 0 is taken (--black sets it)"
-
-
-class DarkPlanes(NamedTuple):
-  """Measurements of darks, their planes side by side."""
-
-  found: darks.Darks
-  exposures: Exposures
-
-  def map_of(self, values: np.ndarray) -> np.ndarray:
-    """A map of the planes as `(h, w)` or `(h, w, c)`."""
-    planes = np.split(values, len(self.exposures.scenes), axis=1)
-    return planes[0] if len(planes) == 1 else np.stack(planes, axis=-1)
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class Measured:
-  """A calibration and what it was made from.
-
-  Attributes:
-    calibration: the result.
-    notes: what a user should know about the reading.
-    line: the fit, if there is one.
-    dark: what the darks say, if there are any.
-  """
-
-  calibration: Calibration
-  notes: tuple[str, ...] = ()
-  line: Transfer | None = None
-  dark: DarkPlanes | None = None
 
 
 def measure(args: argparse.Namespace) -> Measured:
@@ -65,7 +34,7 @@ def measure(args: argparse.Namespace) -> Measured:
   """
   dark = _darks(args)
   if args.header:
-    return _by_header(args, dark)
+    return calibration_header.measure(args, dark)
   if args.image:
     return _by_image(args, dark)
   if args.pairs or args.flats or args.frames:
@@ -74,7 +43,7 @@ def measure(args: argparse.Namespace) -> Measured:
   known = calibration.from_darks(
     dark.found,
     gain=args.gain,
-    white=_white(args, dark.exposures.white),
+    white=white_level(args, dark.exposures.white),
     rounded=dark.exposures.rounded,
   )
   return Measured(calibration=known, notes=dark.exposures.notes, dark=dark)
@@ -93,7 +62,7 @@ def _darks(args: argparse.Namespace) -> DarkPlanes | None:
 
 def _by_transfer(args: argparse.Namespace, dark: DarkPlanes | None) -> Measured:
   exposures, method = _repeated(args)
-  white = _white(args, exposures.white)
+  white = white_level(args, exposures.white)
   scenes = [
     transfer_bins.scene(x, white=white, floor=exposures.floor)
     for x in exposures.scenes
@@ -139,7 +108,10 @@ def _check_seen(
 def _by_image(args: argparse.Namespace, dark: DarkPlanes | None) -> Measured:
   exposures = inputs.of_image(args.image)
   planes = [x[0].astype(np.float64) for x in exposures.scenes]
-  white, black = _white(args, exposures.white), _black(args, exposures, dark)
+  white, black = (
+    white_level(args, exposures.white),
+    _black(args, exposures, dark),
+  )
   try:
     line = single_image.transfer(planes, white=white, black=black)
   except ValueError as e:
@@ -183,42 +155,6 @@ def _measured(
   return Measured(
     calibration=found, notes=exposures.notes, line=line, dark=dark
   )
-
-
-def _by_header(args: argparse.Namespace, dark: DarkPlanes | None) -> Measured:
-  flag = f"--header={args.header}"
-  words = inputs.header_words(args.header, args.gain)
-  gain = words.gain
-  if gain is None:
-    raise UserError(f"{flag}: no GAIN or EGAIN in the header: set --gain.")
-  white = _white(args, words.white)
-  if dark:
-    known = calibration.from_darks(
-      dark.found, gain=gain, white=white, rounded=dark.exposures.rounded
-    )
-    known = dataclasses.replace(known, method="header and darks")
-    return Measured(calibration=known, notes=words.notes, dark=dark)
-  if words.read_noise is None:
-    raise UserError(
-      f"{flag}: no RDNOISE, READNOIS, RON or ENOISE in the header: --darks tell"
-      " the read noise."
-    )
-  black = args.black if args.black is not None else words.black
-  known = Calibration(
-    method="header",
-    gain=gain,
-    read_noise=words.read_noise,
-    black=black or 0.0,
-    white=white,
-    warnings=(NO_BLACK,) if black is None else (),
-  )
-  return Measured(calibration=known, notes=words.notes)
-
-
-def _white(args: argparse.Namespace, stated: float | None) -> float:
-  if args.white is not None:
-    return args.white
-  return math.inf if stated is None else stated
 
 
 def _black(

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from jaxgen.cli.calibration import Measured
+from jaxgen.cli.calibration_result import Measured
 from jaxgen.cli.output_folder import replacing
 from jaxgen.formats.png import write_png
 from jaxgen.report import transfer_plot

@@ -6,7 +6,7 @@ import argparse
 import pathlib
 from typing import TYPE_CHECKING
 
-from jaxgen.cli import flags
+from jaxgen.cli import flags, sensor_flags
 
 if TYPE_CHECKING:
   import numpy as np
@@ -16,8 +16,7 @@ if TYPE_CHECKING:
   from jaxgen.evaluation.sensors import Sensor
   from jaxgen.sample.denoiser import DenoiserRun
 
-FLAGS = ("photons", "background", "read_noise", "samples")  # of --restore
-DEFAULTS = {"background": 1.0, "read_noise": 1.0}
+FLAGS = (*sensor_flags.SENSOR, "samples")  # of --restore
 WITHOUT_BM3D = (
   'BM3D is not measured: install it with pip install "jaxgen[benchmark]" (free'
   " for non-commercial use)."
@@ -31,36 +30,13 @@ def add_restoration_flags(group: flags.Group) -> None:
     action="store_true",
     help="measure the restoration of held-out tiles from simulated counts",
   )
-  group.add_argument(
-    "--photons",
-    type=_levels,
-    metavar="N,...",
-    help="electrons at white above black (default: 2,5,20,100,1000)",
-  )
-  group.add_argument(
-    "--background",
-    type=flags.number(above=-1e-9),
-    help="electrons at black (default: 1)",
-  )
-  group.add_argument(
-    "--read_noise",
-    type=flags.number(above=0),
-    help="read noise in electrons (default: 1)",
-  )
+  sensor_flags.add_sensor_flags(group)
   group.add_argument(
     "--samples",
     type=flags.integer(0, 256),
     help="samples of each tile, for intervals; 1: their quality only "
     "(default: 0)",
   )
-
-
-def _levels(text: str) -> tuple[float, ...]:
-  """The type of `--photons`."""
-  values = tuple(flags.number(above=0)(x) for x in text.split(","))
-  if len(set(values)) < len(values):
-    raise argparse.ArgumentTypeError(f"expected different numbers, got {text}")
-  return values
 
 
 def evaluate(
@@ -72,7 +48,7 @@ def evaluate(
   from jaxgen.formats.atomic import write_json
   from jaxgen.report.restoration import write_restoration_page
 
-  sensors = _sensors(args)
+  sensors = sensor_flags.sensors(args)
   found, notes = _restored(run, args, sensors)
   measures = restoration_summary.summary(found)
   facts = {
@@ -88,15 +64,6 @@ def evaluate(
   print_restoration(measures)
   for note in notes[1:]:
     print(note)
-
-
-def _sensors(args: argparse.Namespace) -> list[Sensor]:
-  from jaxgen.evaluation.restoration import PHOTONS
-  from jaxgen.evaluation.sensors import Sensor
-
-  given = {k: getattr(args, k) for k in DEFAULTS}
-  known = {k: DEFAULTS[k] if x is None else x for k, x in given.items()}
-  return [Sensor(photons=x, **known) for x in args.photons or PHOTONS]
 
 
 def _restored(

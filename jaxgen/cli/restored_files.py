@@ -93,13 +93,15 @@ def _restore(
   except UserError as e:
     in_file = str(e).startswith("counts")
     raise UserError(f"--input={path}: {e}" if in_file else str(e)) from e
+  notes = camera.notes(frames)
+  notes += () if found.choice is None else found.choice.warnings
   images = [
     Restored(
       name=path.name
       if len(frames.values) == 1
       else f"{path.name}, exposure {i}",
       check=check,
-      notes=camera.notes(frames),
+      notes=notes,
       cells=restoration_page.cells(
         frames.values, found, i, channels=run.shown_channels
       ),

@@ -9,7 +9,7 @@ import numpy as np
 from jaxgen.data.frames import open_frames
 from jaxgen.formats import camera_raw, fits, tiff, tiff_metadata
 from jaxgen.formats.tiff_metadata import TiffMetadata
-from jaxgen.sample.restoration import Restoration
+from jaxgen.sample.restored import Restoration
 
 
 def write(

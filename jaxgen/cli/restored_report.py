@@ -9,13 +9,14 @@ from typing import Any
 
 import numpy as np
 
+from jaxgen.cli import chosen_resolution
 from jaxgen.formats.atomic import write_json
 from jaxgen.formats.png import write_png
 from jaxgen.report import restoration_page
 from jaxgen.report.restoration_page import Restored
 from jaxgen.restoration.camera import GAIN_UNIT
 from jaxgen.sample.denoiser import DenoiserRun
-from jaxgen.sample.restoration import Restoration
+from jaxgen.sample.restored import Restoration
 
 PICTURED = 6  # images in the picture of a folder
 LEVELS = (0.68, 0.95)  # of intervals in the report
@@ -50,7 +51,7 @@ def facts(found: Restoration) -> dict[str, Any]:
     "electrons_at_white_origin": found.white.origin,
     "std_factor": found.std_factor,
     "interval_half_width_in_std": spread,
-  }
+  } | chosen_resolution.facts(found.choice)
 
 
 def write_report(
@@ -104,6 +105,7 @@ def _page_facts(content: Mapping[str, Any]) -> dict[str, str]:
   width = ", ".join(f"{k}: {v:.3g}" for k, v in spread.items())
   factor = content["std_factor"]
   told = "" if factor == 1 else f", after a given factor of {factor:g}"
+  chosen = chosen_resolution.text(first)
   maps = ", ".join(camera.get("maps", ()))
   return {
     "run": f"{content['workdir']}, step {content['step']:,}",
@@ -116,6 +118,7 @@ def _page_facts(content: Mapping[str, Any]) -> dict[str, str]:
     "background": f"{content['background']:g} electrons",
     "electrons at white": f"{first['electrons_at_white']:.5g}"
     f" ({first['electrons_at_white_origin']})",
+    **({"resolution": chosen} if chosen else {}),
     "result": f"mean of {samples} samples, seed {content['seed']}"
     if samples
     else "mean without sampling",

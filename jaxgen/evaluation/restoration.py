@@ -30,7 +30,6 @@ from jaxgen.evaluation.restoration_bench import COUNTS, Bench, Plan, Row
 from jaxgen.evaluation.restorers import Restorer
 from jaxgen.evaluation.sensors import Sensor, simulate
 
-PHOTONS = (2.0, 5.0, 20.0, 100.0, 1000.0)
 LEAST = 8  # tiles
 CALIBRATED = 128  # tiles for the calibration by noise level
 

@@ -12,6 +12,7 @@ from jaxtyping import Float, Key
 from jaxgen.restoration import counts, poisson_gaussian
 from jaxgen.typing import Array, Images
 
+PHOTONS = (2.0, 5.0, 20.0, 100.0, 1000.0)  # that are measured by default
 LOWEST_RATE = 0.05  # electrons, for variances
 
 
@@ -27,8 +28,8 @@ class Sensor:
   """
 
   photons: float | Array
-  background: float | Array
-  read_noise: float | Array
+  background: float | Array = 1.0
+  read_noise: float | Array = 1.0
 
   @property
   def scale(self) -> float | Array:
@@ -39,6 +40,10 @@ class Sensor:
   def offset(self) -> float | Array:
     """Electrons of an image of zeros."""
     return self.photons / 2 + self.background
+
+  def rates(self, images: Images | np.ndarray) -> Images | np.ndarray:
+    """The electrons that images expect."""
+    return self.scale * images + self.offset
 
   def measured(self, values: Images) -> counts.Counts:
     """Counts of this sensor in units of the image."""
@@ -59,7 +64,7 @@ def simulate(sensor: Sensor, images: Images, keys: Key[Array, " b"]) -> Images:
   """Counts of images, each by its key."""
 
   def one(image: Array, key: Key[Array, ""]) -> Array:
-    rate = jnp.maximum(sensor.scale * image + sensor.offset, 0.0)
+    rate = jnp.maximum(sensor.rates(image), 0.0)
     return poisson_gaussian.simulate(key, rate, read_noise=sensor.read_noise)
 
   return jax.vmap(one)(images, keys)
@@ -70,7 +75,7 @@ def chi_squared(
 ) -> Float[np.ndarray, " n"]:
   """The mean squared deviation of counts from those of images, in variances of
   these, of each image; 1 for the truth and for samples of its posterior."""
-  rate = sensor.scale * np.clip(images, -1, None) + sensor.offset
+  rate = sensor.rates(np.clip(images, -1, None))
   rate = np.maximum(rate, LOWEST_RATE)
   squares = (counts - rate) ** 2 / (rate + sensor.read_noise**2)
   return np.mean(squares, axis=tuple(range(1, images.ndim)))

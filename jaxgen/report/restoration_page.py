@@ -14,8 +14,8 @@ from jaxgen import pictures
 from jaxgen.images import visible
 from jaxgen.report import html
 from jaxgen.report.html import Cell
-from jaxgen.sample.restoration import Restoration
 from jaxgen.sample.restoration_checks import Check
+from jaxgen.sample.restored import Restoration
 
 LEAST, SIDE = 160, 320  # longer side of an image in a picture
 DARK, BRIGHT = 0.001, 0.999  # quantiles of the mean shown as black and white

@@ -64,6 +64,14 @@ def enlarge(images: Images, factor: int) -> Float[Array, "b _ _ c"]:
   return jax.image.resize(images, shape, FILTER)
 
 
+def enlarge_variance(variance: Images, factor: int) -> Float[Array, "b _ _ c"]:
+  """Variances of enlarged images: linear between pixels, so that none that are
+  positive become negative."""
+  b, h, w, c = variance.shape
+  shape = (b, h * factor, w * factor, c)
+  return jax.image.resize(variance, shape, "linear")
+
+
 def _sums(x: Images, factor: int) -> Float[Array, "b _ _ c"]:
   b, h, w, c = x.shape
   if h % factor or w % factor:

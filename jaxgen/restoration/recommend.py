@@ -22,7 +22,15 @@ TOLERANCES: dict[Preference, float] = {
 
 
 class Unaffordable(ValueError):
-  """No resolution is within the limits."""
+  """No resolution is within the limits.
+
+  Attributes:
+    reason: the message without the limits; it names the cheapest resolution.
+  """
+
+  def __init__(self, limits: str, reason: str):
+    super().__init__(f"{limits}: {reason}")
+    self.reason = reason
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -59,6 +67,7 @@ def recommend(
   photons: float,
   *,
   read_noise: float,
+  background: float | None = None,
   max_seconds: float | None = None,
   max_bytes: int | None = None,
   preference: Preference = "quality",
@@ -69,6 +78,7 @@ def recommend(
     table: the measured restorations.
     photons: electrons of a white pixel of full resolution, above black.
     read_noise: standard deviation of the read noise in electrons.
+    background: electrons of a black pixel; None: that of the table.
     max_seconds, max_bytes: limits; None: none.
     preference: `quality`: the least error; `balanced`, `speed`: the fastest
       resolution within 0.1 or 0.5 dB of it.
@@ -78,7 +88,8 @@ def recommend(
     ValueError: numbers that no sensor has, or an unknown preference.
   """
   _check(photons, read_noise, preference)
-  equal = table.equal_photons(photons, read_noise)
+  dark = table.background if background is None else background
+  equal = table.equal_photons(photons, dark + read_noise**2)
   notes = _notes(table, equal, photons)
   within = min(max(equal, table.photons[0]), table.photons[-1])
   rows = [interpolate(table.of(x), within) for x in table.resolutions]
@@ -115,9 +126,9 @@ def _affordable(
   by_memory = max_seconds is None
   least = min(rows, key=lambda x: x.bytes if by_memory else x.seconds)
   raise Unaffordable(
-    f"{' and '.join(given)}: no resolution is within; the cheapest,"
-    f" {least.resolution} pixels, takes {least.seconds:.3g} s and"
-    f" {least.bytes / 2**20:.4g} MiB"
+    " and ".join(given),
+    f"no resolution is within; the cheapest, {least.resolution} pixels, takes"
+    f" {least.seconds:.3g} s and {least.bytes / 2**20:.4g} MiB",
   )
 
 

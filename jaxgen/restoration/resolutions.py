@@ -25,6 +25,7 @@ class Row:
     mse: squared error at full resolution, of images in [0, 1].
     seconds: time of a tile.
     bytes: memory of the program that restores a tile.
+    window_bytes: that of each window at a time, for an image of several.
     ssim: structural similarity at full resolution, if it was measured.
   """
 
@@ -33,12 +34,17 @@ class Row:
   mse: float
   seconds: float
   bytes: int
+  window_bytes: int
   ssim: float | None = None
 
   @property
   def psnr(self) -> float:
     """The error in dB."""
     return decibels(self.mse)
+
+  def bytes_of(self, windows: int) -> int:
+    """The memory of the program for an image, without the parameters."""
+    return self.bytes if windows == 1 else windows * self.window_bytes
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -72,7 +78,7 @@ class Table:
         f" {len(places)} for {len(self.resolutions)} x {len(self.photons)}"
       )
     for row in self.rows:
-      numbers = (row.photons, row.mse, row.seconds, row.bytes)
+      numbers = (row.photons, row.mse, row.seconds, row.bytes, row.window_bytes)
       if not all(0 < x < math.inf for x in numbers):
         raise ValueError(f"rows: expected numbers above 0, got {row}")
 
@@ -96,22 +102,28 @@ class Table:
     rows = (x for x in self.rows if x.resolution == resolution)
     return sorted(rows, key=lambda x: x.photons)
 
-  def scaled(self, *, seconds: float = 1.0, bytes: int = 1) -> Table:
-    """The table of work that takes so many times the time and the memory."""
+  def of_image(
+    self, *, seconds: float, windows: int, parameter_bytes: int
+  ) -> Table:
+    """The table of an image instead of a tile: of so many times the seconds,
+    with so many windows in memory at a time."""
     rows = [
-      dataclasses.replace(x, seconds=x.seconds * seconds, bytes=x.bytes * bytes)
+      dataclasses.replace(
+        x,
+        seconds=x.seconds * seconds,
+        bytes=x.bytes_of(windows) + parameter_bytes,
+      )
       for x in self.rows
     ]
     return dataclasses.replace(self, rows=tuple(rows))
 
-  def equal_photons(self, photons: float, read_noise: float) -> float:
+  def equal_photons(self, photons: float, extra: float) -> float:
     """The photons at which the table's read noise and background make the same
-    noise, in units of the image, as its background and `read_noise` do at
+    noise, in units of the image, as a variance of `extra` electrons^2 does at
     `photons`: of a pixel of mean level, v / photons^2 is equal."""
-    extra = self.background + self.read_noise**2
-    variance = photons * self.level + self.background + read_noise**2
-    noise = variance / photons**2
-    root = math.sqrt(self.level**2 + 4 * noise * extra)
+    own = self.background + self.read_noise**2
+    noise = (photons * self.level + extra) / photons**2
+    root = math.sqrt(self.level**2 + 4 * noise * own)
     return (self.level + root) / (2 * noise)
 
 
@@ -128,6 +140,7 @@ def interpolate(rows: Sequence[Row], photons: float) -> Row:
     mse=math.exp(at([math.log(x.mse) for x in rows])),
     seconds=at([x.seconds for x in rows]),
     bytes=round(at([x.bytes for x in rows])),
+    window_bytes=round(at([x.window_bytes for x in rows])),
     ssim=at(similar) if len(similar) == len(rows) else None,
   )
 

@@ -91,15 +91,17 @@ class ProgramSpec:
   trajectory: bool
 
 
-def denoiser_of(run: LoadedRun) -> Denoiser:
-  """The denoiser of a run as a function of its parameters.
+def denoiser_of(run: LoadedRun, side: int = 0) -> Denoiser:
+  """The denoiser of a run as a function of its parameters, at the run's
+  resolution or another one.
 
   Raises:
     UserError: the run is not of a denoiser.
   """
-  if run.task.denoiser is None:
+  task = run.task if side in (0, run.resolution) else run.task_at(side)
+  if task.denoiser is None:
     raise UserError(f"{run.workdir}: expected a run of a denoiser.")
-  return run.task.denoiser
+  return task.denoiser
 
 
 def sampling_program(run: LoadedRun):

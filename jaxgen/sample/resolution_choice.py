@@ -1,8 +1,5 @@
-"""The resolution at which the counts of an image are restored by a run, within
-limits of time and memory.
-
-    choice = choose(workdir, counts, camera=camera, photons=20, limits=limits)
-    few = binning.bin_counts(counts, choice.factor, ...)
+"""The resolution at which counts are restored by a run, within limits of time
+and memory.
 
 The table of the run (`jaxgen calibrate --workdir`) says what held-out tiles
 lose at a lower resolution; the image itself says whether it has more detail
@@ -12,28 +9,27 @@ than they, and whether its noise is that of the camera.
 from __future__ import annotations
 
 import dataclasses
-import math
-import pathlib
 
 import numpy as np
-from jaxtyping import Float
 
 from jaxgen.diffusion.tiling import WINDOWS
-from jaxgen.restoration import image_noise
-from jaxgen.restoration.camera import Camera
+from jaxgen.errors import UserError
+from jaxgen.parallel import device
 from jaxgen.restoration.recommend import (
   Preference,
   Recommendation,
+  Unaffordable,
   recommend,
 )
 from jaxgen.restoration.resolutions import Table
+from jaxgen.sample import resolution_doubts as doubts
+from jaxgen.sample.exposure import Exposure
+from jaxgen.sample.run import LoadedRun
 from jaxgen.windows import window_grid
 from jaxgen.workdir import resolutions_file
 from jaxgen.workdir.resolutions_file import Resolutions
 
-Counts = Float[np.ndarray, "h w c"]
-MORE_DETAIL = 2.0  # times that of the tiles, which is said
-OTHER_NOISE = 1.5  # ratio of noise measured and expected, which is said
+MANY = 2**31  # windows, if memory is not limited
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -41,145 +37,140 @@ class Limits:
   """Limits of a restoration.
 
   Attributes:
-    max_seconds: time of all network calls.
+    max_seconds: time of all network calls of an image.
     max_bytes: memory of the program.
     preference: see `recommend`.
-    calls: network calls for an image; None: those of the mean alone.
-    overlap: pixels that windows share, at full resolution.
   """
 
   max_seconds: float | None = None
   max_bytes: int | None = None
   preference: Preference = "quality"
-  calls: int | None = None
-  overlap: int = 0
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Choice:
-  """A resolution for an image.
+  """A resolution for images.
 
   Attributes:
     factor: pixels that are summed along each side; 1: full resolution.
-    recommendation: the row, with the time and memory of the image.
-    noise: variance of the image's noise in electrons^2, measured on it; NaN:
+    recommendation: the row, with the time and memory of an image.
+    windows: how many may be restored at a time.
+    noise: variance of the images' noise in electrons^2, measured on them; NaN:
       too little is seen.
-    detail: by lower resolution, the share of the image's energy that it cannot
+    detail: by lower resolution, the share of the images' energy that it cannot
       show and that exceeds the noise.
     warnings: what the table does not foresee.
   """
 
   factor: int
   recommendation: Recommendation
+  windows: int
   noise: float
   detail: dict[int, float]
   warnings: tuple[str, ...]
 
+  @property
+  def resolution(self) -> int:
+    """The side of the restored windows in pixels."""
+    return self.recommendation.resolution
+
 
 def choose(
-  workdir: pathlib.Path,
-  counts: Counts,
-  *,
-  camera: Camera,
-  photons: float,
-  limits: Limits,
+  run: LoadedRun, exposed: Exposure, *, limits: Limits, calls: int
 ) -> Choice:
-  """The resolution for the counts of an image.
+  """The resolution for images of one size.
 
   Args:
-    workdir: the run's folder, with a table.
-    counts: electrons above black, NaN where nothing is seen.
-    camera: the camera, for its read noise.
-    photons: electrons of a white pixel (1 in the prior's images) above black.
+    run: a run whose folder has a table.
+    exposed: the counts.
     limits: limits of time and memory.
+    calls: network calls for an image, window by window.
 
   Raises:
-    UserError: the run has no table.
-    Unaffordable: a limit cannot be met; it names the cheapest resolution.
+    UserError: the run has no table, or a limit cannot be met: it names the
+      cheapest resolution.
   """
-  known = resolutions_file.read(workdir)
-  read_noise = math.sqrt(np.mean(np.square(camera.read_noise)))
-  found = recommend(
-    _of_image(known, counts.shape, limits),
-    photons,
-    read_noise=read_noise,
-    max_seconds=limits.max_seconds,
-    max_bytes=limits.max_bytes,
-    preference=limits.preference,
-  )
-  noise = _noise(counts)
-  shares, doubts = _details(known.table, counts, noise=noise, photons=photons)
-  seen = counts[np.isfinite(counts)]
-  expected = max(float(seen.mean()), 0.0) if seen.size else math.nan
+  known = resolutions_file.read(run.workdir)
+  shape, photons = exposed.electrons.shape[1:3], exposed.white.electrons
+  windows = _num_windows(known, shape)
+  found = _recommended(_of_image(known, windows, calls), exposed, limits)
+  planes = list(np.moveaxis(exposed.electrons, -1, 1).reshape(-1, *shape))
+  noise = doubts.noise(planes)
+  detail = doubts.shares(planes, known.table, noise=noise)
+  said = (*found.notes, *_about_table(known, run))
+  said += doubts.about_noise(noise, exposed)
+  side, table = found.resolution, known.table
+  if side in detail:
+    usual = table.detail[side]
+    said += doubts.about_detail(detail[side], usual, photons=photons, side=side)
   return Choice(
-    factor=known.table.full // found.resolution,
+    factor=table.full // side,
     recommendation=found,
+    windows=_at_once(known, side, windows=windows, max_bytes=limits.max_bytes),
     noise=noise,
-    detail=shares,
-    warnings=(
-      *found.notes,
-      *_noise_doubts(noise, expected + read_noise**2),
-      *doubts.get(found.resolution, ()),
-    ),
+    detail={k: x.share for k, x in detail.items()},
+    warnings=said,
   )
 
 
-def _of_image(
-  known: Resolutions, shape: tuple[int, ...], limits: Limits
-) -> Table:
-  """The table of an image instead of a tile: as many windows as cover it, of
-  which some are in memory at a time."""
-  full = known.table.full
-  h, w = (max(x, full) for x in shape[:2])
-  windows = len(window_grid(h, w, side=full, overlap=limits.overlap))
-  calls = (limits.calls or known.calls) / known.calls
-  table = known.table.scaled(
-    seconds=calls * windows, bytes=min(windows, WINDOWS)
-  )
-  rows = [
-    dataclasses.replace(x, bytes=x.bytes + known.parameter_bytes)
-    for x in table.rows
-  ]
-  return dataclasses.replace(table, rows=tuple(rows))
-
-
-def _noise(counts: Counts) -> float:
-  """The variance of the noise, over all channels; NaN if too little is seen."""
+def _recommended(
+  table: Table, exposed: Exposure, limits: Limits
+) -> Recommendation:
   try:
-    planes = np.moveaxis(counts, -1, 0)
-    return float(np.mean([image_noise.noise_variance(x) for x in planes]))
-  except ValueError:
-    return math.nan
+    return recommend(
+      table,
+      exposed.white.electrons,
+      read_noise=float(np.sqrt(np.mean(np.square(exposed.read_noise)))),
+      background=exposed.background,
+      max_seconds=limits.max_seconds,
+      max_bytes=limits.max_bytes,
+      preference=limits.preference,
+    )
+  except Unaffordable as e:
+    given = {"max_seconds": limits.max_seconds, "max_memory": limits.max_bytes}
+    names = [f"{k}={v:.10g}" for k, v in given.items() if v is not None]
+    raise UserError(f"{' and '.join(names)}: {e.reason}.") from e
 
 
-def _noise_doubts(noise: float, expected: float) -> tuple[str, ...]:
-  ratio = noise / expected if expected > 0 else math.nan
-  if math.isnan(ratio) or 1 / OTHER_NOISE <= ratio <= OTHER_NOISE:
-    return ()
-  return (
-    f"the noise of the image has {ratio:.2g} times the variance that the camera"
-    " should have: gain, black level or read noise may be others",
+def _num_windows(known: Resolutions, shape: tuple[int, ...]) -> int:
+  """The number of windows that cover an image."""
+  full = known.table.full
+  h, w = (max(x, full) for x in shape)
+  return len(window_grid(h, w, side=full, overlap=full // 2))
+
+
+def _of_image(known: Resolutions, windows: int, calls: int) -> Table:
+  """The table of an image instead of a tile: of its windows, some are in memory
+  at a time."""
+  return known.table.of_image(
+    seconds=calls / known.calls * windows,
+    windows=min(windows, WINDOWS),
+    parameter_bytes=known.parameter_bytes,
   )
 
 
-def _details(
-  table: Table, counts: Counts, *, noise: float, photons: float
-) -> tuple[dict[int, float], dict[int, tuple[str, ...]]]:
-  """By lower resolution, the share of detail, and doubts about the table."""
-  shares, doubts = {}, {}
-  for side, usual in table.detail.items():
-    if math.isnan(noise):
-      break
-    found = [
-      image_noise.detail(x, table.full // side, noise=noise)
-      for x in np.moveaxis(counts, -1, 0)
-    ]
-    shares[side] = float(np.mean([x.share for x in found]))
-    detail = float(np.mean([x.variance for x in found])) / photons**2
-    if detail > MORE_DETAIL * usual:
-      doubts[side] = (
-        f"the image has {detail / max(usual, 1e-12):.2g} times the detail"
-        f" beyond {side} pixels that the held-out tiles have: it loses more"
-        " than the table says",
-      )
-  return shares, doubts
+def _at_once(
+  known: Resolutions, side: int, *, windows: int, max_bytes: int | None
+) -> int:
+  """The number of windows of a resolution that memory allows: those of one
+  image, or of several."""
+  if max_bytes is None:
+    return MANY
+  windows = min(windows, WINDOWS)
+  image = known.table.of(side)[0].bytes_of(windows)
+  return windows * max(1, (max_bytes - known.parameter_bytes) // image)
+
+
+def _about_table(known: Resolutions, run: LoadedRun) -> tuple[str, ...]:
+  """Doubts about a table that was made elsewhere, or of other weights."""
+  said = []
+  if known.devices != device.label():
+    said.append(
+      f"the seconds of the table are those of {known.devices}, not of"
+      f" {device.label()}"
+    )
+  if known.step != run.step:
+    said.append(
+      f"the table is of the weights of step {known.step}, not {run.step}"
+    )
+  return tuple(said)

@@ -3,105 +3,64 @@ allow by one call of the denoiser, or samples of them."""
 
 from __future__ import annotations
 
-import dataclasses
-from typing import NamedTuple
-
 import jax
 import jax.numpy as jnp
 import numpy as np
 
 from jaxgen.diffusion import sampling, tiling
-from jaxgen.diffusion.sampling import Sampler
 from jaxgen.models.layers import attention_tracing
-from jaxgen.restoration import operators, posterior
-from jaxgen.restoration.fusion import NO_INFORMATION
-from jaxgen.restoration.named_operators import NamedOperator
+from jaxgen.restoration import binning, operators, posterior
+from jaxgen.sample import predicted_variance
 from jaxgen.sample.program import denoiser_of
+from jaxgen.sample.restoration_spec import Arguments, ProgramSpec
 from jaxgen.sample.run import LoadedRun
-from jaxgen.typing import Array, Conditions, DenoiseFn, Images, Params, Sigmas
-
-SPACING = 4  # pixels between the ones of a probe of the derivative
-SMOOTHING = 5  # side of the square over which variances are averaged
+from jaxgen.typing import Array, Conditions, DenoiseFn, Images, Sigmas
 
 
-class Arguments(NamedTuple):
-  """The arguments of a restoration program, for the images of one batch.
-
-  Attributes:
-    params: parameters of the run.
-    keys: one key per image.
-    counts: electrons `(b, ...)`, NaN where nothing is seen.
-    read_noise: electrons, shaped like `counts`.
-    scale: electrons for one unit of the image `(b,)`.
-    offset: electrons of an image of zeros `(b,)`.
-    grid: noise levels of the sampler.
-    cond: conditions `(b,)`.
-  """
-
-  params: Params
-  keys: Array
-  counts: np.ndarray | Array
-  read_noise: np.ndarray | Array
-  scale: np.ndarray | Array
-  offset: np.ndarray | Array
-  grid: Array
-  cond: dict[str, np.ndarray]
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class ProgramSpec:
-  """The static arguments of a restoration program.
-
-  Attributes:
-    sampler: the sampler; None: the answer without sampling.
-    shape: (height, width, channels) of the canvas.
-    window: side of the windows of a larger canvas; 0: none.
-    measured: what the counts measure of the canvas.
-    corrections: see `restoration.posterior.restore`.
-    noise_map: whether the denoiser takes noise maps.
-  """
-
-  sampler: Sampler | None
-  shape: tuple[int, int, int]
-  window: int
-  measured: NamedOperator
-  corrections: int
-  noise_map: bool
-
-  @property
-  def mapped(self) -> bool:
-    """Whether a call of the denoiser needs no derivative."""
-    return self.noise_map and self.measured.operator.selects
-
-
-def restoration_program(run: LoadedRun):
-  """The jitted restoration of a run: `(Arguments, ProgramSpec)` to float images
-  and, without sampling by a denoiser of noise maps, their variance or None."""
-  denoiser = denoiser_of(run)
+def restoration_program(run: LoadedRun, side: int):
+  """The jitted restoration of a run by its denoiser of a resolution:
+  `(Arguments, ProgramSpec)` to float images of the size of the counts and,
+  without sampling by a denoiser of noise maps, their variance or None."""
+  denoiser = denoiser_of(run, side)
 
   def program(arguments: Arguments, spec: ProgramSpec):
+    few = _binned(arguments, spec.factor)
     with attention_tracing("forward_mode" if _derives(spec) else ""):
-      denoise = _conditioned(denoiser(arguments.params), arguments, spec)
-      if spec.sampler is None:
-        return _answer(denoise, jnp.asarray(arguments.counts), spec)
-      grid = arguments.grid
-      start = sampling.initial_noise(arguments.keys, spec.shape, sigma=grid[0])
-      keys = arguments.keys
-      return sampling.sample(
-        spec.sampler, denoise, start, grid, keys=keys
-      ), None
+      images, variance = _restored(denoiser(few.params), few, spec)
+    if spec.factor == 1:
+      return images, variance
+    if variance is not None:
+      variance = binning.enlarge_variance(variance, spec.factor)
+    return binning.enlarge(images, spec.factor), variance
 
   replicated = run.layout.replicated
   return jax.jit(program, static_argnums=1, out_shardings=replicated)
 
 
-def num_calls(spec: ProgramSpec, steps: int) -> int:
-  """Denoiser calls for an image of one window; a derivative counts as one."""
-  if spec.mapped:
-    answer = 1 + 2 * SPACING**2 * spec.shape[2]
-    return 1 + (spec.sampler.nfe(steps) if spec.sampler else answer)
-  calls = spec.sampler.nfe(steps) if spec.sampler else 1
-  return calls * (1 + spec.corrections)
+def _binned(arguments: Arguments, factor: int) -> Arguments:
+  """The arguments with counts at a lower resolution, and their model by
+  pixel."""
+  if factor == 1:
+    return arguments
+  few = binning.bin_counts(
+    jnp.asarray(arguments.counts),
+    factor,
+    scale=_by_pixel(arguments.scale),
+    offset=_by_pixel(arguments.offset),
+    read_noise=arguments.read_noise,
+  )
+  return arguments._replace(**few._asdict())
+
+
+def _restored(
+  denoise: DenoiseFn, arguments: Arguments, spec: ProgramSpec
+) -> tuple[Images, Images | None]:
+  denoise = _conditioned(denoise, arguments, spec)
+  if spec.sampler is None:
+    return _answer(denoise, jnp.asarray(arguments.counts), spec)
+  grid, keys = arguments.grid, arguments.keys
+  start = sampling.initial_noise(keys, spec.shape, sigma=grid[0])
+  return sampling.sample(spec.sampler, denoise, start, grid, keys=keys), None
 
 
 def _derives(spec: ProgramSpec) -> bool:
@@ -152,12 +111,11 @@ def _window_by_window(
 def _posterior(
   denoise: DenoiseFn, arguments: Arguments, spec: ProgramSpec
 ) -> DenoiseFn:
-  each = lambda x: jnp.asarray(x)[:, None, None, None]  # noqa: E731
   return posterior.restore(
     denoise,
     jnp.asarray(arguments.counts),
-    scale=each(arguments.scale),
-    offset=each(arguments.offset),
+    scale=_by_pixel(arguments.scale),
+    offset=_by_pixel(arguments.offset),
     read_noise=jnp.asarray(arguments.read_noise),
     corrections=spec.corrections,
     operator=spec.measured.operator,
@@ -165,11 +123,16 @@ def _posterior(
   )
 
 
+def _by_pixel(x: np.ndarray | Array) -> Array:
+  """Numbers of images, or of their pixels, to be broadcast to images."""
+  x = jnp.asarray(x)
+  return x if x.ndim == 4 else x[:, None, None, None]
+
+
 def _windowed(denoise: DenoiseFn, spec: ProgramSpec) -> DenoiseFn:
-  if not spec.window:
+  if spec.num_windows == 1:
     return denoise
-  overlap = spec.window // 2
-  return tiling.windowed(denoise, side=spec.window, overlap=overlap)
+  return tiling.windowed(denoise, side=spec.side, overlap=spec.side // 2)
 
 
 def _answer(
@@ -182,40 +145,4 @@ def _answer(
   if not spec.mapped:
     return mean, None
   seen = spec.measured.operator.adjoint(jnp.where(jnp.isnan(counts), 0.0, 1.0))
-  return mean, _variance(denoise, nothing, seen)
-
-
-def _variance(denoise: DenoiseFn, x: Images, seen: Images) -> Images:
-  """The variance of each pixel: sigma^2 dD/dx of a denoiser given the counts,
-  at a sigma at which x says nothing.
-
-  Only the diagonal of the derivative is needed: each probe has ones of random
-  sign, so far apart that they hardly see each other, and their channels are
-  apart. What is left of that is averaged over a few pixels, those that are seen
-  and the others apart. A network's may not be positive.
-  """
-  b, h, w, c = x.shape
-  level = jnp.full(b, NO_INFORMATION)
-  signs = jax.random.rademacher(jax.random.key(0), (1, h, w, 1), x.dtype)
-  rows, columns = np.arange(h) % SPACING, np.arange(w) % SPACING
-  cell = rows[:, None] * SPACING + columns[None]
-  place = jnp.asarray(cell[None, ..., None] * c + np.arange(c))
-
-  def add(total: Images, i: Array) -> tuple[Images, None]:
-    probe = jnp.broadcast_to(jnp.where(place == i, signs, 0.0), x.shape)
-    push = NO_INFORMATION**2 * probe
-    _, slope = jax.jvp(lambda x: denoise(x, level), (x,), (push,))
-    return total + probe * slope, None
-
-  probes = jnp.arange(SPACING**2 * c)
-  total, _ = jax.lax.scan(add, jnp.zeros_like(x), probes)
-  return jnp.where(seen > 0, _mean(total, seen), _mean(total, 1 - seen))
-
-
-def _mean(x: Images, weight: Images) -> Images:
-  """The weighted means of squares of pixels around each pixel."""
-  window, stride = (1, SMOOTHING, SMOOTHING, 1), (1, 1, 1, 1)
-  add = lambda x: jax.lax.reduce_window(  # noqa: E731
-    x, 0.0, jax.lax.add, window, stride, "SAME"
-  )
-  return add(x * weight) / jnp.maximum(add(weight), 1.0)
+  return mean, predicted_variance.variance(denoise, nothing, seen)

@@ -49,7 +49,10 @@ INTEGER_FLAGS = {
   "interpolate": ("steps",),
   "edit": ("between", "corrections", "seed", "batch"),
   "calibrate": ("gain", "black", "white", "resolutions", "num", "photons"),
-  "restore": ("gain", "samples", "scale", "std_factor", "steps", "white"),
+  "restore": (
+    *("gain", "samples", "scale", "std_factor", "steps", "white"),
+    *("max_seconds", "max_memory", "preference"),
+  ),
   "evaluate": ("num", "budget", "seed"),
   "ema": ("sigma_rel",),
   "compare": ("num", "batch"),

@@ -41,6 +41,7 @@ def table(power, photons=PHOTONS):
       mse=wiener(power, p, factor=f),
       seconds=1.0 / f**2,
       bytes=1_000_000 // f**2,
+      window_bytes=500_000 // f**2,
     )
     for f in (1, 2, 4)
     for p in photons
