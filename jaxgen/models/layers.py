@@ -169,10 +169,10 @@ _TRACING: contextvars.ContextVar[AttentionTracing] = contextvars.ContextVar(
 
 
 def _use_cudnn(q: Heads) -> bool:
-  """Whether to use cuDNN's attention, which needs linear memory."""
-  fits = q.dtype in (jnp.bfloat16, jnp.float16) and (
-    q.shape[-1] in CUDNN_HEAD_DIMS
-  )
+  """Whether to use cuDNN's attention, which needs linear memory. JAX refuses
+  its gradient for an odd number of tokens."""
+  half = q.dtype in (jnp.bfloat16, jnp.float16)
+  fits = half and q.shape[-1] in CUDNN_HEAD_DIMS and q.shape[1] % 2 == 0
   if not fits or _TRACING.get() == "forward_mode":
     return False
   return device.has_cudnn_attention(q.dtype, q.shape[-1])
