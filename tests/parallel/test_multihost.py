@@ -59,16 +59,13 @@ def two(tmp_path_factory):
   with socket.socket() as free:
     free.bind(("127.0.0.1", 0))
     port = free.getsockname()[1]
-  peers = [
-    subprocess.Popen(
-      [sys.executable, ROOT / "tests/support/peer.py"]
-      + [str(port), str(number), folder],
-      env=environment(2),
-      stdout=(folder / f"{number}.log").open("w"),
-      stderr=subprocess.STDOUT,
-    )
-    for number in range(2)
-  ]
+  peers = []
+  for number in range(2):
+    with (folder / f"{number}.log").open("w") as log:
+      argv = [sys.executable, ROOT / "tests/support/peer.py"]
+      argv += [str(port), str(number), folder]
+      output = {"stdout": log, "stderr": subprocess.STDOUT}
+      peers.append(subprocess.Popen(argv, env=environment(2), **output))
   peers[1].wait(180)
   begin = time.monotonic()
   peers[0].wait(180)

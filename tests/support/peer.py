@@ -61,13 +61,9 @@ def join(port: int, number: int) -> None:
 
 
 def loopback_only(port: int) -> bool:
-  """Whether the coordinator's port is free on another address."""
+  """Whether nobody listens at the coordinator's port on another address."""
   with socket.socket() as other:
-    try:
-      other.bind(("127.0.0.2", port))
-    except OSError:
-      return False
-  return True
+    return other.connect_ex(("127.0.0.2", port)) != 0
 
 
 def flat(tree) -> np.ndarray:
