@@ -12,6 +12,7 @@ from typing import Any, ClassVar, Literal
 
 from jaxgen.config.fields import (
   NonNegativeInt,
+  Positive,
   PositiveInt,
   UnitInterval,
   section,
@@ -207,6 +208,8 @@ class UNetConfig:
   """Channels of an attention head."""
   dropout: UnitInterval = 0.0
   """Dropout probability."""
+  time_frequency: Positive = 1000.0
+  """Highest frequency of the features of the noise level, ln(sigma) / 4."""
   padding: Padding = "zeros"
   """circular: seamless tiles."""
   dtype: DType = "auto"
@@ -295,6 +298,8 @@ class DiTConfig:
   """Hidden features of an MLP, as a multiple of the width."""
   dropout: UnitInterval = 0.0
   """Dropout probability."""
+  time_frequency: Positive = 1000.0
+  """Highest frequency of the features of the noise level, ln(sigma) / 4."""
   scan_layers: bool = False
   """Compile one block for all layers."""
   dtype: DType = "auto"

@@ -55,10 +55,17 @@ class Conditioning(nn.Module, kw_only=True):
   Each condition has an embedding table with one extra row: row 0 represents a
   missing value. The rows are summed, so any condition may be left out. One of
   numbers is embedded as the noise level is, and adds nothing at first.
+
+  Attributes:
+    width: features of the embedding.
+    condition_sizes: name and number of values of each condition.
+    highest: highest frequency of the features of the noise level.
+    dtype: type of the embedding.
   """
 
   width: int
   condition_sizes: ConditionSizes
+  highest: float = 1000.0
   dtype: DTypeLike = jnp.float32
 
   @nn.compact
@@ -73,7 +80,8 @@ class Conditioning(nn.Module, kw_only=True):
         name means missing.
       side: side of the image in pixels.
     """
-    x = Dense(self.width, name="noise")(fourier_features(c_noise, self.width))
+    noise = fourier_features(c_noise, self.width, highest=self.highest)
+    x = Dense(self.width, name="noise")(noise)
     size = jnp.log2(jnp.full(c_noise.shape, side / 32.0))
     x = x + Dense(self.width, kernel_init=ZEROS, name="resolution")(
       fourier_features(size, 32)

@@ -107,7 +107,10 @@ class DiT(DenoisingNetwork, kw_only=True):
     width, patch = self.options.width, self.options.patch_size
     grid = x.shape[1] // patch, x.shape[2] // patch
     embedding = Conditioning(
-      width=width, condition_sizes=self.condition_sizes, name="conditioning"
+      width=width,
+      condition_sizes=self.condition_sizes,
+      highest=self.options.time_frequency,
+      name="conditioning",
     )(c_noise, cond, x.shape[1])
     x = concat_condition(x, cond, channels=self.cond_channels)
     x = layers.patchify(x, patch)

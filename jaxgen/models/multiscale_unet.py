@@ -35,6 +35,7 @@ class MultiScaleUNet(UNetBase, kw_only=True):
     embedding = Conditioning(
       width=4 * self.options.scale_width,
       condition_sizes=self.condition_sizes,
+      highest=self.options.time_frequency,
       name="scales",
     )(c_noise, cond, x.shape[1])
     features = [

@@ -52,6 +52,7 @@ class OuterLevel:
     embedding = Conditioning(
       width=4 * width,
       condition_sizes=self.net.condition_sizes,
+      highest=self.options.time_frequency,
       name=self._name("conditioning"),
     )(c_noise, self.cond, x.shape[1])
     x = concat_condition(x, self.cond, channels=self.net.cond_channels)

@@ -76,6 +76,7 @@ class UNet(UNetBase, kw_only=True):
     embedding = Conditioning(
       width=4 * options.width,
       condition_sizes=self.condition_sizes,
+      highest=options.time_frequency,
       name="conditioning",
     )(c_noise, cond, x.shape[1])
 

@@ -32,6 +32,7 @@ from jaxgen.train.transfer import InitialWeights
 from jaxgen.workdir.claim import claim, record
 
 NAME = "fit.json"
+OF_NO_SIZE = {"time_frequency"}  # fields of a model that need no memory
 Decision = dict[str, Any]  # accumulate, remat
 Decisions = dict[str, Decision]  # by stage, see `_name`
 
@@ -122,7 +123,8 @@ def _name(program: StageProgram) -> str:
   """The key of a decision, from everything that it depends on."""
   stage, experiment = program.stage, program.experiment
   sizes = (stage.resolution, stage.patch_size, program.layout.mesh.size)
-  model = {k: v for k, v in vars_of(experiment.model).items() if v != ()}
+  fields = vars_of(experiment.model).items()
+  model = {k: v for k, v in fields if v != () and k not in OF_NO_SIZE}
   fades = program.index and stage.fade_images
   before = experiment.stages[program.index - 1].resolution
   faded = (before,) if fades else ()

@@ -151,6 +151,7 @@ UNET = {
   "model.attention": ((True,), (1, 0)),
   "model.head_dim": (*NOT_POSITIVE, 3),
   "model.padding": ("mirror",),
+  "model.time_frequency": (0.0, -1.0, INF),
 }
 NETWORKS = {
   "patch_autoencoder": PATCHES
@@ -185,7 +186,7 @@ NETWORKS = {
   },
   "multiscale_unet": UNET
   | {"model.scales": ((0,), 32, (1.5,)), "model.scale_width": (0,)},
-  "dit": PATCHES | {"model.depth": (0,)},
+  "dit": PATCHES | {"model.depth": (0,), "model.time_frequency": (0.0, NAN)},
 }
 
 

@@ -1,10 +1,13 @@
 from typing import Any
 
+import flax.linen as nn
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from jaxgen.config.models import MODELS
+from jaxgen.models.build import build
 from jaxgen.models.conditioning import (
   Conditioning,
   Numbers,
@@ -12,6 +15,19 @@ from jaxgen.models.conditioning import (
   fourier_features,
 )
 
+UNET: dict[str, Any] = {
+  "width": 8,
+  "multipliers": (1,),
+  "attention": (False,),
+  "num_res_blocks": 1,
+  "head_dim": 8,
+}
+DENOISERS: dict[str, dict[str, Any]] = {
+  "unet": UNET,
+  "progressive_unet": UNET | {"resolutions": (8, 12), "outer_width": 8},
+  "multiscale_unet": UNET | {"scales": (8,), "scale_width": 8},
+  "dit": {"width": 32, "depth": 1, "heads": 2},
+}
 NOISE = jnp.array([-1.0, 0.0, 0.7])
 
 
@@ -32,6 +48,43 @@ def test_the_lowest_frequency_is_one():
   features = fourier_features(NOISE, 8)
   np.testing.assert_allclose(features[:, 0], np.cos(NOISE), atol=1e-6)
   np.testing.assert_allclose(features[:, 4], np.sin(NOISE), atol=1e-6)
+
+
+@pytest.mark.parametrize("highest", [1.0, 16.0, 1000.0])
+def test_the_highest_frequency_is_the_one_given(highest):
+  features = fourier_features(NOISE, 8, highest=highest)
+  angle = highest * NOISE
+  np.testing.assert_allclose(features[:, 3], np.cos(angle), atol=1e-4)
+  np.testing.assert_allclose(features[:, 7], np.sin(angle), atol=1e-4)
+
+
+def test_by_default_the_noise_has_features_up_to_1000_bitwise():
+  angles = NOISE[:, None] * jnp.geomspace(1.0, 1000.0, 8)[None]
+  features = np.concatenate([jnp.cos(angles), jnp.sin(angles)], axis=-1)
+  np.testing.assert_array_equal(
+    fourier_features(NOISE, 16, highest=Conditioning.highest), features
+  )
+
+
+@pytest.mark.parametrize("name", DENOISERS)
+@pytest.mark.parametrize("highest", [None, 16.0])
+def test_every_embedding_of_a_network_has_the_field_s_frequency(name, highest):
+  given = {} if highest is None else {"time_frequency": highest}
+  side = 12  # two levels of the one that grows
+  options = MODELS[name](**DENOISERS[name] | given)
+  net: Any = build(options, resolution=side, channels=1)
+  found = []
+
+  def record(call, args, kwargs, context):
+    if isinstance(context.module, Conditioning):
+      found.append(context.module.highest)
+    return call(*args, **kwargs)
+
+  with nn.intercept_methods(record):
+    x = jnp.zeros((1, side, side, 1))
+    jax.eval_shape(net.init, jax.random.key(0), x, jnp.zeros(1))
+  embeddings = 1 if name in ("unet", "dit") else 2
+  assert found == [highest or 1000.0] * embeddings
 
 
 def test_a_missing_condition_is_one_of_value_minus_one(embed):

@@ -5,7 +5,7 @@ import json
 import jax
 import pytest
 from support.faults import AUTOENCODER, command, steps
-from support.programs import program
+from support.programs import denoiser, program
 from support.staged import TWO
 
 from jaxgen.cli.main import main
@@ -49,6 +49,14 @@ def test_a_stage_out_of_memory_starts_again_in_smaller_parts(
   kept = json.loads((tmp_path / "fit.json").read_text())
   assert [row["accumulate"] for row in kept.values()] == [4]
   assert steps(tmp_path)[-1] == 8
+
+
+def test_a_decision_does_not_depend_on_what_needs_no_memory(tmp_path):
+  """So that runs keep decisions that are older than the field."""
+  for frequency in (1000.0, 16.0):
+    p = denoiser(1, **{"model.time_frequency": frequency})
+    autobatch.shrink_microbatches(p, tmp_path)
+  assert len(json.loads((tmp_path / "fit.json").read_text())) == 1
 
 
 def test_microbatches_of_one_image_cannot_be_smaller(tmp_path):

@@ -5,7 +5,7 @@ import dataclasses
 import jax
 import numpy as np
 import pytest
-from support.programs import first_batch, growing, on_host, shardings
+from support.programs import denoiser, first_batch, growing, on_host, shardings
 from support.staged import EQUAL, two_stages
 
 import jaxgen
@@ -184,4 +184,14 @@ def test_weights_of_another_network_are_refused_by_what_differs():
   other = growing()[0]
   initial = dataclasses.replace(initial, model=other.task.model)
   with pytest.raises(UserError, match="train.init_from: .*model.name"):
+    transfer.warm_start(first, initial)
+
+
+def test_weights_for_features_of_other_frequencies_are_refused():
+  """The first layer of the time embedding would read other numbers."""
+  first, other = denoiser(1), denoiser(1, **{"model.time_frequency": 16.0})
+  initial = transfer.InitialWeights(
+    model=other.task.model, params=other.state_shapes.params, origin="there"
+  )
+  with pytest.raises(UserError, match="time_frequency=1000.0, expected 16.0"):
     transfer.warm_start(first, initial)
