@@ -6,7 +6,7 @@ from typing import Any
 
 from ml_collections import ConfigDict
 
-from jaxgen.config import models
+from jaxgen.config import denoisers, models
 from jaxgen.config.experiment import TASK_SECTIONS
 from jaxgen.config.fields import field_defaults
 from jaxgen.config.parse import SECTIONS
@@ -51,19 +51,19 @@ def conv_autoencoder() -> Any:
 
 def unet() -> Any:
   """The U-Net of EDM and DDPM++."""
-  return ConfigDict(field_defaults(models.UNetConfig))
+  return ConfigDict(field_defaults(denoisers.UNetConfig))
 
 
 def progressive_unet() -> Any:
   """A U-Net that grows with the stages of its run."""
-  return ConfigDict(field_defaults(models.ProgressiveUNetConfig))
+  return ConfigDict(field_defaults(denoisers.ProgressiveUNetConfig))
 
 
 def multiscale_unet() -> Any:
   """A U-Net that sees the image at several sizes at once."""
-  return ConfigDict(field_defaults(models.MultiScaleUNetConfig))
+  return ConfigDict(field_defaults(denoisers.MultiScaleUNetConfig))
 
 
 def dit() -> Any:
   """A transformer on patches."""
-  return ConfigDict(field_defaults(models.DiTConfig))
+  return ConfigDict(field_defaults(denoisers.DiTConfig))

@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxgen.config.models import ProgressiveUNetConfig
+from jaxgen.config.denoisers import ProgressiveUNetConfig
 from jaxgen.diffusion import edm
 from jaxgen.images import downsample_matrix, resize
 from jaxgen.laws.law import Law

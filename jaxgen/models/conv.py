@@ -10,7 +10,9 @@ import jax.numpy as jnp
 from jax.typing import DTypeLike
 from jaxtyping import Float
 
-from jaxgen.config.models import ConvAutoencoderConfig, Padding, UNetConfig
+from jaxgen.config.denoisers import UNetConfig
+from jaxgen.config.models import ConvAutoencoderConfig
+from jaxgen.config.networks import Padding
 from jaxgen.config.stages import Remat
 from jaxgen.models import layers
 from jaxgen.models.layers import ZEROS, Dense, SelfAttention

@@ -11,7 +11,7 @@ import jax.numpy as jnp
 from jax.typing import DTypeLike
 from jaxtyping import Float
 
-from jaxgen.config.models import DiTConfig
+from jaxgen.config.denoisers import DiTConfig
 from jaxgen.models import layers
 from jaxgen.models.conditioning import (
   Cond,

@@ -10,7 +10,7 @@ import flax.linen as nn
 import jax.numpy as jnp
 from jaxtyping import Float
 
-from jaxgen.config.models import MultiScaleUNetConfig
+from jaxgen.config.denoisers import MultiScaleUNetConfig
 from jaxgen.images import resize
 from jaxgen.models.conditioning import Cond, Conditioning
 from jaxgen.models.layers import Dense

@@ -8,7 +8,7 @@ import flax.linen as nn
 import jax.numpy as jnp
 from jaxtyping import Float
 
-from jaxgen.config.models import ProgressiveUNetConfig
+from jaxgen.config.denoisers import ProgressiveUNetConfig
 from jaxgen.models.conditioning import (
   Cond,
   Conditioning,

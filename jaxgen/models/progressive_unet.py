@@ -26,7 +26,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Float
 
-from jaxgen.config.models import ProgressiveUNetConfig
+from jaxgen.config.denoisers import ProgressiveUNetConfig
 from jaxgen.images import resize
 from jaxgen.models.conditioning import Cond
 from jaxgen.models.layers import ZEROS

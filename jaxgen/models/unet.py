@@ -17,7 +17,7 @@ import flax.linen as nn
 import jax.numpy as jnp
 from jaxtyping import Float
 
-from jaxgen.config.models import UNetConfig
+from jaxgen.config.denoisers import UNetConfig
 from jaxgen.models.conditioning import (
   Cond,
   Conditioning,

@@ -9,13 +9,12 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from jaxgen.config.denoisers import DiTConfig, UNetConfig
 from jaxgen.config.files import load_experiment
 from jaxgen.config.models import (
   ConvAutoencoderConfig,
-  DiTConfig,
   ModelConfig,
   PatchAutoencoderConfig,
-  UNetConfig,
 )
 from jaxgen.models.build import build
 

@@ -2,13 +2,11 @@
 
 import pytest
 
+from jaxgen.config.denoisers import DiTConfig, ProgressiveUNetConfig, UNetConfig
 from jaxgen.config.models import (
   MODELS,
   ConvAutoencoderConfig,
-  DiTConfig,
   PatchAutoencoderConfig,
-  ProgressiveUNetConfig,
-  UNetConfig,
 )
 from jaxgen.errors import UserError
 

@@ -5,7 +5,8 @@ from typing import Any
 import jax.numpy as jnp
 import pytest
 
-from jaxgen.config.models import MODELS, ConvAutoencoderConfig, UNetConfig
+from jaxgen.config.denoisers import UNetConfig
+from jaxgen.config.models import MODELS, ConvAutoencoderConfig
 from jaxgen.models.build import NETWORKS, build, compute_dtype
 from jaxgen.models.network import DenoisingNetwork
 

@@ -10,7 +10,7 @@ import numpy as np
 import optax
 import pytest
 
-from jaxgen.config.models import DiTConfig, UNetConfig
+from jaxgen.config.denoisers import DiTConfig, UNetConfig
 from jaxgen.models.build import build
 
 SIZES = (("kind", 3), ("zoom", 2))

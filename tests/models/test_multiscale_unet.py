@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxgen.config.models import MultiScaleUNetConfig
+from jaxgen.config.denoisers import MultiScaleUNetConfig
 from jaxgen.models.build import build
 from jaxgen.trees import named
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from support.arrays import noise
 
-from jaxgen.config.models import ProgressiveUNetConfig
+from jaxgen.config.denoisers import ProgressiveUNetConfig
 from jaxgen.diffusion import edm
 from jaxgen.images import downsample_matrix, resize
 from jaxgen.models.build import build
