@@ -67,3 +67,8 @@ def multiscale_unet() -> Any:
 def dit() -> Any:
   """A transformer on patches."""
   return ConfigDict(field_defaults(denoisers.DiTConfig))
+
+
+def mlp() -> Any:
+  """Residual blocks of two layers, for latents that are vectors."""
+  return ConfigDict(field_defaults(denoisers.MLPConfig))

@@ -146,3 +146,34 @@ class DiTConfig:
         f"model.width={self.width}: expected a multiple of 4 and of "
         f"model.heads={self.heads}."
       )
+
+
+@section("model")
+class MLPConfig:
+  """Residual blocks of two layers, for latents that are vectors."""
+
+  smoke_images: ClassVar[int] = 960
+  smoke: ClassVar[dict[str, Any]] = {"width": 32, "depth": 1}
+  demo: ClassVar[dict[str, Any]] = {}  # 8 million parameters
+
+  name: Literal["mlp"] = "mlp"
+  """Name of the network."""
+  width: PositiveInt = 512
+  """Features of a block; an even number."""
+  depth: PositiveInt = 4
+  """Blocks."""
+  mlp_ratio: PositiveInt = 2
+  """Hidden features of a block, as a multiple of the width."""
+  dropout: UnitInterval = 0.0
+  """Dropout probability."""
+  time_frequency: Positive = 16.0
+  """Highest frequency of the features of the noise level, ln(sigma) / 4."""
+  dtype: DType = "auto"
+  """Type of the computation; auto: bfloat16 where in hardware."""
+
+  def check(self, resolution: int) -> None:
+    """Raise a UserError unless a state is a vector, with a side of 1."""
+    if resolution != 1:
+      raise UserError("model.name=mlp: expected latents that are vectors.")
+    if self.width % 2:
+      raise UserError(f"model.width={self.width}: expected an even number.")

@@ -12,6 +12,7 @@ from typing import Any, ClassVar, Literal
 
 from jaxgen.config.denoisers import (
   DiTConfig,
+  MLPConfig,
   MultiScaleUNetConfig,
   ProgressiveUNetConfig,
   UNetConfig,
@@ -186,6 +187,7 @@ ModelConfig = (
   | ProgressiveUNetConfig
   | MultiScaleUNetConfig
   | DiTConfig
+  | MLPConfig
 )
 MODELS: dict[str, type[ModelConfig]] = {
   "patch_autoencoder": PatchAutoencoderConfig,
@@ -194,4 +196,5 @@ MODELS: dict[str, type[ModelConfig]] = {
   "progressive_unet": ProgressiveUNetConfig,
   "multiscale_unet": MultiScaleUNetConfig,
   "dit": DiTConfig,
+  "mlp": MLPConfig,
 }

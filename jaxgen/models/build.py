@@ -13,6 +13,7 @@ from jaxgen.diffusion.edm import SIGMA_DATA
 from jaxgen.models.conditioning import ConditionSizes
 from jaxgen.models.conv_autoencoder import ConvAutoencoder
 from jaxgen.models.dit import DiT
+from jaxgen.models.mlp import MLPDenoiser
 from jaxgen.models.multiscale_unet import MultiScaleUNet
 from jaxgen.models.network import Network
 from jaxgen.models.patch_autoencoder import PatchAutoencoder
@@ -27,6 +28,7 @@ NETWORKS: dict[str, type[Network]] = {
   "progressive_unet": ProgressiveUNet,
   "multiscale_unet": MultiScaleUNet,
   "dit": DiT,
+  "mlp": MLPDenoiser,
 }
 
 

@@ -37,7 +37,7 @@ def test_every_field_has_its_section_s_default(name):
 @pytest.mark.parametrize("name", MODELS)
 def test_a_model_s_defaults_fit_together(name):
   config = BASES[name]
-  config.stages.resolution = (64,)
+  config.stages.resolution = (1 if name == "mlp" else 64,)
   assert parse(config).model == MODELS[name]()
 
 

@@ -2,7 +2,12 @@
 
 import pytest
 
-from jaxgen.config.denoisers import DiTConfig, ProgressiveUNetConfig, UNetConfig
+from jaxgen.config.denoisers import (
+  DiTConfig,
+  MLPConfig,
+  ProgressiveUNetConfig,
+  UNetConfig,
+)
 from jaxgen.config.models import (
   MODELS,
   ConvAutoencoderConfig,
@@ -77,3 +82,12 @@ def test_sizes_that_fit_pass(section):
 def test_what_does_not_fit_is_named(section, change, field):
   with pytest.raises(UserError, match=rf"model\..*{field}"):
     section(**SMALL[section] | change).check(16)
+
+
+def test_vectors_are_for_an_mlp_and_nothing_else_is():
+  MLPConfig().check(1)
+  for side in (2, 8, 64):
+    with pytest.raises(UserError, match="model.name=mlp"):
+      MLPConfig().check(side)
+  with pytest.raises(UserError, match="model.width=33"):
+    MLPConfig(width=33).check(1)

@@ -187,6 +187,12 @@ NETWORKS = {
   "multiscale_unet": UNET
   | {"model.scales": ((0,), 32, (1.5,)), "model.scale_width": (0,)},
   "dit": PATCHES | {"model.depth": (0,), "model.time_frequency": (0.0, NAN)},
+  "mlp": {
+    "model.width": (*NOT_POSITIVE, 33),
+    "model.depth": (0,),
+    "model.mlp_ratio": NOT_POSITIVE,
+    "model.time_frequency": (0.0, -1.0),
+  },
 }
 
 
@@ -200,7 +206,7 @@ def base(model: str):
     return toy_denoiser()
   config = smoke(defaults.denoiser(getattr(defaults, model)()))
   config.data.channels = 1
-  config.stages.resolution = (32,)
+  config.stages.resolution = (1 if model == "mlp" else 32,)
   return config
 
 

@@ -10,7 +10,7 @@ import numpy as np
 import optax
 import pytest
 
-from jaxgen.config.denoisers import DiTConfig, UNetConfig
+from jaxgen.config.denoisers import DiTConfig, MLPConfig, UNetConfig
 from jaxgen.models.build import build
 
 SIZES = (("kind", 3), ("zoom", 2))
@@ -23,8 +23,14 @@ MODELS = {
     head_dim=8,
   ),
   "dit": DiTConfig(width=32, depth=2, heads=2, patch_size=4),
+  "mlp": MLPConfig(width=32, depth=2),
 }
 EACH = pytest.mark.parametrize("name", MODELS)
+
+
+def side_of(name):
+  """Side of the images of a model; 1: vectors."""
+  return 1 if name == "mlp" else 16
 
 
 @functools.cache
@@ -32,7 +38,7 @@ def make(name, *, cond_channels=0, **changes):
   """A model whose `init` and `apply` are compiled, once for all tests."""
   model = build(
     dataclasses.replace(MODELS[name], **changes),
-    resolution=16,
+    resolution=side_of(name),
     channels=2,
     condition_sizes=SIZES,
     cond_channels=cond_channels,
@@ -43,7 +49,8 @@ def make(name, *, cond_channels=0, **changes):
   )
 
 
-def inputs(n=2, side=16):
+def inputs(name, n=2, side=0):
+  side = side or side_of(name)
   x = jax.random.normal(jax.random.key(0), (n, side, side, 2))
   cond = {"kind": jnp.arange(n) % 3, "zoom": jnp.arange(n) % 2}
   return x, jnp.linspace(-1, 1, n), cond
@@ -65,7 +72,7 @@ def nonzero(model, x, c_noise, cond):
 @EACH
 def test_it_starts_at_zero(name):
   """So the loss starts at 1 for each pixel, and at every sigma."""
-  model, args = make(name), inputs()
+  model, args = make(name), inputs(name)
   params = model.init(jax.random.key(0), *args)
   out = model.apply(params, *args)
   assert out.shape == args[0].shape
@@ -74,7 +81,7 @@ def test_it_starts_at_zero(name):
 
 @EACH
 def test_an_image_does_not_depend_on_its_batch(name):
-  model, (x, c_noise, cond) = make(name), inputs(3)
+  model, (x, c_noise, cond) = make(name), inputs(name, 3)
   params = nonzero(model, x, c_noise, cond)
   whole = model.apply(params, x, c_noise, cond)
   part = jax.tree.map(lambda v: v[1:2], (x, c_noise, cond))
@@ -83,7 +90,7 @@ def test_an_image_does_not_depend_on_its_batch(name):
 
 @EACH
 def test_every_input_matters_and_a_missing_one_is_a_value_of_its_own(name):
-  model, (x, c_noise, cond) = make(name), inputs()
+  model, (x, c_noise, cond) = make(name), inputs(name)
   params = nonzero(model, x, c_noise, cond)
   base = model.apply(params, x, c_noise, cond)
   far = lambda y: float(jnp.abs(y - base).max())  # noqa: E731
@@ -106,20 +113,22 @@ def test_every_input_matters_and_a_missing_one_is_a_value_of_its_own(name):
   )
 
 
-@EACH
+@pytest.mark.parametrize("name", ["unet", "dit"])
 def test_one_set_of_weights_serves_several_resolutions(name):
-  model, args = make(name), inputs()
+  model, args = make(name), inputs(name)
   params = nonzero(model, *args)
-  shapes = jax.eval_shape(make(name).init, jax.random.key(0), *inputs(2, 24))
+  shapes = jax.eval_shape(
+    make(name).init, jax.random.key(0), *inputs(name, 2, 24)
+  )
   same = jax.tree.map(lambda a, b: a.shape == b.shape, params, shapes)
   assert all(jax.tree.leaves(same))
-  out = model.apply(params, *inputs(2, 24))
+  out = model.apply(params, *inputs(name, 2, 24))
   assert out.shape == (2, 24, 24, 2) and jnp.isfinite(out).all()
 
 
 @EACH
 def test_bfloat16_agrees_with_float32(name):
-  args = inputs()
+  args = inputs(name)
   params = nonzero(make(name), *args)
   exact = make(name, dtype="float32").apply(params, *args)
   rough = make(name, dtype="bfloat16").apply(params, *args)
@@ -131,7 +140,7 @@ def test_bfloat16_agrees_with_float32(name):
 @EACH
 def test_a_batch_is_overfitted(name):
   """Two images and their noise, from a loss of 1 to a hundredth."""
-  model, (x, c_noise, cond) = make(name), inputs()
+  model, (x, c_noise, cond) = make(name), inputs(name)
   target = jax.random.normal(jax.random.key(5), x.shape)
   params = model.init(jax.random.key(0), x, c_noise, cond)
   tx = optax.adam(3e-3)
@@ -153,7 +162,7 @@ def test_a_batch_is_overfitted(name):
 
 @EACH
 def test_dropout_is_for_training(name):
-  model, args = make(name, dropout=0.5), inputs()
+  model, args = make(name, dropout=0.5), inputs(name)
   params = nonzero(model, *args)
   run = lambda k: model.apply(params, *args, True, rngs={"dropout": k})  # noqa: E731
   one, two = run(jax.random.key(0)), run(jax.random.key(1))
@@ -164,9 +173,9 @@ def test_dropout_is_for_training(name):
 
 @EACH
 def test_a_dense_condition_is_seen_and_may_be_missing(name):
-  model, (x, c_noise, cond) = make(name, cond_channels=3), inputs()
+  model, (x, c_noise, cond) = make(name, cond_channels=3), inputs(name)
   params = nonzero(model, x, c_noise, cond)
-  image = jax.random.normal(jax.random.key(3), (2, 16, 16, 3))
+  image = jax.random.normal(jax.random.key(3), (*x.shape[:3], 3))
   base = model.apply(params, x, c_noise, cond)
   assert base.shape == x.shape
   seen = model.apply(params, x, c_noise, cond | {"dense": image})
@@ -176,7 +185,7 @@ def test_a_dense_condition_is_seen_and_may_be_missing(name):
 
 
 def test_scanned_blocks_are_the_unrolled_ones():
-  args = inputs()
+  args = inputs("dit")
   params = nonzero(make("dit"), *args)["params"]
   blocks = [params[f"block_{i}"] for i in range(2)]
   rest = {k: v for k, v in params.items() if not k.startswith("block_")}
@@ -188,7 +197,7 @@ def test_scanned_blocks_are_the_unrolled_ones():
 
 def test_a_circular_u_net_knows_no_edge():
   """Rolling the input rolls the output, by what the levels can halve."""
-  x, c_noise, cond = inputs()
+  x, c_noise, cond = inputs("unet")
   edges = {}
   for padding in ("circular", "zeros"):
     model = make("unet", padding=padding)
