@@ -22,6 +22,9 @@ Range = tuple[Positive, Positive]  # lowest and highest
 class DiffusionConfig:
   """Noise levels and conditions of a denoiser (EDM, arXiv:2206.00364)."""
 
+  target: Literal["image", "residual"] = "image"
+  """residual: what the hint lacks of the image, scaled to a standard deviation
+  of sigma_data; hint.kind=reconstruction or lowres."""
   sigma_data: Positive = 0.5
   """Standard deviation of the images."""
   noise_distribution: Literal["log_normal", "log_uniform"] = "log_normal"

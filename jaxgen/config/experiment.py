@@ -11,6 +11,8 @@ from typing import Any
 
 from jaxgen.config.data import DataConfig
 from jaxgen.config.diffusion import DiffusionConfig
+from jaxgen.config.hint import HintConfig
+from jaxgen.config.latent import LatentConfig
 from jaxgen.config.losses import KLConfig, LossConfig
 from jaxgen.config.models import ModelConfig
 from jaxgen.config.optimizer import OptimizerConfig
@@ -27,7 +29,7 @@ def _sections(*own: str) -> tuple[str, ...]:
 # Model families: the name of a module in `jaxgen/tasks`, and its sections.
 TASK_SECTIONS = {
   "autoencoder": _sections("loss", "kl"),
-  "diffusion": _sections("diffusion"),
+  "diffusion": _sections("diffusion", "hint", "latent"),
 }
 
 
@@ -47,6 +49,8 @@ class Experiment:
     loss: terms of the loss; autoencoders only.
     kl: weight of the KL divergence; autoencoders only.
     diffusion: noise levels and conditions; denoisers only.
+    hint: a dense condition; denoisers only.
+    latent: the latents that are denoised; denoisers only.
   """
 
   task: str
@@ -60,6 +64,8 @@ class Experiment:
   loss: LossConfig = LossConfig()
   kl: KLConfig = KLConfig()
   diffusion: DiffusionConfig = DiffusionConfig()
+  hint: HintConfig = HintConfig()
+  latent: LatentConfig = LatentConfig()
 
   @property
   def lengths(self) -> list[int]:

@@ -180,7 +180,7 @@ def describe(expected: Any) -> str:
   if origin is Annotated:
     return f"{describe(parts[0])}{_bounds(parts[1:])}"
   if origin is Literal:
-    return f"one of {', '.join(map(str, parts))}"
+    return f"one of {', '.join(str(x) or repr(x) for x in parts)}"
   if origin is tuple and parts[-1] is ...:
     return f"a tuple, each {describe(parts[0])}"
   if origin is tuple:

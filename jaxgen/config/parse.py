@@ -6,11 +6,13 @@ import reprlib
 from collections.abc import Mapping
 from typing import Any
 
-from jaxgen.config import stages
+from jaxgen.config import consistency, stages
 from jaxgen.config.data import DataConfig
 from jaxgen.config.diffusion import DiffusionConfig
 from jaxgen.config.experiment import TASK_SECTIONS, Experiment
 from jaxgen.config.fields import LIMIT, Seed, check_value, near_miss
+from jaxgen.config.hint import HintConfig
+from jaxgen.config.latent import LatentConfig
 from jaxgen.config.losses import KLConfig, LossConfig
 from jaxgen.config.models import MODELS, ModelConfig
 from jaxgen.config.optimizer import OptimizerConfig
@@ -22,6 +24,8 @@ SECTIONS: dict[str, Any] = {  # all except `model` and `stages`
   "loss": LossConfig,
   "kl": KLConfig,
   "diffusion": DiffusionConfig,
+  "hint": HintConfig,
+  "latent": LatentConfig,
   "optimizer": OptimizerConfig,
   "batch": BatchConfig,
   "train": TrainConfig,
@@ -45,6 +49,7 @@ def parse(config: Any) -> Experiment:
     for name in TASK_SECTIONS[values["task"]]
   }
   experiment = Experiment(task=values["task"], seed=values["seed"], **sections)
+  consistency.check(experiment)
   for index, stage in enumerate(experiment.stages):
     _check_stage(experiment, index, stage.resolution)
   total = experiment.ends[-1]
@@ -105,7 +110,7 @@ def parse_model(values: Mapping[str, Any]) -> ModelConfig:
 
 
 def _check_stage(experiment: Experiment, index: int, resolution: int) -> None:
-  """Raise a UserError if a stage does not fit the model."""
+  """Raise a UserError if a stage does not fit the model or the hint."""
   stage = experiment.stages[index]
   try:
     if stage.patch_size and not hasattr(experiment.model, "patch_size"):
@@ -114,6 +119,7 @@ def _check_stage(experiment: Experiment, index: int, resolution: int) -> None:
         f"{experiment.model.name} has no patches."
       )
     experiment.model_at(index).check(resolution)
+    experiment.hint.check(resolution)
   except UserError as e:
     raise UserError(f"{stage_label(experiment, index)}{e}") from e
 

@@ -6,7 +6,7 @@ import re
 import tomllib
 
 import pytest
-from support.configs import ROOT, every_config, toy
+from support.configs import ROOT, every_config, toy, toy_denoiser
 
 from jaxgen.config import defaults, files
 from jaxgen.config.parse import parse
@@ -161,6 +161,15 @@ def test_a_saved_config_without_a_field_gets_the_default(tmp_path):
   del config["train"]["init_from"], config["kl"], config["batch"]
   path.write_text(json.dumps(config))
   assert files.read_experiment(path) == parse(toy())
+
+
+def test_a_saved_denoiser_from_before_hints_and_latents_is_read(tmp_path):
+  path = tmp_path / "config.json"
+  config = toy_denoiser().to_dict()
+  del config["hint"], config["latent"]
+  del config["diffusion"]["target"], config["model"]["time_frequency"]
+  path.write_text(json.dumps(config))
+  assert files.read_experiment(path) == parse(toy_denoiser())
 
 
 @pytest.mark.parametrize(

@@ -115,7 +115,9 @@ AUTOENCODER = {
   "kl.cap": (0.0, 1e-6),
   "kl.free_bits": (-0.1,),
 }
+OF_DENOISERS = ("diffusion", "hint", "latent")
 DIFFUSION = {
+  "diffusion.target": ("noise", "residual", None),
   "diffusion.sigma_data": (0.0, NAN),
   "diffusion.noise_distribution": ("normal",),
   "diffusion.P_mean": (11.0, NAN),
@@ -131,6 +133,15 @@ DIFFUSION = {
   "diffusion.background": ((), (0.0, 1.0), (9.0, 1.0)),
   "diffusion.read_noise": ((), (0.0, 1.0), (9.0, 1.0)),
   "diffusion.preview_steps": (0,),
+  "hint.kind": ("image", None, "reconstruction", "segments"),
+  "hint.run": (3, "runs/autoencoder"),
+  "hint.factor": (0, 1, 1.5),
+  "hint.num_classes": (-1, 2.0),
+  "hint.drop_prob": (1.0, -0.1),
+  "hint.noise": (-1.0, NAN, 0.1),
+  "latent.run": (3, None),
+  "latent.normalize": ("batch", ""),
+  "latent.views": (-1, 0.5),
 }
 NETWORK = {
   "model.name": ("vae", None),
@@ -244,7 +255,10 @@ def test_no_field_of_a_config_takes_nonsense(model, field, values):
 def test_every_field_is_tried():
   found = {(model, field) for model, field, _ in tables()}
   every = {
-    ("dit" if name == "diffusion" else "patch_autoencoder", f"{name}.{field}")
+    (
+      "dit" if name in OF_DENOISERS else "patch_autoencoder",
+      f"{name}.{field}",
+    )
     for name, cls in (SECTIONS | {"stages": Stage}).items()
     for field in field_types(cls)
   }

@@ -1,0 +1,108 @@
+"""Checks of sections against each other: one line that names the field."""
+
+from typing import Any
+
+import pytest
+from support.configs import toy, toy_denoiser
+
+from jaxgen.config.parse import parse
+from jaxgen.errors import UserError
+
+AE = "runs/autoencoder"
+RECONSTRUCTION = {"kind": "reconstruction", "run": AE}
+MASKS = {"source": "folder", "masks": "masks"}
+SEGMENTS = {"kind": "segments", "num_classes": 3}
+RESIDUAL = {"target": "residual"}
+
+
+@pytest.mark.parametrize(
+  "sections",
+  [
+    {},
+    {"hint": {"kind": "edges"}},
+    {"hint": {"kind": "lowres", "factor": 8, "noise": 0.5}},
+    {"hint": RECONSTRUCTION | {"noise": 0.1}},
+    {"hint": SEGMENTS, "data": MASKS},
+    {"hint": SEGMENTS, "data": {"source": "rocks"}},
+    {"hint": RECONSTRUCTION | {"drop_prob": 0.0}, "diffusion": RESIDUAL},
+    {"hint": {"kind": "lowres", "drop_prob": 0.0}, "diffusion": RESIDUAL},
+    {"latent": {"run": AE, "normalize": "whiten", "views": 4}},
+    {"latent": {"views": 4}},  # a config whose run is a flag
+    {"diffusion": {"conditions": ("hint",)}},  # of the data, without a hint
+  ],
+)
+def test_sections_that_fit_pass(sections):
+  experiment = parse(toy_denoiser(**sections))
+  for name, values in sections.items():
+    section = getattr(experiment, name)
+    assert all(getattr(section, k) == v for k, v in values.items())
+
+
+@pytest.mark.parametrize(
+  ("sections", "culprit", "remedy"),
+  [
+    ({"hint": {"kind": "reconstruction"}}, "hint.run", "workdir"),
+    ({"hint": {"kind": "edges", "run": AE}}, f"hint.run={AE}", "hint.kind"),
+    ({"hint": {"kind": "segments"}}, "hint.num_classes=0", "classes"),
+    ({"hint": SEGMENTS}, "hint.kind=segments", "data.masks"),
+    (
+      {"hint": SEGMENTS, "data": {"source": "arrays", "masks": "m"}},
+      "hint.kind=segments",
+      "data.source=folder",
+    ),
+    ({"hint": {"kind": "edges", "noise": 0.1}}, "hint.noise=0.1", "lowres"),
+    ({"hint": {"kind": "lowres", "factor": 3}}, "hint.factor=3", "32"),
+    ({"diffusion": RESIDUAL}, "diffusion.target=residual", "hint.kind"),
+    (
+      {"diffusion": RESIDUAL, "hint": {"kind": "edges", "drop_prob": 0.0}},
+      "diffusion.target=residual",
+      "hint.kind=reconstruction or lowres",
+    ),
+    (
+      {"diffusion": RESIDUAL, "hint": {"kind": "lowres"}},
+      "hint.drop_prob=0.1",
+      "expected 0",
+    ),
+    (
+      {"latent": {"run": AE}, "hint": {"kind": "edges"}},
+      "hint.kind=edges",
+      f"latent.run={AE}",
+    ),
+    (
+      {"diffusion": {"noise_map": True}, "hint": {"kind": "edges"}},
+      "hint.kind=edges",
+      "diffusion.noise_map",
+    ),
+    (
+      {"diffusion": {"noise_map": True}, "latent": {"run": AE}},
+      f"latent.run={AE}",
+      "diffusion.noise_map",
+    ),
+    (
+      {"diffusion": {"conditions": ("hint",)}, "hint": {"kind": "edges"}},
+      "diffusion.conditions",
+      "'hint'",
+    ),
+  ],
+)
+def test_sections_that_contradict_each_other_are_named(
+  sections: dict[str, Any], culprit, remedy
+):
+  with pytest.raises(UserError) as error:
+    parse(toy_denoiser(**sections))
+  message = str(error.value)
+  assert message.startswith(culprit) and remedy in message
+  assert "\n" not in message and message.endswith(".")
+
+
+def test_of_several_stages_the_one_that_a_hint_does_not_fit_is_named():
+  config = toy_denoiser(hint={"kind": "lowres", "factor": 8})
+  config.stages.update(resolution=(32, 36), images=(64, 64))
+  with pytest.raises(UserError, match="^stage 2 .*hint.factor=8"):
+    parse(config)
+
+
+@pytest.mark.parametrize("section", ["hint", "latent"])
+def test_an_autoencoder_has_no_such_section(section):
+  with pytest.raises(UserError, match=f"^{section}: no such section"):
+    parse(toy().to_dict() | {section: {}})
