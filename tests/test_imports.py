@@ -20,6 +20,7 @@ LAYERS = (  # rooms import rooms of earlier layers only
   ("latents",),
   ("tasks",),
   ("workdir",),
+  ("runs",),
   ("train", "sample", "monitor"),
   ("planning", "evaluation"),
   ("api", "report"),

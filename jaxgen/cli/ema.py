@@ -51,6 +51,7 @@ def run(args: argparse.Namespace, rest: list[str]) -> None:
   from jaxgen.config.optimizer import SigmaRel
   from jaxgen.sample.load import load
   from jaxgen.train.stage import stage_programs
+  from jaxgen.typing import LossInputs
   from jaxgen.workdir.posthoc_ema import PosthocEMA
 
   sigma_rels = [_number(x) for x in args.sigma_rel.split(",")]
@@ -60,11 +61,14 @@ def run(args: argparse.Namespace, rest: list[str]) -> None:
   snapshots = PosthocEMA(args.workdir)
   reported = progress.each("combining snapshots", sigma_rels, unit="EMAs")
   emas = [snapshots.reconstruct(x, model.params) for x in reported]
-  programs = stage_programs(model.experiment, names=model.names)
+  programs = stage_programs(
+    model.experiment, names=model.names, companions=model.companions
+  )
   evaluator = programs[model.stage].evaluator
   weights = [*(ema.params for ema in emas), model.params]
+  inputs = LossInputs(frozen=model.frozen)
   reported = progress.each("evaluating EMAs", weights, unit="EMAs")
-  *scores, ordinary = [evaluator(params) for params in reported]
+  *scores, ordinary = [evaluator(params, inputs) for params in reported]
   rows = [
     Row(f"ema-{x}", ema.step, f"{ema.distance:.1%}", values)
     for x, ema, values in zip(sigma_rels, emas, scores, strict=True)

@@ -77,13 +77,19 @@ def run(args: argparse.Namespace, rest: list[str]) -> None:
   from jaxgen.config.files import load_experiment
   from jaxgen.planning import cost
   from jaxgen.planning.roofline import Speed
+  from jaxgen.runs import companions
   from jaxgen.train.stage import check_stages, stage_programs
   from jaxgen.train.transfer import check_transfers
 
   if args.json and args.json != STDOUT:
     outputs.make_folder(args.json.parent)
   experiment = load_experiment(args.config, rest)
-  programs = stage_programs(experiment, devices=_devices(args.devices))
+  devices = _devices(args.devices)
+  programs = stage_programs(
+    experiment,
+    devices=devices,
+    companions=companions.find(experiment, devices=devices),
+  )
   check_stages(programs)
   check_transfers(programs)
   if throughput is None:
@@ -182,6 +188,7 @@ ROWS: Any = {  # title: (key, format)
   "parameters, MiB": ("parameter_bytes", _mib),
   "optimizer, MiB": ("optimizer_bytes", _mib),
   "EMAs, MiB": ("ema_bytes", _mib),
+  "companions, MiB": ("companion_bytes", _mib),
   "activations, MiB": ("activation_bytes", _mib),
   "peak of the step, MiB": ("peak_bytes", _mib),
   "process on CPU, MiB": ("process_bytes", _mib),

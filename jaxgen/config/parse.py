@@ -118,7 +118,8 @@ def _check_stage(experiment: Experiment, index: int, resolution: int) -> None:
         f"stages.patch_size={stage.patch_size}: model.name="
         f"{experiment.model.name} has no patches."
       )
-    experiment.model_at(index).check(resolution)
+    if not experiment.latent.run:  # whose latents are not known yet
+      experiment.model_at(index).check(resolution)
     experiment.hint.check(resolution)
   except UserError as e:
     raise UserError(f"{stage_label(experiment, index)}{e}") from e

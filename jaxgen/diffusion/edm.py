@@ -35,7 +35,9 @@ from jaxgen.typing import (
 
 SIGMA_DATA = 0.5  # standard deviation of the clean images
 
-# x, c_noise, conditions; those may include "dense", an image
+NOISE_MAP = "noise_map"  # the image condition of uneven noise
+
+# x, c_noise, conditions
 Network = Callable[[Images, Float[Array, " b"], Conditions], Images]
 Levels = Float[Array, "*s"]  # noise levels of any shape
 
@@ -77,7 +79,7 @@ def precondition(
     network: the network.
     sigma_data: standard deviation of the clean images.
     noise_map: whether sigma may be a map; the network is given it as the image
-      condition "dense", shaped like `x`.
+      condition `NOISE_MAP`, shaped like `x`.
   """
 
   def denoise(x: Images, sigma: Sigmas, cond: Conditions = None) -> Images:
@@ -88,8 +90,8 @@ def precondition(
           f"sigma: expected one noise level per image, got {sigma.shape}"
         )
       c_noise, unevenness = _split(c_noise)
-      dense = jnp.broadcast_to(4 * unevenness, x.shape)
-      cond = {**(cond or {}), "dense": dense}
+      image = jnp.broadcast_to(4 * unevenness, x.shape)
+      cond = {**(cond or {}), NOISE_MAP: image}
     f = network(per_image(c_in) * x, c_noise, cond)
     return per_image(c_skip) * x + per_image(c_out) * f.astype(jnp.float32)
 

@@ -24,6 +24,7 @@ from jaxgen.images import normalize
 from jaxgen.parallel.sharding import Layout
 from jaxgen.typing import Array, Codec, Params
 
+EncodeTiles = Callable[[Params, Array], Array]
 MAX_BYTES = 256 << 20  # maximum size of the cached latents
 STREAM = "bank"  # random stream; a new name would select other tiles
 
@@ -31,6 +32,11 @@ STREAM = "bank"  # random stream; a new name would select other tiles
 def max_tiles(num: int, shape: tuple[int, ...]) -> int:
   """The number of cached tiles, at most `num`, for latents of a shape."""
   return max(2, min(num, MAX_BYTES // (4 * math.prod(shape))))
+
+
+def tiles_encoder(codec: Callable[[Params], Codec]) -> EncodeTiles:
+  """The encoder of an autoencoder's parameters, for a `LatentCache`."""
+  return lambda params, x: codec(params).encode(normalize(x))
 
 
 class Diverged(RunError):
@@ -42,7 +48,7 @@ class LatentCache:
   """An encoder of a fixed random set of training tiles.
 
   Attributes:
-    codec: params -> Codec.
+    encode: (parameters, tiles as the source has them) -> latents.
     source: the training tiles.
     data: how tiles are sampled.
     layout: shardings on the mesh that encodes them.
@@ -50,7 +56,7 @@ class LatentCache:
     batch: tiles per call of the compiled program.
   """
 
-  codec: Callable[[Params], Codec]
+  encode: EncodeTiles
   source: Source
   data: DataConfig
   layout: Layout
@@ -58,11 +64,8 @@ class LatentCache:
   batch: int
 
   @functools.cached_property
-  def _encode(self) -> Callable[[Params, Array], Array]:
-    return jax.jit(
-      lambda params, x: self.codec(params).encode(normalize(x)),
-      out_shardings=self.layout.replicated,
-    )
+  def _encode(self) -> EncodeTiles:
+    return jax.jit(self.encode, out_shardings=self.layout.replicated)
 
   def latents(self, params: Params, num: int = 0) -> Float[np.ndarray, "n ..."]:
     """Latents `(n, ...)` of the first `num` tiles, by default all.

@@ -37,7 +37,7 @@ def _denoiser_difference() -> float:
 
 def _mapped_denoiser_difference() -> float:
   """The same with an uneven noise map."""
-  (small, old), (large, new) = _growing(cond_channels=1)
+  (small, old), (large, new) = _growing(noise_map=True)
   x, spread = jax.random.normal(jax.random.key(0), (2, 1, 6, 6, 1))
   sigma, ratio = SIGMA * jnp.exp(spread), remaining_noise(6, 4)
   squares = np.square(downsample_matrix(6, 4))
@@ -55,7 +55,7 @@ def _mapped_denoiser_difference() -> float:
 def _map_difference() -> float:
   """Largest difference between a grown denoiser of a constant noise map and of
   its level."""
-  _, (large, new) = _growing(cond_channels=1)
+  _, (large, new) = _growing(noise_map=True)
   x = jax.random.normal(jax.random.key(0), (1, 6, 6, 1))
   sigma = jnp.full(1, SIGMA)
   level = _denoise(large, new, x, sigma=sigma)
@@ -64,7 +64,7 @@ def _map_difference() -> float:
 
 
 def _growing(
-  *, cond_channels: int = 0
+  *, noise_map: bool = False
 ) -> tuple[tuple[Network, Params], tuple[Network, Params]]:
   """A network of 4 pixels, and the same just grown to 6, with parameters."""
   config = ProgressiveUNetConfig(
@@ -76,8 +76,9 @@ def _growing(
     resolutions=(4, 6),
     dtype="float32",
   )
+  images = ((edm.NOISE_MAP, 1),) * noise_map
   small, large = (
-    build(config, resolution=r, channels=1, cond_channels=cond_channels)
+    build(config, resolution=r, channels=1, image_conditions=images)
     for r in (4, 6)
   )
   x = jnp.zeros((1, 6, 6, 1))

@@ -10,7 +10,7 @@ import jax.numpy as jnp
 from jaxgen.config.models import ModelConfig
 from jaxgen.config.stages import Remat
 from jaxgen.diffusion.edm import SIGMA_DATA
-from jaxgen.models.conditioning import ConditionSizes
+from jaxgen.models.conditioning import ConditionSizes, ImageConditions
 from jaxgen.models.conv_autoencoder import ConvAutoencoder
 from jaxgen.models.dit import DiT
 from jaxgen.models.mlp import MLPDenoiser
@@ -46,7 +46,7 @@ def build(
   resolution: int,
   channels: int,
   condition_sizes: ConditionSizes = (),
-  cond_channels: int = 0,
+  image_conditions: ImageConditions = (),
   num_classes: int = 0,
   sigma_data: float = SIGMA_DATA,
   remat: Remat = "none",
@@ -58,7 +58,7 @@ def build(
     resolution: side of the images in pixels.
     channels: channels of the images.
     condition_sizes: name and number of values of each condition (denoisers).
-    cond_channels: channels of an image condition (denoisers).
+    image_conditions: name and channels of image conditions (denoisers).
     num_classes: classes predicted from the latent (`conv_autoencoder`).
     sigma_data: standard deviation of the images (`progressive_unet`).
     remat: activations recomputed in the backward pass.
@@ -67,7 +67,7 @@ def build(
     "resolution": resolution,
     "channels": channels,
     "condition_sizes": condition_sizes,
-    "cond_channels": cond_channels,
+    "image_conditions": image_conditions,
     "num_classes": num_classes,
     "sigma_data": sigma_data,
     "remat": remat,

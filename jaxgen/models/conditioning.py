@@ -23,7 +23,9 @@ class Numbers:
 
 # (name, number of values)
 ConditionSizes = tuple[tuple[str, int | Numbers], ...]
+ImageConditions = tuple[tuple[str, int], ...]  # (name, channels)
 Cond = Mapping[str, Array] | None  # conditions of a batch by name
+HINT = "hint"  # the image condition that a task makes
 FEATURES, FINEST = 16, 30.0  # of each number, and their highest frequency
 
 
@@ -37,16 +39,17 @@ def fourier_features(
   return jnp.concatenate([jnp.cos(angles), jnp.sin(angles)], axis=-1)
 
 
-def concat_condition(
-  x: Float[Array, "b h w c"], cond: Cond, *, channels: int
-) -> Float[Array, "b h w {x.shape[-1]+channels}"]:
-  """`x` with the image condition `cond["dense"]`, float `(b, h, w, channels)`,
-  as additional channels; zeros if it is missing."""
-  if not channels:
-    return x
-  shape = (*x.shape[:-1], channels)
-  dense = (cond or {}).get("dense", jnp.zeros(shape, x.dtype))
-  return jnp.concatenate([x, jnp.broadcast_to(dense, shape)], axis=-1)
+def concat_images(
+  x: Float[Array, "b h w c"], cond: Cond, images: ImageConditions
+) -> Float[Array, "b h w d"]:
+  """`x` with image conditions, float `(b, h, w, channels)` each, as additional
+  channels; zeros for those that are missing."""
+  parts = [x]
+  for name, channels in images:
+    shape = (*x.shape[:-1], channels)
+    image = (cond or {}).get(name, jnp.zeros(shape, x.dtype))
+    parts.append(jnp.broadcast_to(image, shape))
+  return jnp.concatenate(parts, axis=-1) if images else x
 
 
 class Conditioning(nn.Module, kw_only=True):

@@ -16,7 +16,7 @@ from jaxgen.models import layers
 from jaxgen.models.conditioning import (
   Cond,
   Conditioning,
-  concat_condition,
+  concat_images,
 )
 from jaxgen.models.layers import MLP, ZEROS, Dense, RMSNorm, SelfAttention
 from jaxgen.models.network import DenoisingNetwork
@@ -112,7 +112,7 @@ class DiT(DenoisingNetwork, kw_only=True):
       highest=self.options.time_frequency,
       name="conditioning",
     )(c_noise, cond, x.shape[1])
-    x = concat_condition(x, cond, channels=self.cond_channels)
+    x = concat_images(x, cond, self.image_conditions)
     x = layers.patchify(x, patch)
     x = Dense(width, dtype=self.dtype, name="patch_in")(x)
     base = self.resolution // patch

@@ -25,7 +25,7 @@ from collections.abc import Callable
 import jax.numpy as jnp
 from jaxtyping import Float
 
-from jaxgen.diffusion.edm import per_image
+from jaxgen.diffusion.edm import NOISE_MAP, per_image
 from jaxgen.models.conditioning import Cond
 from jaxgen.models.resampling import noise_matrix, remaining_noise
 from jaxgen.typing import Array
@@ -51,7 +51,7 @@ class LevelNoise:
   @classmethod
   def told(cls, c_noise: Vector, cond: Cond) -> LevelNoise:
     """The noise that a network is told; see `diffusion.edm.precondition`."""
-    return cls(c_noise=c_noise, uneven=(cond or {}).get("dense"))
+    return cls(c_noise=c_noise, uneven=(cond or {}).get(NOISE_MAP))
 
   @property
   def sigma(self) -> Factors:
@@ -63,7 +63,7 @@ class LevelNoise:
     """Conditions with this noise."""
     if self.uneven is None:
       return cond
-    return {**(cond or {}), "dense": self.uneven}
+    return {**(cond or {}), NOISE_MAP: self.uneven}
 
   def below(self, side: int, small: int) -> LevelNoise:
     """The noise of the area average of `side` to `small` pixels."""

@@ -18,7 +18,7 @@ from jaxgen.models import layers
 from jaxgen.models.conditioning import (
   Cond,
   Conditioning,
-  concat_condition,
+  concat_images,
 )
 from jaxgen.models.layers import ZEROS, Dense, RMSNorm
 from jaxgen.models.network import DenoisingNetwork
@@ -80,7 +80,7 @@ class MLPDenoiser(DenoisingNetwork, kw_only=True):
       highest=self.options.time_frequency,
       name="conditioning",
     )(c_noise, cond, 1)
-    y = concat_condition(x, cond, channels=self.cond_channels)[:, 0]
+    y = concat_images(x, cond, self.image_conditions)[:, 0]
     y = Dense(width, dtype=self.dtype, name="vector_in")(y)
     block = layers.remat(MLPBlock, self.remat, static=3)
     make = functools.partial(block, options=self.options, dtype=self.dtype)

@@ -11,7 +11,7 @@ from jax.typing import DTypeLike
 
 from jaxgen.config.models import ModelConfig
 from jaxgen.config.stages import Remat
-from jaxgen.models.conditioning import ConditionSizes
+from jaxgen.models.conditioning import ConditionSizes, ImageConditions
 from jaxgen.models.resampling import TransferRules
 
 
@@ -44,18 +44,20 @@ class DenoisingNetwork(Network, kw_only=True):
 
   Attributes:
     condition_sizes: name and number of values of each condition.
-    cond_channels: channels of the image condition `cond["dense"]`.
+    image_conditions: name and channels of each image condition: the unevenness
+      of the noise (`noise_map`, see `diffusion.edm.precondition`), or `hint`.
   """
 
   condition_sizes: ConditionSizes
-  cond_channels: int
+  image_conditions: ImageConditions
 
   def new_channels(self, old: DenoisingNetwork) -> int:
-    """The channels of the image condition that `old` lacks."""
-    num = self.cond_channels - old.cond_channels
-    if num < 0:
-      raise ValueError(
-        f"expected at least {old.cond_channels} channels of the image"
-        f" condition, got {self.cond_channels}"
-      )
-    return num
+    """The channels of image conditions that `old` lacks; its own come first.
+
+    Raises:
+      ValueError: this network lacks one of `old`.
+    """
+    before, now = old.image_conditions, self.image_conditions
+    if now[: len(before)] != before:
+      raise ValueError(f"expected image conditions {before}, got {now}")
+    return sum(channels for _, channels in now[len(before) :])

@@ -12,7 +12,7 @@ from jaxgen.config.denoisers import ProgressiveUNetConfig
 from jaxgen.models.conditioning import (
   Cond,
   Conditioning,
-  concat_condition,
+  concat_images,
 )
 from jaxgen.models.conv import GroupNorm
 from jaxgen.models.layers import ZEROS, Dense
@@ -55,7 +55,7 @@ class OuterLevel:
       highest=self.options.time_frequency,
       name=self._name("conditioning"),
     )(c_noise, self.cond, x.shape[1])
-    x = concat_condition(x, self.cond, channels=self.net.cond_channels)
+    x = concat_images(x, self.cond, self.net.image_conditions)
     h = self.net.conv(width, self._name("conv_in"))(x) + extra
     return self._block(h, embedding, "block_in"), embedding
 

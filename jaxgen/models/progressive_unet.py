@@ -28,7 +28,7 @@ from jaxtyping import Float
 
 from jaxgen.config.denoisers import ProgressiveUNetConfig
 from jaxgen.images import resize
-from jaxgen.models.conditioning import Cond
+from jaxgen.models.conditioning import HINT, Cond
 from jaxgen.models.layers import ZEROS
 from jaxgen.models.level_noise import LevelNoise, Step
 from jaxgen.models.outer_level import Features, Images, OuterLevel
@@ -97,11 +97,18 @@ class ProgressiveUNet(UNetBase, kw_only=True):
       inputs,
       x=mean,
       noise=step.below,
+      cond=self._shrink(inputs.cond, small),
       extra=fade * outer.to_inner(self._resize(h, small)),
     )
     old, features = self._level(level - 1, below)
     new, y = outer.decode(h, self._resize(features, large), embedding)
     return step.enlarge(mean, old.astype(jnp.float32)) + fade * new, y
+
+  def _shrink(self, cond: Cond, side: int) -> Cond:
+    """Conditions with the hint, if there is one, of another side."""
+    if not cond or HINT not in cond:
+      return cond
+    return {**cond, HINT: self._resize(cond[HINT], side)}
 
   def _resize(self, x: Images, side: int) -> Float[Array, "b side side c"]:
     return resize(x, side, circular=self.options.padding == "circular")

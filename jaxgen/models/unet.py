@@ -21,7 +21,7 @@ from jaxgen.config.denoisers import UNetConfig
 from jaxgen.models.conditioning import (
   Cond,
   Conditioning,
-  concat_condition,
+  concat_images,
 )
 from jaxgen.models.conv import Convolutional, GroupNorm, Resample
 from jaxgen.models.network import DenoisingNetwork
@@ -97,7 +97,7 @@ class UNet(UNetBase, kw_only=True):
       )
       return res_block(x, embedding, train)
 
-    x = concat_condition(x, cond, channels=self.cond_channels)
+    x = concat_images(x, cond, self.image_conditions)
     x = self.conv(options.width, "conv_in")(x) + extra
     x = self._up(block, *self._down(block, x))
     y = nn.silu(GroupNorm(name="norm_out")(x))
@@ -142,7 +142,7 @@ def core(outer: UNetBase, resolution: int) -> UNet:
     resolution=resolution,
     channels=outer.channels,
     condition_sizes=outer.condition_sizes,
-    cond_channels=outer.cond_channels,
+    image_conditions=outer.image_conditions,
     remat=outer.remat,
     dtype=outer.dtype,
     name="core",

@@ -24,7 +24,9 @@ from jaxgen.parallel.multihost import allgather, is_lead_host, run_on_all
 from jaxgen.parallel.preemption import Stop, watching
 from jaxgen.parallel.sharding import Devices
 from jaxgen.planning import cost
+from jaxgen.runs import companions, numbers
 from jaxgen.train import loop
+from jaxgen.train.companions import with_numbers
 from jaxgen.train.first_step import OutOfMemory
 from jaxgen.train.opening import say
 from jaxgen.train.stage import StageProgram, check_stages, stage_programs
@@ -73,10 +75,13 @@ def train_in_memory(
     stack.enter_context(
       claim(workdir, experiment, allow_change=allow_config_change)
     )
+    leans_on = companions.adopt(experiment, workdir, devices=devices)
     while True:
       say("opening the data ...")
-      programs = run_on_all(lambda: stage_programs(experiment, devices=devices))
-      programs = fitted(programs, workdir)
+      programs = run_on_all(
+        lambda: stage_programs(experiment, devices=devices, companions=leans_on)
+      )
+      programs = with_numbers(fitted(programs, workdir), workdir)
       names = programs[0].names
       try:
         return loop.train(
@@ -128,7 +133,9 @@ def _name(program: StageProgram) -> str:
   fades = program.index and stage.fade_images
   before = experiment.stages[program.index - 1].resolution
   faded = (before,) if fades else ()
+  leans_on = numbers.digests(program.companions)
   parts = (*sizes, model, experiment.batch.memory_gib, *faded)
+  parts += (leans_on,) if leans_on else ()
   digest = hashlib.sha256(repr(parts).encode()).hexdigest()[:8]
   return f"{stage.resolution} pixels, batches of {stage.batch_size}, {digest}"
 

@@ -31,6 +31,8 @@ from jaxgen.parallel import device
 from jaxgen.parallel.memory import program_bytes
 from jaxgen.planning import cost
 from jaxgen.planning.roofline import matrix_product, seconds
+from jaxgen.runs import companions
+from jaxgen.tasks.space import tiles_encoder
 from jaxgen.train.schedule import stage_schedule
 from jaxgen.train.stage import StageProgram, stage_programs
 from jaxgen.train.state import TrainState
@@ -52,7 +54,8 @@ def benchmark(experiment: Experiment, *, repeats: int = 10) -> Report:
   Returns:
     Numbers by name, with the unit in the name.
   """
-  program = stage_programs(experiment)[-1]
+  leans_on = companions.find(experiment)
+  program = stage_programs(experiment, companions=leans_on)[-1]
   stage, layout = program.stage, program.layout
   layout.check(stage.batch_size, stage.accumulate)
   batch = layout.put(next(_batches(program)))
@@ -185,9 +188,11 @@ def _codec(program: StageProgram, batch: Batch, repeats: int) -> Report:
 def _denoiser(program: StageProgram, batch: Batch, repeats: int) -> Report:
   """Denoiser calls per second, images per second of two samplers, and their
   overhead beyond the denoiser calls."""
-  denoiser, params = program.task.denoiser, program.fresh_state().params
-  assert denoiser is not None
-  x = normalize(batch["image"])
+  denoiser, space = program.task.denoiser, program.task.space
+  assert denoiser is not None and space is not None
+  state = program.fresh_state()
+  params = state.params
+  x = jax.jit(tiles_encoder(space))(state.frozen, batch["image"])
   n = len(x)
   call = jax.jit(lambda p, x: denoiser(p)(x, jnp.ones(n)))
   call_seconds = seconds(lambda: call(params, x), repeats)

@@ -139,6 +139,7 @@ def flops(program: StageProgram) -> float:
   """Operations of one step; nothing is compiled."""
   flat = unrolled(program)
   shapes = jax.eval_shape(flat.initial_state, jax.random.key(0))
+  shapes = dataclasses.replace(shapes, frozen=flat.state_shapes.frozen)
   with attention_tracing("unchunked"):
     step = jax.jit(flat.plain_update)
     lowered = step.lower(shapes, batch_shapes(program), _schedule(program))
@@ -295,6 +296,7 @@ def describe(program: StageProgram, speed: Speed) -> dict[str, Any]:
     "parameter_bytes": bytes_of(state.params),
     "optimizer_bytes": bytes_of(state.opt_state),
     "ema_bytes": bytes_of((state.ema, state.ema_profiles)),
+    "companion_bytes": bytes_of(state.frozen),
     "activation_bytes": needed.activations,
     "peak_bytes": needed.peak,
     "process_bytes": _process(program, needed),

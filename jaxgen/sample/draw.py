@@ -19,6 +19,7 @@ from jaxgen.sample.program import (
   Inputs,
   ProgramSpec,
   sampling_program,
+  space_of,
 )
 from jaxgen.sample.resolve import Indices, ResolvedOptions
 from jaxgen.sample.run import LoadedRun, check_finite
@@ -71,7 +72,7 @@ def draw_images(
   """
   check_value("seed", Seed, seed)
   num, program = canvas.shape[0], run.cached(sampling_program)
-  size, spec = run.whole_batch(batch, num), _spec(options, canvas)
+  size, spec = run.whole_batch(batch, num), _spec(run, options, canvas)
   images, steps, calls = [], [], total_calls(options, canvas)
   with progress.loop("sampling", calls, unit="network calls") as advance:
     for first in range(0, num, size):
@@ -105,17 +106,38 @@ def program_memory(
   index = np.arange(canvas.shape[0])
   arguments = _arguments(run, options, canvas, index=index, seed=0)
   program = run.cached(sampling_program)
-  lowered = program.lower(arguments, _spec(options, canvas))
+  lowered = program.lower(arguments, _spec(run, options, canvas))
   return program_bytes(lowered.compile())
 
 
-def _spec(options: ResolvedOptions, canvas: Canvas) -> ProgramSpec:
+def _state_shape(run: LoadedRun, canvas: Canvas) -> tuple[int, ...]:
+  """The shape of what the sampler walks: a canvas of a run of images may have
+  any size.
+
+  Raises:
+    UserError: the size is not that of the run's images.
+  """
+  state, image, shape = space_of(run).shape, run.image_shape, canvas.shape[1:]
+  if state == image:
+    return shape
+  if shape == image:
+    return state
+  (height, width, _), (rows, columns, _) = image, shape
+  raise UserError(
+    f"images of {rows} x {columns} pixels: expected {height} x {width} for"
+    f" {run.workdir}, whose denoiser works on latents."
+  )
+
+
+def _spec(
+  run: LoadedRun, options: ResolvedOptions, canvas: Canvas
+) -> ProgramSpec:
   weak = options.weak
   return ProgramSpec(
     sampler=options.sampler,
     plain=options.plain,
     weak=None if weak is None else weak.task.denoiser,
-    image_shape=canvas.shape[1:],
+    state_shape=_state_shape(run, canvas),
     window=canvas.window,
     corrections=canvas.corrections,
     trajectory=canvas.trajectory,
@@ -144,6 +166,7 @@ def _arguments(
   )
   return Arguments(
     params=run.params,
+    frozen=run.frozen,
     weak_params=None if options.weak is None else options.weak.params,
     keys=keys,
     inputs=part,

@@ -14,7 +14,7 @@ from jaxgen.config.fields import PositiveInt, Seed, check_value
 from jaxgen.errors import RunError, UserError
 from jaxgen.images import to_uint8
 from jaxgen.latents import density
-from jaxgen.latents.cache import LatentCache, max_tiles
+from jaxgen.latents.cache import LatentCache, max_tiles, tiles_encoder
 from jaxgen.latents.density import LatentDensity, Method
 from jaxgen.parallel import profiling
 from jaxgen.parallel.memory import program_bytes
@@ -42,7 +42,7 @@ def training_latents(run: LoadedRun) -> np.ndarray:
 def _latent_cache(run: LoadedRun) -> LatentCache:
   requested = run.experiment.train.latent_cache_tiles
   return LatentCache(
-    codec=run.task.codec,
+    encode=tiles_encoder(run.task.codec),
     source=run.source("train"),
     data=run.experiment.data,
     layout=run.layout,

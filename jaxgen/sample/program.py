@@ -20,7 +20,8 @@ from jaxgen.models.layers import attention_tracing
 from jaxgen.restoration import posterior
 from jaxgen.sample.resolve import FREE
 from jaxgen.sample.run import LoadedRun
-from jaxgen.typing import Array, Conditions, DenoiseFn, Params
+from jaxgen.tasks.space import Space
+from jaxgen.typing import Array, Codec, Conditions, DenoiseFn, Params
 
 Denoiser = Callable[[Params], DenoiseFn]
 
@@ -48,6 +49,7 @@ class Arguments(NamedTuple):
 
   Attributes:
     params: parameters of the run.
+    frozen: those that its task does not train.
     weak_params: parameters of the weak run, if any.
     keys: one key per image.
     inputs: input images.
@@ -58,6 +60,7 @@ class Arguments(NamedTuple):
   """
 
   params: Params
+  frozen: dict[str, Params]
   weak_params: Params
   keys: Array
   inputs: Inputs
@@ -75,7 +78,7 @@ class ProgramSpec:
     sampler: the sampler with its options.
     plain: whether the denoiser is called once, with a single term.
     weak: denoiser of the weak run, if any.
-    image_shape: (height, width, channels).
+    state_shape: (height, width, channels) of what the sampler walks.
     window: side of the windows of a larger canvas; 0: none.
     corrections: corrections towards known images, see
       `restoration.posterior.inpaint`.
@@ -85,7 +88,7 @@ class ProgramSpec:
   sampler: Sampler
   plain: bool
   weak: Denoiser | None
-  image_shape: tuple[int, ...]
+  state_shape: tuple[int, ...]
   window: int
   corrections: int
   trajectory: bool
@@ -104,6 +107,12 @@ def denoiser_of(run: LoadedRun, side: int = 0) -> Denoiser:
   return task.denoiser
 
 
+def space_of(run: LoadedRun) -> Space:
+  """What the denoiser of a run works on."""
+  assert run.task.space is not None  # that of a denoiser
+  return run.task.space
+
+
 def sampling_program(run: LoadedRun):
   """The jitted sampler of a run: `(Arguments, ProgramSpec)` to uint8 images,
   those of each step or None, and whether all are finite.
@@ -111,17 +120,20 @@ def sampling_program(run: LoadedRun):
   It is compiled once per spec, length of the grid, number of terms and batch
   size.
   """
-  denoiser = denoiser_of(run)
+  denoiser, space = denoiser_of(run), space_of(run)
 
   def program(arguments: Arguments, spec: ProgramSpec):
     denoise = _guided(denoiser, arguments, spec)
-    start, grid = _start(arguments, spec), arguments.grid
+    codec = space.codec(arguments.frozen, None)
+    start, grid = _start(arguments, spec, codec), arguments.grid
     with attention_tracing("forward_mode" if spec.corrections else ""):
       x, denoised = sampling.sample(
         spec.sampler, denoise, start, grid, keys=arguments.keys, trajectory=True
       )
-    trajectory = to_uint8(denoised) if spec.trajectory else None
-    return to_uint8(x), trajectory, jnp.isfinite(x).all()
+    images = to_uint8(codec.decode(x))
+    each = lambda state: to_uint8(codec.decode(state))  # noqa: E731
+    trajectory = jax.lax.map(each, denoised) if spec.trajectory else None
+    return images, trajectory, jnp.isfinite(x).all()
 
   replicated = run.layout.replicated
   return jax.jit(program, static_argnums=1, out_shardings=replicated)
@@ -165,12 +177,14 @@ def _cond(terms: tuple[Conditions, ...], plain: bool) -> Conditions:
   return free, *terms
 
 
-def _start(arguments: Arguments, spec: ProgramSpec) -> Array:
-  """The initial noisy images."""
+def _start(arguments: Arguments, spec: ProgramSpec, codec: Codec) -> Array:
+  """The initial noisy states."""
   inputs = arguments.inputs
   if inputs.noise is not None:
     return jnp.asarray(inputs.noise)
   noise = sampling.initial_noise(
-    arguments.keys, spec.image_shape, sigma=arguments.grid[0]
+    arguments.keys, spec.state_shape, sigma=arguments.grid[0]
   )
-  return noise if inputs.image is None else noise + inputs.image
+  if inputs.image is None:
+    return noise
+  return noise + codec.encode(jnp.asarray(inputs.image))

@@ -22,6 +22,7 @@ from jaxgen.errors import UserError
 from jaxgen.parallel.sharding import Layout
 from jaxgen.sample import html
 from jaxgen.tasks import families
+from jaxgen.tasks.companion import NONE, Companions
 from jaxgen.tasks.task import Task
 from jaxgen.typing import ConditionNames, Params
 
@@ -42,6 +43,7 @@ class LoadedRun:
     experiment: the config recorded by the run.
     names: value names of its conditions.
     layout: the shardings; weights are replicated on its mesh.
+    companions: the finished runs that it leans on.
     task: the model family at the stage's resolution.
     params: parameters, replicated on all devices.
     step: finished updates of the loaded checkpoint.
@@ -53,6 +55,7 @@ class LoadedRun:
   experiment: Experiment = dataclasses.field(repr=False)
   names: ConditionNames = dataclasses.field(repr=False)
   layout: Layout = dataclasses.field(repr=False)
+  companions: Companions = dataclasses.field(default=NONE, repr=False)
   task: Task = dataclasses.field(repr=False)
   params: Params = dataclasses.field(repr=False)
   step: int
@@ -61,6 +64,12 @@ class LoadedRun:
   _cache: dict[Any, Any] = dataclasses.field(
     default_factory=dict, init=False, repr=False
   )
+
+  @property
+  def frozen(self) -> dict[str, Params]:
+    """The parameters that its task does not train, replicated on all
+    devices."""
+    return self.cached(_frozen)
 
   @property
   def resolution(self) -> int:
@@ -100,7 +109,11 @@ class LoadedRun:
   def task_at(self, resolution: int) -> Task:
     """The model family at another resolution."""
     return families.build(
-      self.experiment, self.names, stage=self.stage, resolution=resolution
+      self.experiment,
+      self.names,
+      stage=self.stage,
+      resolution=resolution,
+      companions=self.companions,
     )
 
   def with_data(self, path: str) -> Self:
@@ -187,6 +200,11 @@ class LoadedRun:
 
   def _repr_html_(self) -> str:
     return html.run_html(self)
+
+
+def _frozen(run: LoadedRun) -> dict[str, Params]:
+  frozen = run.companions.frozen(run.task)
+  return jax.device_put(frozen, run.layout.replicated)
 
 
 def check_finite(run: LoadedRun, *, finite: bool) -> None:

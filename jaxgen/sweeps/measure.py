@@ -71,7 +71,9 @@ def _training(workdir: pathlib.Path, step: int) -> Measures:
 
 def _step_bytes(run: LoadedRun) -> int:
   """The memory of the compiled training step on each device."""
-  programs = stage_programs(run.experiment, names=run.names)
+  programs = stage_programs(
+    run.experiment, names=run.names, companions=run.companions
+  )
   program = autobatch.fitted(programs, run.workdir)[run.stage]
   return program_bytes(cost.compile_step(program))
 

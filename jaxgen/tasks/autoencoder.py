@@ -24,6 +24,7 @@ from jaxgen.metrics.images import similarity
 from jaxgen.metrics.segmentation import confusion
 from jaxgen.metrics.vae import summary, traits
 from jaxgen.models.build import build as build_model
+from jaxgen.tasks.companion import Companions
 from jaxgen.tasks.reconstruction import Reconstruction, controller, draw
 from jaxgen.tasks.task import NO_FINDINGS, Task
 from jaxgen.typing import (
@@ -51,10 +52,17 @@ def conditions(experiment: Experiment) -> tuple[str, ...]:
 
 
 def build(
-  experiment: Experiment, names: ConditionNames, *, stage: int, resolution: int
+  experiment: Experiment,
+  names: ConditionNames,
+  *,
+  stage: int,
+  resolution: int,
+  companions: Companions,
 ) -> Task:
   """The task of an autoencoder at one resolution; see `families.build`."""
   config, kl = experiment.loss, experiment.kl
+  options = experiment.model_at(stage)
+  options.check(resolution)
   if experiment.data.balance == "adaptive":
     raise UserError(
       "data.balance=adaptive: expected natural, uniform or inverse for an"
@@ -64,7 +72,7 @@ def build(
   classes = _num_classes(config, names)
   heads = _heads(experiment)
   model: Any = build_model(
-    experiment.model_at(stage),
+    options,
     resolution=resolution,
     channels=channels,
     remat=experiment.stages[stage].remat,

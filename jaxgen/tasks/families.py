@@ -11,6 +11,7 @@ from typing import Any, Protocol
 
 from jaxgen.config.experiment import Experiment
 from jaxgen.data import sources
+from jaxgen.tasks.companion import NONE, Companions
 from jaxgen.tasks.task import Task
 from jaxgen.typing import ConditionNames
 
@@ -25,6 +26,7 @@ class Family(Protocol):
     *,
     stage: int,
     resolution: int,
+    companions: Companions,
   ) -> Task:
     """The task at a resolution; see `families.build`."""
     ...
@@ -46,6 +48,7 @@ def build(
   *,
   stage: int = -1,
   resolution: int | None = None,
+  companions: Companions = NONE,
 ) -> Task:
   """The task of an experiment.
 
@@ -54,14 +57,14 @@ def build(
     names: value names of its conditions.
     stage: the stage whose model is built.
     resolution: side of the images, by default that of the stage.
+    companions: the finished runs that it leans on.
 
   Raises:
     UserError: sections, or data and loss, are inconsistent.
   """
   side = resolution or experiment.stages[stage].resolution
-  experiment.model_at(stage).check(side)
   return family(experiment.task).build(
-    experiment, names, stage=stage, resolution=side
+    experiment, names, stage=stage, resolution=side, companions=companions
   )
 
 

@@ -8,6 +8,7 @@ from typing import Any, Protocol
 
 from jaxgen.data.findings import Findings
 from jaxgen.data.source import Element
+from jaxgen.tasks.space import Space
 from jaxgen.typing import (
   Array,
   Batch,
@@ -100,15 +101,6 @@ def as_scores(means: dict[str, Any]) -> dict[str, float]:
   return {k: float(v) for k, v in means.items()}
 
 
-def identity_codec(shape: tuple[int, ...], params: Params) -> Codec:
-  """The codec of a pixel-space model, of images of a shape."""
-  return Codec(
-    encode=lambda images, key=None: images,
-    decode=lambda latents: latents,
-    latent_shape=shape,
-  )
-
-
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Task:
   """A model family at one resolution, as functions of its parameters.
@@ -132,6 +124,7 @@ class Task:
     draws_latents: whether new images are decoded from samples of a density
       fitted to the latents of training tiles.
     denoiser: params -> DenoiseFn; None: the model is not a denoiser.
+    space: what the denoiser works on.
     check_data: elements -> None; raises a UserError if they lack fields that
       the loss needs.
     controller: controller of the loss weights; None: they are constant.
@@ -152,6 +145,7 @@ class Task:
   loss_name: str = "loss"
   draws_latents: bool = False
   denoiser: Callable[[Params], DenoiseFn] | None = None
+  space: Space | None = None
   summarize: Callable[[dict[str, Any]], dict[str, float]] = as_scores
   check_data: CheckData = accept_any
   controller: LossController | None = None

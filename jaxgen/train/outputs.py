@@ -9,6 +9,7 @@ import jax
 
 from jaxgen.formats.png import write_png
 from jaxgen.parallel.multihost import allgather, is_lead_host
+from jaxgen.runs import numbers
 from jaxgen.train.run import Run
 from jaxgen.train.state import TrainState, to_trees
 from jaxgen.typing import Params
@@ -22,10 +23,16 @@ def save_checkpoint(
   """Start writing a checkpoint, and a snapshot of the EMA profiles if due."""
   _write_ema_snapshot(run, state)
   data = run.program.source("train").fingerprint
+  leans_on = numbers.digests(run.program.companions)
   run.checkpoints.save(
     int(state.step),
     to_trees(state),
-    metadata={"stage": run.stage, "data": data, **run.progress.to_metadata()},
+    metadata={
+      "stage": run.stage,
+      "data": data,
+      **({"companions": leans_on} if leans_on else {}),
+      **run.progress.to_metadata(),
+    },
     scores={**scores, "stage": run.stage} if scores else None,
   )
 

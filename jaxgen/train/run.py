@@ -17,6 +17,7 @@ from jaxgen.parallel.multihost import (
   is_lead_host,
   run_on_all,
 )
+from jaxgen.runs import numbers
 from jaxgen.train import plateau
 from jaxgen.train.data_report import new_report, save_report
 from jaxgen.train.opening import describe, say
@@ -234,8 +235,8 @@ def _restore(
   if restored is None:
     return None
   trees, meta = restored
-  state = from_trees(trees)
   program = program_of(meta)
+  state = program.with_frozen(from_trees(trees))
   meta["stage"] = program.index
   fingerprint = program.source("train").fingerprint
   if meta["data"] != fingerprint and not allow_data_change:
@@ -244,6 +245,9 @@ def _restore(
       "those this run was trained on; restore them, or resume with "
       "--allow_config_change."
     )
+  numbers.check_unchanged(
+    program.companions, meta.get("companions", {}), checkpoints.workdir
+  )
   say(f"resuming at step {int(state.step)} ({int(state.images):,} images).")
   return state, meta
 

@@ -18,9 +18,15 @@ from jaxgen.config.stages import Stage
 from jaxgen.data import pipeline, sources
 from jaxgen.data.source import Source
 from jaxgen.errors import UserError
-from jaxgen.latents.cache import LatentCache, max_tiles
+from jaxgen.latents.cache import (
+  EncodeTiles,
+  LatentCache,
+  max_tiles,
+  tiles_encoder,
+)
 from jaxgen.parallel.sharding import Devices, Layout, make_mesh
 from jaxgen.tasks import families
+from jaxgen.tasks.companion import NONE, Companions
 from jaxgen.tasks.task import Task
 from jaxgen.train import optimizer
 from jaxgen.train.evaluator import Evaluator
@@ -42,12 +48,14 @@ class StageProgram:
     index: index of the stage.
     names: value names of the conditions.
     layout: the shardings on a mesh.
+    companions: the finished runs that it leans on.
   """
 
   experiment: Experiment
   index: int
   names: ConditionNames
   layout: Layout
+  companions: Companions = NONE
 
   @property
   def stage(self) -> Stage:
@@ -57,7 +65,12 @@ class StageProgram:
   @functools.cached_property
   def task(self) -> Task:
     """The model family at the stage's resolution."""
-    return families.build(self.experiment, self.names, stage=self.index)
+    return families.build(
+      self.experiment,
+      self.names,
+      stage=self.index,
+      companions=self.companions,
+    )
 
   def source(self, split: Split) -> Source:
     """The data of a split at the stage's resolution."""
@@ -88,9 +101,19 @@ class StageProgram:
     return initial_state(self.task, self.experiment.optimizer, key)
 
   @functools.cached_property
+  def trained_shapes(self) -> TrainState:
+    """Shapes of the state without frozen parameters, with the sharding of each
+    leaf."""
+    return self._placed(jax.eval_shape(self.initial_state, jax.random.key(0)))
+
+  @functools.cached_property
   def state_shapes(self) -> TrainState:
     """Shapes of the state, with the sharding of each leaf."""
-    shapes = jax.eval_shape(self.initial_state, jax.random.key(0))
+    frozen = jax.eval_shape(lambda: self.companions.frozen(self.task))
+    shapes = self.trained_shapes
+    return dataclasses.replace(shapes, frozen=self._placed(frozen))
+
+  def _placed(self, shapes: Any) -> Any:
     return jax.tree.map(
       lambda x, s: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=s),
       shapes,
@@ -100,12 +123,24 @@ class StageProgram:
   @property
   def shardings(self) -> TrainState:
     """The sharding of each leaf of the state."""
-    return jax.tree.map(lambda x: x.sharding, self.state_shapes)
+    return _shardings(self.state_shapes)
+
+  @property
+  def trained_shardings(self) -> TrainState:
+    """The same without frozen parameters."""
+    return _shardings(self.trained_shapes)
 
   def fresh_state(self) -> TrainState:
     """The state at step 0 for the experiment's seed, on the devices."""
-    create = jax.jit(self.initial_state, out_shardings=self.shardings)
-    return create(rng.stream(self.experiment.seed, "parameters"))
+    create = jax.jit(self.initial_state, out_shardings=self.trained_shardings)
+    key = rng.stream(self.experiment.seed, "parameters")
+    return self.with_frozen(create(key))
+
+  def with_frozen(self, state: TrainState) -> TrainState:
+    """A state with the frozen parameters, on the devices."""
+    frozen = self.companions.frozen(self.task)
+    placed = jax.device_put(frozen, self.shardings.frozen)
+    return dataclasses.replace(state, frozen=placed)
 
   @property
   def plain_update(self) -> UpdateFn:
@@ -152,13 +187,21 @@ class StageProgram:
     """The encoder of training tiles, if the task samples latents."""
     if not self.task.draws_latents:
       return None
+    return self.encoded_tiles(
+      tiles_encoder(self.task.codec), self.task.latent_shape
+    )
+
+  def encoded_tiles(
+    self, encode: EncodeTiles, shape: tuple[int, ...]
+  ) -> LatentCache:
+    """An encoder of training tiles to latents or states of a shape."""
     requested = self.experiment.train.latent_cache_tiles
     return LatentCache(
-      codec=self.task.codec,
+      encode=encode,
       source=self.source("train"),
       data=self.experiment.data,
       layout=self.layout,
-      num=max_tiles(requested, self.task.latent_shape),
+      num=max_tiles(requested, shape),
       batch=self.evaluation_batch,
     )
 
@@ -205,6 +248,7 @@ def stage_programs(
   *,
   devices: Devices = None,
   names: ConditionNames | None = None,
+  companions: Companions = NONE,
 ) -> list[StageProgram]:
   """The programs of an experiment's stages on a mesh.
 
@@ -212,15 +256,26 @@ def stage_programs(
     experiment: the experiment.
     devices: devices of the mesh, by default all.
     names: value names of the conditions, by default those of the data.
+    companions: the finished runs that it leans on.
   """
   sources.build.cache_clear()  # files may have changed since they were opened
   layout = Layout(mesh=make_mesh(devices), fsdp=experiment.train.fsdp)
   if names is None:
     names = families.condition_values(experiment)
   return [
-    StageProgram(experiment=experiment, index=i, names=names, layout=layout)
+    StageProgram(
+      experiment=experiment,
+      index=i,
+      names=names,
+      layout=layout,
+      companions=companions,
+    )
     for i in range(len(experiment.stages))
   ]
+
+
+def _shardings(shapes: TrainState) -> TrainState:
+  return jax.tree.map(lambda x: x.sharding, shapes)
 
 
 def check_stages(programs: Sequence[StageProgram]) -> None:

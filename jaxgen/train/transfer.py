@@ -157,8 +157,8 @@ def warm_start(program: StageProgram, initial: InitialWeights) -> TrainState:
     )
 
   key = rng.stream(program.experiment.seed, "parameters")
-  place = jax.jit(begin, out_shardings=program.shardings)
-  return place(jax.device_get(initial.params), key)
+  place = jax.jit(begin, out_shardings=program.trained_shardings)
+  return program.with_frozen(place(jax.device_get(initial.params), key))
 
 
 FREE = {  # fields that may differ between networks with compatible weights
@@ -171,7 +171,7 @@ FREE = {  # fields that may differ between networks with compatible weights
   "depth",
   "dropout",
   "condition_sizes",
-  "cond_channels",
+  "image_conditions",
   "remat",
   "dtype",
   "name",

@@ -24,7 +24,7 @@ def test_a_network_keeps_its_section_and_takes_the_inputs_that_it_has(name):
     resolution=64,
     channels=2,
     condition_sizes=sizes,
-    cond_channels=1,
+    image_conditions=(("hint", 2),),
     num_classes=5,
     sigma_data=0.7,
     remat="blocks",
@@ -33,7 +33,8 @@ def test_a_network_keeps_its_section_and_takes_the_inputs_that_it_has(name):
   assert (network.resolution, network.channels) == (64, 2)
   assert network.remat == "blocks" and network.dtype == jnp.bfloat16
   if isinstance(network, DenoisingNetwork):
-    assert network.condition_sizes == sizes and network.cond_channels == 1
+    assert network.condition_sizes == sizes
+    assert network.image_conditions == (("hint", 2),)
   assert getattr(network, "num_classes", 5) == 5
   assert getattr(network, "sigma_data", 0.7) == 0.7
 

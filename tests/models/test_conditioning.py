@@ -11,7 +11,7 @@ from jaxgen.models.build import build
 from jaxgen.models.conditioning import (
   Conditioning,
   Numbers,
-  concat_condition,
+  concat_images,
   fourier_features,
 )
 
@@ -106,14 +106,17 @@ def test_resolution_is_zero_at_first(embed):
   np.testing.assert_array_equal(embed({}), embed({}, side=64))
 
 
-def test_image_conditions_are_channels_and_zeros_where_missing():
+def test_image_conditions_are_channels_in_order_and_zeros_where_missing():
   x = jnp.ones((2, 4, 4, 3))
-  dense = jnp.full((2, 4, 4, 1), 0.5)
-  with_it = concat_condition(x, {"dense": dense}, channels=1)
+  known = ("one", 1), ("two", 2)
+  image = jnp.full((2, 4, 4, 1), 0.5)
+  with_it = concat_images(x, {"one": image}, known)
   np.testing.assert_array_equal(with_it[..., :3], x)
-  np.testing.assert_array_equal(with_it[..., 3:], dense)
-  np.testing.assert_array_equal(concat_condition(x, {}, channels=1)[..., 3], 0)
-  assert concat_condition(x, {"dense": dense}, channels=0) is x
+  np.testing.assert_array_equal(with_it[..., 3:4], image)
+  np.testing.assert_array_equal(with_it[..., 4:], 0)
+  both = concat_images(x, {"two": -image, "one": image}, known)
+  np.testing.assert_array_equal(both[0, 0, 0, 3:], [0.5, -0.5, -0.5])
+  assert concat_images(x, {"one": image}, ()) is x
 
 
 def test_numbers_add_nothing_at_first_and_may_be_missing():

@@ -34,14 +34,14 @@ def side_of(name):
 
 
 @functools.cache
-def make(name, *, cond_channels=0, **changes):
+def make(name, *, image_conditions=(), **changes):
   """A model whose `init` and `apply` are compiled, once for all tests."""
   model = build(
     dataclasses.replace(MODELS[name], **changes),
     resolution=side_of(name),
     channels=2,
     condition_sizes=SIZES,
-    cond_channels=cond_channels,
+    image_conditions=image_conditions,
   )
   return types.SimpleNamespace(
     init=jax.jit(model.init),
@@ -172,15 +172,16 @@ def test_dropout_is_for_training(name):
 
 
 @EACH
-def test_a_dense_condition_is_seen_and_may_be_missing(name):
-  model, (x, c_noise, cond) = make(name, cond_channels=3), inputs(name)
+def test_an_image_condition_is_seen_and_may_be_missing(name):
+  model = make(name, image_conditions=(("hint", 3),))
+  x, c_noise, cond = inputs(name)
   params = nonzero(model, x, c_noise, cond)
   image = jax.random.normal(jax.random.key(3), (*x.shape[:3], 3))
   base = model.apply(params, x, c_noise, cond)
   assert base.shape == x.shape
-  seen = model.apply(params, x, c_noise, cond | {"dense": image})
+  seen = model.apply(params, x, c_noise, cond | {"hint": image})
   assert jnp.abs(seen - base).max() > 1e-2
-  black = model.apply(params, x, c_noise, cond | {"dense": 0 * image})
+  black = model.apply(params, x, c_noise, cond | {"hint": 0 * image})
   np.testing.assert_array_equal(black, base)
 
 

@@ -130,12 +130,12 @@ def test_the_same_numbers_with_less_memory():
 def test_more_channels_and_blocks_change_nothing_at_first():
   """A condition with the shape of a vector, which weights know nothing of."""
   _, sigma, x = draw(jax.random.key(5), 5)
-  plain, more = make(), make(cond_channels=SIZE)
+  plain, more = make(), make(image_conditions=(("noise_map", SIZE),))
   params = nonzero(fresh(plain))
   wider = transfer_params(params, fresh(more, 1), more.rules(plain))
   uneven = jnp.broadcast_to(edm.per_image(sigma), x.shape)
   told = denoiser(more, wider, noise_map=True)(x, uneven)
   expected = denoiser(plain, params)(x, sigma)
   np.testing.assert_allclose(told, expected, atol=1e-5)
-  with pytest.raises(ValueError, match="channels"):
+  with pytest.raises(ValueError, match="conditions"):
     plain.rules(more)

@@ -30,13 +30,13 @@ OPTIONS = ProgressiveUNetConfig(
 
 
 @functools.cache
-def model(side, cond_channels=0):
+def model(side, mapped=False):
   return build(
     OPTIONS,
     resolution=side,
     channels=1,
     condition_sizes=(("rock", 3),),
-    cond_channels=cond_channels,
+    image_conditions=(("noise_map", 1),) * mapped,
   )
 
 
@@ -60,7 +60,7 @@ def denoiser(net, params):
     lambda x, c, cond: net.apply({"params": params}, x, c, cond)
   )
   return edm.precondition(
-    network, net.sigma_data, noise_map=net.cond_channels > 0
+    network, net.sigma_data, noise_map=bool(net.image_conditions)
   )
 
 
@@ -79,7 +79,7 @@ def grown():
 
 def mapped(params, side):
   """Parameters of a network of noise maps, from those of one without."""
-  net: Any = model(side, 1)
+  net: Any = model(side, True)
   return transfer_params(params, fresh(net), net.rules(model(side)))
 
 
@@ -91,7 +91,7 @@ def test_a_constant_map_is_the_plain_denoiser_at_every_stage(grown, level):
   x, s = noise((2, side, side, 1)), jnp.array([0.1, 2.0])
   even = jnp.broadcast_to(edm.per_image(s), x.shape)
   want = denoiser(model(side), params)(x, s)
-  told = denoiser(model(side, 1), mapped(params, side))
+  told = denoiser(model(side, True), mapped(params, side))
   np.testing.assert_allclose(told(x, s), want, atol=5e-5)
   np.testing.assert_allclose(told(x, even), want, atol=5e-5)
 
@@ -108,11 +108,11 @@ def test_a_new_level_is_the_enlarged_denoiser_of_maps(grown, level):
   r = remaining_noise(large, small)
   variance = jnp.einsum("ai,bj,nijc->nabc", squares, squares, s**2)
   low, t = resize(x, small), r * jnp.sqrt(variance)
-  below = denoiser(model(small, 1), mapped(inner, small))(low, t)
+  below = denoiser(model(small, True), mapped(inner, small))(low, t)
   n = r**2 * s / resize(t, large) * resize((low - below) / t, large)
   skip = edm.scalings(s).c_skip
   want = skip * (x - s * n) + (1 - skip) * resize(below, large)
-  got = denoiser(model(large, 1), mapped(grown[level], large))(x, s)
+  got = denoiser(model(large, True), mapped(grown[level], large))(x, s)
   np.testing.assert_allclose(got, want, atol=1e-4)
 
 
@@ -122,7 +122,7 @@ def test_known_pixels_stay_as_they_are_beside_unseen_ones(grown):
   unseen = noise(x.shape, 3) > 0.5
   s = jnp.where(unseen, 1e3, 0.02)
   seen = jnp.where(unseen, 1e3 * noise(x.shape, 4), x)
-  got = denoiser(model(8, 1), mapped(grown[2], 8))(seen, s)
+  got = denoiser(model(8, True), mapped(grown[2], 8))(seen, s)
   assert jnp.isfinite(got).all()
   off = jnp.abs(jnp.where(unseen, 0.0, got - x))
   assert float(off.max()) < 5 * 0.02

@@ -10,12 +10,8 @@ from jaxgen.config.parse import parse
 from jaxgen.diffusion import edm
 from jaxgen.errors import UserError
 from jaxgen.tasks import families
-from jaxgen.tasks.diffusion import (
-  _log_uncertainty,
-  _noise_of,
-  draw_sigmas,
-  held_out_sigmas,
-)
+from jaxgen.tasks.denoising_loss import _log_uncertainty, draw_sigmas
+from jaxgen.tasks.denoising_scores import held_out_sigmas, noise_of
 from jaxgen.typing import LossInputs
 
 INPUTS = LossInputs()
@@ -115,7 +111,7 @@ def test_held_out_noise_belongs_to_the_image(task):
   np.testing.assert_allclose(back["loss"][::-1], whole["loss"], rtol=1e-4)
   flat = jnp.zeros((1, 16, 16, 1))
   noises = [
-    _noise_of(flat.at[0, 0, 0, 0].set(v), jnp.zeros((), int))
+    noise_of(flat.at[0, 0, 0, 0].set(v), jnp.zeros((), int), (16, 16, 1))
     for v in (0.0, 1e-3)
   ]
   assert jnp.abs(noises[0] - noises[1]).max() > 1

@@ -1,0 +1,62 @@
+"""Finished runs that a task leans on, such as the autoencoder of latent
+diffusion."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from jaxgen.tasks.space import NUMBERS
+from jaxgen.tasks.task import Task
+from jaxgen.typing import Params
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
+class Companion:
+  """A finished run that a task leans on; its weights are not trained.
+
+  A task takes its functions from here, and its weights from an argument such as
+  `LossInputs.frozen`, never from `params`: they would become constants of
+  compiled programs.
+
+  Attributes:
+    task: the run's task.
+    image_shape: (height, width, channels) of its images.
+    params: EMA weights, NumPy arrays on the host.
+    step: finished updates of its checkpoint.
+    digest: hash of its config and weights.
+    origin: the run as the config names it.
+  """
+
+  task: Task
+  image_shape: tuple[int, int, int]
+  params: Params
+  step: int
+  digest: str
+  origin: str
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
+class Companions:
+  """The companions of a run.
+
+  Attributes:
+    runs: by what they are for, such as "codec".
+    numbers: statistics of training tiles, see `Space.numbers`; by default
+      values that change nothing.
+  """
+
+  runs: Mapping[str, Companion] = dataclasses.field(default_factory=dict)
+  numbers: Mapping[str, np.ndarray] = dataclasses.field(default_factory=dict)
+
+  def frozen(self, task: Task) -> dict[str, Any]:
+    """The parameters that a task does not train, on the host, by name."""
+    found = {name: x.params for name, x in self.runs.items()}
+    numbers = task.space.numbers if task.space else {}
+    return found | ({NUMBERS: {**numbers, **self.numbers}} if numbers else {})
+
+
+NONE = Companions()

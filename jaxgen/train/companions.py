@@ -1,0 +1,31 @@
+"""Numbers of a run's space, measured before its first step."""
+
+from __future__ import annotations
+
+import dataclasses
+import pathlib
+from collections.abc import Sequence
+
+from jaxgen.parallel.multihost import run_on_all
+from jaxgen.runs import numbers
+from jaxgen.tasks.space import tiles_encoder
+from jaxgen.train.stage import StageProgram, check_stages
+
+
+def with_numbers(
+  programs: Sequence[StageProgram], workdir: pathlib.Path
+) -> list[StageProgram]:
+  """Programs with the numbers of the first one's space, see `Space.numbers`; to
+  be called by all processes.
+
+  Raises:
+    UserError: the data do not fit, or the file of the numbers is damaged.
+  """
+  first = programs[0]
+  space = first.task.space
+  if space is None or not space.numbers:
+    return list(programs)
+  run_on_all(lambda: check_stages(programs))
+  cache = first.encoded_tiles(tiles_encoder(space), space.shape)
+  companions = numbers.obtain(workdir, first.task, first.companions, cache)
+  return [dataclasses.replace(x, companions=companions) for x in programs]
