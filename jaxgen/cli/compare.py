@@ -6,7 +6,10 @@
 
 Candidates are two densities for an autoencoder, and for a denoiser DDPM with
 1000 steps, DDIM with 50 and 25, and Heun with 18 (or --samplers), with the
-conditions of real tiles. Measures Frechet distance and KID with bootstrap
+conditions of real tiles; for one of latents, and for a hybrid, Heun with 18.
+Beside them: the autoencoders' reconstructions of real tiles, plain and with
+Gaussian noise of the spectrum that they lack, from which what is decoded cannot
+be nearer to real tiles. Measures Frechet distance and KID with bootstrap
 intervals, precision, recall, diversity, spectra, images/s, network calls and
 memory, also for a second set of real tiles, on the data of the first run.
 Writes comparison.csv and comparison.html.
@@ -60,6 +63,7 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace, rest: list[str]) -> None:
   """Measure, print and write."""
   from jaxgen.evaluation import comparison
+  from jaxgen.evaluation.candidates import candidates
   from jaxgen.images import image_grid
   from jaxgen.metrics.features import features
   from jaxgen.report import comparison as report
@@ -70,14 +74,14 @@ def run(args: argparse.Namespace, rest: list[str]) -> None:
   runs = [load(workdir) for workdir in args.workdir]
   samplers = tuple(filter(None, args.samplers.split(",")))
   notes = comparison.check_comparable(runs)
-  candidates = comparison.candidates(runs, samplers)
-  total = sum(x.network_calls for x in candidates) * args.num
+  every = candidates(runs, samplers)
+  total = sum(x.network_calls for x in every) * args.num
   print(f"{total:,} network calls in total (images times calls)", flush=True)
   rows, images = comparison.compare(
-    candidates, args.num, network=network, batch=args.batch, seed=args.seed
+    every, args.num, network=network, batch=args.batch, seed=args.seed
   )
   notes.append(NOTE.format(num=args.num, features=network.name))
-  names = report.titles(network.frechet)
+  names = report.titles(network.frechet, rows)
   with replacing(args.out, "compare") as folder:
     report.write_comparison_csv(folder / "comparison.csv", rows)
     report.write_comparison_page(

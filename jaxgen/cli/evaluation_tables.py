@@ -74,7 +74,7 @@ def _print_measures(evaluation: Evaluation) -> None:
 
   rows = evaluation.measures
   table = Table("", *rows)
-  titles = comparison.titles(evaluation.facts["frechet"])
+  titles = comparison.titles(evaluation.facts["frechet"], evaluation.measures)
   for measure, title in titles.items():
     cells = [comparison.cell_text(row, measure) for row in rows.values()]
     if any(cells):

@@ -103,6 +103,10 @@ class Reference:
     rms, high = spectrum_distance(self.tiles["image"], images)
     return measures | {"spectrum_db": rms, "high_frequencies_db": high}
 
+  def frechet(self, features: np.ndarray) -> float:
+    """The Frechet distance of features from the first set."""
+    return distribution.frechet(self.features, features)
+
   def measure_floor(self) -> Measures:
     """The measures of the second set."""
     return self.measure(self.floor_tiles["image"], self.floor_features)

@@ -33,6 +33,14 @@ COLUMNS = {
   "diversity": Heading("diversity", ".3f"),
   "spectrum_db": Heading("spectrum error, dB", ".2f"),
   "high_frequencies_db": Heading("high frequencies, dB", "+.2f"),
+  "reconstruction_frechet": Heading("distance of reconstructions", ".3f"),
+  "frechet_over_reconstruction": Heading("distance beyond theirs", ".3f"),
+  "frechet_to_reconstructions": Heading("distance to reconstructions", ".3f"),
+  "recall_of_reconstructions": Heading("recall of reconstructions", ".3f"),
+  "coverage_of_reconstructions": Heading("coverage of reconstructions", ".3f"),
+  "psnr": Heading("PSNR, dB", ".2f"),
+  "psnr_change": Heading("PSNR over reconstruction, dB", "+.2f"),
+  "color_shift": Heading("color shift, 1/255", ".2f"),
   "network_calls": Heading("network calls", ",d"),
   "images_per_second": Heading("images/s", ".4g"),
   "memory_mib": Heading("memory, MiB", ".0f"),
@@ -42,9 +50,12 @@ COLUMNS = {
 }
 
 
-def titles(frechet: str) -> dict[str, str]:
-  """The titles of the measures; `frechet` is the title of the first."""
-  return {k: x.title for k, x in COLUMNS.items()} | {"frechet": frechet}
+def titles(frechet: str, rows: Mapping[str, Measures]) -> dict[str, str]:
+  """The titles of the measures that some row has; `frechet` is the title of the
+  first."""
+  names = {k: x.title for k, x in COLUMNS.items()} | {"frechet": frechet}
+  used = {k for row in rows.values() for k in row}
+  return {k: x for k, x in names.items() if k in used}
 
 
 def cell_text(measures: Measures, name: str) -> str:

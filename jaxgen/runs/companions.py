@@ -28,7 +28,7 @@ from jaxgen.runs.recorded import Recorded, Weights, read_folder, read_weights
 from jaxgen.tasks.companion import Companion, Companions
 from jaxgen.trees import named
 from jaxgen.typing import Params
-from jaxgen.workdir import run_config
+from jaxgen.workdir import metrics_csv, run_config
 from jaxgen.workdir.checkpoints import Checkpoints
 from jaxgen.workdir.latents import read_cache, write_cache
 
@@ -90,7 +90,9 @@ def adopt(
   for name, origin in wanted(experiment).items():
     copy = _copy_of(workdir, name)
     if run_on_all(lambda copy=copy: not (copy / RECORD).is_file()):
-      _write_copy(copy, *run_on_all(lambda n=name, o=origin: _open(n, o, devices)))
+      _write_copy(
+        copy, *run_on_all(lambda n=name, o=origin: _open(n, o, devices))
+      )
   return run_on_all(lambda: find(experiment, workdir, devices=devices))
 
 
@@ -164,6 +166,14 @@ def _read_record(copy: pathlib.Path) -> dict[str, Any]:
     ) from e
 
 
+def training_seconds(workdir: pathlib.Path, experiment: Experiment) -> float:
+  """The seconds that the companions of a run were trained for, as far as they
+  are known."""
+  copies = [_copy_of(workdir, name) for name in wanted(experiment)]
+  records = [json.loads((x / RECORD).read_text()) for x in copies]
+  return sum(x.get("training_seconds", 0.0) for x in records)
+
+
 def _write_copy(
   copy: pathlib.Path, found: Companion, recorded: Recorded, weights: Weights
 ) -> None:
@@ -178,7 +188,9 @@ def _write_copy(
   if is_lead_host():
     run_config.save(copy, recorded.experiment, recorded.names)
     _copy_latents(recorded.workdir, copy, found)
+    cost = metrics_csv.training_time(metrics_csv.read(recorded.workdir))
     about = {"origin": found.origin, "step": found.step, "digest": found.digest}
+    about |= {"training_seconds": cost[1]} if cost else {}
     write_json(copy / RECORD, about)
   allgather(0)
 

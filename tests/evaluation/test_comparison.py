@@ -1,6 +1,7 @@
 """Comparison of runs, with toy models."""
 
 import csv
+import dataclasses
 
 import numpy as np
 import pytest
@@ -9,6 +10,7 @@ import jaxgen
 from jaxgen.cli.main import main
 from jaxgen.errors import UserError
 from jaxgen.evaluation import comparison
+from jaxgen.evaluation.candidates import candidates
 from jaxgen.evaluation.reference import Reference
 from jaxgen.metrics.features import Features
 
@@ -42,20 +44,21 @@ def test_runs_are_compared(denoiser, trained, tmp_path, capsys):
   assert page.count("data:image/png;base64,") == 3 and "http" not in page
 
 
-def test_a_run_without_a_log_is_compared_all_the_same(tmp_path):
-  assert comparison.training_cost(tmp_path) == {}
+def test_a_run_without_a_log_is_compared_all_the_same(run, tmp_path):
+  run = dataclasses.replace(run, workdir=tmp_path)
+  assert comparison.training_cost(run) == {}
   log = tmp_path / "metrics.csv"
   log.write_text("step,images,images_per_second\n1,100,50\n2,200,25\n")
-  found = comparison.training_cost(tmp_path)
+  found = comparison.training_cost(run)
   assert found == {"training_images": 200, "training_seconds": 6.0}
   log.write_text("step,images,images_per_second\n1,100,x\n")
-  assert comparison.training_cost(tmp_path) == {}
+  assert comparison.training_cost(run) == {}
 
 
 def test_a_run_named_twice_or_not_at_all_is_refused(denoiser, tmp_path, capsys):
   runs = [jaxgen.load(w) for w in (denoiser, denoiser)]
   with pytest.raises(UserError, match="--workdir: "):
-    comparison.candidates(runs)
+    candidates(runs)
   gone = tmp_path / "gone"
   command = ["compare", f"--workdir={denoiser}", f"--workdir={gone}"]
   assert main([*command, f"--out={tmp_path}"]) == 2
@@ -65,7 +68,7 @@ def test_a_run_named_twice_or_not_at_all_is_refused(denoiser, tmp_path, capsys):
 def test_denoisers_are_compared_under_the_conditions_of_real_tiles(run):
   toy = Features(name="means", extract=lambda x: x.mean((1, 2)).astype(float))
   reference = Reference.of(run, toy, 16)
-  candidate = comparison.candidates([run], ["ddim-25"])[0]
+  candidate = candidates([run], ["ddim-25"])[0]
   _, images = comparison.measure_candidate(candidate, reference, 16, batch=16)
   conditions = reference.conditions_for(run)
   assert set(conditions) == set(run.conditions)
@@ -75,7 +78,7 @@ def test_denoisers_are_compared_under_the_conditions_of_real_tiles(run):
 
 def test_autoencoders_are_compared_by_their_densities(trained):
   run = jaxgen.load(trained)
-  every = comparison.candidates([run])
+  every = candidates([run])
   assert [x.method for x in every] == ["gaussian", "gmm"]
   toy = Features(name="means", extract=lambda x: x.mean((1, 2)).astype(float))
   reference = Reference.of(run, toy, 16)

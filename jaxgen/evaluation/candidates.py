@@ -1,0 +1,93 @@
+"""What a comparison compares: runs with sampling methods."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from jaxgen.errors import UserError
+from jaxgen.evaluation.reference import Reference
+from jaxgen.latents.density import Method
+from jaxgen.sample.autoencoder import AutoencoderRun
+from jaxgen.sample.denoiser import DenoiserRun
+from jaxgen.sample.options import PRESETS, check_sampler
+
+Run = AutoencoderRun | DenoiserRun
+DENSITIES: tuple[Method, ...] = ("gaussian", "gmm")
+SAMPLER = "heun-18"  # of denoisers of latents and of hybrids
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Candidate:
+  """A run with a sampling method.
+
+  Attributes:
+    run: the run.
+    method: a density of an autoencoder, or a sampler of a denoiser.
+    name: name of the candidate.
+  """
+
+  run: Run
+  method: str
+  name: str
+
+  @property
+  def network_calls(self) -> int:
+    """Network calls per image."""
+    if isinstance(self.run, DenoiserRun):
+      return self.run.network_calls(sampler=self.method)
+    return 1
+
+  def _options(self, reference: Reference) -> dict[str, Any]:
+    """The options of sampling, with the conditions of real tiles if the run has
+    any."""
+    if isinstance(self.run, DenoiserRun):
+      conditions = reference.conditions_for(self.run)
+      return {"sampler": self.method, "conditions": conditions}
+    return {"method": self.method}
+
+  def sampling_bytes(self, batch: int, reference: Reference) -> int:
+    """Memory of the program that samples a batch, which is compiled."""
+    return self.run.sampling_bytes(batch, **self._options(reference))
+
+  def sample(
+    self, num: int, reference: Reference, *, seed: int, batch: int
+  ) -> np.ndarray:
+    """Sample images."""
+    options = self._options(reference)
+    return self.run.sample(num, seed=seed, batch=batch, **options)
+
+
+def candidates(
+  runs: Sequence[Run], samplers: Sequence[str] = ()
+) -> list[Candidate]:
+  """All candidates of a list of runs: the densities of autoencoders, and the
+  presets (or given samplers) of denoisers; those that lean on an autoencoder
+  have one."""
+  for sampler in samplers:
+    check_sampler(sampler)
+  result = []
+  for run, name in zip(runs, _names(runs), strict=True):
+    result += [
+      Candidate(run=run, method=x, name=f"{name} {x}")
+      for x in _methods(run, samplers)
+    ]
+  return result
+
+
+def _methods(run: Run, samplers: Sequence[str]) -> Sequence[str]:
+  if isinstance(run, AutoencoderRun):
+    return DENSITIES
+  return samplers or ((SAMPLER,) if run.companions.runs else tuple(PRESETS))
+
+
+def _names(runs: Sequence[Run]) -> list[str]:
+  """The names of the folders, or their paths if names are not unique."""
+  paths = [run.workdir.resolve() for run in runs]
+  if len(set(paths)) < len(paths):
+    raise UserError("--workdir: expected different runs, got duplicates.")
+  short = [path.name for path in paths]
+  return short if len(set(short)) == len(short) else list(map(str, paths))

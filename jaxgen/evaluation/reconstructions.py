@@ -1,0 +1,134 @@
+"""Real tiles as an autoencoder gives them back, beside which images that are
+decoded from latents are measured."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+import numpy as np
+
+from jaxgen.evaluation.reference import Measures, Reference
+from jaxgen.evaluation.residual_noise import gaussian_residuals
+from jaxgen.images import normalize, to_uint8
+from jaxgen.metrics import distribution
+from jaxgen.metrics.images import similarity
+from jaxgen.runs.companions import FOLDER
+from jaxgen.sample.autoencoder import AutoencoderRun
+from jaxgen.sample.load import load
+from jaxgen.sample.run import LoadedRun
+
+
+def autoencoder_of(run: LoadedRun) -> AutoencoderRun | None:
+  """The autoencoder that decodes a run's latents or makes its hints; None for a
+  run without one."""
+  if isinstance(run, AutoencoderRun):
+    return run
+  for name in run.companions.runs:
+    found: Any = load(run.workdir / FOLDER / name)
+    return found
+  return None
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Reconstructions:
+  """Reconstructions of the two sets of a reference.
+
+  Attributes:
+    name: name of the autoencoder.
+    reference: the real tiles.
+    images: reconstructions of the second set, uint8 `(n, h, w, c)`.
+    features: features of those of the first set, `(n, d)`.
+    own_features: features of `images`.
+    residuals: what those of the first set lack, `(n, h, w, c)` in [-2, 2].
+  """
+
+  name: str
+  reference: Reference
+  images: np.ndarray
+  features: np.ndarray
+  own_features: np.ndarray
+  residuals: np.ndarray
+
+  @classmethod
+  def of(cls, run: AutoencoderRun, reference: Reference) -> Reconstructions:
+    """Encode and decode the tiles of a reference."""
+    tiles = reference.tiles["image"]
+    first, second = (
+      run.reconstruct(x) for x in (tiles, reference.floor_tiles["image"])
+    )
+    extract = reference.network.extract
+    return cls(
+      name=_name(run),
+      reference=reference,
+      images=second,
+      features=extract(first),
+      own_features=extract(second),
+      residuals=np.asarray(normalize(tiles) - normalize(first)),
+    )
+
+  def rows(self) -> dict[str, tuple[Measures, np.ndarray]]:
+    """Measures and images of reconstructions, and of these with Gaussian
+    residuals."""
+    noise = gaussian_residuals(self.residuals, len(self.images))
+    noisy = np.asarray(to_uint8(normalize(self.images) + noise))
+    measures = self.measure(self.images, self.own_features)
+    return {
+      f"{self.name} reconstructions": (measures, self.images),
+      f"{self.name} reconstructions + Gaussian residuals": (
+        self.measure(noisy, self.reference.network.extract(noisy)),
+        noisy,
+      ),
+    }
+
+  def measure(self, images: np.ndarray, features: np.ndarray) -> Measures:
+    """Measures of images that belong to the second set: also their PSNR, its
+    change from that of the reconstructions, and the shift of colors from
+    theirs, in steps of 8 bits."""
+    return {
+      **self.reference.measure(images, features),
+      **self.beside(features, self.reference.frechet(features)),
+      **self.fidelity(images),
+    }
+
+  def fidelity(self, images: np.ndarray) -> Measures:
+    """PSNR and colors of images of the first tiles of the second set."""
+    truths = self.reference.floor_tiles["image"][: len(images)]
+    plain = self.images[: len(images)]
+    psnr, before = (_psnr(x, truths) for x in (images, plain))
+    shift = np.mean(images.astype(float) - plain, axis=(0, 1, 2))
+    return {
+      "psnr": psnr,
+      "psnr_change": psnr - before,
+      "color_shift": float(np.abs(shift).max()),
+    }
+
+  def beside(self, features: np.ndarray, frechet: float) -> Measures:
+    """Measures of images decoded from latents, beside those of reconstructions:
+    how much further they are from real tiles, and how near to the
+    reconstructions of other real tiles."""
+    own = self.reference.frechet(self.own_features)
+    found = distribution.manifold(self.features, features)
+    return {
+      "reconstruction_frechet": own,
+      "frechet_over_reconstruction": frechet - own,
+      "frechet_to_reconstructions": distribution.frechet(
+        self.features, features
+      ),
+      "recall_of_reconstructions": found.recall,
+      "coverage_of_reconstructions": found.coverage,
+    }
+
+
+def _name(run: LoadedRun) -> str:
+  """The name of an autoencoder's folder, or of that of which it is a copy."""
+  copy = run.workdir.resolve()
+  inside = copy.parent.name == FOLDER
+  return f"{copy.parent.parent.name}'s {copy.name}" if inside else copy.name
+
+
+def _psnr(images: np.ndarray, truths: np.ndarray) -> float:
+  scores = similarity(
+    np.asarray(normalize(images)), np.asarray(normalize(truths))
+  )
+  return float(np.mean(scores["psnr"]))
