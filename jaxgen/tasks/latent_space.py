@@ -11,16 +11,15 @@ import jax
 import numpy as np
 
 from jaxgen.config.experiment import Experiment
-from jaxgen.errors import UserError
 from jaxgen.images import normalize
 from jaxgen.latents import normalization
 from jaxgen.latents.normalization import Normalization
 from jaxgen.tasks.companion import Companion
+from jaxgen.tasks.latent_checks import check_images, check_model
 from jaxgen.tasks.space import NUMBERS, Frozen, Shape, Space
 from jaxgen.typing import Array, Batch, Codec
 
 CODEC = "codec"  # the companion's name
-MLP = "mlp"  # the model of vectors
 
 
 def latent(
@@ -40,8 +39,8 @@ def latent(
     UserError: images or model do not fit the autoencoder.
   """
   shape = state_shape(companion.task.latent_shape)
-  _check_images(experiment, companion, resolution)
-  _check_model(experiment, companion.task.latent_shape)
+  check_images(experiment, companion, resolution)
+  check_model(experiment, companion.task.latent_shape)
 
   def states(batch: Batch, keys: Array, frozen: Frozen) -> Array:
     codec = latent_codec(companion, frozen)
@@ -51,6 +50,7 @@ def latent(
     shape=shape,
     states=states,
     codec=lambda frozen, hint: latent_codec(companion, frozen),
+    cell=_cell(companion),
     numbers=unfitted(shape[2]),
     fit=functools.partial(_fit, experiment),
   )
@@ -65,6 +65,16 @@ def state_shape(latent_shape: tuple[int, ...]) -> Shape:
   return rows, columns, channels
 
 
+def _cell(companion: Companion) -> int:
+  """The side of the square of a position; see `Space.cell`. Tokens see the
+  whole image."""
+  shape = companion.task.latent_shape
+  options = getattr(companion.task.model, "options", None)
+  if len(shape) == 1 or getattr(options, "latent", "") == "tokens":
+    return 0
+  return companion.image_shape[0] // shape[0]
+
+
 def latent_codec(companion: Companion, frozen: Frozen) -> Codec:
   """The codec between images and normalized latents as states."""
   codec = companion.task.codec(frozen[CODEC])
@@ -74,12 +84,13 @@ def latent_codec(companion: Companion, frozen: Frozen) -> Codec:
   def pack(latents: Array) -> Array:
     return affine.normalize(latents.reshape(-1, *shape))
 
-  def unpack(states: Array) -> Array:
-    return affine.denormalize(states).reshape(-1, *codec.latent_shape)
+  def decode(latents: Array) -> Array:
+    unpacked = affine.denormalize(latents).reshape(-1, *codec.latent_shape)
+    return codec.decode(unpacked)
 
   return Codec(
     encode=lambda images, key=None: pack(codec.encode(images, key)),
-    decode=lambda states: codec.decode(unpack(states)),
+    decode=decode,
     latent_shape=shape,
   )
 
@@ -101,36 +112,3 @@ def _fit(
   )
   fields = dataclasses.fields(fitted)
   return {x.name: np.asarray(getattr(fitted, x.name)) for x in fields}
-
-
-def _check_images(
-  experiment: Experiment, companion: Companion, resolution: int
-) -> None:
-  """Raise a UserError if images are not those of the autoencoder."""
-  side, _, channels = companion.image_shape
-  if resolution != side:
-    raise UserError(
-      f"stages.resolution={resolution}: expected {side}, the resolution of"
-      f" latent.run={companion.origin}."
-    )
-  if experiment.data.channels != channels:
-    raise UserError(
-      f"data.channels={experiment.data.channels}: expected {channels}, as"
-      f" latent.run={companion.origin}."
-    )
-
-
-def _check_model(experiment: Experiment, latent_shape: tuple[int, ...]) -> None:
-  """Raise a UserError unless vectors, and only they, have a model of
-  vectors."""
-  name, numbers = experiment.model.name, latent_shape[0]
-  if len(latent_shape) == 1 and name != MLP:
-    raise UserError(
-      f"model.name={name}: expected {MLP} for latents of {numbers} numbers."
-    )
-  if len(latent_shape) > 1 and name == MLP:
-    size = " x ".join(map(str, latent_shape))
-    raise UserError(
-      f"model.name={MLP}: expected latents that are vectors, got {size}; use"
-      " unet or dit."
-    )
