@@ -102,8 +102,10 @@ def inpaint(
   """Images filled in under --mask."""
   import numpy as np
 
+  from jaxgen.sample import feather
   from jaxgen.sample.inpainting import surroundings
 
+  cell = feather.cell_of(editor.model)
   fitted = masks.fit_masks(mask, tiles, path=editor.args.mask)
 
   def edit(part: Sequence[TiledImage], first: int) -> np.ndarray:
@@ -124,7 +126,9 @@ def inpaint(
   for x, result in _each(tiles, edit):
     original, whole = _original(x), x.restore(result)
     unknown = masks.fit_original(mask, x)
-    yield Edited(original, np.where(unknown[..., None], whole, original))
+    border = 1 + (cell - 1) * len(unknown) / x.grid.height
+    changed = feather.share(unknown[None, ..., None], border)[0] > 0
+    yield Edited(original, np.where(changed, whole, original))
 
 
 def outpaint(

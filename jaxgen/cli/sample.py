@@ -1,6 +1,8 @@
 """Generate images: from an autoencoder's latents, or by a denoiser.
 
   jaxgen sample --workdir=runs/demo --num=64 --out=new --method=gmm
+  jaxgen sample --workdir=runs/demo --num=64 --out=new --method=diffusion \\
+    --prior=runs/ldm
   jaxgen sample --workdir=runs/rocks --num=64 --out=new --sampler=heun-18 \\
     --guidance=2 --rock_type=granite --zoom_level=macro
   jaxgen sample --workdir=runs/rocks --num=16 --out=new --rock_type=marble \\
@@ -31,7 +33,7 @@ if TYPE_CHECKING:
   from jaxgen.sample.autoencoder import AutoencoderRun
   from jaxgen.sample.denoiser import DenoiserRun
 
-OF_LATENTS = ("method",)
+OF_LATENTS = ("method", "prior")
 OF_DENOISERS = (*sampling_flags.SAMPLING, "resolution", "denoising_video")
 
 
@@ -66,10 +68,23 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
 def _add_latent_flags(group: flags.Group) -> None:
   group.add_argument(
     "--method",
-    choices=("gaussian", "gmm", "interpolate", "perturb", "prior"),
+    choices=(
+      "gaussian",
+      "gmm",
+      "interpolate",
+      "perturb",
+      "prior",
+      "diffusion",
+    ),
     help="Gaussian (default) or mixture fitted to training latents; "
-    "interpolation between pairs of them; perturbation of single ones; or the "
-    "prior of a VAE",
+    "interpolation between pairs of them; perturbation of single ones; the "
+    "prior of a VAE; or a denoiser of the latents (--prior)",
+  )
+  group.add_argument(
+    "--prior",
+    metavar="WORKDIR",
+    help="--method=diffusion: the run of a denoiser of these latents; it takes "
+    "the flags and conditions of denoisers",
   )
 
 
@@ -128,11 +143,40 @@ def _profiling(
 def _decode(
   model: AutoencoderRun, args: argparse.Namespace, rest: list[str]
 ) -> np.ndarray:
+  if args.method == "diffusion":
+    return _decode_diffused(model, args, rest)
   if rest:
     raise UserError(f"{rest[0]}: this run has no conditions.")
   sampling_flags.refuse(args, OF_DENOISERS, owner="denoisers")
+  sampling_flags.refuse(args, ("prior",), owner="--method=diffusion")
   method = args.method or "gaussian"
   return model.sample(args.num, seed=args.seed, method=method, batch=args.batch)
+
+
+def _decode_diffused(
+  model: AutoencoderRun, args: argparse.Namespace, rest: list[str]
+) -> np.ndarray:
+  """Decoded samples of a denoiser of the latents."""
+  from jaxgen.sample.denoiser import DenoiserRun
+  from jaxgen.sample.load import load
+
+  if args.prior is None:
+    raise UserError("--prior: expected the run of a denoiser of these latents.")
+  unused = ("resolution", "denoising_video")
+  sampling_flags.refuse(args, unused, owner="runs of denoisers")
+  prior = load(args.prior)
+  options = sampling_flags.sampling_options(args)
+  if rest and isinstance(prior, DenoiserRun):
+    conditions = sampling_flags.requested_conditions(prior, rest)
+    options["conditions"] = conditions
+  return model.sample(
+    args.num,
+    seed=args.seed,
+    method="diffusion",
+    prior=prior,
+    batch=args.batch,
+    **options,
+  )
 
 
 def _denoise(

@@ -67,3 +67,8 @@ def _latent(experiment: Experiment) -> Iterator[str]:
   run = experiment.latent.run
   if run and experiment.diffusion.noise_map:
     yield f"latent.run={run} and diffusion.noise_map: expected one of them."
+  if run and len(experiment.stages) > 1:
+    yield (
+      f"stages.resolution: expected a single stage with latent.run={run}, got"
+      f" {len(experiment.stages)}."
+    )

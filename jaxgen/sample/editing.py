@@ -23,7 +23,7 @@ from jaxgen.images import as_uint8, normalize
 from jaxgen.latents.interpolation import slerp
 from jaxgen.sample.draw import Canvas, draw_images
 from jaxgen.sample.options import SamplingKeywords, SamplingOptions
-from jaxgen.sample.program import Inputs, denoiser_of
+from jaxgen.sample.program import Inputs, denoiser_of, space_of
 from jaxgen.sample.resolve import resolve
 from jaxgen.sample.run import BATCH, LoadedRun
 from jaxgen.typing import Array, Params
@@ -111,21 +111,27 @@ def interpolate(
   invert = run.cached(_inversion)
   pair, grid = normalize(np.concatenate(ends)), tuple(resolved.grid)
   with progress.loop("inverting the flow of both images"):
-    first, last = np.asarray(invert(run.params, pair, cond, grid))
+    first, last = np.asarray(invert(run.params, run.frozen, pair, cond, grid))
   path = [slerp(first, last, t) for t in np.linspace(0, 1, steps)]
   noise = np.stack(path).astype(np.float32)
-  canvas = Canvas(shape=noise.shape, inputs=Inputs(noise=noise))
+  shape = len(noise), *run.image_shape
+  canvas = Canvas(shape=shape, inputs=Inputs(noise=noise))
   return draw_images(run, resolved, canvas, seed=0, batch=batch).images
 
 
 def _inversion(run: LoadedRun) -> Callable[..., Array]:
   """A jitted function from images to noise, by inverting the flow."""
-  denoiser = denoiser_of(run)
+  denoiser, space = denoiser_of(run), space_of(run)
 
   def invert(
-    params: Params, images: Array, cond: dict[str, Array], grid: tuple
+    params: Params,
+    frozen: dict[str, Params],
+    images: Array,
+    cond: dict[str, Array],
+    grid: tuple[float, ...],
   ) -> Array:
+    states = space.codec(frozen, None).encode(images)
     denoise = functools.partial(denoiser(params), cond=cond)
-    return inversion.invert(denoise, images, np.asarray(grid))
+    return inversion.invert(denoise, states, np.asarray(grid))
 
-  return jax.jit(invert, static_argnums=3)
+  return jax.jit(invert, static_argnums=4)

@@ -11,6 +11,7 @@ from jaxgen.config.fields import check_value
 from jaxgen.errors import UserError
 from jaxgen.images import normalize
 from jaxgen.restoration.posterior import CORRECTIONS
+from jaxgen.sample import feather
 from jaxgen.sample.draw import Canvas, draw_images
 from jaxgen.sample.editing import MAX_SIDE, checked_uint8, window_of
 from jaxgen.sample.options import SamplingKeywords, SamplingOptions
@@ -36,7 +37,8 @@ def inpaint(
   first: int = 0,
   **options: Unpack[SamplingKeywords],
 ) -> np.ndarray:
-  """Fill in the pixels where `mask` is True; the others are unchanged.
+  """Fill in the pixels where `mask` is True; the others are unchanged, except
+  that a run of latents blends those next to the mask, see `feather`.
 
   Of images larger than the run's, the part around the masks is denoised, in
   windows of the run's size that overlap by half.
@@ -52,6 +54,7 @@ def inpaint(
     first: number of images before these that share the seed.
     **options: fields of `SamplingOptions`.
   """
+  cell = feather.cell_of(run)
   images = checked_uint8(run, images, largest=MAX_IMAGE)
   unknown = _full_mask(mask, images)
   any_unknown = np.any(unknown, axis=(0, 3))
@@ -59,7 +62,7 @@ def inpaint(
   known = images[part]
   run.check_images(known, largest=MAX_SIDE)
   canvas = _canvas(
-    known,
+    feather.filled(known, unknown[part]),
     unknown[part],
     corrections=corrections,
     window=window_of(run, known),
@@ -68,7 +71,7 @@ def inpaint(
   resolved = resolve(SamplingOptions(**options), run)
   drawn = draw_images(run, resolved, canvas, seed=seed, batch=batch)
   edited = images.copy()
-  edited[part] = np.where(unknown[part], drawn.images, known)
+  edited[part] = feather.blend(known, drawn.images, unknown[part], cell=cell)
   return edited
 
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, Literal, Unpack, get_args
 
 import jax
 import jax.numpy as jnp
@@ -18,6 +19,8 @@ from jaxgen.latents.cache import LatentCache, max_tiles, tiles_encoder
 from jaxgen.latents.density import LatentDensity, Method
 from jaxgen.parallel import profiling
 from jaxgen.parallel.memory import program_bytes
+from jaxgen.sample import latent_prior
+from jaxgen.sample.options import SamplingKeywords
 from jaxgen.sample.run import BATCH, LoadedRun
 from jaxgen.typing import Array, Params
 from jaxgen.workdir.latents import read_cache, write_cache
@@ -65,8 +68,10 @@ def sample(
   num: int = 16,
   *,
   seed: int = 0,
-  method: Method = "gaussian",
+  method: Method | Literal["diffusion"] = "gaussian",
+  prior: LoadedRun | None = None,
   batch: int = BATCH,
+  **options: Unpack[SamplingKeywords],
 ) -> np.ndarray:
   """Sample new images, uint8 `(num, h, w, c)`.
 
@@ -80,12 +85,19 @@ def sample(
     method: `gaussian` or `gmm` sample a density fitted to latents of the
       training set, `interpolate` interpolates between pairs of them, `perturb`
       adds noise to single ones; `prior` samples the standard normal prior of a
-      variational autoencoder.
+      variational autoencoder; `diffusion` samples a denoiser of the latents.
+    prior: the run of that denoiser.
     batch: images per batch.
+    **options: fields of `SamplingOptions`, of that denoiser.
   """
   check_value("num", PositiveInt, num)
   check_value("seed", Seed, seed)
+  if method == "diffusion":
+    return latent_prior.sample(
+      run, prior, num, seed=seed, batch=batch, **options
+    )
   _check_method(run, method)
+  _refuse(method, {"prior": prior, **options})
   size, fitted = run.whole_batch(batch, num), run.cached(fit_density, method)
   program, parts = run.cached(_program), []
   with progress.loop("sampling", num) as advance:
@@ -107,8 +119,15 @@ def sampling_bytes(
   return program_bytes(lowered.compile())
 
 
+def _refuse(method: str, options: Mapping[str, Any]) -> None:
+  """Raise a UserError if there are options of a denoiser."""
+  for name, value in options.items():
+    if value is not None:
+      raise UserError(f"{name}: expected method='diffusion', got {method!r}.")
+
+
 def _check_method(run: LoadedRun, method: str) -> None:
-  check_value("method", Method, method)
+  check_value("method", Literal[*get_args(Method), "diffusion"], method)
   if method == "prior" and run.task.controller is None:
     raise UserError(
       "method='prior': expected a run of a variational autoencoder, got "

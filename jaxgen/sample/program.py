@@ -18,6 +18,7 @@ from jaxgen.errors import UserError
 from jaxgen.images import to_uint8
 from jaxgen.models.layers import attention_tracing
 from jaxgen.restoration import posterior
+from jaxgen.sample import feather
 from jaxgen.sample.resolve import FREE
 from jaxgen.sample.run import LoadedRun
 from jaxgen.tasks.space import Space
@@ -123,8 +124,8 @@ def sampling_program(run: LoadedRun):
   denoiser, space = denoiser_of(run), space_of(run)
 
   def program(arguments: Arguments, spec: ProgramSpec):
-    denoise = _guided(denoiser, arguments, spec)
     codec = space.codec(arguments.frozen, None)
+    denoise = _guided(denoiser, arguments, spec, codec=codec)
     start, grid = _start(arguments, spec, codec), arguments.grid
     with attention_tracing("forward_mode" if spec.corrections else ""):
       x, denoised = sampling.sample(
@@ -140,7 +141,7 @@ def sampling_program(run: LoadedRun):
 
 
 def _guided(
-  denoiser: Denoiser, arguments: Arguments, spec: ProgramSpec
+  denoiser: Denoiser, arguments: Arguments, spec: ProgramSpec, *, codec: Codec
 ) -> DenoiseFn:
   """The denoiser with all requested options and bound conditions."""
   weights, interval = arguments.weights, arguments.interval
@@ -162,8 +163,8 @@ def _guided(
   if known is not None and mask is not None:
     denoise = posterior.inpaint(
       denoise,
-      jnp.asarray(known),
-      jnp.asarray(mask),
+      codec.encode(jnp.asarray(known)),
+      feather.known_cells(jnp.asarray(mask), spec.state_shape),
       corrections=spec.corrections,
     )
   return functools.partial(denoise, cond=_cond(arguments.terms, spec.plain))

@@ -14,6 +14,7 @@ from jaxgen.diffusion import samplers, sigmas
 from jaxgen.diffusion.samplers import SAMPLERS
 from jaxgen.diffusion.sampling import Sampler
 from jaxgen.errors import UserError
+from jaxgen.runs import numbers
 from jaxgen.sample.options import ConditionValue, SamplingOptions
 from jaxgen.sample.run import LoadedRun
 from jaxgen.typing import ConditionNames
@@ -90,6 +91,10 @@ def _check_weak(weak: LoadedRun | None, run: LoadedRun) -> None:
     raise UserError(
       f"weak={weak.workdir}: expected {run.image_shape[2]} channels, "
       f"got {weak.image_shape[2]}."
+    )
+  if numbers.digests(weak.companions) != numbers.digests(run.companions):
+    raise UserError(
+      f"weak={weak.workdir}: expected a run in the latents of {run.workdir}."
     )
 
 

@@ -20,7 +20,7 @@ from jaxgen.sample.restoration_numbers import in_numbers
 from jaxgen.sample.restoration_run import Draws, draw
 from jaxgen.sample.restoration_spec import ProgramSpec, covering, num_calls
 from jaxgen.sample.restored import Restoration
-from jaxgen.sample.run import BATCH, LoadedRun
+from jaxgen.sample.run import BATCH, LoadedRun, check_pixels
 
 SAMPLER, STEPS = "dpmpp_2m", 36  # defaults
 LAST_SIGMA = 0.002  # with a higher one, samples are too much alike
@@ -89,6 +89,7 @@ def restore(
     UserError: a value is out of range, the counts do not fit the run, there is
       no table, or no resolution is within the limits.
   """
+  check_pixels(run, "restore")
   restoration_request.check_values(
     background=background,
     samples=samples,

@@ -207,6 +207,15 @@ def _frozen(run: LoadedRun) -> dict[str, Params]:
   return jax.device_put(frozen, run.layout.replicated)
 
 
+def check_pixels(run: LoadedRun, purpose: str) -> None:
+  """Raise a UserError if a run's denoiser works on latents."""
+  if run.experiment.latent.run:
+    raise UserError(
+      f"{purpose}: expected a run of pixels, got {run.workdir}, whose denoiser"
+      " works on latents."
+    )
+
+
 def check_finite(run: LoadedRun, *, finite: bool) -> None:
   """Raise a UserError if images that a run has drawn are not finite."""
   if not finite:

@@ -15,7 +15,8 @@ from jaxgen.models.build import build as build_model
 from jaxgen.tasks import denoising_scores, domains, noise_maps
 from jaxgen.tasks.companion import Companions
 from jaxgen.tasks.denoising_loss import FEATURES, UNCERTAINTY, Denoising
-from jaxgen.tasks.space import identity_codec, pixels
+from jaxgen.tasks.latent_space import CODEC, latent
+from jaxgen.tasks.space import Space, identity_codec, pixels
 from jaxgen.tasks.task import Task
 from jaxgen.typing import (
   Array,
@@ -47,7 +48,7 @@ def build(
   config, channels = experiment.diffusion, experiment.data.channels
   _check_conditions(config, names)
   weighted = domains.adaptive_domains(experiment, names)
-  space = pixels((resolution, resolution, channels))
+  space = _space(experiment, companions, resolution)
   options = experiment.model_at(stage)
   options.check(space.shape[0])
   model: Any = build_model(
@@ -102,6 +103,15 @@ def build(
     latent_shape=space.shape,
     codec=functools.partial(identity_codec, space.shape),
   )
+
+
+def _space(
+  experiment: Experiment, companions: Companions, resolution: int
+) -> Space:
+  """What the denoiser works on."""
+  if experiment.latent.run:
+    return latent(experiment, companions.runs[CODEC], resolution)
+  return pixels((resolution, resolution, experiment.data.channels))
 
 
 def _check_conditions(config: DiffusionConfig, names: ConditionNames) -> None:

@@ -49,6 +49,8 @@ class Space:
     shape: (height, width, channels) of a state; a vector is (1, 1, d).
     states: a training batch to states.
     codec: images to states and back.
+    cell: side in pixels of the square that a position of a state stands for; 0:
+      positions are no places of the image.
     numbers: statistics of training tiles that `states` and `codec` read from
       `frozen[NUMBERS]`: values that change nothing.
     fit: states `(n, h, w, c)` under these values -> the statistics.
@@ -57,6 +59,7 @@ class Space:
   shape: Shape
   states: StatesFn
   codec: SpaceCodec
+  cell: int = 1
   numbers: Mapping[str, np.ndarray] = dataclasses.field(default_factory=dict)
   fit: Callable[[np.ndarray], Mapping[str, np.ndarray]] = no_numbers
 
