@@ -1,0 +1,192 @@
+"""The companions of a run: finished runs that it leans on.
+
+A run keeps a copy of each, `companions/NAME` in its folder, with the EMA
+weights of one checkpoint: it resumes and samples when the other run has moved
+or been trained anew. A copy is the folder of a run itself. `companion.json`
+has its digest, and is written last: a copy without it is unfinished.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import hashlib
+import json
+import pathlib
+import shutil
+from typing import Any
+
+import jax
+import numpy as np
+
+from jaxgen.config.experiment import Experiment
+from jaxgen.errors import UserError
+from jaxgen.formats.atomic import write_json
+from jaxgen.parallel.multihost import allgather, is_lead_host, run_on_all
+from jaxgen.parallel.sharding import Devices
+from jaxgen.runs.recorded import Recorded, Weights, read_folder, read_weights
+from jaxgen.tasks.companion import Companion, Companions
+from jaxgen.trees import named
+from jaxgen.typing import Params
+from jaxgen.workdir import run_config
+from jaxgen.workdir.checkpoints import Checkpoints
+from jaxgen.workdir.latents import read_cache, write_cache
+
+FOLDER, RECORD = "companions", "companion.json"
+FIELDS = {"codec": "latent.run", "hint": "hint.run"}
+
+
+def wanted(experiment: Experiment) -> dict[str, str]:
+  """The runs that a config names, by what they are for."""
+  known = {"codec": experiment.latent.run, "hint": experiment.hint.run}
+  return {name: run for name, run in known.items() if run}
+
+
+def find(
+  experiment: Experiment,
+  workdir: pathlib.Path | None = None,
+  *,
+  devices: Devices = None,
+) -> Companions:
+  """The companions of a run: the copies in its folder, and where there is none
+  the runs that the config names.
+
+  Raises:
+    UserError: there is no such run, or it is damaged.
+  """
+  found = {}
+  for name, origin in wanted(experiment).items():
+    copy = None if workdir is None else _copy_of(workdir, name)
+    if copy is not None and (copy / RECORD).is_file():
+      found[name] = _open_copy(copy, devices)
+    else:
+      found[name] = _open(name, origin, devices)[0]
+  return Companions(runs=found)
+
+
+def open_run(
+  workdir: pathlib.Path, checkpoint: str, devices: Devices = None
+) -> tuple[Recorded, Weights]:
+  """A run with its companions and the weights of a checkpoint.
+
+  Raises:
+    UserError: there is no such run or checkpoint, or it is damaged.
+  """
+  recorded = read_folder(workdir, devices)
+  found = find(recorded.experiment, workdir, devices=devices)
+  recorded = dataclasses.replace(recorded, companions=found)
+  return recorded, read_weights(recorded, checkpoint)
+
+
+def adopt(
+  experiment: Experiment, workdir: pathlib.Path, *, devices: Devices = None
+) -> Companions:
+  """The companions of a training run, copied into its folder if they are not
+  there yet; to be called by all processes.
+
+  Raises:
+    UserError: there is no such run, or it or a copy is damaged.
+  """
+  for name, origin in wanted(experiment).items():
+    copy = _copy_of(workdir, name)
+    if run_on_all(lambda copy=copy: not (copy / RECORD).is_file()):
+      _write_copy(copy, *run_on_all(lambda n=name, o=origin: _open(n, o, devices)))
+  return run_on_all(lambda: find(experiment, workdir, devices=devices))
+
+
+def _copy_of(workdir: pathlib.Path, name: str) -> pathlib.Path:
+  return workdir / FOLDER / name
+
+
+def _open(
+  name: str, origin: str, devices: Devices
+) -> tuple[Companion, Recorded, Weights]:
+  """A run that a config names."""
+  try:
+    recorded = read_folder(pathlib.Path(origin), devices)
+    weights = read_weights(recorded)
+  except UserError as e:
+    raise UserError(f"{FIELDS[name]}={origin}: {e}") from e
+  if weights.task.denoiser is not None:
+    raise UserError(
+      f"{FIELDS[name]}={origin}: expected a finished autoencoder, got task="
+      f"{recorded.experiment.task}."
+    )
+  return _companion(recorded, weights, origin), recorded, weights
+
+
+def _companion(recorded: Recorded, weights: Weights, origin: str) -> Companion:
+  params = jax.tree.map(np.asarray, weights.params)
+  side = recorded.experiment.stages[weights.stage].resolution
+  return Companion(
+    task=weights.task,
+    image_shape=(side, side, recorded.experiment.data.channels),
+    params=params,
+    step=weights.step,
+    digest=digest(recorded.experiment, params),
+    origin=origin,
+  )
+
+
+def digest(experiment: Experiment, params: Params) -> str:
+  """A hash of what weights compute: of the section `model`, and of them."""
+  found = hashlib.sha256(repr(experiment.model).encode())
+  for name, leaf in sorted(named(params).items()):
+    found.update(f"{name} {leaf.dtype} {leaf.shape}".encode())
+    found.update(np.ascontiguousarray(leaf).tobytes())
+  return found.hexdigest()[:32]
+
+
+def _open_copy(copy: pathlib.Path, devices: Devices) -> Companion:
+  record = _read_record(copy)
+  remedy = (
+    f"restore it, or remove the folder to copy it again from {record['origin']}"
+  )
+  try:
+    recorded = read_folder(copy, devices)
+    weights = read_weights(recorded, str(record["step"]))
+  except UserError as e:
+    raise UserError(f"{copy} is damaged ({e}): {remedy}.") from e
+  found = _companion(recorded, weights, record["origin"])
+  if found.digest != record["digest"]:
+    raise UserError(f"{copy} is not the run that was copied: {remedy}.")
+  return found
+
+
+def _read_record(copy: pathlib.Path) -> dict[str, Any]:
+  path = copy / RECORD
+  try:
+    record = json.loads(path.read_text())
+    return {k: record[k] for k in ("origin", "step", "digest")}
+  except (OSError, ValueError, KeyError, TypeError) as e:
+    raise UserError(
+      f"{path} is damaged: restore it, or remove {copy} to copy the run again."
+    ) from e
+
+
+def _write_copy(
+  copy: pathlib.Path, found: Companion, recorded: Recorded, weights: Weights
+) -> None:
+  """Copy a run; an unfinished copy is removed first."""
+  if is_lead_host():
+    shutil.rmtree(copy, ignore_errors=True)
+  allgather(0)  # barrier
+  checkpoints = Checkpoints(copy, metric=found.task.metric)
+  with contextlib.closing(checkpoints):
+    metadata = {"stage": weights.stage, "copy": found.digest}
+    checkpoints.save(found.step, {"ema": weights.params}, metadata=metadata)
+  if is_lead_host():
+    run_config.save(copy, recorded.experiment, recorded.names)
+    _copy_latents(recorded.workdir, copy, found)
+    about = {"origin": found.origin, "step": found.step, "digest": found.digest}
+    write_json(copy / RECORD, about)
+  allgather(0)
+
+
+def _copy_latents(
+  origin: pathlib.Path, copy: pathlib.Path, found: Companion
+) -> None:
+  """Copy the cached latents, from which new ones are drawn without data."""
+  latents = read_cache(origin, found.step, found.task.latent_shape)
+  if latents is not None:
+    write_cache(copy, found.step, latents)

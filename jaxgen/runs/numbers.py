@@ -1,0 +1,104 @@
+"""The numbers of a run's space in its folder: `companions/numbers.npz`.
+
+They are measured on training tiles before the first step, and never again: the
+weights rely on them.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import pathlib
+from collections.abc import Mapping
+
+import jax
+import numpy as np
+
+from jaxgen import progress
+from jaxgen.errors import UserError
+from jaxgen.formats.npz import open_npz, write_npz
+from jaxgen.latents.cache import LatentCache
+from jaxgen.parallel.multihost import allgather, is_lead_host, run_on_all
+from jaxgen.runs.companions import FOLDER
+from jaxgen.tasks.companion import Companions
+from jaxgen.tasks.space import NUMBERS, Space
+from jaxgen.tasks.task import Task
+
+FILE = f"{NUMBERS}.npz"
+Numbers = Mapping[str, np.ndarray]
+
+
+def read(workdir: pathlib.Path, space: Space | None) -> Numbers:
+  """The numbers that a run has measured; empty if there are none.
+
+  Raises:
+    UserError: the file is damaged.
+  """
+  path = workdir / FOLDER / FILE
+  if space is None or not space.numbers or not path.is_file():
+    return {}
+  try:
+    with open_npz(path) as file:
+      found = {k: file[k] for k in space.numbers}
+    for name, value in space.numbers.items():
+      if found[name].shape != value.shape:
+        raise ValueError(f"{name} has the shape {found[name].shape}")
+    return found
+  except Exception as e:  # numpy raises many types
+    raise UserError(f"{path} is damaged ({e}): restore it.") from e
+
+
+def measure(
+  space: Space, task: Task, companions: Companions, cache: LatentCache
+) -> Numbers:
+  """The numbers of the training tiles that a cache holds."""
+  plain = Companions(runs=companions.runs).frozen(task)
+  with progress.loop("measuring the training tiles"):
+    return space.fit(cache.latents(jax.device_put(plain)))
+
+
+def write(workdir: pathlib.Path, numbers: Numbers) -> None:
+  """Write the numbers; to be called by all processes."""
+  if is_lead_host():
+    (workdir / FOLDER).mkdir(exist_ok=True)
+    write_npz(workdir / FOLDER / FILE, **dict(numbers))
+  allgather(0)  # barrier: then all processes read the file
+
+
+def obtain(
+  workdir: pathlib.Path, task: Task, companions: Companions, cache: LatentCache
+) -> Companions:
+  """The companions with the numbers of the run's space, which are measured if
+  they are not in its folder; to be called by all processes.
+
+  Raises:
+    UserError: the file is damaged.
+  """
+  space = task.space
+  if space is None or not space.numbers:
+    return companions
+  if not run_on_all(lambda: read(workdir, space)):
+    write(workdir, measure(space, task, companions, cache))
+  numbers = run_on_all(lambda: read(workdir, space))
+  return Companions(runs=companions.runs, numbers=numbers)
+
+
+def digests(companions: Companions) -> dict[str, str]:
+  """A digest of each companion and of the numbers, for checkpoints."""
+  found = {name: x.digest for name, x in companions.runs.items()}
+  if companions.numbers:
+    known = sorted((k, v.tobytes()) for k, v in companions.numbers.items())
+    found[NUMBERS] = hashlib.sha256(repr(known).encode()).hexdigest()[:32]
+  return found
+
+
+def check_unchanged(
+  companions: Companions, recorded: Mapping[str, str], workdir: pathlib.Path
+) -> None:
+  """Raise a UserError if a checkpoint was trained with others."""
+  for name, now in digests(companions).items():
+    if (before := recorded.get(name, now)) != now:
+      raise UserError(
+        f"{workdir / FOLDER / name} is not what this run was trained with"
+        f" (digest {now[:8]}, expected {before[:8]}): restore it, or use a new"
+        " workdir."
+      )
