@@ -90,7 +90,9 @@ def adopt(
   for name, origin in wanted(experiment).items():
     copy = _copy_of(workdir, name)
     if run_on_all(lambda copy=copy: not (copy / RECORD).is_file()):
-      _write_copy(copy, *run_on_all(lambda n=name, o=origin: _open(n, o, devices)))
+      _write_copy(
+        copy, *run_on_all(lambda n=name, o=origin: _open(n, o, devices))
+      )
   return run_on_all(lambda: find(experiment, workdir, devices=devices))
 
 
