@@ -2,8 +2,8 @@ r"""A denoiser (EDM) that paints the detail which the reconstructions of an
 autoencoder of the built-in texture photographs lack.
 
     jaxgen train --config=configs/textures_patch_ae.py:demo --workdir=runs/ae
-    jaxgen train --config=configs/textures_hybrid.py:demo --workdir=runs/hybrid \
-      --config.hint.run=runs/ae
+    jaxgen train --config=configs/textures_hybrid.py:demo \
+      --workdir=runs/hybrid --config.hint.run=runs/ae
     jaxgen sample --workdir=runs/hybrid --num=64 --out=new --method=gmm
     jaxgen reconstruct --workdir=runs/hybrid --input=my_photos --out=repainted
 
