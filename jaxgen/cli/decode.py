@@ -3,7 +3,8 @@
   jaxgen decode --workdir=runs/demo --latents=latents.npz --out=decoded
 
 Reads the files of `jaxgen encode`: `latents` and optionally `names`. Latents of
-windows are reassembled to images at their own size.
+windows are reassembled to images at their own size. A hybrid paints what its
+autoencoder's images lack; --seed chooses the paint.
 """
 
 from __future__ import annotations
@@ -11,17 +12,17 @@ from __future__ import annotations
 import argparse
 import pathlib
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from jaxgen.cli import flags, inputs, outputs
+from jaxgen.cli import flags, inputs, outputs, painting_flags
 from jaxgen.cli.output_folder import replacing
 from jaxgen.errors import UserError
 
 if TYPE_CHECKING:
   import numpy as np
 
+  from jaxgen.cli.inputs import Coder
   from jaxgen.latents.windows import WindowedImage
-  from jaxgen.sample.autoencoder import AutoencoderRun
 
 
 def add_flags(parser: argparse.ArgumentParser) -> None:
@@ -30,21 +31,24 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
   parser.add_argument(
     "--latents", required=True, type=pathlib.Path, help=".npz file of latents"
   )
+  painting_flags.add_painting_flags(parser)
 
 
 def run(args: argparse.Namespace, rest: list[str]) -> None:
   """Decode and write."""
   arrays = _read_arrays(args.latents)
   latents, names = arrays["latents"], _names(arrays)
-  model = inputs.open_autoencoder(args)
+  model = inputs.open_coder(args)
+  options = painting_flags.painting_options(model, args)
+  options["batch"] = args.batch
   if "windows" not in arrays:
-    images = model.decode(latents, batch=args.batch)
+    images = model.decode(latents, **options)
     channels = model.shown_channels
     outputs.save_images(args, names, images, verb="decode", channels=channels)
     return
   found = _windowed_images(args.latents, arrays, names, side=model.resolution)
   with replacing(args.out, "decode") as folder:
-    images = _decoded(model, latents, found, batch=args.batch)
+    images = _decoded(model, latents, found, **options)
     outputs.write_each(
       folder,
       [x.name for x in found],
@@ -99,17 +103,15 @@ def _windowed_images(
 
 
 def _decoded(
-  model: AutoencoderRun,
+  model: Coder,
   latents: np.ndarray,
   found: Sequence[WindowedImage],
-  *,
-  batch: int,
+  **options: Any,
 ) -> Iterator[np.ndarray]:
   """The images at their own sizes."""
   from jaxgen.data.resize import resize_to
-  from jaxgen.sample import tiled
 
   grids = [x.grid for x in found]
-  images = tiled.decode_images(model, latents, grids, batch=batch)
+  images = model.decode_images(latents, grids, **options)
   for x, image in zip(found, images, strict=True):
     yield resize_to(image, *x.size)

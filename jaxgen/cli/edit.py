@@ -37,6 +37,7 @@ from jaxgen.cli import (
   edit_kinds,
   edit_values,
   flags,
+  hint_flags,
   inputs,
   masks,
   outputs,
@@ -84,7 +85,9 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
     type=flags.integer(0, 64),
     help="corrections per network call (--mask, --canvas; default: 2)",
   )
-  sampling_flags.add_sampling_flags(parser.add_argument_group("sampling"))
+  group = parser.add_argument_group("sampling")
+  sampling_flags.add_sampling_flags(group)
+  hint_flags.add_hint_flags(group)
 
 
 def run(args: argparse.Namespace, rest: list[str]) -> None:
@@ -101,6 +104,7 @@ def run(args: argparse.Namespace, rest: list[str]) -> None:
   tiles.sort(key=edit_kinds.size_of)
   options = sampling_flags.sampling_options(args)
   options["conditions"] = conditions
+  hint_flags.add_to(options, model, args, len(tiles))
   editor = edit_kinds.Editor(model, args, options)
   if mask is not None:
     edited = edit_kinds.inpaint(editor, tiles, mask)

@@ -53,6 +53,17 @@ class Editor(NamedTuple):
     given = self.args.corrections
     return CORRECTIONS if given is None else given
 
+  def options_of(
+    self, part: Sequence[TiledImage], first: int
+  ) -> SamplingKeywords:
+    """The sampling options of the images from number `first`: with their own
+    hints."""
+    options = self.options.copy()
+    hints = options.get("hint")
+    if hints is not None:
+      options["hint"] = hints[first : first + len(part)]
+    return options
+
   def say_cost(self, num: int, size: tuple[int, int], corrected: bool) -> None:
     """Print the number of network calls for images of a size."""
     from jaxgen.windows import window_grid
@@ -89,7 +100,7 @@ def vary(editor: Editor, tiles: Sequence[TiledImage]) -> Iterator[Edited]:
       seed=editor.seed,
       batch=_batch(editor.args, part),
       first=first,
-      **editor.options,
+      **editor.options_of(part, first),
     )
 
   for x, result in _each(tiles, edit):
@@ -120,7 +131,7 @@ def inpaint(
       batch=_batch(editor.args, part),
       corrections=editor.corrections,
       first=first,
-      **editor.options,
+      **editor.options_of(part, first),
     )
 
   for x, result in _each(tiles, edit):
@@ -150,7 +161,7 @@ def outpaint(
       batch=min(editor.args.batch, CANVASES),
       corrections=editor.corrections,
       first=first,
-      **editor.options,
+      **editor.options_of(part, first),
     )
 
   for x, result in _each(tiles, edit):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import reprlib
 
-from jaxgen.cli import flags, sampling_flags
+from jaxgen.cli import flags, hint_flags, sampling_flags
 from jaxgen.errors import UserError
 
 KINDS = ("mask", "canvas", "strength", "to")
@@ -63,6 +63,6 @@ def _check_kind(args: argparse.Namespace) -> None:
   if args.to is None:
     sampling_flags.refuse(args, ("between",), owner="--to")
   else:
-    names = (*sampling_flags.SAMPLING, "seed")
+    names = (*sampling_flags.SAMPLING, *hint_flags.HINTS, "seed")
     owner = "the other kinds of edits"
     sampling_flags.refuse(args, names, owner=owner)

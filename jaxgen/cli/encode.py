@@ -34,15 +34,13 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace, rest: list[str]) -> None:
   """Encode and write."""
   from jaxgen.formats.npz import write_npz
-  from jaxgen.sample import tiled
 
-  model = inputs.open_autoencoder(args, args.out.parent)
+  model = inputs.open_coder(args, args.out.parent)
   if args.out.is_dir():
     raise UserError(f"--out={args.out}: expected a file, got a folder.")
   tiles = inputs.read_tiles(model, args)
   arrays = _described(tiles)
-  latents = tiled.encode_windows(
-    model,
+  latents = model.encode_windows(
     (window for x in tiles for window in x.windows()),
     len(arrays["names"]),
     batch=args.batch,

@@ -209,9 +209,9 @@ def add_input_flag(
   add_upsample_flag(parser)
 
 
-def add_upsample_flag(parser: argparse.ArgumentParser) -> None:
+def add_upsample_flag(group: Group) -> None:
   """Add `--upsample`."""
-  parser.add_argument(
+  group.add_argument(
     "--upsample",
     action="store_true",
     help="allow images smaller than a tile of the run",

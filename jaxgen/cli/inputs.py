@@ -15,7 +15,10 @@ if TYPE_CHECKING:
   from jaxgen.data.input_tiles import Cutting, TiledImage
   from jaxgen.sample.autoencoder import AutoencoderRun
   from jaxgen.sample.denoiser import DenoiserRun
+  from jaxgen.sample.painter import PainterRun
   from jaxgen.sample.run import LoadedRun
+
+  Coder = AutoencoderRun | PainterRun  # encodes and decodes images
 
 
 def open_run(
@@ -30,16 +33,18 @@ def open_run(
   return run
 
 
-def open_autoencoder(
+def open_coder(
   args: argparse.Namespace, out: pathlib.Path | None = None
-) -> AutoencoderRun:
-  """The autoencoder run specified by the flags."""
+) -> Coder:
+  """The run of an autoencoder or a hybrid specified by the flags."""
   from jaxgen.sample.autoencoder import AutoencoderRun
+  from jaxgen.sample.painter import PainterRun
 
   run = open_run(args, out)
-  if not isinstance(run, AutoencoderRun):
+  if not isinstance(run, AutoencoderRun | PainterRun):
     raise UserError(
-      f"--workdir={args.workdir}: expected a run of an autoencoder, got "
+      f"--workdir={args.workdir}: expected a run of an autoencoder or of a"
+      " hybrid, got "
       f"task={run.experiment.task}."
     )
   return run

@@ -5,7 +5,7 @@
 Writes images of linear interpolation (linear_*.png) and of spherical
 interpolation around the mean latent (spherical_*.png), and grid.png with a row
 of each between the originals. Of an image larger than a tile, the center square
-is resized to one.
+is resized to one. A hybrid paints all images with the same noise (--seed).
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import argparse
 import pathlib
 from typing import TYPE_CHECKING
 
-from jaxgen.cli import flags, inputs, outputs
+from jaxgen.cli import flags, inputs, outputs, painting_flags
 from jaxgen.cli.output_folder import replacing
 from jaxgen.errors import UserError
 
@@ -36,6 +36,7 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
     help="number of images, including both ends (default: 9)",
   )
   flags.add_upsample_flag(parser)
+  painting_flags.add_painting_flags(parser)
 
 
 def run(args: argparse.Namespace, rest: list[str]) -> None:
@@ -44,12 +45,13 @@ def run(args: argparse.Namespace, rest: list[str]) -> None:
   from jaxgen.formats.png import write_png
   from jaxgen.images import visible
 
-  model = inputs.open_autoencoder(args)
+  model = inputs.open_coder(args)
+  options = painting_flags.painting_options(model, args)
   a, b = (_read_image(model, args, path) for path in (args.a, args.b))
   rows = {}
   with replacing(args.out, "interpolate") as folder:
     for how in ("linear", "spherical"):
-      images = model.interpolate(a, b, args.steps, how=how)
+      images = model.interpolate(a, b, args.steps, how=how, **options)
       for i, image in enumerate(images):
         path = folder / f"{how}_{i:03}.png"
         outputs.write_image(path, image, channels=model.shown_channels)

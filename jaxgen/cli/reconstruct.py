@@ -5,23 +5,24 @@
 Images larger than a tile are cut into overlapping windows at the scale of the
 run's training crops, and reassembled at their own size (--tiled), or the center
 square of each is resized to one tile (--fit). Writes one PNG per image,
-grid.png, and compare.png: originals above reconstructions.
+grid.png, and compare.png: originals above reconstructions. A hybrid paints
+what the reconstructions of its autoencoder lack; --seed chooses the paint.
 """
 
 from __future__ import annotations
 
 import argparse
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from jaxgen.cli import flags, inputs, outputs
+from jaxgen.cli import flags, inputs, outputs, painting_flags
 from jaxgen.cli.output_folder import replacing
 
 if TYPE_CHECKING:
   import numpy as np
 
+  from jaxgen.cli.inputs import Coder
   from jaxgen.data.input_tiles import TiledImage
-  from jaxgen.sample.autoencoder import AutoencoderRun
 
 COMPARED = 8  # number of images in compare.png
 SIDE = 320  # longer side of a large image in compare.png
@@ -31,6 +32,7 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
   """Add the flags of this verb."""
   flags.add_run_flags(parser)
   flags.add_input_flag(parser, required=True)
+  painting_flags.add_painting_flags(parser)
 
 
 def run(args: argparse.Namespace, rest: list[str]) -> None:
@@ -39,9 +41,10 @@ def run(args: argparse.Namespace, rest: list[str]) -> None:
   from jaxgen.formats.png import write_png
   from jaxgen.images import visible
 
-  model = inputs.open_autoencoder(args)
+  model = inputs.open_coder(args)
+  options = painting_flags.painting_options(model, args)
   tiles = inputs.read_tiles(model, args)
-  images = _reconstructions(model, tiles, batch=args.batch)
+  images = _reconstructions(model, tiles, batch=args.batch, **options)
   names, compared = [x.image.name for x in tiles], tiles[:COMPARED]
   channels = model.shown_channels
   with replacing(args.out, "reconstruct") as folder:
@@ -59,15 +62,12 @@ def run(args: argparse.Namespace, rest: list[str]) -> None:
 
 
 def _reconstructions(
-  model: AutoencoderRun, tiles: list[TiledImage], *, batch: int
+  model: Coder, tiles: list[TiledImage], **options: Any
 ) -> Iterator[np.ndarray]:
   """The reconstruction of each image, at its size."""
-  from jaxgen.sample import tiled
-
-  images = tiled.reconstruct_images(
-    model,
+  images = model.reconstruct_images(
     (window for x in tiles for window in x.windows()),
     [x.grid for x in tiles],
-    batch=batch,
+    **options,
   )
   return (x.restore(image) for x, image in zip(tiles, images, strict=True))

@@ -13,6 +13,11 @@ Writes one PNG per image and grid.png. The same seed gives the same images at
 any batch size and number of devices (rarely, a value is rounded differently). A
 conditional denoiser has one flag per condition (--class for class labels);
 conditions without a flag are unspecified.
+
+A hybrid (diffusion.target=residual with hint.kind=reconstruction) draws latents
+of its autoencoder by --method (default: gmm), decodes them, and paints what the
+decoder lacks; the autoencoder gives the same images without the paint for the
+same seed. With --hint=FOLDER it repaints the reconstructions of these images.
 """
 
 from __future__ import annotations
@@ -21,9 +26,10 @@ import argparse
 import contextlib
 import functools
 import pathlib
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
 
-from jaxgen.cli import flags, inputs, outputs, sampling_flags
+from jaxgen.cli import flags, hint_flags, inputs, outputs, sampling_flags
 from jaxgen.cli.output_folder import replacing
 from jaxgen.errors import UserError
 
@@ -32,9 +38,16 @@ if TYPE_CHECKING:
 
   from jaxgen.sample.autoencoder import AutoencoderRun
   from jaxgen.sample.denoiser import DenoiserRun
+  from jaxgen.sample.options import SamplingKeywords
+  from jaxgen.sample.painter import PainterRun
 
 OF_LATENTS = ("method", "prior")
-OF_DENOISERS = (*sampling_flags.SAMPLING, "resolution", "denoising_video")
+OF_DENOISERS = (
+  *sampling_flags.SAMPLING,
+  *hint_flags.HINTS,
+  "resolution",
+  "denoising_video",
+)
 
 
 def add_flags(parser: argparse.ArgumentParser) -> None:
@@ -61,7 +74,7 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
     choices=("lanczos", "bicubic"),
     help="kernel of the resizing (default: lanczos)",
   )
-  _add_latent_flags(parser.add_argument_group("autoencoders"))
+  _add_latent_flags(parser.add_argument_group("autoencoders, hybrids"))
   _add_denoiser_flags(parser.add_argument_group("denoisers"))
 
 
@@ -76,9 +89,9 @@ def _add_latent_flags(group: flags.Group) -> None:
       "prior",
       "diffusion",
     ),
-    help="Gaussian (default) or mixture fitted to training latents; "
-    "interpolation between pairs of them; perturbation of single ones; the "
-    "prior of a VAE; or a denoiser of the latents (--prior)",
+    help="Gaussian (default of autoencoders) or mixture fitted to training "
+    "latents; interpolation between pairs of them; perturbation of single "
+    "ones; the prior of a VAE; or a denoiser of the latents (--prior)",
   )
   group.add_argument(
     "--prior",
@@ -90,6 +103,8 @@ def _add_latent_flags(group: flags.Group) -> None:
 
 def _add_denoiser_flags(group: flags.Group) -> None:
   sampling_flags.add_sampling_flags(group)
+  hint_flags.add_hint_flags(group)
+  flags.add_upsample_flag(group)
   group.add_argument(
     "--resolution",
     type=flags.integer(1),
@@ -105,12 +120,15 @@ def _add_denoiser_flags(group: flags.Group) -> None:
 def run(args: argparse.Namespace, rest: list[str]) -> None:
   """Sample and write."""
   from jaxgen.sample.denoiser import DenoiserRun
+  from jaxgen.sample.painter import PainterRun
 
   sampling_flags.check_values(args)
   model = inputs.open_run(args)
   with replacing(args.out, "sample") as folder:
     with _profiling(args, folder):
-      if isinstance(model, DenoiserRun):
+      if isinstance(model, PainterRun):
+        images = _paint(model, args, rest, folder=folder)
+      elif isinstance(model, DenoiserRun):
         images = _denoise(model, args, rest, folder=folder)
       else:
         images = _decode(model, args, rest)
@@ -187,16 +205,53 @@ def _denoise(
   folder: pathlib.Path,
 ) -> np.ndarray:
   sampling_flags.refuse(args, OF_LATENTS, owner="autoencoders")
-  options = sampling_flags.sampling_options(args)
-  options["conditions"] = sampling_flags.requested_conditions(model, rest)
   sample = functools.partial(
     model.sample,
     args.num,
     seed=args.seed,
     resolution=args.resolution,
     batch=args.batch,
-    **options,
+    **_options(model, args, rest),
   )
+  return _with_video(sample, args, folder)
+
+
+def _paint(
+  model: PainterRun,
+  args: argparse.Namespace,
+  rest: list[str],
+  *,
+  folder: pathlib.Path,
+) -> np.ndarray:
+  owner = "denoisers of images"
+  sampling_flags.refuse(args, ("resolution",), owner=owner)
+  if args.hint is not None:
+    owner = "images without --hint"
+    sampling_flags.refuse(args, OF_LATENTS, owner=owner)
+  sample = functools.partial(
+    model.sample,
+    args.num,
+    seed=args.seed,
+    method=args.method or "gmm",
+    batch=args.batch,
+    **_options(model, args, rest),
+  )
+  return _with_video(sample, args, folder)
+
+
+def _options(
+  model: DenoiserRun, args: argparse.Namespace, rest: list[str]
+) -> SamplingKeywords:
+  options = sampling_flags.sampling_options(args)
+  options["conditions"] = sampling_flags.requested_conditions(model, rest)
+  hint_flags.add_to(options, model, args, args.num)
+  return options
+
+
+def _with_video(
+  sample: Callable[..., Any], args: argparse.Namespace, folder: pathlib.Path
+) -> np.ndarray:
+  """The images, with a video of their denoising if requested."""
   if not args.denoising_video:
     return sample()
   images, steps = sample(trajectory=True)

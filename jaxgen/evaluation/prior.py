@@ -12,8 +12,8 @@ from jaxtyping import Key
 
 from jaxgen import batching, progress, rng
 from jaxgen.diffusion import sigmas
+from jaxgen.sample.conditions import FREE
 from jaxgen.sample.denoiser import DenoiserRun
-from jaxgen.sample.resolve import FREE
 from jaxgen.typing import Array, Conditions, DenoiseFn, Images, Params, Sigmas
 
 Keys = Key[Array, " b"]

@@ -17,8 +17,8 @@ from jaxgen.parallel.memory import program_bytes
 from jaxgen.restoration import binned
 from jaxgen.restoration.named_operators import named_operator
 from jaxgen.restoration.posterior import CORRECTIONS
+from jaxgen.sample.conditions import FREE
 from jaxgen.sample.denoiser import DenoiserRun
-from jaxgen.sample.resolve import FREE
 from jaxgen.sample.restoration_program import restoration_program
 from jaxgen.sample.restoration_spec import Arguments, ProgramSpec, covering
 from jaxgen.typing import Array

@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxgen.latents.statistics import Moments, moments
-from jaxgen.sample import codec, latent_sampling
+from jaxgen.sample import codec, latent_sampling, tiled
 from jaxgen.sample.run import LoadedRun
 from jaxgen.typing import Codec
 
@@ -31,6 +31,9 @@ class AutoencoderRun(LoadedRun):
   interpolate = codec.interpolate
   analogy = codec.analogy
   sample = latent_sampling.sample
+  encode_windows = tiled.encode_windows
+  decode_images = tiled.decode_images
+  reconstruct_images = tiled.reconstruct_images
   sampling_bytes = latent_sampling.sampling_bytes
 
   @property

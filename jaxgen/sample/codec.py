@@ -88,15 +88,21 @@ def interpolate(
   Returns:
     Images uint8 `(steps, h, w, c)`.
   """
+  return decode(run, latent_path(run, a, b, steps, how=how))
+
+
+def latent_path(
+  run: LoadedRun, a: np.ndarray, b: np.ndarray, steps: int, *, how: Path
+) -> np.ndarray:
+  """The latents `(steps, ...)` of `interpolate`."""
   check_value("steps", PathSteps, steps)
   check_value("how", Path, how)
   first, last = (encode(run, np.asarray(x)[None])[0] for x in (a, b))
   t = np.linspace(0, 1, steps)
   if how == "linear":
-    return decode(run, np.stack([lerp(first, last, x) for x in t]))
+    return np.stack([lerp(first, last, x) for x in t])
   center = run.cached(training_latents).mean(0)
-  path = [slerp(first, last, x, center=center) for x in t]
-  return decode(run, np.stack(path))
+  return np.stack([slerp(first, last, x, center=center) for x in t])
 
 
 def analogy(

@@ -39,6 +39,8 @@ class Canvas:
       `restoration.posterior.inpaint`.
     trajectory: whether to return the denoised images of each step as well.
     first: number of images before these that share the seed.
+    stream: name of the random stream.
+    one_noise: whether all images have the noise of the first.
   """
 
   shape: tuple[int, ...]
@@ -47,6 +49,8 @@ class Canvas:
   corrections: int = 0
   trajectory: bool = False
   first: int = 0
+  stream: str = "sample"
+  one_noise: bool = False
 
 
 class Drawn(NamedTuple):
@@ -156,9 +160,10 @@ def _arguments(
   image repeat it."""
   num = canvas.shape[0]
   chosen = np.minimum(index, num - 1)
-  numbers = jnp.asarray(index + canvas.first)
-  keys = rng.per_sample(rng.stream(seed, "sample"), numbers)
-  part = jax.tree.map(lambda x: x[chosen], canvas.inputs)
+  numbers = jnp.asarray(index * (not canvas.one_noise) + canvas.first)
+  keys = rng.per_sample(rng.stream(seed, canvas.stream), numbers)
+  inputs = dataclasses.replace(canvas.inputs, hint=_hints(options, canvas))
+  part = jax.tree.map(lambda x: x[chosen], inputs)
   keys, part = jax.device_put((keys, part), run.layout.batch)
   terms = tuple(
     {name: _each(name, value, num)[chosen] for name, value in term.items()}
@@ -174,7 +179,30 @@ def _arguments(
     terms=terms,
     weights=options.weights,
     interval=options.interval,
+    hint_noise=options.hint_noise,
   )
+
+
+def _hints(options: ResolvedOptions, canvas: Canvas) -> np.ndarray | None:
+  """The hint of each image.
+
+  Raises:
+    UserError: their number or size is not that of the images.
+  """
+  hint, (num, height, width, _) = options.hint, canvas.shape
+  if hint is None:
+    return None
+  if hint.shape[1:3] != (height, width):
+    raise UserError(
+      f"hint: expected images of {height} x {width} pixels, got"
+      f" {hint.shape[1]} x {hint.shape[2]}."
+    )
+  if len(hint) not in (1, num):
+    raise UserError(
+      f"hint: expected a single image or one per image ({num}), got"
+      f" {len(hint)}."
+    )
+  return np.broadcast_to(hint, (num, *hint.shape[1:]))
 
 
 def _each(name: str, value: Indices, num: int) -> np.ndarray:

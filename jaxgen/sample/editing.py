@@ -25,10 +25,9 @@ from jaxgen.sample.draw import Canvas, draw_images
 from jaxgen.sample.options import SamplingKeywords, SamplingOptions
 from jaxgen.sample.program import Inputs, denoiser_of, space_of
 from jaxgen.sample.resolve import resolve
-from jaxgen.sample.run import BATCH, LoadedRun
+from jaxgen.sample.run import BATCH, MAX_SIDE, LoadedRun
 from jaxgen.typing import Array, Params
 
-MAX_SIDE = 4096  # maximum side of a canvas in pixels
 INVERSION_STEPS = 40  # steps of Heun's method in each direction
 Strength = Annotated[float, Field(gt=0, le=1)]
 PathSteps = Annotated[int, Field(ge=2)]

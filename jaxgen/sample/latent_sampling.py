@@ -109,6 +109,36 @@ def sample(
   return np.concatenate(parts)[:num]
 
 
+def draw_latents(
+  run: LoadedRun,
+  num: int,
+  *,
+  seed: int = 0,
+  method: Method = "gaussian",
+  batch: int = BATCH,
+) -> np.ndarray:
+  """The latents `(num, ...)` that `sample` decodes."""
+  check_value("num", PositiveInt, num)
+  check_value("seed", Seed, seed)
+  _check_method(run, method)
+  size, fitted = run.whole_batch(batch, num), run.cached(fit_density, method)
+  draw = run.cached(_latent_program)
+  parts = [
+    np.asarray(draw(fitted, _keys(run, seed, np.arange(i, i + size)), method))
+    for i in range(0, num, size)
+  ]
+  return np.concatenate(parts)[:num].reshape(num, *run.task.latent_shape)
+
+
+def _latent_program(run: LoadedRun) -> Any:
+  """A jitted function of (density, keys, method)."""
+  return jax.jit(
+    lambda fitted, keys, method: density.draw(fitted, method, keys),
+    static_argnums=2,
+    out_shardings=run.layout.replicated,
+  )
+
+
 def sampling_bytes(
   run: LoadedRun, batch: int = BATCH, *, method: Method = "gaussian"
 ) -> int:

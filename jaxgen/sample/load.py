@@ -14,11 +14,13 @@ import dataclasses
 import pathlib
 
 from jaxgen import progress
+from jaxgen.models.conditioning import HINT
 from jaxgen.parallel.sharding import Devices
 from jaxgen.runs import numbers
-from jaxgen.runs.companions import open_run
+from jaxgen.runs.companions import FOLDER, open_run
 from jaxgen.sample.autoencoder import AutoencoderRun
 from jaxgen.sample.denoiser import DenoiserRun
+from jaxgen.sample.painter import PainterRun, paints
 
 
 def load(
@@ -46,5 +48,11 @@ def load(
   measured = numbers.read(folder, weights.task.space)
   leans_on = dataclasses.replace(recorded.companions, numbers=measured)
   recorded = dataclasses.replace(recorded, companions=leans_on)
-  kind = DenoiserRun if weights.task.denoiser else AutoencoderRun
-  return kind(**vars(recorded), **weights._asdict())
+  fields = {**vars(recorded), **weights._asdict()}
+  if not weights.task.denoiser:
+    return AutoencoderRun(**fields)
+  if not paints(recorded.experiment):
+    return DenoiserRun(**fields)
+  autoencoder = load(folder / FOLDER / HINT, devices=devices)
+  assert isinstance(autoencoder, AutoencoderRun)  # checked when it was copied
+  return PainterRun(**fields, autoencoder=autoencoder)

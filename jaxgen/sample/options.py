@@ -56,6 +56,8 @@ class SamplingKeywords(TypedDict, total=False):
   weak: LoadedRun | None
   eta: float | None
   churn: float | None
+  hint: np.ndarray | None
+  hint_noise: float
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -76,6 +78,12 @@ class SamplingOptions:
       model. Then w is that of D_weak + w (D - D_weak) (autoguidance).
     eta: of ddim: the fraction of DDPM's noise, 0 to 1.
     churn: of edm_stochastic: S_churn.
+    hint: images `(n, h, w, c)` from which hints are made as in training, one
+      per image or a single one; masks of integers `(n, h, w)` with
+      hint.kind=segments. A hint is a condition with the name `hint`, always
+      given in a run that has hint.drop_prob=0.
+    hint_noise: standard deviation of noise on the hints, up to the run's
+      `hint.noise`; it lets a model depart from details of a doubtful hint.
 
   Raises:
     UserError: values that are out of range or contradict each other.
@@ -90,6 +98,8 @@ class SamplingOptions:
   weak: LoadedRun | None = None
   eta: float | None = None
   churn: float | None = None
+  hint: np.ndarray | None = None
+  hint_noise: float = 0.0
 
   def __post_init__(self):
     check_sampler(self.sampler)
@@ -103,6 +113,7 @@ class SamplingOptions:
       check_value(f"guidance_weights: {name}", Weight, weight)
     _check_interval(self.interval)
     _check_guidance(self)
+    check_value("hint_noise", NonNegative, self.hint_noise)
     self._check_own("eta", ClosedUnit, sampler="ddim")
     self._check_own("churn", NonNegative, sampler="edm_stochastic")
 

@@ -18,11 +18,12 @@ from jaxgen.errors import UserError
 from jaxgen.images import to_uint8
 from jaxgen.models.layers import attention_tracing
 from jaxgen.restoration import posterior
-from jaxgen.sample import feather
-from jaxgen.sample.resolve import FREE
+from jaxgen.sample import conditions, feather
 from jaxgen.sample.run import LoadedRun
+from jaxgen.tasks.denoising_loss import HINTS, folded
+from jaxgen.tasks.hint import Hint
 from jaxgen.tasks.space import Space
-from jaxgen.typing import Array, Codec, Conditions, DenoiseFn, Params
+from jaxgen.typing import Array, Codec, DenoiseFn, Params
 
 Denoiser = Callable[[Params], DenoiseFn]
 
@@ -37,12 +38,14 @@ class Inputs:
     noise: initial noise to use instead.
     known: float images that are known where `mask` is True.
     mask: booleans `(n, h, w, 1)`.
+    hint: hints of the images, float.
   """
 
   image: np.ndarray | Array | None = None
   noise: np.ndarray | Array | None = None
   known: np.ndarray | Array | None = None
   mask: np.ndarray | Array | None = None
+  hint: np.ndarray | Array | None = None
 
 
 class Arguments(NamedTuple):
@@ -58,6 +61,7 @@ class Arguments(NamedTuple):
     terms: conditions `(b,)` of each guidance term.
     weights: weights of the terms.
     interval: interval of sigma in which the weights apply.
+    hint_noise: standard deviation of noise on the hints.
   """
 
   params: Params
@@ -69,6 +73,7 @@ class Arguments(NamedTuple):
   terms: tuple[dict[str, np.ndarray], ...]
   weights: tuple[float, ...]
   interval: tuple[float, float]
+  hint_noise: float = 0.0
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -121,11 +126,15 @@ def sampling_program(run: LoadedRun):
   It is compiled once per spec, length of the grid, number of terms and batch
   size.
   """
-  denoiser, space = denoiser_of(run), space_of(run)
+  denoiser, space, hint = denoiser_of(run), space_of(run), run.task.hint
 
   def program(arguments: Arguments, spec: ProgramSpec):
-    codec = space.codec(arguments.frozen, None)
-    denoise = _guided(denoiser, arguments, spec, codec=codec)
+    codec = space.codec(arguments.frozen, arguments.inputs.hint)
+    guided = _guided(denoiser, arguments, spec, codec=codec)
+    cond = conditions.of_terms(
+      arguments.terms, plain=spec.plain, tell=_tell(hint, arguments)
+    )
+    denoise = functools.partial(guided, cond=cond)
     start, grid = _start(arguments, spec, codec), arguments.grid
     with attention_tracing("forward_mode" if spec.corrections else ""):
       x, denoised = sampling.sample(
@@ -140,10 +149,19 @@ def sampling_program(run: LoadedRun):
   return jax.jit(program, static_argnums=1, out_shardings=replicated)
 
 
+def _tell(hint: Hint | None, arguments: Arguments) -> conditions.Tell | None:
+  """What the network is told of the hints, if there are any."""
+  images = arguments.inputs.hint
+  if hint is None or images is None:
+    return None
+  keys, noise = folded(arguments.keys, HINTS), arguments.hint_noise
+  return conditions.telling(hint, jnp.asarray(images), noise=noise, keys=keys)
+
+
 def _guided(
   denoiser: Denoiser, arguments: Arguments, spec: ProgramSpec, *, codec: Codec
 ) -> DenoiseFn:
-  """The denoiser with all requested options and bound conditions."""
+  """The denoiser with all requested options."""
   weights, interval = arguments.weights, arguments.interval
   denoise = denoiser(arguments.params)
   if spec.weak is not None:
@@ -167,15 +185,7 @@ def _guided(
       feather.known_cells(jnp.asarray(mask), spec.state_shape),
       corrections=spec.corrections,
     )
-  return functools.partial(denoise, cond=_cond(arguments.terms, spec.plain))
-
-
-def _cond(terms: tuple[Conditions, ...], plain: bool) -> Conditions:
-  """The conditions of the guided denoiser, see `guidance.compose`."""
-  if plain:
-    return terms[0]
-  free = jax.tree.map(lambda value: jnp.full_like(value, FREE), terms[0])
-  return free, *terms
+  return denoise
 
 
 def _start(arguments: Arguments, spec: ProgramSpec, codec: Codec) -> Array:

@@ -14,12 +14,14 @@ from jaxgen.diffusion import samplers, sigmas
 from jaxgen.diffusion.samplers import SAMPLERS
 from jaxgen.diffusion.sampling import Sampler
 from jaxgen.errors import UserError
+from jaxgen.models.conditioning import HINT
 from jaxgen.runs import numbers
+from jaxgen.sample import hints
+from jaxgen.sample.conditions import FREE, GIVEN
 from jaxgen.sample.options import ConditionValue, SamplingOptions
 from jaxgen.sample.run import LoadedRun
 from jaxgen.typing import ConditionNames
 
-FREE = -1  # index of a condition without a value
 Indices = int | np.ndarray  # value index, or one per image `(n,)`
 Term = dict[str, Indices]  # the value of each condition
 
@@ -35,6 +37,8 @@ class ResolvedOptions:
     weights: weights of the terms.
     interval: interval of sigma in which the weights apply.
     weak: the weak run for autoguidance, if any.
+    hint: hints `(n, h, w, c)`, one per image or a single one.
+    hint_noise: standard deviation of noise on them.
   """
 
   sampler: Sampler
@@ -43,6 +47,8 @@ class ResolvedOptions:
   weights: tuple[float, ...]
   interval: tuple[float, float]
   weak: LoadedRun | None = None
+  hint: np.ndarray | None = None
+  hint_noise: float = 0.0
 
   @property
   def network_calls(self) -> int:
@@ -59,14 +65,26 @@ class ResolvedOptions:
     return self.weights == (1.0,) or self.weak is not None
 
 
-def resolve(options: SamplingOptions, run: LoadedRun) -> ResolvedOptions:
+def resolve(
+  options: SamplingOptions, run: LoadedRun, *, hint: np.ndarray | None = None
+) -> ResolvedOptions:
   """Resolve options for a run.
 
+  Args:
+    options: the options.
+    run: a run of a denoiser.
+    hint: hints that are made already, instead of `options.hint`.
+
   Raises:
-    UserError: the run has no such condition or value, or `weak` does not fit.
+    UserError: the run has no such condition or value, lacks a hint, or `weak`
+      does not fit.
   """
   _check_weak(options.weak, run)
-  terms, weights = _guidance(options, run.conditions)
+  if options.hint is not None:
+    hint = hints.make_hints(run, options.hint)
+  hints.check(options, run, hint)
+  composed = hint is not None and not hints.needs_hint(run)
+  terms, weights = _guidance(options, run.conditions, composed=composed)
   low, high = options.interval
   return ResolvedOptions(
     sampler=_sampler(options),
@@ -75,6 +93,8 @@ def resolve(options: SamplingOptions, run: LoadedRun) -> ResolvedOptions:
     weights=weights,
     interval=(float(low), float(high)),
     weak=options.weak,
+    hint=hint,
+    hint_noise=options.hint_noise,
   )
 
 
@@ -87,6 +107,11 @@ def _check_weak(weak: LoadedRun | None, run: LoadedRun) -> None:
     raise UserError(
       f"weak={weak.workdir}: expected a run with the same conditions."
     )
+  kinds = [
+    (x.experiment.hint.kind, x.experiment.diffusion.target) for x in (weak, run)
+  ]
+  if kinds[0] != kinds[1]:
+    raise UserError(f"weak={weak.workdir}: expected a run with the same hints.")
   if weak.image_shape[2] != run.image_shape[2]:
     raise UserError(
       f"weak={weak.workdir}: expected {run.image_shape[2]} channels, "
@@ -117,13 +142,17 @@ def _sampler(options: SamplingOptions) -> Sampler:
 
 
 def _guidance(
-  options: SamplingOptions, names: ConditionNames
+  options: SamplingOptions, names: ConditionNames, *, composed: bool
 ) -> tuple[tuple[Term, ...], tuple[float, ...]]:
-  """The guidance terms and their weights."""
+  """The guidance terms and their weights; `composed`: a hint is a condition
+  among the others, and not part of all terms."""
   requested = {
     name: _index(names, name, value)
     for name, value in (options.conditions or {}).items()
   }
+  if composed:
+    requested[HINT] = GIVEN
+    names = {**names, HINT: (HINT,)}
   weights = options.guidance_weights or {}
   for name in weights:
     if name not in requested:

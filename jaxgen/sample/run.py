@@ -27,6 +27,7 @@ from jaxgen.tasks.task import Task
 from jaxgen.typing import ConditionNames, Params
 
 BATCH = 64  # default number of images per batch
+MAX_SIDE = 4096  # maximum side of a canvas in pixels
 
 T = TypeVar("T")
 Args = TypeVarTuple("Args")

@@ -15,7 +15,7 @@ from jaxgen.batching import map_stream
 from jaxgen.images import as_uint8
 from jaxgen.sample import codec
 from jaxgen.sample.run import BATCH, LoadedRun
-from jaxgen.windows import WindowGrid
+from jaxgen.windows import Finish, WindowGrid
 
 
 def encode_windows(
@@ -43,13 +43,15 @@ def decode_images(
   grids: Sequence[WindowGrid],
   *,
   batch: int = BATCH,
+  finish: Finish = as_uint8,
 ) -> Iterator[np.ndarray]:
-  """Images uint8 `(h, w, c)`, assembled from the latents of their windows."""
+  """Images uint8 `(h, w, c)`, assembled from the latents of their windows;
+  `finish` makes something else of their float pixels."""
   total = sum(map(len, grids))
   size = run.whole_batch(batch, total)
   decode = lambda z: codec.decode_float(run, z, batch=size)  # noqa: E731
   windows = map_stream(decode, latents, size, total=total, label="decoding")
-  return _assemble(windows, grids)
+  return _assemble(windows, grids, finish)
 
 
 def reconstruct_images(
@@ -58,16 +60,17 @@ def reconstruct_images(
   grids: Sequence[WindowGrid],
   *,
   batch: int = BATCH,
+  finish: Finish = as_uint8,
 ) -> Iterator[np.ndarray]:
   """Images uint8 `(h, w, c)`, assembled from their windows encoded and
-  decoded."""
+  decoded; `finish` as for `decode_images`."""
   latents = _latents(run, windows, sum(map(len, grids)), batch=batch)
-  return decode_images(run, latents, grids, batch=batch)
+  return decode_images(run, latents, grids, batch=batch, finish=finish)
 
 
 def _assemble(
-  windows: Iterator[np.ndarray], grids: Iterable[WindowGrid]
+  windows: Iterator[np.ndarray], grids: Iterable[WindowGrid], finish: Finish
 ) -> Iterator[np.ndarray]:
   for grid in grids:
     part = itertools.islice(windows, len(grid))
-    yield grid.assemble(part, finish=as_uint8)
+    yield grid.assemble(part, finish=finish)

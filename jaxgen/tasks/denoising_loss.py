@@ -12,12 +12,14 @@ from jaxgen.config.diffusion import DiffusionConfig
 from jaxgen.diffusion import edm, guidance, sigmas
 from jaxgen.models.conditioning import fourier_features
 from jaxgen.tasks import domains, noise_maps
+from jaxgen.tasks.hint import Hint
 from jaxgen.tasks.space import Space
 from jaxgen.typing import Array, Batch, DenoiseFn, LossInputs, Metrics, Params
 
 UNCERTAINTY = "uncertainty"  # its parameters, next to the network's
 FEATURES = 32  # Fourier features of the uncertainty
 MAPS = 3  # stream of the keys of noise maps
+HINTS = 6  # stream of the keys of hints
 STATES = 7  # stream of the keys of states
 
 
@@ -36,12 +38,14 @@ class Denoising:
     config: the section.
     denoiser: the network, preconditioned.
     space: what it works on.
+    hint: the images that it is given, if any.
     domains: names of the domains whose losses are weighed.
   """
 
   config: DiffusionConfig
   denoiser: Denoiser
   space: Space
+  hint: Hint | None = None
   domains: tuple[str, ...] = ()
 
   def __call__(
@@ -50,6 +54,9 @@ class Denoising:
     config = self.config
     y = self.space.states(batch, folded(keys, STATES), inputs.frozen)
     sigma, unit, cond = _draw(config, y, conditions_of(config, batch), keys)
+    if self.hint is not None:
+      images = self.hint.image(batch, inputs.frozen)
+      cond = cond | self.hint.draw(images, folded(keys, HINTS))
     x, levels = y + edm.per_image(sigma) * unit, sigma
     if config.noise_map:
       x, levels, cond = noise_maps.draw(

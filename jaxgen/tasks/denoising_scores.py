@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -11,12 +12,17 @@ from jax.scipy.stats import norm
 from jaxgen.config.diffusion import DiffusionConfig
 from jaxgen.diffusion import edm, samplers, sampling, sigmas
 from jaxgen.images import normalize
+from jaxgen.models.conditioning import HINT
 from jaxgen.tasks.denoising_loss import conditions_of, error
+from jaxgen.tasks.hint import Hint
 from jaxgen.tasks.space import Frozen, Space, image_keys
+from jaxgen.tasks.task import as_scores
 from jaxgen.typing import Array, Batch, DenoiseFn, Metrics
 
 HELD_OUT_LEVELS = 4  # noise levels per held-out image
 SHOWN_SIGMA = 0.5  # noise level of the denoised images in previews
+HINTS = "their hints"  # a row of previews
+ROLLED = "rolled_loss"  # the loss with the hint of another image
 ROWS = (  # of previews
   "held-out tiles",
   f"these with noise of standard deviation {SHOWN_SIGMA} (black to white is 2),"
@@ -38,13 +44,17 @@ def evaluate(
   denoise: DenoiseFn,
   batch: Batch,
   *,
+  hint: Hint | None,
   frozen: Frozen,
 ) -> Metrics:
   """Means over the held-out levels: the loss, and the PSNR of the denoised
-  image. The noise depends only on the image."""
+  image; with hints also the loss where the network alone is given the hint of
+  another image of the batch. The noise depends only on the image."""
   images, cond = normalize(batch["image"]), conditions_of(config, batch)
   y = space.states(batch, image_keys(images), frozen)
-  decode = space.codec(frozen, None).decode
+  hints, told = _hints(hint, batch, frozen)
+  decode = space.codec(frozen, hints).decode
+  cond = cond | told
 
   def at(level: Array, sigma: Array) -> Metrics:
     sigmas_ = jnp.full(len(y), sigma)
@@ -53,11 +63,40 @@ def evaluate(
     weight = edm.weight(sigmas_, config.sigma_data)
     clipped = error(jnp.clip(decode(d), -1, 1), images) / 4  # on [0, 1]
     psnr = -10 * jnp.log10(jnp.maximum(clipped, 1e-10))
-    return {"loss": weight * error(d, y), "psnr": psnr}
+    scores = {"loss": weight * error(d, y), "psnr": psnr}
+    if hint is not None:
+      d = denoise(y + noise, sigmas_, cond | _of_others(told))
+      scores[ROLLED] = weight * error(d, y)
+    return scores
 
   levels = (jnp.arange(HELD_OUT_LEVELS), held_out_sigmas(config))
   each = jax.lax.map(lambda x: at(*x), levels)
   return {k: jnp.mean(v, axis=0) for k, v in each.items()}
+
+
+def _hints(
+  hint: Hint | None, batch: Batch, frozen: Frozen
+) -> tuple[Array | None, dict[str, Array]]:
+  """The hints of a batch, and what the network is told of them."""
+  if hint is None:
+    return None, {}
+  images = hint.image(batch, frozen)
+  return images, hint.tell(images)
+
+
+def _of_others(told: dict[str, Array]) -> dict[str, Array]:
+  """Each image's hint replaced by that of the image before it."""
+  return {HINT: jnp.roll(told[HINT], 1, axis=0)}
+
+
+def summarize(means: dict[str, Any]) -> dict[str, float]:
+  """The means as scores; of a network that is given hints, `hint_gap` tells
+  how much larger the loss is with the hints of other images: 0 if it ignores
+  them."""
+  scores = as_scores(means)
+  if ROLLED in scores:
+    scores["hint_gap"] = scores.pop(ROLLED) / scores["loss"] - 1
+  return scores
 
 
 def noise_of(images: Array, level: Array, shape: tuple[int, ...]) -> Array:
@@ -77,10 +116,14 @@ def preview(
   batch: Batch,
   keys: Array,
   *,
+  hint: Hint | None,
   frozen: Frozen,
 ) -> Array:
-  """Held-out images, the same denoised, and new ones with equal conditions."""
+  """Held-out images, the same denoised, and new ones with equal conditions;
+  see `rows`."""
   images, cond = normalize(batch["image"]), conditions_of(config, batch)
+  hints, told = _hints(hint, batch, frozen)
+  cond = cond | told
   y = space.states(batch, image_keys(images), frozen)
   sigma = jnp.full(len(y), SHOWN_SIGMA)
   noise = SHOWN_SIGMA * noise_of(images, jnp.zeros(()), space.shape)
@@ -93,5 +136,17 @@ def preview(
   start = sampling.initial_noise(keys, space.shape, sigma=grid[0])
   bound = functools.partial(denoise, cond=cond)
   new = sampling.sample(samplers.heun, bound, start, grid)
-  decode = space.codec(frozen, None).decode
-  return jnp.stack([images, decode(denoised), decode(new)])
+  decode = space.codec(frozen, hints).decode
+  shown = (hints,) if _shows_hints(space, hint) else ()
+  return jnp.stack([images, *shown, decode(denoised), decode(new)])
+
+
+def rows(space: Space, hint: Hint | None) -> tuple[str, ...]:
+  """The labels of the rows of a preview."""
+  first, *others = ROWS
+  return (first, *((HINTS,) * _shows_hints(space, hint)), *others)
+
+
+def _shows_hints(space: Space, hint: Hint | None) -> bool:
+  """Whether hints look like images."""
+  return hint is not None and hint.channels == space.shape[2]

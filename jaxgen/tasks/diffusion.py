@@ -12,10 +12,12 @@ from jaxgen.config.experiment import Experiment
 from jaxgen.diffusion import edm
 from jaxgen.errors import UserError
 from jaxgen.models.build import build as build_model
-from jaxgen.tasks import denoising_scores, domains, noise_maps
+from jaxgen.tasks import denoising_scores, domains, hint_images, noise_maps
 from jaxgen.tasks.companion import Companions
 from jaxgen.tasks.denoising_loss import FEATURES, UNCERTAINTY, Denoising
+from jaxgen.tasks.hint import Hint
 from jaxgen.tasks.latent_space import CODEC, latent
+from jaxgen.tasks.residual import residual
 from jaxgen.tasks.space import Space, identity_codec, pixels
 from jaxgen.tasks.task import Task
 from jaxgen.typing import (
@@ -48,7 +50,8 @@ def build(
   config, channels = experiment.diffusion, experiment.data.channels
   _check_conditions(config, names)
   weighted = domains.adaptive_domains(experiment, names)
-  space = _space(experiment, companions, resolution)
+  hint = hint_images.build(experiment, companions, resolution)
+  space = _space(experiment, companions, resolution, hint=hint)
   options = experiment.model_at(stage)
   options.check(space.shape[0])
   model: Any = build_model(
@@ -59,16 +62,20 @@ def build(
     condition_sizes=(
       *((x, len(names[x])) for x in config.conditions),
       *noise_maps.condition_sizes(config),
+      *(hint.condition_sizes if hint else ()),
     ),
     sigma_data=config.sigma_data,
-    image_conditions=((edm.NOISE_MAP, channels),) * config.noise_map,
+    image_conditions=(
+      *((edm.NOISE_MAP, channels),) * config.noise_map,
+      *(hint.image_conditions if hint else ()),
+    ),
   )
   denoiser = functools.partial(_denoiser, model, config)
 
   def evaluate(params: Params, batch: Batch, inputs: LossInputs) -> Metrics:
     denoise, frozen = denoiser(params), inputs.frozen
     return denoising_scores.evaluate(
-      config, space, denoise, batch, frozen=frozen
+      config, space, denoise, batch, hint=hint, frozen=frozen
     )
 
   def preview(
@@ -81,23 +88,34 @@ def build(
   ) -> Array:
     denoise, frozen = denoiser(params), inputs.frozen
     return denoising_scores.preview(
-      config, space, denoise, batch, keys, frozen=frozen
+      config, space, denoise, batch, keys, hint=hint, frozen=frozen
     )
 
   return Task(
     model=model,
     init=functools.partial(_init, model, config, space.shape),
     loss=Denoising(
-      config=config, denoiser=denoiser, space=space, domains=weighted
+      config=config,
+      denoiser=denoiser,
+      space=space,
+      hint=hint,
+      domains=weighted,
     ),
     controller=domains.controller(weighted) if weighted else None,
     evaluate=evaluate,
+    summarize=denoising_scores.summarize,
     preview=preview,
-    preview_rows=denoising_scores.ROWS,
+    preview_rows=denoising_scores.rows(space, hint),
+    check_data=functools.partial(hint_images.check_data, experiment),
     denoiser=denoiser,
     space=space,
+    hint=hint,
+    evaluates_at_start=hint is not None,
     set_fade=getattr(model, "set_fade", None),
-    batch_fields=("image", *conditions(experiment)),
+    batch_fields=(
+      *dict.fromkeys(("image", *((hint.field,) if hint else ()))),
+      *conditions(experiment),
+    ),
     metric="psnr",
     loss_name="denoising loss",
     latent_shape=space.shape,
@@ -106,12 +124,20 @@ def build(
 
 
 def _space(
-  experiment: Experiment, companions: Companions, resolution: int
+  experiment: Experiment,
+  companions: Companions,
+  resolution: int,
+  *,
+  hint: Hint | None,
 ) -> Space:
   """What the denoiser works on."""
+  config, channels = experiment.diffusion, experiment.data.channels
+  shape = resolution, resolution, channels
   if experiment.latent.run:
     return latent(experiment, companions.runs[CODEC], resolution)
-  return pixels((resolution, resolution, experiment.data.channels))
+  if config.target == "residual" and hint is not None:
+    return residual(shape, hint.image, config.sigma_data)
+  return pixels(shape)
 
 
 def _check_conditions(config: DiffusionConfig, names: ConditionNames) -> None:

@@ -8,6 +8,7 @@ from typing import Any, Protocol
 
 from jaxgen.data.findings import Findings
 from jaxgen.data.source import Element
+from jaxgen.tasks.hint import Hint
 from jaxgen.tasks.space import Space
 from jaxgen.typing import (
   Array,
@@ -125,6 +126,8 @@ class Task:
       fitted to the latents of training tiles.
     denoiser: params -> DenoiseFn; None: the model is not a denoiser.
     space: what the denoiser works on.
+    hint: the images that it is given, if any.
+    evaluates_at_start: whether held-out metrics are logged at step 0 too.
     check_data: elements -> None; raises a UserError if they lack fields that
       the loss needs.
     controller: controller of the loss weights; None: they are constant.
@@ -146,6 +149,8 @@ class Task:
   draws_latents: bool = False
   denoiser: Callable[[Params], DenoiseFn] | None = None
   space: Space | None = None
+  hint: Hint | None = None
+  evaluates_at_start: bool = False
   summarize: Callable[[dict[str, Any]], dict[str, float]] = as_scores
   check_data: CheckData = accept_any
   controller: LossController | None = None

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from jaxgen.parallel.multihost import run_on_all
 from jaxgen.runs import numbers
 from jaxgen.tasks.space import tiles_encoder
+from jaxgen.train.opening import say
 from jaxgen.train.stage import StageProgram, check_stages
 
 
@@ -28,4 +29,7 @@ def with_numbers(
   run_on_all(lambda: check_stages(programs))
   cache = first.encoded_tiles(tiles_encoder(space), space.shape)
   companions = numbers.obtain(workdir, first.task, first.companions, cache)
+  for name, value in companions.numbers.items():
+    if not value.ndim:
+      say(f"{name}: {float(value):.4g}.")
   return [dataclasses.replace(x, companions=companions) for x in programs]

@@ -107,6 +107,8 @@ def _run_stage(
   start = step
   schedule = stage_schedule(run.experiment, run.stage, run.begin)
   updates, scores, previewed = UpdateCheck(run, state), None, -1
+  if not images and run.program.task.evaluates_at_start:
+    _evaluate(run, state, step, images, decides=False)
   while images < last:
     if step > start and evaluations.due(images, batch):
       updates.finish()

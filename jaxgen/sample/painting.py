@@ -1,0 +1,221 @@
+"""Sampling from a hybrid: an autoencoder gives the layout, a denoiser paints
+what its reconstructions lack.
+
+Images come as float32 hints, decoded by the autoencoder; the mean of many
+paints of a hint is the hint.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING, Unpack
+
+import numpy as np
+
+from jaxgen.latents.density import Method
+from jaxgen.sample import codec, latent_sampling, tiled
+from jaxgen.sample.codec import Path
+from jaxgen.sample.draw import Canvas, Drawn, draw_images
+from jaxgen.sample.hints import make_hints
+from jaxgen.sample.options import SamplingKeywords, SamplingOptions
+from jaxgen.sample.resolve import resolve
+from jaxgen.sample.run import BATCH, LoadedRun
+from jaxgen.windows import WindowGrid
+
+if TYPE_CHECKING:
+  from jaxgen.sample.painter import PainterRun
+
+STREAM = "paint"  # that of latents is "sample": both are of image i
+CANVASES = 4  # maximum batch size, since a canvas has many windows
+
+
+def paint(
+  run: LoadedRun,
+  hints: np.ndarray,
+  *,
+  seed: int = 0,
+  batch: int = BATCH,
+  first: int = 0,
+  one_noise: bool = False,
+  trajectory: bool = False,
+  **options: Unpack[SamplingKeywords],
+) -> Drawn:
+  """Paint what hints lack.
+
+  Args:
+    run: a run of a denoiser of residuals.
+    hints: float32 `(n, h, w, c)`, of the run's size or larger: then in windows
+      that overlap by half.
+    seed: seed of the whole set.
+    batch: images per batch.
+    first: number of images before these that share the seed.
+    one_noise: whether all images have the noise of the first.
+    trajectory: whether to return the images of each step as well.
+    **options: fields of `SamplingOptions` except for `hint`.
+  """
+  resolved = resolve(SamplingOptions(**options), run, hint=hints)
+  canvas = Canvas(
+    shape=hints.shape,
+    window=run.resolution if hints.shape[1:] != run.image_shape else 0,
+    trajectory=trajectory,
+    first=first,
+    stream=STREAM,
+    one_noise=one_noise,
+  )
+  return draw_images(run, resolved, canvas, seed=seed, batch=batch)
+
+
+def sample(
+  run: PainterRun,
+  num: int = 16,
+  *,
+  seed: int = 0,
+  method: Method = "gmm",
+  trajectory: bool = False,
+  batch: int = BATCH,
+  **options: Unpack[SamplingKeywords],
+) -> np.ndarray | tuple[np.ndarray, np.ndarray]:
+  """Sample new images, uint8 `(num, h, w, c)`: latents are drawn as by the
+  autoencoder's `sample`, decoded, and painted.
+
+  Image i depends only on (seed, i) and the options, as for other runs.
+
+  Args:
+    run: a hybrid.
+    num: number of images.
+    seed: seed of the whole set.
+    method: density of the latents, see `latent_sampling.sample`.
+    trajectory: also return the denoised images of each step.
+    batch: images per batch.
+    **options: fields of `SamplingOptions`; with `hint` the reconstructions of
+      these images are painted instead.
+  """
+  given = options.pop("hint", None)
+  if given is None:
+    coder = run.autoencoder
+    latents = latent_sampling.draw_latents(
+      coder, num, seed=seed, method=method, batch=batch
+    )
+    hints = codec.decode_float(coder, latents, batch=batch)
+  else:
+    hints = make_hints(run, given)[np.arange(num) % len(given)]
+  images, steps = paint(
+    run, hints, seed=seed, batch=batch, trajectory=trajectory, **options
+  )
+  return images if steps is None else (images, steps)
+
+
+def encode(
+  run: PainterRun, images: np.ndarray, *, batch: int = BATCH
+) -> np.ndarray:
+  """Images to float32 latents `(n, ...)` of the autoencoder."""
+  return codec.encode(run.autoencoder, images, batch=batch)
+
+
+def decode(
+  run: PainterRun,
+  latents: np.ndarray,
+  *,
+  seed: int = 0,
+  batch: int = BATCH,
+  **options: Unpack[SamplingKeywords],
+) -> np.ndarray:
+  """Latents `(n, ...)` to uint8 images, decoded and painted."""
+  hints = codec.decode_float(run.autoencoder, latents, batch=batch)
+  return paint(run, hints, seed=seed, batch=batch, **options).images
+
+
+def reconstruct(
+  run: PainterRun,
+  images: np.ndarray,
+  *,
+  seed: int = 0,
+  batch: int = BATCH,
+  **options: Unpack[SamplingKeywords],
+) -> np.ndarray:
+  """`decode(encode(images))`, uint8 `(n, h, w, c)`."""
+  latents = encode(run, images, batch=batch)
+  return decode(run, latents, seed=seed, batch=batch, **options)
+
+
+def interpolate(
+  run: PainterRun,
+  a: np.ndarray,
+  b: np.ndarray,
+  steps: int = 9,
+  *,
+  how: Path = "linear",
+  seed: int = 0,
+  **options: Unpack[SamplingKeywords],
+) -> np.ndarray:
+  """Images uint8 `(steps, h, w, c)` between `a` and `b`, both `(h, w, c)`, by
+  `codec.interpolate`, all painted with the same noise, so that the detail does
+  not flicker."""
+  path = codec.latent_path(run.autoencoder, a, b, steps, how=how)
+  hints = codec.decode_float(run.autoencoder, path)
+  return paint(run, hints, seed=seed, one_noise=True, **options).images
+
+
+def encode_windows(
+  run: PainterRun,
+  windows: Iterable[np.ndarray],
+  num: int,
+  *,
+  batch: int = BATCH,
+) -> np.ndarray:
+  """See `tiled.encode_windows`."""
+  return tiled.encode_windows(run.autoencoder, windows, num, batch=batch)
+
+
+def decode_images(
+  run: PainterRun,
+  latents: Iterable[np.ndarray],
+  grids: Sequence[WindowGrid],
+  *,
+  seed: int = 0,
+  batch: int = BATCH,
+  **options: Unpack[SamplingKeywords],
+) -> Iterator[np.ndarray]:
+  """Images uint8 `(h, w, c)` of any size, assembled from the latents of their
+  windows and then painted."""
+  hints = tiled.decode_images(
+    run.autoencoder, latents, grids, batch=batch, finish=np.asarray
+  )
+  return _painted(run, hints, seed=seed, batch=batch, **options)
+
+
+def reconstruct_images(
+  run: PainterRun,
+  windows: Iterable[np.ndarray],
+  grids: Sequence[WindowGrid],
+  *,
+  seed: int = 0,
+  batch: int = BATCH,
+  **options: Unpack[SamplingKeywords],
+) -> Iterator[np.ndarray]:
+  """Images uint8 `(h, w, c)` of any size, encoded and decoded by windows and
+  then painted."""
+  hints = tiled.reconstruct_images(
+    run.autoencoder, windows, grids, batch=batch, finish=np.asarray
+  )
+  return _painted(run, hints, seed=seed, batch=batch, **options)
+
+
+def _painted(
+  run: LoadedRun,
+  hints: Iterable[np.ndarray],
+  *,
+  seed: int,
+  batch: int,
+  **options: Unpack[SamplingKeywords],
+) -> Iterator[np.ndarray]:
+  """Images painted one after the other, neighbors of one size together."""
+  first = 0
+  for shape, group in itertools.groupby(hints, key=np.shape):
+    size = batch if shape == run.image_shape else min(batch, CANVASES)
+    while part := list(itertools.islice(group, size)):
+      yield from paint(
+        run, np.stack(part), seed=seed, batch=size, first=first, **options
+      ).images
+      first += len(part)
