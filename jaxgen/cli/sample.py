@@ -40,6 +40,7 @@ if TYPE_CHECKING:
   from jaxgen.sample.denoiser import DenoiserRun
   from jaxgen.sample.options import SamplingKeywords
   from jaxgen.sample.painter import PainterRun
+  from jaxgen.sample.run import LoadedRun
 
 OF_LATENTS = ("method", "prior")
 OF_DENOISERS = (
@@ -166,7 +167,7 @@ def _decode(
   if rest:
     raise UserError(f"{rest[0]}: this run has no conditions.")
   sampling_flags.refuse(args, OF_DENOISERS, owner="denoisers")
-  sampling_flags.refuse(args, ("prior",), owner="--method=diffusion")
+  _prior(args)
   method = args.method or "gaussian"
   return model.sample(args.num, seed=args.seed, method=method, batch=args.batch)
 
@@ -176,13 +177,10 @@ def _decode_diffused(
 ) -> np.ndarray:
   """Decoded samples of a denoiser of the latents."""
   from jaxgen.sample.denoiser import DenoiserRun
-  from jaxgen.sample.load import load
 
-  if args.prior is None:
-    raise UserError("--prior: expected the run of a denoiser of these latents.")
   unused = ("resolution", "denoising_video")
   sampling_flags.refuse(args, unused, owner="runs of denoisers")
-  prior = load(args.prior)
+  prior = _prior(args)
   options = sampling_flags.sampling_options(args)
   if rest and isinstance(prior, DenoiserRun):
     conditions = sampling_flags.requested_conditions(prior, rest)
@@ -233,10 +231,23 @@ def _paint(
     args.num,
     seed=args.seed,
     method=args.method or "gmm",
+    prior=_prior(args),
     batch=args.batch,
     **_options(model, args, rest),
   )
   return _with_video(sample, args, folder)
+
+
+def _prior(args: argparse.Namespace) -> LoadedRun | None:
+  """The denoiser of latents that --method=diffusion needs, and only that."""
+  from jaxgen.sample.load import load
+
+  if args.method != "diffusion":
+    sampling_flags.refuse(args, ("prior",), owner="--method=diffusion")
+    return None
+  if args.prior is None:
+    raise UserError("--prior: expected the run of a denoiser of these latents.")
+  return load(args.prior)
 
 
 def _options(

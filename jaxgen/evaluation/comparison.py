@@ -12,10 +12,15 @@ from jaxgen import progress
 from jaxgen.data import sources
 from jaxgen.errors import UserError
 from jaxgen.evaluation.candidates import Candidate, Run
-from jaxgen.evaluation.reconstructions import Reconstructions, autoencoder_of
+from jaxgen.evaluation.reconstructions import (
+  Reconstructions,
+  autoencoder_of,
+  painted_rows,
+)
 from jaxgen.evaluation.reference import OVERLAP, Measures, Reference
 from jaxgen.metrics.features import Features
 from jaxgen.runs import companions
+from jaxgen.sample.painter import PainterRun
 from jaxgen.sample.run import LoadedRun
 from jaxgen.tasks import families
 from jaxgen.workdir import metrics_csv
@@ -115,6 +120,17 @@ def compare(
   for found in {id(x): x for x in given_back.values()}.values():
     for name, row in found.rows().items():
       measures[name], images[name] = row
+  for run in {x.run.workdir: x.run for x in every}.values():
+    if isinstance(run, PainterRun):
+      rows = painted_rows(
+        run,
+        given_back[run.workdir],
+        name=run.workdir.name,
+        seed=seed,
+        batch=batch,
+      )
+      for name, row in rows.items():
+        measures[name], images[name] = row
   calls = sum(candidate.network_calls for candidate in every) * num
   with progress.loop("comparing", calls, unit="network calls") as advance:
     for candidate in every:

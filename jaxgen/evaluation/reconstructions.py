@@ -16,7 +16,10 @@ from jaxgen.metrics.images import similarity
 from jaxgen.runs.companions import FOLDER
 from jaxgen.sample.autoencoder import AutoencoderRun
 from jaxgen.sample.load import load
+from jaxgen.sample.painter import PainterRun
 from jaxgen.sample.run import LoadedRun
+
+PAINTS, AVERAGED = 16, 64  # paints of each tile that are averaged, and tiles
 
 
 def autoencoder_of(run: LoadedRun) -> AutoencoderRun | None:
@@ -118,6 +121,25 @@ class Reconstructions:
       "recall_of_reconstructions": found.recall,
       "coverage_of_reconstructions": found.coverage,
     }
+
+
+def painted_rows(
+  run: PainterRun, found: Reconstructions, *, name: str, seed: int, batch: int
+) -> dict[str, tuple[Measures, np.ndarray]]:
+  """Measures and images of the second set painted once, and of the first tiles
+  of it painted `PAINTS` times, on average (fidelity only)."""
+  tiles = found.reference.floor_tiles["image"]
+  once = run.reconstruct(tiles, seed=seed, batch=batch)
+  few, total = tiles[:AVERAGED], np.zeros(())
+  for i in range(PAINTS):
+    paint = run.reconstruct(few, seed=seed + i, batch=batch)
+    total = total + paint.astype(np.float32)
+  mean = np.rint(total / PAINTS).astype(np.uint8)
+  features = found.reference.network.extract(once)
+  return {
+    f"{name} repainted": (found.measure(once, features), once),
+    f"{name} repainted, mean of {PAINTS}": (found.fidelity(mean), mean),
+  }
 
 
 def _name(run: LoadedRun) -> str:

@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterable, Iterator, Sequence
-from typing import TYPE_CHECKING, Unpack
+from typing import TYPE_CHECKING, Literal, Unpack
 
 import numpy as np
 
+from jaxgen.images import normalize
 from jaxgen.latents.density import Method
-from jaxgen.sample import codec, latent_sampling, tiled
+from jaxgen.sample import codec, latent_prior, latent_sampling, tiled
 from jaxgen.sample.codec import Path
 from jaxgen.sample.draw import Canvas, Drawn, draw_images
 from jaxgen.sample.hints import make_hints
@@ -71,7 +72,8 @@ def sample(
   num: int = 16,
   *,
   seed: int = 0,
-  method: Method = "gmm",
+  method: Method | Literal["diffusion"] = "gmm",
+  prior: LoadedRun | None = None,
   trajectory: bool = False,
   batch: int = BATCH,
   **options: Unpack[SamplingKeywords],
@@ -86,20 +88,25 @@ def sample(
     num: number of images.
     seed: seed of the whole set.
     method: density of the latents, see `latent_sampling.sample`.
+    prior: the run of latent diffusion, for method="diffusion".
     trajectory: also return the denoised images of each step.
     batch: images per batch.
     **options: fields of `SamplingOptions`; with `hint` the reconstructions of
       these images are painted instead.
   """
   given = options.pop("hint", None)
-  if given is None:
-    coder = run.autoencoder
-    latents = latent_sampling.draw_latents(
-      coder, num, seed=seed, method=method, batch=batch
-    )
-    hints = codec.decode_float(coder, latents, batch=batch)
-  else:
+  if given is not None:
     hints = make_hints(run, given)[np.arange(num) % len(given)]
+  elif method == "diffusion":
+    drawn = latent_prior.sample(
+      run.autoencoder, prior, num, seed=seed, batch=batch
+    )
+    hints = np.asarray(normalize(drawn))
+  else:
+    latents = latent_sampling.draw_latents(
+      run.autoencoder, num, seed=seed, method=method, batch=batch
+    )
+    hints = codec.decode_float(run.autoencoder, latents, batch=batch)
   images, steps = paint(
     run, hints, seed=seed, batch=batch, trajectory=trajectory, **options
   )
