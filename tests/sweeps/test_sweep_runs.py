@@ -42,8 +42,8 @@ def outcome(workdir, place):
 def swept(tmp_path_factory):
   """Both phases, run by run, as a scheduler's jobs would."""
   workdir = tmp_path_factory.mktemp("sweep")
-  loaded, base = files.load_sweep(TOY)
-  folders.record_sweep(workdir, loaded, base=base, allow_change=False)
+  loaded, bases = files.load_sweep(TOY)
+  folders.record_sweep(workdir, loaded, bases=bases, allow_change=False)
   assert only(workdir, "two/half") == 2  # phase one has no choice yet
   for run in ("latent_dim_4", "latent_dim_16"):
     assert only(workdir, f"one/{run}") == 0
