@@ -93,7 +93,7 @@ def _network(side: int, channels: int) -> Any:
     p for p in range(1, side + 1) if side <= p * MAX_SIDE and side % p == 0
   )
   options = DiTConfig(
-    width=128, depth=4, heads=4, patch_size=patch, scan_layers=True, **fixed
+    width=64, depth=4, heads=2, patch_size=patch, scan_layers=True, **fixed
   )
   return build_model(options, resolution=side, channels=channels)
 
