@@ -20,6 +20,7 @@ from jaxgen.planning import autobatch
 from jaxgen.sample.load import load
 from jaxgen.train.transfer import InitialWeights
 from jaxgen.workdir import checkpoint_index
+from jaxgen.workdir.sweep_choice import chosen_run
 
 
 def train(
@@ -90,16 +91,17 @@ def train_until(
 def initial_weights(
   experiment: Experiment, workdir: pathlib.Path
 ) -> InitialWeights | None:
-  """The weights named by `train.init_from`, or None if it is not set or
-  `workdir` has a checkpoint to resume from."""
+  """The weights named by `train.init_from`, of a run or of a sweep's winner;
+  None if it is not set or `workdir` has a checkpoint to resume from."""
   other = experiment.train.init_from
   if not other or checkpoint_index.list_checkpoints(workdir):
     return None
-  run = load(other)
+  folder = chosen_run(pathlib.Path(other))
+  run = load(folder)
   return InitialWeights(
     model=run.task.model,
     params=run.params,
-    origin=f"the weights of {other} at step {run.step}",
+    origin=f"the weights of {folder} at step {run.step}",
   )
 
 

@@ -138,12 +138,12 @@ def run(args: argparse.Namespace, rest: list[str]) -> int:
 
 def _check(args: argparse.Namespace) -> None:
   """Report errors before a folder is created."""
-  from jaxgen.sweeps import files
+  from jaxgen.sweeps import configs, files
 
   if not args.config:
     raise UserError(f"--workdir={args.workdir} has no sweep: add --config.")
-  sweep, base = files.load_sweep(args.config)
-  files.check_sweep(sweep, base)
+  sweep, bases = files.load_sweep(args.config)
+  configs.check_sweep(sweep, bases)
   _manual_choices(sweep, args.choose)
 
 
@@ -174,14 +174,14 @@ def _open(args: argparse.Namespace) -> SweepRun:
   from jaxgen.sweeps.sweep import SweepRun
 
   if args.config:
-    sweep, base = files.load_sweep(args.config)
+    sweep, bases = files.load_sweep(args.config)
     folder.record_sweep(
-      args.workdir, sweep, base=base, allow_change=args.allow_config_change
+      args.workdir, sweep, bases=bases, allow_change=args.allow_config_change
     )
-  sweep, base = folder.read_sweep(args.workdir)
+  sweep, bases = folder.read_sweep(args.workdir)
   return SweepRun(
     sweep=sweep,
-    base=base,
+    bases=bases,
     workdir=args.workdir,
     manual_choices=_manual_choices(sweep, args.choose),
     log=lambda text: print(text, flush=True),
@@ -195,8 +195,8 @@ def _run_one(args: argparse.Namespace) -> int:
 
   if args.parent_pid:
     worker.exit_with_parent(args.parent_pid)
-  sweep, base = folder.read_sweep(args.workdir)
-  sweep_run = sweeps.SweepRun(sweep=sweep, base=base, workdir=args.workdir)
+  sweep, bases = folder.read_sweep(args.workdir)
+  sweep_run = sweeps.SweepRun(sweep=sweep, bases=bases, workdir=args.workdir)
   phase, name = sweep.split_path(args.only)
   run_folder = sweeps.run_folders(sweep_run, phase)[name]
   sweeps.prepare(

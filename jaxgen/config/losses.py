@@ -21,6 +21,7 @@ from jaxgen.errors import UserError
 IMAGE_TERMS = ("mse", "l1", "charbonnier", "log_mse", "ssim")
 PERCEPTUAL_TERMS = ("vgg", "lpips_alex", "lpips_vgg")
 LABEL_TERMS = ("segmentation", "classification")
+LATENT_TERMS = ("equivariance",)
 
 TERM_NAMES = {  # for people
   "mse": "MSE",
@@ -33,6 +34,7 @@ TERM_NAMES = {  # for people
   "lpips_vgg": "LPIPS",
   "segmentation": "mask cross-entropy",
   "classification": "class cross-entropy",
+  "equivariance": "scale equivariance",
 }
 
 
@@ -60,6 +62,8 @@ class LossConfig:
   """Cross-entropy with data.masks; needs model.num_seg_classes."""
   classification: NonNegative = 0.0
   """Cross-entropy of the class predicted from the latent."""
+  equivariance: NonNegative = 0.0
+  """The image terms, of halved latents decoded; conv_autoencoder only."""
   label: str = ""
   """Target of loss.classification: label, or the name of an attribute."""
   perceptual_weights: str = ""
@@ -76,7 +80,7 @@ class LossConfig:
   @property
   def weights(self) -> dict[str, float]:
     """The nonzero weights, by term."""
-    names = (*IMAGE_TERMS, *PERCEPTUAL_TERMS, *LABEL_TERMS)
+    names = (*IMAGE_TERMS, *PERCEPTUAL_TERMS, *LABEL_TERMS, *LATENT_TERMS)
     return {k: getattr(self, k) for k in names if getattr(self, k)}
 
 

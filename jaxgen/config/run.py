@@ -54,7 +54,7 @@ class TrainConfig:
   latent_cache_tiles: Annotated[Int, Field(ge=2, lt=LIMIT)] = 4_096
   """Training latents cached for fitting densities to sample from."""
   init_from: str = ""
-  """Workdir of a finished run whose weights initialize this one."""
+  """Finished run or sweep (its winner) whose weights initialize this one."""
   advance: Literal["fixed", "adaptive"] = "fixed"
   """End a stage after its images, or when its metric stops improving."""
   advance_window: PositiveInt = 50_000

@@ -14,7 +14,7 @@ import numpy as np
 from jaxtyping import Float
 
 from jaxgen.diffusion.edm import per_image
-from jaxgen.typing import Conditions, DenoiseFn, Images, Sigmas
+from jaxgen.typing import Array, Conditions, DenoiseFn, Images, Sigmas
 
 
 def gaussian(mean: float = 0.0, std: float = 0.5) -> DenoiseFn:
@@ -42,6 +42,27 @@ def correlated(covariance: Float[np.ndarray, "w w"]) -> DenoiseFn:
     gain = variance / (variance + per_image(sigma) ** 2)
     coordinates = jnp.einsum("ji,bhjc->bhic", axes, x)
     return jnp.einsum("ij,bhjc->bhic", axes, gain * coordinates)
+
+  return denoise
+
+
+def principal_axes(
+  center: Float[Array, " d"],
+  axes: Float[Array, "r d"],
+  *,
+  variances: Float[Array, " r"],
+  rest: float,
+) -> DenoiseFn:
+  """The denoiser of images N(center, C), flat: C has the orthonormal `axes`
+  with `variances`, and the variance `rest` in all other directions."""
+
+  def denoise(x: Images, sigma: Sigmas, cond: Conditions = None) -> Images:
+    noise = sigma[:, None] ** 2
+    offset = x.reshape(len(x), -1) - center[None]
+    other = rest / (rest + noise)
+    gain = variances[None] / (variances[None] + noise) - other
+    mean = center[None] + other * offset + (gain * (offset @ axes.T)) @ axes
+    return mean.reshape(x.shape)
 
   return denoise
 

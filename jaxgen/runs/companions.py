@@ -31,6 +31,7 @@ from jaxgen.typing import Params
 from jaxgen.workdir import metrics_csv, run_config
 from jaxgen.workdir.checkpoints import Checkpoints
 from jaxgen.workdir.latents import read_cache, write_cache
+from jaxgen.workdir.sweep_choice import chosen_run
 
 FOLDER, RECORD = "companions", "companion.json"
 FIELDS = {"codec": "latent.run", "hint": "hint.run"}
@@ -105,7 +106,7 @@ def _open(
 ) -> tuple[Companion, Recorded, Weights]:
   """A run that a config names."""
   try:
-    recorded = read_folder(pathlib.Path(origin), devices)
+    recorded = read_folder(chosen_run(pathlib.Path(origin)), devices)
     weights = read_weights(recorded)
   except UserError as e:
     raise UserError(f"{FIELDS[name]}={origin}: {e}") from e

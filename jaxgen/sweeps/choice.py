@@ -19,7 +19,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from jaxgen.errors import RunError
-from jaxgen.sweeps.metrics import QUANTITIES, Metric, metric
+from jaxgen.sweeps.metrics import Metric, cost_title, metric
 from jaxgen.sweeps.spec import Phase, TradeOff
 
 Measures = Mapping[str, Any]  # measures of a run, by name; see `sweeps.measure`
@@ -129,8 +129,7 @@ def _explain(phase: Phase, results: Results, *, winner: str) -> str:
 
 def _costs(phase: Phase, measures: Measures) -> str:
   costs = [
-    f"{measures[x.cost]:,.6g} {QUANTITIES[x.cost].title}"
-    for x in phase.trade_offs
+    f"{measures[x.cost]:,.6g} {cost_title(x.cost)}" for x in phase.trade_offs
   ]
   return f"at {' and '.join(costs)}." if costs else "regardless of its cost."
 
@@ -148,7 +147,7 @@ def _explain_rejection(
   ]
   required = 1 - math.prod(1 - needed_gain(x, ratio) for x, ratio in ratios)
   costs = " and ".join(
-    f"{ratio:.3g} times its {QUANTITIES[x.cost].title}" for x, ratio in ratios
+    f"{ratio:.3g} times its {cost_title(x.cost)}" for x, ratio in ratios
   )
   error = "mean squared error" if phase.metric == "psnr" else "error"
   return (

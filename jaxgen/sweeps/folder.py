@@ -1,6 +1,7 @@
 """The folder of a sweep: its definition and choices.
 
 WORKDIR/sweep.json, base.json      the sweep and its base config
+WORKDIR/PHASE/base.json            the base config of a phase with its own
 WORKDIR/PHASE/choice.json          the winner, the reason, the values passed on
 WORKDIR/PHASE/metrics.csv          all runs of the phase
 WORKDIR/PHASE/report.html          the same as a page
@@ -22,19 +23,21 @@ from jaxgen.config.files import read_experiment
 from jaxgen.config.overrides import differences
 from jaxgen.errors import UserError
 from jaxgen.formats.atomic import write_json
+from jaxgen.formats.json_file import read_json
 from jaxgen.sweeps import files
 from jaxgen.sweeps.choice import Choice
-from jaxgen.sweeps.run_folder import read_json
+from jaxgen.sweeps.configs import Bases, Decision
 from jaxgen.sweeps.spec import Sweep
+from jaxgen.sweeps.values import Overrides
 from jaxgen.workdir import lock, run_config
+from jaxgen.workdir.sweep_choice import BASE, CHOICE, SWEEP, winner
 
-SWEEP, BASE, CHOICE = "sweep.json", "base.json", "choice.json"
 LOCK = ".sweep"
 PATIENCE = 5.0  # seconds to wait for a killed process to end
 
 
 def write_choice(
-  folder: pathlib.Path, choice: Choice, *, passed: files.Overrides
+  folder: pathlib.Path, choice: Choice, *, passed: Overrides
 ) -> None:
   """Record a phase's choice and the values that it passes on."""
   value = dataclasses.asdict(choice) | {"passes_on": passed}
@@ -53,12 +56,15 @@ def read_choice(folder: pathlib.Path) -> Choice | None:
     raise UserError(f"{path} is damaged ({e}): remove it.") from e
 
 
-def read_passed(folder: pathlib.Path) -> files.Overrides | None:
-  """The values that a phase passes on; None if it has no choice yet."""
+def read_decision(folder: pathlib.Path) -> Decision | None:
+  """The winner's folder, and the values that a phase passes on; None if it has
+  no choice yet."""
   saved = read_json(folder / CHOICE).get("passes_on")
   if not isinstance(saved, dict):
     return None
-  return {k: _tuples(v) for k, v in saved.items()}
+  passed = {k: _tuples(v) for k, v in saved.items()}
+  path = winner(folder.resolve())  # the same from any current folder
+  return Decision(folder=str(path), passed=passed)
 
 
 def _tuples(value: Any) -> Any:
@@ -67,11 +73,7 @@ def _tuples(value: Any) -> Any:
 
 
 def record_sweep(
-  workdir: pathlib.Path,
-  sweep: Sweep,
-  *,
-  base: files.Config,
-  allow_change: bool,
+  workdir: pathlib.Path, sweep: Sweep, *, bases: Bases, allow_change: bool
 ) -> None:
   """Record a sweep in its workdir, unless that has a different one.
 
@@ -81,8 +83,12 @@ def record_sweep(
   """
   saved = read_json(workdir / SWEEP)
   if saved and not allow_change:
-    old, old_base = read_sweep(workdir)
-    changes = [*_changes(old, sweep), *differences(old_base, base)]
+    old, old_bases = read_sweep(workdir)
+    changes = _changes(old, sweep)
+    for name in old_bases.keys() & bases.keys():
+      where = f"{name}: " if name else ""
+      found = differences(old_bases[name], bases[name])
+      changes += [f"{where}{change}" for change in found]
     if changes:
       raise UserError(
         f"--workdir={workdir} has a different sweep ({'; '.join(changes)}): "
@@ -92,16 +98,27 @@ def record_sweep(
     raise UserError(
       f"--workdir={workdir} has a training run: choose another folder."
     )
-  write_json(workdir / BASE, base)
+  for name, base in bases.items():
+    write_json(workdir / name / BASE, base)
   write_json(workdir / SWEEP, files.to_json(sweep))
 
 
 def _changes(old: Sweep, new: Sweep) -> list[str]:
-  """`key: old -> new` for each difference, except for the name of the base,
-  whose fields are compared elsewhere."""
-  a, b = _flat(files.to_json(old)), _flat(files.to_json(new))
-  keys = [k for k in {**a, **b} if k != "base" and a.get(k) != b.get(k)]
+  """`key: old -> new` for each difference, except for the names of bases, whose
+  fields are compared elsewhere."""
+  a, b = (_flat(files.to_json(_without_bases(x))) for x in (old, new))
+  keys = [k for k in {**a, **b} if a.get(k) != b.get(k)]
   return [f"{k}: {a.get(k)!r} -> {b.get(k)!r}" for k in keys]
+
+
+def _without_bases(sweep: Sweep) -> Sweep:
+  """A sweep in which it is left of the names of bases who shares them."""
+  names = [x.base for x in sweep.phases if x.base]
+  phases = (
+    dataclasses.replace(x, base=x.base and f"base {names.index(x.base)}")
+    for x in sweep.phases
+  )
+  return dataclasses.replace(sweep, base="", phases=tuple(phases))
 
 
 def _flat(value: Any, prefix: str = "") -> dict[str, Any]:
@@ -115,8 +132,8 @@ def _flat(value: Any, prefix: str = "") -> dict[str, Any]:
   return flat
 
 
-def read_sweep(workdir: pathlib.Path) -> tuple[Sweep, files.Config]:
-  """The sweep recorded in a workdir, and its base config.
+def read_sweep(workdir: pathlib.Path) -> tuple[Sweep, Bases]:
+  """The sweep recorded in a workdir, and its base configs.
 
   Raises:
     UserError: there is no sweep, or it is damaged.
@@ -128,9 +145,12 @@ def read_sweep(workdir: pathlib.Path) -> tuple[Sweep, files.Config]:
       f"--workdir={workdir} has no sweep: specify one with --config."
     )
   try:
-    return files.from_json(saved), read_experiment(workdir / BASE).to_dict()
+    sweep = files.from_json(saved)
   except (TypeError, KeyError, AttributeError) as e:
     raise UserError(f"{path} is damaged ({e!r}): remove it.") from e
+  names = ("", *(x.name for x in sweep.phases if x.base))
+  bases = {x: read_experiment(workdir / x / BASE).to_dict() for x in names}
+  return sweep, bases
 
 
 def hold(

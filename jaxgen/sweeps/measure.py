@@ -11,6 +11,7 @@ from typing import Any
 import jax
 import numpy as np
 
+from jaxgen.evaluation import diffusability
 from jaxgen.evaluation.reconstruction import scorer
 from jaxgen.formats.npz import write_npz
 from jaxgen.images import as_uint8, normalize, to_uint8
@@ -98,8 +99,19 @@ def _reconstructions(run: AutoencoderRun, workdir: pathlib.Path) -> Measures:
     "latent_size": size,
     "latent_shape": list(run.task.latent_shape),
     "compression": math.prod(run.image_shape) / size,
+    **_probe(run, latents),
     "latents": _latents(run, latents, images=images, batch=batch),
   }
+
+
+def _probe(run: AutoencoderRun, held_out: np.ndarray) -> Measures:
+  """What a small denoiser learns of latent vectors beyond their Gaussian; the
+  probe of feature maps takes too long to be part of every measurement."""
+  if len(run.task.latent_shape) > 1:
+    return {}
+  seed = run.experiment.seed
+  found = diffusability.measure(run.training_latents, held_out, seed=seed)
+  return {"probe_loss": found.ratio, "probe_seconds": found.seconds}
 
 
 def _latents(

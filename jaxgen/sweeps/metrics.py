@@ -40,6 +40,7 @@ METRICS = {
   ),
   "lpips": Metric(title="LPIPS", form=".4f"),
   "high_frequency_error": Metric(title="MSE of fine detail", form=".3g"),
+  "probe_loss": Metric(title="loss of the latent probe", form=".4f"),
   "validation/segments/miou": Metric(
     title="segmentation mIoU",
     form=".4f",
@@ -72,8 +73,16 @@ QUANTITIES = {
   "parameters": Quantity(title="parameters", form=",d"),
   "train_images": Quantity(title="training images", form=",d"),
   "train_seconds": Quantity(title="training time, s", form=",.0f"),
+  "probe_seconds": Quantity(title="time of the latent probe, s", form=".0f"),
 }
-Cost = Literal["latent_size", "parameters", "memory_mib", "train_seconds"]
+Cost = Literal[
+  "latent_size", "parameters", "memory_mib", "train_seconds", "mse"
+]
+
+
+def cost_title(cost: Cost) -> str:
+  """The title of a cost, which may be an error of another kind."""
+  return (METRICS[cost] if cost in METRICS else QUANTITIES[cost]).title
 
 
 def metric(name: str, direction: str = "") -> Metric:

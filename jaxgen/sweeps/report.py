@@ -8,7 +8,14 @@ from collections.abc import Mapping
 from jaxgen.report.phase import Column, PhaseReport
 from jaxgen.report.svg import Points
 from jaxgen.sweeps.choice import Choice, Results, ranked
-from jaxgen.sweeps.metrics import METRICS, QUANTITIES, Metric, column, metric
+from jaxgen.sweeps.metrics import (
+  METRICS,
+  QUANTITIES,
+  Metric,
+  column,
+  cost_title,
+  metric,
+)
 from jaxgen.sweeps.spec import Phase
 from jaxgen.workdir import metrics_csv
 
@@ -57,7 +64,7 @@ def _summary(phase: Phase, rows: Results, errors: Mapping[str, str]) -> str:
   failed = f", {len(errors)} failed" if errors else ""
   better = "smaller" if measure.direction == "min" else "larger"
   rules = "; ".join(
-    f"{x.factor:g} times the {QUANTITIES[x.cost].title} requires {x.gain:.0%} "
+    f"{x.factor:g} times the {cost_title(x.cost)} requires {x.gain:.0%} "
     "less error"
     for x in phase.trade_offs
   )

@@ -10,7 +10,8 @@ from typing import Any, Literal
 from jaxgen.config.parse import parse
 from jaxgen.errors import UserError
 from jaxgen.formats.atomic import write_json
-from jaxgen.sweeps.files import Config
+from jaxgen.formats.json_file import read_json
+from jaxgen.sweeps.configs import Config
 from jaxgen.workdir import run_config
 
 State = Literal["missing", "started", "finished", "failed", "stale"]
@@ -108,20 +109,3 @@ class RunFolder:
 
 def _as_json(config: Config) -> Any:
   return json.loads(json.dumps(config))
-
-
-def read_json(path: pathlib.Path) -> dict[str, Any]:
-  """The content of a JSON file; empty if there is no file.
-
-  Raises:
-    UserError: the file is damaged.
-  """
-  try:
-    content = json.loads(path.read_text())
-  except FileNotFoundError:
-    return {}
-  except ValueError as e:
-    raise UserError(f"{path} is damaged ({e}): remove it.") from e
-  if not isinstance(content, dict):
-    raise UserError(f"{path} is damaged: remove it.")
-  return content

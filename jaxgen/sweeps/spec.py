@@ -15,20 +15,28 @@
       )
 
 The config of a run is the base config with the overrides of the sweep, the
-winners of earlier phases, its phase and the run itself, in this order.
+winners of earlier phases, its phase and the run itself, in this order. A phase
+may have a base of its own, which takes nothing of the phases with other bases
+but what it names by `Winner`, so that one sweep trains models on top of each
+other:
+
+    Phase(
+      name="fine",
+      base="configs/rocks_edm.py:demo",
+      overrides={"train.init_from": Winner("coarse")},
+      runs=...,
+    )
 """
 
 from __future__ import annotations
 
 import dataclasses
-import itertools
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
 from jaxgen.config.fields import (
-  Finite,
   NonNegativeInt,
   OpenUnit,
   check_value,
@@ -37,41 +45,11 @@ from jaxgen.config.fields import (
 )
 from jaxgen.errors import UserError
 from jaxgen.sweeps.metrics import METRICS, Cost
+from jaxgen.sweeps.values import Overrides, Winner
 from jaxgen.workdir.metrics_csv import HELDOUT
 
-Overrides = Mapping[str, Any]  # "model.width" -> value
 RESERVED = ("jobs", "archive")  # folders in a sweep's workdir
 RULE = "rule"  # value of --choose: decide by the rule
-
-
-@dataclasses.dataclass(frozen=True)
-class Times:
-  """An override that multiplies the current value, such as the winner's; an
-  integer must stay an integer."""
-
-  factor: float
-
-  def __post_init__(self):
-    check_value("Times", Finite, self.factor)
-
-  def apply(self, key: str, value: Any) -> Any:
-    """The value times the factor.
-
-    Raises:
-      UserError: the value is not a number, or the product of an integer is not
-        an integer >= 1.
-    """
-    if isinstance(value, bool) or not isinstance(value, int | float):
-      raise UserError(f"{key}={value!r}: expected a number to multiply.")
-    product = value * self.factor
-    if isinstance(value, float):
-      return product
-    if product != int(product) or product < 1:
-      raise UserError(
-        f"{key}: expected an integer >= 1, got {value} times {self.factor} = "
-        f"{product}."
-      )
-    return int(product)
 
 
 @section("trade_off")
@@ -91,6 +69,8 @@ class Phase:
   Attributes:
     name: name of the phase's folder, also for --choose.
     runs: overrides of each run, by name; see `grid`.
+    base: a base config of its own, without the overrides of the sweep; empty:
+      that of the sweep.
     metric: metric that selects the best: one of `jaxgen.sweeps.metrics.METRICS`
       or `validation/...`, a held-out metric of the task.
     direction: whether to minimize or maximize a metric of the task; known for
@@ -98,8 +78,8 @@ class Phase:
     trade_offs: price of each cost; empty: the best run is selected.
     images: training images of each run, for a single stage; 0: as in the base.
     overrides: overrides of all runs of the phase.
-    passes_on: keys of the values that the winner passes on to later phases;
-      None: all of its overrides.
+    passes_on: keys of the values that the winner passes on to later phases of
+      the same base; None: all of its overrides.
     groups: comparisons within the phase, each with the names of its runs; a run
       may be in several.
     decides: the group from which the winner is selected; empty: all runs.
@@ -107,6 +87,7 @@ class Phase:
 
   name: str
   runs: Mapping[str, Overrides]
+  base: str = ""
   metric: str = "mse"
   direction: Literal["", "min", "max"] = ""
   trade_offs: tuple[TradeOff, ...] = (TradeOff(),)
@@ -147,7 +128,7 @@ class Phase:
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Sweep:
   """A base config `FILE.py[:variant]`, phases in order, and overrides of all
-  runs."""
+  runs of this base."""
 
   base: str
   phases: tuple[Phase, ...]
@@ -161,6 +142,7 @@ class Sweep:
     for name in names:
       if names.count(name) > 1:
         raise UserError(f"phases: expected unique names, got {name} twice.")
+    _check_winners(self)
 
   def phase(self, name: str) -> Phase:
     """The phase with a name.
@@ -177,6 +159,11 @@ class Sweep:
     """The phases before `phase`."""
     return self.phases[: self.phases.index(phase)]
 
+  def ancestors(self, phase: Phase) -> tuple[Phase, ...]:
+    """The phases before `phase` with the same base: it starts from the values
+    that their winners pass on."""
+    return tuple(x for x in self.earlier(phase) if x.base == phase.base)
+
   def split_path(self, path: str) -> tuple[Phase, str]:
     """The phase and the run given by `PHASE/RUN`.
 
@@ -190,24 +177,6 @@ class Sweep:
         f"run {path}: expected {name}/ and one of {', '.join(phase.runs)}."
       )
     return phase, run
-
-
-def grid(values: Mapping[str, Sequence[Any]]) -> dict[str, dict[str, Any]]:
-  """Runs for every combination of values; the last key varies fastest.
-
-  `{"model.width": (32, 64)}` gives `width_32` and `width_64`.
-  """
-  runs = {}
-  for combination in itertools.product(*values.values()):
-    overrides = dict(zip(values, combination, strict=True))
-    runs["-".join(_label(*item) for item in overrides.items())] = overrides
-  return runs
-
-
-def _label(key: str, value: Any) -> str:
-  field = key.rpartition(".")[2]
-  is_sequence = isinstance(value, tuple | list)
-  return f"{field}_{'x'.join(map(str, value)) if is_sequence else value}"
 
 
 def check_name(label: str, name: Any) -> None:
@@ -263,3 +232,25 @@ def _check_groups(phase: Phase) -> None:
     raise UserError(
       f"{phase.name}.decides={phase.decides!r}: expected the name of a group."
     )
+
+
+def _check_winners(sweep: Sweep) -> None:
+  """Raise a UserError for a `Winner` of a phase that is not an earlier one."""
+  _check_earlier(sweep.overrides, (), label="overrides")
+  for phase in sweep.phases:
+    earlier = [x.name for x in sweep.earlier(phase)]
+    _check_earlier(phase.overrides, earlier, label=f"{phase.name}.overrides")
+    for run, overrides in phase.runs.items():
+      _check_earlier(overrides, earlier, label=f"{phase.name}/{run}")
+
+
+def _check_earlier(
+  overrides: Overrides, earlier: Sequence[str], *, label: str
+) -> None:
+  for key, value in overrides.items():
+    if isinstance(value, Winner) and value.phase not in earlier:
+      expected = f"one of {', '.join(earlier)}" if earlier else "there is none"
+      raise UserError(
+        f"{label}: {key}=Winner({value.phase!r}): expected an earlier phase; "
+        f"{expected}."
+      )

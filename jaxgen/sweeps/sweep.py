@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from jaxgen.config.overrides import differences
 from jaxgen.errors import Interrupted, RunError, UserError
 from jaxgen.report.phase_page import write_phase_report
-from jaxgen.sweeps import files, runner
+from jaxgen.sweeps import configs, runner
 from jaxgen.sweeps import folder as folders
 from jaxgen.sweeps.choice import Choice, Results, choose, choose_manually
 from jaxgen.sweeps.report import phase_report
@@ -25,14 +25,14 @@ class SweepRun:
 
   Attributes:
     sweep: the definition of the sweep.
-    base: the base config.
+    bases: the base configs.
     workdir: the folder of the sweep.
     manual_choices: runs chosen by --choose, by phase; RULE: back to the rule.
     log: function that prints a line of progress.
   """
 
   sweep: Sweep
-  base: files.Config
+  bases: configs.Bases
   workdir: pathlib.Path
   manual_choices: Mapping[str, str] = dataclasses.field(default_factory=dict)
   log: Callable[[str], None] = print
@@ -48,30 +48,30 @@ def run_folders(sweep_run: SweepRun, phase: Phase) -> dict[str, RunFolder]:
   Raises:
     UserError: an earlier phase has no choice yet.
   """
-  configs = files.run_configs(
+  found = configs.run_configs(
     sweep_run.sweep,
-    sweep_run.base,
+    sweep_run.bases,
     phase=phase,
-    passed=_passed(sweep_run, phase),
+    decided=_decided(sweep_run, phase),
   )
   folder = sweep_run.folder(phase)
   return {
     run: RunFolder(path=folder / run, config=config)
-    for run, config in configs.items()
+    for run, config in found.items()
   }
 
 
-def _passed(sweep_run: SweepRun, phase: Phase) -> files.Passed:
-  """The values passed on by earlier phases."""
-  passed = {}
+def _decided(sweep_run: SweepRun, phase: Phase) -> configs.Decided:
+  """What earlier phases have decided."""
+  decided = {}
   for earlier in sweep_run.sweep.earlier(phase):
-    values = folders.read_passed(sweep_run.folder(earlier))
-    if values is None:
+    decision = folders.read_decision(sweep_run.folder(earlier))
+    if decision is None:
       raise UserError(
         f"{phase.name}: {earlier.name} has no winner yet; run it first."
       )
-    passed[earlier.name] = values
-  return passed
+    decided[earlier.name] = decision
+  return decided
 
 
 def run_phases(
@@ -178,7 +178,7 @@ def decide(sweep_run: SweepRun, phase: Phase) -> Choice:
   if choice is None:
     assert problem is not None
     raise problem
-  passed = files.passed_values(
+  passed = configs.passed_values(
     phase, choice.run, config=runs[choice.run].config
   )
   folders.write_choice(folder, choice, passed=passed)

@@ -25,7 +25,12 @@ from jaxgen.metrics.segmentation import confusion
 from jaxgen.metrics.vae import summary, traits
 from jaxgen.models.build import build as build_model
 from jaxgen.tasks.companion import Companions
-from jaxgen.tasks.reconstruction import Reconstruction, controller, draw
+from jaxgen.tasks.reconstruction import (
+  Reconstruction,
+  check_equivariance,
+  controller,
+  draw,
+)
 from jaxgen.tasks.task import NO_FINDINGS, Task
 from jaxgen.typing import (
   Array,
@@ -81,6 +86,13 @@ def build(
   variational = getattr(model, "variational", False)
   init, latent_shape = _shapes(model, (resolution, resolution, channels))
   codec = functools.partial(_codec, model, latent_shape)
+  if config.equivariance:
+    check_equivariance(
+      config,
+      model=experiment.model.name,
+      latent_shape=latent_shape,
+      side=resolution,
+    )
 
   def evaluate(params: Params, batch: Batch, inputs: LossInputs) -> Metrics:
     return _evaluate(model, heads, params, batch)

@@ -13,9 +13,10 @@ import jax.numpy as jnp
 
 from jaxgen.config.losses import KLConfig, LossConfig
 from jaxgen.errors import UserError
-from jaxgen.images import normalize
+from jaxgen.images import normalize, resize
 from jaxgen.losses import composite
 from jaxgen.losses import kl as kl_losses
+from jaxgen.metrics.images import SSIM_WINDOW
 from jaxgen.tasks.task import ControlState, LossController
 from jaxgen.typing import Array, Batch, LossInputs, Metrics, Params
 
@@ -58,6 +59,9 @@ class Reconstruction:
     mean, log_variance = run(x, True, method="posterior")
     latents = draw(mean, log_variance, keys)
     outputs = run(latents, True, method="outputs")
+    if self.config.equivariance:
+      small = resize(latents, latents.shape[1] // 2)
+      outputs["small"] = run(small, True, method="decode")
     total, metrics = self._terms(outputs, x, batch)
     if self.kl is None:
       return total, metrics
@@ -86,6 +90,8 @@ class Reconstruction:
     y, weights = outputs["image"], self.config.weights
     each = {k: distance(y, x) for k, distance in self._distances.items()}
     each |= composite.label_terms(self.config, outputs, batch)
+    if "small" in outputs:
+      each["equivariance"] = self._equivariance(outputs["small"], x)
     raw = {k: jnp.mean(v) for k, v in each.items()}
     weighted = {k: weights[k] * v for k, v in raw.items()}
     metrics = {"mse": jnp.mean((y - x) ** 2) / 4}  # on [0, 1]
@@ -93,6 +99,41 @@ class Reconstruction:
       metrics |= {f"loss/{k}": v for k, v in raw.items()}
       metrics |= {f"weighted/{k}": v for k, v in weighted.items()}
     return jnp.sum(jnp.stack([*weighted.values()])), metrics
+
+  def _equivariance(self, y: Array, x: Array) -> Array:
+    """The image terms `(b,)` of decoded latents of half the size against the
+    images of half the size (scale equivariance: Skorokhodov et al. 2025,
+    arXiv:2502.14831)."""
+    x, weights = resize(x, y.shape[1]), self.config.weights
+    terms = [weights[k] * d(y, x) for k, d in self._distances.items()]
+    return jnp.sum(jnp.stack(terms), axis=0)
+
+
+def check_equivariance(
+  config: LossConfig, *, model: str, latent_shape: tuple[int, ...], side: int
+) -> None:
+  """Raise a UserError unless latents can be halved, and decoded at half the
+  size: other decoders than convolutional ones know a single size.
+
+  Args:
+    config: the weights of the loss.
+    model: name of the network.
+    latent_shape: shape of a latent.
+    side: side of the images in pixels.
+  """
+  label = f"loss.equivariance={config.equivariance}"
+  grid = model == "conv_autoencoder" and len(latent_shape) == 3
+  if not grid or latent_shape[0] % 2 or latent_shape[0] < 4:
+    raise UserError(
+      f"{label}: expected model.name=conv_autoencoder, model.latent_dim=0 and "
+      "latents with an even side of at least 4 pixels, got "
+      f"{model} with latents of {'x'.join(map(str, latent_shape))}."
+    )
+  if config.ssim and side // 2 < SSIM_WINDOW:
+    raise UserError(
+      f"{label} with loss.ssim: expected images of at least {2 * SSIM_WINDOW} "
+      f"pixels, got {side}."
+    )
 
 
 def controller(config: LossConfig, kl: KLConfig) -> LossController:

@@ -21,7 +21,7 @@ CONFIGS = {
   "fails": "def get_config(variant=''): return 1 / 0\n",
 }
 SWEEP = """
-from jaxgen.sweeps import Phase, Sweep, Times
+from jaxgen.sweeps import Phase, Sweep, Times, Winner
 def get_sweep(variant=""):
   base, runs, more, sweep = "textures_patch_ae:smoke", {"a": {}}, {}, {}
   NAN = float("nan")
@@ -43,6 +43,10 @@ CHANGES = (
   "runs = {'a': {'model.width': Times(0.3)}}",
   "runs = {'a': {'model.width': Times('x')}}",
   "runs = {'a': {'model.width': object()}}",
+  "runs = {'a': {'train.init_from': Winner('p')}}",
+  "runs = {'a': {'train.init_from': Winner(3)}}",
+  "more = {'base': 3}",
+  "more = {'base': 'nowhere.py'}",
   "more = {'metric': ['mse']}",
   "more = {'metric': 'validation/x'}",
   "more = {'groups': {'x': 3}}",

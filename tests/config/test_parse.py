@@ -95,6 +95,7 @@ AUTOENCODER = {
   "loss.lpips_vgg": (-1.0, INF),
   "loss.segmentation": (0.1, -1.0),
   "loss.classification": (0.1, -1.0),
+  "loss.equivariance": (-1.0, NAN, 0.25),
   "loss.label": ("hue", 3),
   "loss.perceptual_weights": (3,),
   "kl.beta": (-1.0, 2.0),

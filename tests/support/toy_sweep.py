@@ -1,6 +1,6 @@
 """A sweep of toys for the tests: seconds a run."""
 
-from jaxgen.sweeps import Phase, Sweep, Times, grid
+from jaxgen.sweeps import Phase, Sweep, Times, Winner, grid
 
 BASE = "configs/rocks_patch_ae.py:smoke"
 SMALL = {
@@ -18,7 +18,10 @@ SMALL = {
 
 def get_sweep(variant: str = ""):
   """`failing`: no run of it can be built; `changed`: another budget; `two`: the
-  first phase's good runs alone."""
+  first phase's good runs alone; `on_top`: weights of the first phase's winner
+  initialize the run of the second one."""
+  if variant == "on_top":
+    return on_top()
   runs = grid({"model.latent_dim": (4, 16)})
   broken = {"broken <b>&": {"model.patch_size": 5}}
   images = 128 if variant == "changed" else 96
@@ -39,3 +42,21 @@ def get_sweep(variant: str = ""):
       Phase(name="two", runs=two, metric="high_frequency_error", images=64),
     ),
   )
+
+
+def on_top() -> Sweep:
+  """A phase with a base of its own that starts from a winner's weights."""
+  rates = {"slow": 1e-4, "fast": 1e-2}
+  first = Phase(
+    name="one",
+    runs={k: {"optimizer.learning_rate": v} for k, v in rates.items()},
+    images=32,
+  )
+  second = Phase(
+    name="two",
+    base=BASE,
+    runs={"more": {"train.init_from": Winner("one")}},
+    overrides=SMALL,
+    images=32,
+  )
+  return Sweep(base=BASE, overrides=SMALL, phases=(first, second))

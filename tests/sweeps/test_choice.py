@@ -133,3 +133,15 @@ def test_runs_that_were_not_measured_are_left_out():
   del rows["a"]
   with pytest.raises(RunError, match="--choose=p=RUN"):
     choose(phase(rows), rows)
+
+
+def test_an_error_may_be_the_price_of_another():
+  """Twice the MSE must reduce the loss of the probe by a tenth."""
+  rule = (TradeOff(cost="mse", gain=0.1, factor=2.0),)
+  for loss, taken in ((0.89, "smooth"), (0.91, "sharp")):
+    rows = {
+      "sharp": {"probe_loss": 1.0, "mse": 0.01},
+      "smooth": {"probe_loss": loss, "mse": 0.02},
+    }
+    found = choose(phase(rows, metric="probe_loss", trade_offs=rule), rows)
+    assert found.run == taken and "MSE" in found.reason

@@ -8,8 +8,17 @@ from jaxgen.cli.main import main
 from jaxgen.config.files import load_experiment
 from jaxgen.config.overrides import flatten
 from jaxgen.errors import UserError
-from jaxgen.sweeps import Phase, Sweep, Times, TradeOff, files, grid
+from jaxgen.sweeps import (
+  Phase,
+  Sweep,
+  Times,
+  TradeOff,
+  configs,
+  files,
+  grid,
+)
 from jaxgen.sweeps import folder as folders
+from jaxgen.sweeps.configs import Decision
 from jaxgen.sweeps.run_folder import RunFolder
 
 ROOT = pathlib.Path(__file__).parents[2]
@@ -23,7 +32,7 @@ def base():
 
 def load_base(*flags):
   path = f"{ROOT}/configs/rocks_patch_ae.py:smoke"
-  return load_experiment(path, list(flags)).to_dict()
+  return {"": load_experiment(path, list(flags)).to_dict()}
 
 
 def test_a_grid_has_every_combination_once():
@@ -53,32 +62,33 @@ def two_phases(**options):
 def test_only_the_winners_values_are_passed_on(base):
   sweep = two_phases()
   first, second = sweep.phases
-  runs = files.run_configs(sweep, base, phase=first, passed={})
+  runs = configs.run_configs(sweep, base, phase=first, decided={})
   config = flatten(runs[NAME])
   assert (config["model.latent_dim"], config["model.width"]) == (16, 64)
   assert config["stages.images"] == (640,) and config["optimizer.b1"] == 0.5
-  passed = {"a": files.passed_values(first, NAME, config=runs[NAME])}
-  later = files.run_configs(sweep, base, phase=second, passed=passed)["x"]
-  config, flat = flatten(later), flatten(base)
+  passed = configs.passed_values(first, NAME, config=runs[NAME])
+  decided = {"a": Decision(folder="a", passed=passed)}
+  later = configs.run_configs(sweep, base, phase=second, decided=decided)["x"]
+  config, flat = flatten(later), flatten(base[""])
   assert (config["model.latent_dim"], config["model.width"]) == (4, 64)
   for key in ("optimizer.b1", "stages.images"):
     assert config[key] == flat[key]
-  assert config["seed"] == 3 and base["seed"] == 0
+  assert config["seed"] == 3 and base[""]["seed"] == 0
 
 
 def test_a_run_is_independent_of_the_one_before(base):
   phase = Phase(name="a", runs={"wide": {"model.width": 64}, "plain": {}})
   sweep = Sweep(base="", phases=(phase,))
-  found = files.run_configs(sweep, base, phase=phase, passed={})
+  found = configs.run_configs(sweep, base, phase=phase, decided={})
   assert found["wide"]["model"]["width"] == 64
-  assert found["plain"] == base
+  assert found["plain"] == base[""]
 
 
 def test_a_phase_passes_on_the_listed_keys(base):
   sweep = two_phases(passes_on=("model.width", "optimizer.b1"))
   first = sweep.phases[0]
-  runs = files.run_configs(sweep, base, phase=first, passed={})
-  found = files.passed_values(first, NAME, config=runs[NAME])
+  runs = configs.run_configs(sweep, base, phase=first, decided={})
+  found = configs.passed_values(first, NAME, config=runs[NAME])
   assert found == {"model.width": 64, "optimizer.b1": 0.5}
 
 
@@ -92,7 +102,7 @@ def test_a_base_is_found_from_the_folders_above(tmp_path, monkeypatch):
   monkeypatch.chdir(tmp_path)
   sweep, found = files.load_sweep(TOY)
   assert (
-    found["data"]["source"] == "rocks"
+    found[""]["data"]["source"] == "rocks"
     and pathlib.Path(sweep.base.partition(":")[0]).is_absolute()
   )
 
@@ -109,7 +119,7 @@ def test_a_base_is_found_from_the_folders_above(tmp_path, monkeypatch):
 def test_bad_overrides_are_named(base, overrides, says):
   phase = Phase(name="a", runs={"x": overrides})
   with pytest.raises(UserError, match=f"(?i){says}"):
-    files.check_sweep(Sweep(base="", phases=(phase,)), base)
+    configs.check_sweep(Sweep(base="", phases=(phase,)), base)
 
 
 def test_every_winner_is_tried_before_anything_runs(base):
@@ -117,7 +127,7 @@ def test_every_winner_is_tried_before_anything_runs(base):
   first = Phase(name="a", runs=grid({"model.latent_dim": (8, 6)}))
   second = Phase(name="b", runs={"x": {"model.latent_dim": Times(0.25)}})
   with pytest.raises(UserError, match="6 times 0.25"):
-    files.check_sweep(Sweep(base="", phases=(first, second)), base)
+    configs.check_sweep(Sweep(base="", phases=(first, second)), base)
 
 
 @pytest.mark.parametrize(
@@ -152,23 +162,23 @@ def test_trade_offs_are_checked():
 def test_a_changed_sweep_is_refused_with_the_difference(tmp_path):
   sweep, base = files.load_sweep(TOY)
   for _ in range(2):
-    folders.record_sweep(tmp_path, sweep, base=base, allow_change=False)
+    folders.record_sweep(tmp_path, sweep, bases=base, allow_change=False)
   other, _ = files.load_sweep(f"{TOY}:changed")
   with pytest.raises(UserError, match="phases: one: images: 96 -> 128"):
-    folders.record_sweep(tmp_path, other, base=base, allow_change=False)
+    folders.record_sweep(tmp_path, other, bases=base, allow_change=False)
   moved = load_base("--config.seed=5")
   with pytest.raises(UserError, match="seed: 0 -> 5"):
-    folders.record_sweep(tmp_path, sweep, base=moved, allow_change=False)
-  folders.record_sweep(tmp_path, other, base=base, allow_change=True)
+    folders.record_sweep(tmp_path, sweep, bases=moved, allow_change=False)
+  folders.record_sweep(tmp_path, other, bases=base, allow_change=True)
   assert folders.read_sweep(tmp_path) == (other, base)
 
 
 def test_an_outcome_holds_for_its_config_alone(tmp_path, base):
-  run = RunFolder(path=tmp_path / "p" / "r", config=base)
+  run = RunFolder(path=tmp_path / "p" / "r", config=base[""])
   assert run.state == "missing"
   run.mark_failed("no")
   assert run.state == "failed"
-  changed = RunFolder(path=run.path, config=load_base("--config.seed=5"))
+  changed = RunFolder(path=run.path, config=load_base("--config.seed=5")[""])
   assert changed.state == "stale"
   archived = changed.archive(tmp_path)
   assert archived == tmp_path / "archive/p/r.1" and run.state == "missing"
@@ -281,4 +291,4 @@ def test_values_of_every_run_are_checked_before_the_first(base, overrides):
   first = Phase(name="a", runs={"x": {}})
   second = Phase(name="b", runs={"x": {}, "last": overrides})
   with pytest.raises(UserError, match="^b/last: "):
-    files.check_sweep(Sweep(base="", phases=(first, second)), base)
+    configs.check_sweep(Sweep(base="", phases=(first, second)), base)

@@ -35,7 +35,10 @@ def sweep_run(tmp_path):
   )
   base = load_experiment(f"{ROOT}/configs/rocks_patch_ae.py:smoke", [])
   made = SweepRun(
-    sweep=sweep, base=base.to_dict(), workdir=tmp_path, log=lambda _: None
+    sweep=sweep,
+    bases={"": base.to_dict()},
+    workdir=tmp_path,
+    log=lambda _: None,
   )
   runs = run_folders(made, sweep.phases[0]).values()
   for run, mse in zip(runs, (0.2, 0.1), strict=True):

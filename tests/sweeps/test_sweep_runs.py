@@ -42,8 +42,8 @@ def outcome(workdir, place):
 def swept(tmp_path_factory):
   """Both phases, run by run, as a scheduler's jobs would."""
   workdir = tmp_path_factory.mktemp("sweep")
-  loaded, base = files.load_sweep(TOY)
-  folders.record_sweep(workdir, loaded, base=base, allow_change=False)
+  loaded, bases = files.load_sweep(TOY)
+  folders.record_sweep(workdir, loaded, bases=bases, allow_change=False)
   assert only(workdir, "two/half") == 2  # phase one has no choice yet
   for run in ("latent_dim_4", "latent_dim_16"):
     assert only(workdir, f"one/{run}") == 0
@@ -78,6 +78,7 @@ def test_measures_are_those_of_the_run(swept):
   assert found["train_images"] == 96 and found["memory_mib"] > 0
   assert found["train_images_per_second"] > 0
   assert 0 < found["high_frequency_error"] < found["mse"]
+  assert 0 < found["probe_loss"] < 1.5 and found["probe_seconds"] > 0
   about = found["latents"]
   assert len(about["mean"]) == len(about["spectrum"]) == 4
   assert 1 <= about["effective_rank"] <= 4 and about["path_ratio"] >= 1 - 1e-6

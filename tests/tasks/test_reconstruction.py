@@ -1,5 +1,8 @@
 """The loss of an autoencoder, plain or variational."""
 
+import dataclasses
+from typing import Any
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -10,8 +13,15 @@ from jaxgen.config.files import load_experiment
 from jaxgen.config.losses import KLConfig, LossConfig
 from jaxgen.config.parse import parse
 from jaxgen.errors import UserError
+from jaxgen.images import normalize, resize
+from jaxgen.losses.reconstruction import l1, mse
 from jaxgen.tasks import families
-from jaxgen.tasks.reconstruction import controller, draw
+from jaxgen.tasks.reconstruction import (
+  Reconstruction,
+  check_equivariance,
+  controller,
+  draw,
+)
 from jaxgen.typing import LossInputs
 
 VAE = f"{ROOT}/configs/rocks_ae.py:smoke"
@@ -93,3 +103,77 @@ def test_the_controller_is_moved_by_the_share_in_the_loss():
     "kl/share_smoothed",
     "kl/floor",
   }
+
+
+class AreaAverages:
+  """A codec without parameters that is exactly equivariant: areas of 2 x 2
+  pixels are averaged, and repeated."""
+
+  def apply(self, variables, x, train=False, *, method, rngs=None) -> Any:
+    if method == "posterior":
+      return resize(x, x.shape[1] // 2), None
+    image = x.repeat(2, 1).repeat(2, 2)
+    return {"image": image} if method == "outputs" else image
+
+
+def equivariance_loss(model, config, batch):
+  loss = Reconstruction(model=model, config=config)
+  keys = jax.random.split(jax.random.key(0), len(batch["image"]))
+  return loss({}, batch, keys, LossInputs())
+
+
+def test_of_an_equivariant_codec_the_term_is_the_error_of_halved_images():
+  pixels = np.random.default_rng(0).integers(0, 256, (3, 16, 16, 3), np.uint8)
+  x = jnp.asarray(pixels)
+  config = LossConfig(log_mse=0.0, mse=2.0, l1=0.5, equivariance=0.25)
+  total, found = equivariance_loss(AreaAverages(), config, {"image": x})
+  small = resize(normalize(x), 8)
+  again = AreaAverages().apply({}, resize(small, 4), method="decode")
+  wanted = jnp.mean(2 * mse(again, small) + 0.5 * l1(again, small))
+  term = float(found["loss/equivariance"])
+  assert term == pytest.approx(float(wanted), rel=1e-6)
+  plain = dataclasses.replace(config, equivariance=0.0)
+  before, metrics = equivariance_loss(AreaAverages(), plain, {"image": x})
+  assert not any("equivariance" in name for name in metrics)
+  assert float(total - before) == pytest.approx(0.25 * term, rel=1e-4)
+  assert all(jnp.array_equal(found[k], v) for k, v in metrics.items())
+
+
+def test_the_term_reaches_encoder_and_decoder_of_a_vae():
+  """Also with one term of the images, all terms are logged."""
+  loss = {"log_mse": 0.0, "mse": 1e-9, "equivariance": 1e9}
+  model = {"variational": True, "downsampling_steps": 2}
+  task = families.build(parse(toy_vae(model=model, loss=loss)), {})
+  params = jax.jit(task.init)(jax.random.key(0))
+  x = jax.random.uniform(jax.random.key(1), (2, 32, 32, 1))
+  keys = jax.random.split(jax.random.key(2), 2)
+  run = lambda p: task.loss(p, {"image": x}, keys, LossInputs())  # noqa: E731
+  gradient, found = jax.jit(jax.grad(run, has_aux=True))(params)
+  assert {"loss/mse", "loss/equivariance"} <= found.keys()
+  for part in ("encoder", "decoder"):
+    leaves = jax.tree.leaves(gradient[part])
+    assert max(float(jnp.max(jnp.abs(g))) for g in leaves) > 0
+  assert task.loss_name == "loss (MSE + scale equivariance + KL)"
+
+
+@pytest.mark.parametrize(
+  ("model", "latent_shape"),
+  [
+    ("conv_autoencoder", (64,)),
+    ("conv_autoencoder", (2, 2, 8)),
+    ("conv_autoencoder", (5, 5, 8)),
+    ("patch_autoencoder", (4, 4, 8)),
+  ],
+)
+def test_latents_that_cannot_be_halved_are_refused(model, latent_shape):
+  config = LossConfig(equivariance=0.25)
+  with pytest.raises(UserError, match="^loss.equivariance=0.25: .*latent_dim"):
+    check_equivariance(config, model=model, latent_shape=latent_shape, side=32)
+
+
+def test_halved_images_are_not_smaller_than_the_window_of_ssim():
+  config = LossConfig(equivariance=0.25, ssim=1.0)
+  shape = {"model": "conv_autoencoder", "latent_shape": (4, 4, 8)}
+  check_equivariance(config, **shape, side=32)
+  with pytest.raises(UserError, match="^loss.equivariance=0.25 .*loss.ssim"):
+    check_equivariance(config, **shape, side=16)

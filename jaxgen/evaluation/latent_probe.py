@@ -1,0 +1,134 @@
+"""A small denoiser of latents, the same for all latents of a kind; see
+`diffusability` for its form and its use."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from jaxgen import rng
+from jaxgen.config.denoisers import DiTConfig, MLPConfig
+from jaxgen.config.optimizer import OptimizerConfig
+from jaxgen.diffusion import edm, sigmas
+from jaxgen.latents.gaussian import Whitening, fit_denoiser, fit_whitening
+from jaxgen.models.build import build as build_model
+from jaxgen.train import optimizer
+from jaxgen.train.schedule import Schedule
+from jaxgen.typing import Array, DenoiseFn, Params
+
+STEPS, EPOCHS = 1_600, 50  # at most
+VECTORS, GRIDS = 128, 16  # latents of a batch
+MAX_SIDE = 8  # tokens per side of the network for grids
+P_MEAN, P_STD = -1.2, 1.2  # of log sigma
+WARMUP = 16  # steps
+# At higher rates noise makes the features constant before they are of use.
+OPTIMIZER = OptimizerConfig(name="adamw", learning_rate=0.0003)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
+class Probe:
+  """A denoiser of whitened latents.
+
+  Attributes:
+    whitening: the map of latents to those that the denoiser knows.
+    gaussian: the Gaussian denoiser.
+    model: the network.
+    params: its parameters.
+  """
+
+  whitening: Whitening
+  gaussian: DenoiseFn
+  model: Any
+  params: Params
+
+  def denoiser(self, params: Params) -> DenoiseFn:
+    """D_g + c_out F with parameters of F."""
+
+    def denoise(x: Array, sigma: Array, cond: Any = None) -> Array:
+      c = edm.scalings(sigma)
+      scaled = edm.per_image(c.c_in) * x
+      f = self.model.apply({"params": params}, scaled, c.c_noise, None, True)
+      return self.gaussian(x, sigma) + edm.per_image(c.c_out) * f
+
+    return denoise
+
+  def states(self, latents: np.ndarray) -> Array:
+    """Whitened latents as the network takes them, `(n, h, w, c)`."""
+    return jnp.asarray(as_images(self.whitening.whiten(latents)))
+
+
+def as_images(latents: np.ndarray) -> np.ndarray:
+  """Vectors as images of one pixel; feature maps are unchanged."""
+  return latents if latents.ndim == 4 else latents[:, None, None]
+
+
+def begin(latents: np.ndarray, *, seed: int) -> Probe:
+  """The probe before training: the Gaussian denoiser of latents."""
+  whitening = fit_whitening(latents, std=edm.SIGMA_DATA)
+  states = as_images(whitening.whiten(latents))
+  model = _network(*states.shape[2:])
+  init = jax.jit(model.init)
+  key = rng.stream(seed, "probe/parameters")
+  params = init(key, jnp.asarray(states[:1]), jnp.zeros(1))["params"]
+  return Probe(
+    whitening=whitening,
+    gaussian=fit_denoiser(states),
+    model=model,
+    params=params,
+  )
+
+
+def _network(side: int, channels: int) -> Any:
+  """The network for vectors (side 1) or feature maps, of less than
+  a million parameters; large maps are cut into patches."""
+  fixed = {"time_frequency": 16.0, "dtype": "float32"}
+  if side == 1:
+    options = MLPConfig(width=128, depth=3, **fixed)
+    return build_model(options, resolution=1, channels=channels)
+  patch = next(
+    p for p in range(1, side + 1) if side <= p * MAX_SIDE and side % p == 0
+  )
+  options = DiTConfig(
+    width=64, depth=4, heads=2, patch_size=patch, scan_layers=True, **fixed
+  )
+  return build_model(options, resolution=side, channels=channels)
+
+
+def train(probe: Probe, states: Array, *, seed: int, steps: int) -> Probe:
+  """The probe after some steps of the optimizer on whitened latents."""
+  size = min(VECTORS if states.shape[1] == 1 else GRIDS, len(states))
+  steps = min(steps, EPOCHS * len(states) // size)
+  transform = optimizer.build(OPTIMIZER)
+  schedule = Schedule(begin=0, planned=0, total=steps, warmup=WARMUP)
+
+  def step(carry: Any, i: Array) -> tuple[Any, None]:
+    params, state = carry
+    key = rng.stream(seed, "probe/train", i)
+    grads = jax.grad(loss)(params, key)
+    updates, state = transform.update(grads, state, params)
+    rate = schedule.rate(OPTIMIZER, i + 0.5)
+    params = jax.tree.map(lambda p, u: p + rate * u, params, updates)
+    return (params, state), None
+
+  def loss(params: Params, key: Array) -> Array:
+    pick, level, noise = jax.random.split(key, 3)
+    y = states[jax.random.choice(pick, len(states), (size,))]
+    sigma = sigmas.draw_log_normal(level, size, mean=P_MEAN, std=P_STD)
+    return weighted_error(probe.denoiser(params), y, sigma, key=noise)
+
+  start = probe.params, transform.init(probe.params)
+  run = jax.jit(lambda start: jax.lax.scan(step, start, jnp.arange(steps))[0])
+  return dataclasses.replace(probe, params=run(start)[0])
+
+
+def weighted_error(
+  denoise: DenoiseFn, y: Array, sigma: Array, *, key: Array
+) -> Array:
+  """The loss of Karras et al. 2022, eq. 2, with their weight."""
+  x = y + edm.per_image(sigma) * jax.random.normal(key, y.shape)
+  error = jnp.mean((denoise(x, sigma) - y) ** 2, (1, 2, 3))
+  return jnp.mean(edm.weight(sigma) * error)

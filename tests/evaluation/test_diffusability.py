@@ -1,0 +1,67 @@
+"""The probe of latents, on distributions whose answer is known."""
+
+import functools
+
+import numpy as np
+import pytest
+
+from jaxgen import rng
+from jaxgen.diffusion import analytic
+from jaxgen.evaluation import latent_probe
+from jaxgen.evaluation.diffusability import held_out_loss, measure
+
+STEPS = 800
+STD = 0.15  # of a mode
+
+
+def gaussian(n: int, seed: int) -> np.ndarray:
+  """Correlated Gaussian latents; all calls have the same distribution."""
+  mix = np.random.default_rng(7).normal(size=(4, 4))
+  return (np.random.default_rng(seed).normal(size=(n, 4)) @ mix).astype("f4")
+
+
+def modes(n: int, seed: int) -> np.ndarray:
+  """Independent numbers near -1 or 1."""
+  draw = np.random.default_rng(seed)
+  signs = np.sign(draw.normal(size=(n, 4)))
+  return (signs + STD * draw.normal(size=(n, 4))).astype("f4")
+
+
+@functools.cache
+def ratio(name, steps=STEPS):
+  """The ratio of 4,096 and 1,024 latents; the last is a map of the second."""
+  if name == "mapped":
+    mix = np.random.default_rng(3).normal(size=(4, 4)) + 2 * np.eye(4)
+    draw = lambda n, seed: (modes(n, seed) @ mix * 30 + 100).astype("f4")  # noqa: E731
+  else:
+    draw = {"gaussian": gaussian, "modes": modes}[name]
+  return measure(draw(4096, 0), draw(1024, 1), seed=0, steps=steps).ratio
+
+
+def test_before_training_the_ratio_is_one():
+  assert ratio("modes", steps=0) == 1.0
+
+
+def test_gaussian_latents_have_nothing_to_learn():
+  assert ratio("gaussian") == pytest.approx(1, abs=0.01)
+
+
+def test_two_modes_are_learned_but_not_beyond_the_exact_denoiser():
+  states = latent_probe.begin(modes(4096, 0), seed=0)
+  y, key = states.states(modes(1024, 1)), rng.stream(0, "x")
+  scale = 0.5 / (1 + STD**2) ** 0.5
+  exact = analytic.mixture([-scale, scale], STD * scale)
+  losses = [held_out_loss(x, y, key) for x in (exact, states.gaussian)]
+  assert float(losses[0] / losses[1]) <= ratio("modes") < 0.9
+
+
+def test_the_ratio_does_not_depend_on_an_affine_map():
+  assert ratio("mapped") == pytest.approx(ratio("modes"), rel=0.02)
+
+
+@pytest.mark.parametrize("num", [8, 300])
+def test_feature_maps_of_any_number_are_probed(num):
+  """Fewer than they have dimensions, too."""
+  draw = np.random.default_rng(0).normal(size=(num + 8, 4, 4, 2))
+  found = measure(draw[8:], draw[:8], seed=0, steps=2)
+  assert found.ratio == pytest.approx(1, abs=0.1) and found.seconds > 0
