@@ -36,7 +36,7 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
     help="number of images, including both ends (default: 9)",
   )
   flags.add_upsample_flag(parser)
-  painting_flags.add_painting_flags(parser)
+  painting_flags.add_paint_seed_flag(parser)
 
 
 def run(args: argparse.Namespace, rest: list[str]) -> None:
@@ -46,7 +46,7 @@ def run(args: argparse.Namespace, rest: list[str]) -> None:
   from jaxgen.images import visible
 
   model = inputs.open_coder(args)
-  options = painting_flags.painting_options(model, args)
+  options = painting_flags.paint_seed(model, args)
   a, b = (_read_image(model, args, path) for path in (args.a, args.b))
   rows = {}
   with replacing(args.out, "interpolate") as folder:

@@ -81,8 +81,8 @@ def _add_latent_flags(group: flags.Group) -> None:
     "--method",
     choices=("gaussian", "gmm", "interpolate", "perturb", "prior"),
     help="Gaussian (default of autoencoders) or mixture fitted to training "
-    "latents; interpolation between pairs of them; perturbation of single ones; "
-    "or the prior of a VAE",
+    "latents; interpolation between pairs of them; perturbation of single "
+    "ones; or the prior of a VAE",
   )
 
 
@@ -198,9 +198,12 @@ def _paint(
 def _options(
   model: DenoiserRun, args: argparse.Namespace, rest: list[str]
 ) -> SamplingKeywords:
+  from jaxgen.sample.painter import PainterRun
+
   options = sampling_flags.sampling_options(args)
   options["conditions"] = sampling_flags.requested_conditions(model, rest)
-  hint_flags.add_to(options, model, args, args.num)
+  drawn = isinstance(model, PainterRun)
+  hint_flags.add_to(options, model, args, num=args.num, drawn=drawn)
   return options
 
 

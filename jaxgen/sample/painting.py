@@ -147,14 +147,15 @@ def interpolate(
   *,
   how: Path = "linear",
   seed: int = 0,
-  **options: Unpack[SamplingKeywords],
+  options: SamplingKeywords | None = None,
 ) -> np.ndarray:
   """Images uint8 `(steps, h, w, c)` between `a` and `b`, both `(h, w, c)`, by
   `codec.interpolate`, all painted with the same noise, so that the detail does
-  not flicker."""
+  not flicker; `options` are fields of `SamplingOptions`."""
   path = codec.latent_path(run.autoencoder, a, b, steps, how=how)
   hints = codec.decode_float(run.autoencoder, path)
-  return paint(run, hints, seed=seed, one_noise=True, **options).images
+  keywords: SamplingKeywords = options or {}
+  return paint(run, hints, seed=seed, one_noise=True, **keywords).images
 
 
 def encode_windows(
