@@ -92,7 +92,7 @@ def hybrid() -> PainterRun:
     origin="autoencoder",
   )
   companions = Companions(
-    runs={"hint": companion}, numbers={SCALE: np.float32(scale)}
+    runs={"hint": companion}, numbers={SCALE: np.asarray(scale, np.float32)}
   )
   config = _config(defaults.denoiser(defaults.dit()))
   config.diffusion.update(target="residual", sigma_data=SIGMA_DATA)

@@ -2,6 +2,7 @@
 
 import dataclasses
 import pathlib
+from typing import Any
 
 import jax.numpy as jnp
 import numpy as np
@@ -19,7 +20,7 @@ NAMES = {"kind": ("a", "b")}
 FAST = {"sampler": "euler", "steps": 1}  # then the image is D(noise)
 
 
-def told(x, sigma, cond=None):
+def told(x, sigma, cond: Any = None):
   """An affine denoiser that answers with its conditions."""
   label, hint = cond["kind"], cond.get("hint")
   d = 0 * x + per_image(jnp.where(label < 0, 0.0, 0.05 * (1.0 + label)))
@@ -130,7 +131,7 @@ def test_windows_see_their_part_of_the_hint(guided):
 
 
 def test_noise_on_a_hint_is_drawn_by_image_and_told():
-  def denoise(x, sigma, cond=None):
+  def denoise(x, sigma, cond: Any = None):
     level = cond["hint_noise"][:, 0]
     return cond["hint"][..., :1] / 2 + per_image(level)
 
@@ -167,7 +168,7 @@ def test_hints_are_for_runs_that_have_them():
 
 
 def test_masks_are_hints_of_segments():
-  def denoise(x, sigma, cond=None):
+  def denoise(x, sigma, cond: Any = None):
     return cond["hint"][..., 1:2] / 2
 
   segments = run(denoise, kind="segments", num_classes=2, factor=4)

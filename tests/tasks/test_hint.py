@@ -1,5 +1,7 @@
 """Hints: what networks are told of them, and whether it matters."""
 
+from typing import Any
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -33,7 +35,9 @@ def constant(**fields):
 
 
 def built(**hint):
-  return hint_images.build(parse(config(hint)), NONE, 16)
+  found = hint_images.build(parse(config(hint)), NONE, 16)
+  assert found is not None
+  return found
 
 
 def config(hint, **diffusion):
@@ -128,7 +132,7 @@ def test_the_hint_gap_is_that_of_the_formula():
   batch = {k: jnp.asarray(v, jnp.float32) for k, v in (("image", y), ("h", h))}
   hint = Hint(image=lambda batch, frozen: batch["h"], channels=1)
 
-  def denoise(x, sigma, cond=None):
+  def denoise(x, sigma, cond: Any = None):
     told = cond["hint"][..., :1]
     gain = s**2 / (s**2 + edm.per_image(sigma) ** 2)
     return told + gain * (x - told)
