@@ -104,7 +104,7 @@ def run(args: argparse.Namespace, rest: list[str]) -> None:
   tiles.sort(key=edit_kinds.size_of)
   options = sampling_flags.sampling_options(args)
   options["conditions"] = conditions
-  hint_flags.add_to(options, model, args, len(tiles))
+  hint_flags.add_to(options, model, args, num=len(tiles))
   editor = edit_kinds.Editor(model, args, options)
   if mask is not None:
     edited = edit_kinds.inpaint(editor, tiles, mask)

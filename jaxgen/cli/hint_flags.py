@@ -41,19 +41,30 @@ def add_to(
   options: SamplingKeywords,
   model: DenoiserRun,
   args: argparse.Namespace,
+  *,
   num: int,
+  drawn: bool = False,
 ) -> None:
   """Add the hints of `num` images to sampling options.
+
+  Args:
+    options: the options, which are changed.
+    model: the run.
+    args: --hint and --hint_noise.
+    num: number of images.
+    drawn: whether the run draws hints itself if none are given.
 
   Raises:
     UserError: the run has no hints, or needs one.
   """
-  if args.hint is None:
+  for flag in HINTS:
+    value = getattr(args, flag)
+    if value is not None and model.task.hint is None:
+      raise UserError(f"--{flag}={value}: this run has no hint (hint.kind).")
+  if args.hint is not None:
+    options["hint"] = read_hints(model, args, num)
+  elif not drawn:
     _check_absent(model, args)
-    return
-  if model.task.hint is None:
-    raise UserError(f"--hint={args.hint}: this run has no hint (hint.kind).")
-  options["hint"] = read_hints(model, args, num)
   if args.hint_noise is not None:
     options["hint_noise"] = args.hint_noise
 
@@ -77,13 +88,12 @@ def read_hints(
 
 
 def _check_absent(model: DenoiserRun, args: argparse.Namespace) -> None:
-  """Raise a UserError if a run needs hints and draws none itself."""
+  """Raise a UserError if a run or a flag needs hints."""
   from jaxgen.sample.hints import needs_hint
-  from jaxgen.sample.painter import PainterRun
 
-  if args.hint_noise is not None and not isinstance(model, PainterRun):
+  if args.hint_noise is not None:
     raise UserError(f"--hint_noise={args.hint_noise}: expected --hint, too.")
-  if needs_hint(model) and not isinstance(model, PainterRun):
+  if needs_hint(model):
     kind = model.experiment.hint.kind
     raise UserError(f"--hint: expected images for this run (hint.kind={kind}).")
 

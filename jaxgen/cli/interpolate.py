@@ -11,6 +11,7 @@ is resized to one. A hybrid paints all images with the same noise (--seed).
 from __future__ import annotations
 
 import argparse
+import functools
 import pathlib
 from typing import TYPE_CHECKING
 
@@ -36,7 +37,7 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
     help="number of images, including both ends (default: 9)",
   )
   flags.add_upsample_flag(parser)
-  painting_flags.add_painting_flags(parser)
+  painting_flags.add_paint_seed_flag(parser)
 
 
 def run(args: argparse.Namespace, rest: list[str]) -> None:
@@ -46,12 +47,13 @@ def run(args: argparse.Namespace, rest: list[str]) -> None:
   from jaxgen.images import visible
 
   model = inputs.open_coder(args)
-  options = painting_flags.painting_options(model, args)
+  seed = painting_flags.paint_seed(model, args)
+  interpolate = functools.partial(model.interpolate, **seed)
   a, b = (_read_image(model, args, path) for path in (args.a, args.b))
   rows = {}
   with replacing(args.out, "interpolate") as folder:
     for how in ("linear", "spherical"):
-      images = model.interpolate(a, b, args.steps, how=how, **options)
+      images = interpolate(a, b, args.steps, how=how)
       for i, image in enumerate(images):
         path = folder / f"{how}_{i:03}.png"
         outputs.write_image(path, image, channels=model.shown_channels)

@@ -14,10 +14,15 @@ if TYPE_CHECKING:
 def add_painting_flags(parser: argparse.ArgumentParser) -> None:
   """Add the flags of the paint."""
   group = parser.add_argument_group("hybrids")
-  flags.add_seed_flag(
-    group, help="seed of the paint (default: 0)", default=None
-  )
+  add_paint_seed_flag(group)
   sampling_flags.add_sampling_flags(group)
+
+
+def add_paint_seed_flag(group: flags.Group) -> None:
+  """Add `--seed`, of the paint."""
+  flags.add_seed_flag(
+    group, help="hybrids: seed of the paint (default: 0)", default=None
+  )
 
 
 def painting_options(model: Coder, args: argparse.Namespace) -> dict[str, Any]:
@@ -26,11 +31,24 @@ def painting_options(model: Coder, args: argparse.Namespace) -> dict[str, Any]:
   Raises:
     UserError: flags of hybrids for another run, or values that are wrong.
   """
-  from jaxgen.sample.painter import PainterRun
-
-  if not isinstance(model, PainterRun):
-    names = ("seed", *sampling_flags.SAMPLING)
-    sampling_flags.refuse(args, names, owner="hybrids")
+  seed = paint_seed(model, args)
+  if not seed:
+    owner = "hybrids"
+    sampling_flags.refuse(args, sampling_flags.SAMPLING, owner=owner)
     return {}
   sampling_flags.check_values(args)
-  return {"seed": args.seed or 0, **sampling_flags.sampling_options(args)}
+  return {**seed, **sampling_flags.sampling_options(args)}
+
+
+def paint_seed(model: Coder, args: argparse.Namespace) -> dict[str, int]:
+  """The keyword `seed` of a hybrid's methods; none of an autoencoder.
+
+  Raises:
+    UserError: the flag is given for another run.
+  """
+  from jaxgen.sample.painter import PainterRun
+
+  if isinstance(model, PainterRun):
+    return {"seed": args.seed or 0}
+  sampling_flags.refuse(args, ("seed",), owner="hybrids")
+  return {}

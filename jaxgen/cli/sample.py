@@ -253,9 +253,12 @@ def _prior(args: argparse.Namespace) -> LoadedRun | None:
 def _options(
   model: DenoiserRun, args: argparse.Namespace, rest: list[str]
 ) -> SamplingKeywords:
+  from jaxgen.sample.painter import PainterRun
+
   options = sampling_flags.sampling_options(args)
   options["conditions"] = sampling_flags.requested_conditions(model, rest)
-  hint_flags.add_to(options, model, args, args.num)
+  drawn = isinstance(model, PainterRun)
+  hint_flags.add_to(options, model, args, num=args.num, drawn=drawn)
   return options
 
 

@@ -110,7 +110,7 @@ def requested_conditions(
 ) -> dict[str, str]:
   """The values of a run's conditions given by flags such as
   `--rock_type=granite` (`--class` for class labels)."""
-  from jaxgen.sample.resolve import value_index
+  from jaxgen.sample.condition_values import value_index
 
   known = {("class" if k == "label" else k): k for k in run.conditions}
   values = {}

@@ -2,7 +2,7 @@
 Gaussian: a probe of latents for diffusion.
 
 Losses of denoisers in different latents cannot be compared: they depend on
-scales and correlations. Hence latents are whitened over their channels, and the
+scales and correlations. Hence latents, which are vectors, are whitened, and the
 held-out loss of a fixed small network is divided by that of the best Gaussian
 denoiser D_g (the posterior mean for Gaussian latents of the same covariance) on
 the same latents and noise. The network starts at D_g:
@@ -12,7 +12,8 @@ the same latents and noise. The network starts at D_g:
 with F = 0 at first and the coefficients and loss of EDM (Karras et al. 2022),
 so that the ratio is 1 before training, and for Gaussian latents after it. A
 ratio below 1 is structure that a small network finds soon; it does not say that
-samples are good, nor that they are bad if it is 1.
+samples are good, nor that they are bad if it is 1; and what a network finds in
+a fixed number of steps depends on its optimizer as well.
 """
 
 from __future__ import annotations
@@ -49,8 +50,8 @@ class Diffusability(NamedTuple):
 
 @measured
 def measure(
-  latents: Float[np.ndarray, "n *s"],
-  held_out: Float[np.ndarray, "m *s"],
+  latents: Float[np.ndarray, "n d"],
+  held_out: Float[np.ndarray, "m d"],
   *,
   seed: int,
   steps: int = latent_probe.STEPS,
@@ -59,7 +60,7 @@ def measure(
   with the Gaussian denoiser's.
 
   Args:
-    latents: latents of training images, vectors or feature maps.
+    latents: latents of training images.
     held_out: latents of held-out images.
     seed: seed of the network, the batches and the noise.
     steps: steps of the optimizer; fewer for few latents.

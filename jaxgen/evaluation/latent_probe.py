@@ -1,4 +1,4 @@
-"""A small denoiser of latents, the same for all latents of a kind; see
+"""A small denoiser of latents that are vectors, the same for all; see
 `diffusability` for its form and its use."""
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxgen import rng
-from jaxgen.config.denoisers import DiTConfig, MLPConfig
+from jaxgen.config.denoisers import MLPConfig
 from jaxgen.config.optimizer import OptimizerConfig
 from jaxgen.diffusion import edm, sigmas
 from jaxgen.latents.gaussian import Whitening, fit_denoiser, fit_whitening
@@ -21,8 +21,7 @@ from jaxgen.train.schedule import Schedule
 from jaxgen.typing import Array, DenoiseFn, Params
 
 STEPS, EPOCHS = 1_600, 50  # at most
-VECTORS, GRIDS = 128, 16  # latents of a batch
-MAX_SIDE = 8  # tokens per side of the network for grids
+BATCH = 128
 P_MEAN, P_STD = -1.2, 1.2  # of log sigma
 WARMUP = 16  # steps
 # At higher rates noise makes the features constant before they are of use.
@@ -57,50 +56,35 @@ class Probe:
     return denoise
 
   def states(self, latents: np.ndarray) -> Array:
-    """Whitened latents as the network takes them, `(n, h, w, c)`."""
-    return jnp.asarray(as_images(self.whitening.whiten(latents)))
-
-
-def as_images(latents: np.ndarray) -> np.ndarray:
-  """Vectors as images of one pixel; feature maps are unchanged."""
-  return latents if latents.ndim == 4 else latents[:, None, None]
+    """Whitened latents as the network takes them, `(n, 1, 1, d)`."""
+    return jnp.asarray(self.whitening.whiten(latents))[:, None, None]
 
 
 def begin(latents: np.ndarray, *, seed: int) -> Probe:
   """The probe before training: the Gaussian denoiser of latents."""
   whitening = fit_whitening(latents, std=edm.SIGMA_DATA)
-  states = as_images(whitening.whiten(latents))
-  model = _network(*states.shape[2:])
+  states = jnp.asarray(whitening.whiten(latents))[:, None, None]
+  model = _network(latents.shape[1])
   init = jax.jit(model.init)
   key = rng.stream(seed, "probe/parameters")
-  params = init(key, jnp.asarray(states[:1]), jnp.zeros(1))["params"]
+  params = init(key, states[:1], jnp.zeros(1))["params"]
   return Probe(
     whitening=whitening,
-    gaussian=fit_denoiser(states),
+    gaussian=fit_denoiser(np.asarray(states)),
     model=model,
     params=params,
   )
 
 
-def _network(side: int, channels: int) -> Any:
-  """The network for vectors (side 1) or feature maps, of less than
-  a million parameters; large maps are cut into patches."""
-  fixed = {"time_frequency": 16.0, "dtype": "float32"}
-  if side == 1:
-    options = MLPConfig(width=128, depth=3, **fixed)
-    return build_model(options, resolution=1, channels=channels)
-  patch = next(
-    p for p in range(1, side + 1) if side <= p * MAX_SIDE and side % p == 0
-  )
-  options = DiTConfig(
-    width=64, depth=4, heads=2, patch_size=patch, scan_layers=True, **fixed
-  )
-  return build_model(options, resolution=side, channels=channels)
+def _network(channels: int) -> Any:
+  """The network, of less than a million parameters."""
+  options = MLPConfig(width=128, depth=3, time_frequency=16.0, dtype="float32")
+  return build_model(options, resolution=1, channels=channels)
 
 
 def train(probe: Probe, states: Array, *, seed: int, steps: int) -> Probe:
   """The probe after some steps of the optimizer on whitened latents."""
-  size = min(VECTORS if states.shape[1] == 1 else GRIDS, len(states))
+  size = min(BATCH, len(states))
   steps = min(steps, EPOCHS * len(states) // size)
   transform = optimizer.build(OPTIMIZER)
   schedule = Schedule(begin=0, planned=0, total=steps, warmup=WARMUP)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from jaxgen.laws import (
   diffusion,
+  hybrid,
   losses,
   metrics,
   restoration,
@@ -22,5 +23,6 @@ LAWS = (
   *transfer.LAWS,
   *losses.LAWS,
   *metrics.LAWS,
+  *hybrid.LAWS,
   *training.LAWS,
 )

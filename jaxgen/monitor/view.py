@@ -15,6 +15,7 @@ from typing import Literal
 
 from jaxgen.config.experiment import Experiment
 from jaxgen.errors import UserError
+from jaxgen.monitor import hint
 from jaxgen.monitor.position import locate, stage_of
 from jaxgen.workdir import checkpoint_index, lock, metrics_csv, run_config
 from jaxgen.workdir.metrics_csv import HELDOUT, Row, column, latest
@@ -66,7 +67,7 @@ class RunView:
     loss: training loss of all rows; may be non-finite.
     scores: held-out metric of all rows that have it.
     preview: the newest preview image.
-    notes: files that could not be read.
+    notes: files that could not be read, and doubts about the run.
   """
 
   workdir: pathlib.Path
@@ -149,7 +150,7 @@ def _read_run(workdir: pathlib.Path, now: float) -> RunView:
     loss=column(rows, "loss"),
     scores=column(rows, metric),
     preview=_newest_preview(workdir / _PREVIEWS),
-    notes=notes,
+    notes=notes + hint.notes(rows, position.total),
   )
 
 

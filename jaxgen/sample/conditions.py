@@ -7,6 +7,7 @@ from typing import Protocol
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from jaxgen.models.conditioning import HINT
 from jaxgen.tasks.hint import Hint, add_noise
@@ -15,7 +16,7 @@ from jaxgen.typing import Array, Conditions
 FREE = -1  # index of a condition without a value
 GIVEN = 0  # index of a hint that is given
 
-Term = Mapping[str, Array]  # value indices `(b,)` by name
+Term = Mapping[str, Array | np.ndarray]  # value indices `(b,)` by name
 
 
 class Tell(Protocol):
@@ -59,5 +60,5 @@ def of_terms(
 
 def _with_hint(term: Term, tell: Tell) -> Term:
   labels = {k: v for k, v in term.items() if k != HINT}
-  present = term[HINT] != FREE if HINT in term else None
-  return labels | tell(present=present)
+  present = jnp.asarray(term[HINT]) != FREE if HINT in term else None
+  return {**labels, **tell(present=present)}

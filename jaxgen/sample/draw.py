@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -14,51 +13,17 @@ from jaxgen.config.fields import Seed, check_value
 from jaxgen.errors import UserError
 from jaxgen.parallel import profiling
 from jaxgen.parallel.memory import program_bytes
+from jaxgen.sample.canvas import Canvas, Drawn
+from jaxgen.sample.condition_values import Indices
 from jaxgen.sample.program import (
   Arguments,
-  Inputs,
   ProgramSpec,
   sampling_program,
   space_of,
 )
-from jaxgen.sample.resolve import Indices, ResolvedOptions
+from jaxgen.sample.resolve import ResolvedOptions
 from jaxgen.sample.run import LoadedRun, check_finite
 from jaxgen.windows import window_grid
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class Canvas:
-  """A specification of the images to sample.
-
-  Attributes:
-    shape: (n, height, width, channels).
-    inputs: input images.
-    window: side of the windows of a canvas larger than the run's images; 0: it
-      is denoised as a whole.
-    corrections: corrections towards known images, see
-      `restoration.posterior.inpaint`.
-    trajectory: whether to return the denoised images of each step as well.
-    first: number of images before these that share the seed.
-    stream: name of the random stream.
-    one_noise: whether all images have the noise of the first.
-  """
-
-  shape: tuple[int, ...]
-  inputs: Inputs = Inputs()
-  window: int = 0
-  corrections: int = 0
-  trajectory: bool = False
-  first: int = 0
-  stream: str = "sample"
-  one_noise: bool = False
-
-
-class Drawn(NamedTuple):
-  """Sampled images uint8 `(n, h, w, c)`, and those of each step `(steps, n, h,
-  w, c)` if requested."""
-
-  images: np.ndarray
-  trajectory: np.ndarray | None
 
 
 def draw_images(
@@ -162,7 +127,9 @@ def _arguments(
   chosen = np.minimum(index, num - 1)
   numbers = jnp.asarray(index * (not canvas.one_noise) + canvas.first)
   keys = rng.per_sample(rng.stream(seed, canvas.stream), numbers)
-  inputs = dataclasses.replace(canvas.inputs, hint=_hints(options, canvas))
+  inputs = dataclasses.replace(
+    canvas.inputs, hint=options.hints_of(canvas.shape)
+  )
   part = jax.tree.map(lambda x: x[chosen], inputs)
   keys, part = jax.device_put((keys, part), run.layout.batch)
   terms = tuple(
@@ -181,28 +148,6 @@ def _arguments(
     interval=options.interval,
     hint_noise=options.hint_noise,
   )
-
-
-def _hints(options: ResolvedOptions, canvas: Canvas) -> np.ndarray | None:
-  """The hint of each image.
-
-  Raises:
-    UserError: their number or size is not that of the images.
-  """
-  hint, (num, height, width, _) = options.hint, canvas.shape
-  if hint is None:
-    return None
-  if hint.shape[1:3] != (height, width):
-    raise UserError(
-      f"hint: expected images of {height} x {width} pixels, got"
-      f" {hint.shape[1]} x {hint.shape[2]}."
-    )
-  if len(hint) not in (1, num):
-    raise UserError(
-      f"hint: expected a single image or one per image ({num}), got"
-      f" {len(hint)}."
-    )
-  return np.broadcast_to(hint, (num, *hint.shape[1:]))
 
 
 def _each(name: str, value: Indices, num: int) -> np.ndarray:

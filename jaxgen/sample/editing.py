@@ -23,7 +23,8 @@ from jaxgen.images import as_uint8, normalize
 from jaxgen.latents.interpolation import slerp
 from jaxgen.sample.draw import Canvas, draw_images
 from jaxgen.sample.options import SamplingKeywords, SamplingOptions
-from jaxgen.sample.program import Inputs, denoiser_of, space_of
+from jaxgen.sample.program import denoiser_of, space_of
+from jaxgen.sample.program_spec import Inputs
 from jaxgen.sample.resolve import resolve
 from jaxgen.sample.run import BATCH, MAX_SIDE, LoadedRun
 from jaxgen.typing import Array, Params

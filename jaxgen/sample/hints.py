@@ -52,6 +52,26 @@ def make_hints(run: LoadedRun, given: np.ndarray) -> np.ndarray:
   )
 
 
+def of_each(hints: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
+  """The hint of each image of a shape `(n, h, w, c)`.
+
+  Raises:
+    UserError: their number or size is not that of the images.
+  """
+  num, height, width, _ = shape
+  if hints.shape[1:3] != (height, width):
+    raise UserError(
+      f"hint: expected images of {height} x {width} pixels, got"
+      f" {hints.shape[1]} x {hints.shape[2]}."
+    )
+  if len(hints) not in (1, num):
+    raise UserError(
+      f"hint: expected a single image or one per image ({num}), got"
+      f" {len(hints)}."
+    )
+  return np.broadcast_to(hints, (num, *hints.shape[1:]))
+
+
 def hint_of(run: LoadedRun) -> Hint:
   """The hints of a run.
 

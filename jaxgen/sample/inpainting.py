@@ -15,7 +15,7 @@ from jaxgen.sample import feather
 from jaxgen.sample.draw import Canvas, draw_images
 from jaxgen.sample.editing import MAX_SIDE, checked_uint8, window_of
 from jaxgen.sample.options import SamplingKeywords, SamplingOptions
-from jaxgen.sample.program import Inputs
+from jaxgen.sample.program_spec import Inputs
 from jaxgen.sample.resolve import resolve
 from jaxgen.sample.run import BATCH, LoadedRun
 

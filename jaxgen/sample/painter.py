@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 
 from jaxgen.config.experiment import Experiment
-from jaxgen.sample import painting
+from jaxgen.sample import painted_images, painting
 from jaxgen.sample.autoencoder import AutoencoderRun
 from jaxgen.sample.denoiser import DenoiserRun
 
@@ -31,9 +31,9 @@ class PainterRun(DenoiserRun):
   decode = painting.decode
   reconstruct = painting.reconstruct
   interpolate = painting.interpolate
-  encode_windows = painting.encode_windows
-  decode_images = painting.decode_images
-  reconstruct_images = painting.reconstruct_images
+  encode_windows = painted_images.encode_windows
+  decode_images = painted_images.decode_images
+  reconstruct_images = painted_images.reconstruct_images
   paint = painting.paint
 
 

@@ -7,28 +7,25 @@ paints of a hint is the hint.
 
 from __future__ import annotations
 
-import itertools
-from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Literal, Unpack
 
 import numpy as np
 
 from jaxgen.images import normalize
 from jaxgen.latents.density import Method
-from jaxgen.sample import codec, latent_prior, latent_sampling, tiled
+from jaxgen.sample import codec, latent_prior, latent_sampling
+from jaxgen.sample.canvas import Canvas, Drawn
 from jaxgen.sample.codec import Path
-from jaxgen.sample.draw import Canvas, Drawn, draw_images
+from jaxgen.sample.draw import draw_images
 from jaxgen.sample.hints import make_hints
 from jaxgen.sample.options import SamplingKeywords, SamplingOptions
 from jaxgen.sample.resolve import resolve
 from jaxgen.sample.run import BATCH, LoadedRun
-from jaxgen.windows import WindowGrid
 
 if TYPE_CHECKING:
   from jaxgen.sample.painter import PainterRun
 
 STREAM = "paint"  # that of latents is "sample": both are of image i
-CANVASES = 4  # maximum batch size, since a canvas has many windows
 
 
 def paint(
@@ -154,75 +151,12 @@ def interpolate(
   *,
   how: Path = "linear",
   seed: int = 0,
-  **options: Unpack[SamplingKeywords],
+  options: SamplingKeywords | None = None,
 ) -> np.ndarray:
   """Images uint8 `(steps, h, w, c)` between `a` and `b`, both `(h, w, c)`, by
   `codec.interpolate`, all painted with the same noise, so that the detail does
-  not flicker."""
+  not flicker; `options` are fields of `SamplingOptions`."""
   path = codec.latent_path(run.autoencoder, a, b, steps, how=how)
   hints = codec.decode_float(run.autoencoder, path)
-  return paint(run, hints, seed=seed, one_noise=True, **options).images
-
-
-def encode_windows(
-  run: PainterRun,
-  windows: Iterable[np.ndarray],
-  num: int,
-  *,
-  batch: int = BATCH,
-) -> np.ndarray:
-  """See `tiled.encode_windows`."""
-  return tiled.encode_windows(run.autoencoder, windows, num, batch=batch)
-
-
-def decode_images(
-  run: PainterRun,
-  latents: Iterable[np.ndarray],
-  grids: Sequence[WindowGrid],
-  *,
-  seed: int = 0,
-  batch: int = BATCH,
-  **options: Unpack[SamplingKeywords],
-) -> Iterator[np.ndarray]:
-  """Images uint8 `(h, w, c)` of any size, assembled from the latents of their
-  windows and then painted."""
-  hints = tiled.decode_images(
-    run.autoencoder, latents, grids, batch=batch, finish=np.asarray
-  )
-  return _painted(run, hints, seed=seed, batch=batch, **options)
-
-
-def reconstruct_images(
-  run: PainterRun,
-  windows: Iterable[np.ndarray],
-  grids: Sequence[WindowGrid],
-  *,
-  seed: int = 0,
-  batch: int = BATCH,
-  **options: Unpack[SamplingKeywords],
-) -> Iterator[np.ndarray]:
-  """Images uint8 `(h, w, c)` of any size, encoded and decoded by windows and
-  then painted."""
-  hints = tiled.reconstruct_images(
-    run.autoencoder, windows, grids, batch=batch, finish=np.asarray
-  )
-  return _painted(run, hints, seed=seed, batch=batch, **options)
-
-
-def _painted(
-  run: LoadedRun,
-  hints: Iterable[np.ndarray],
-  *,
-  seed: int,
-  batch: int,
-  **options: Unpack[SamplingKeywords],
-) -> Iterator[np.ndarray]:
-  """Images painted one after the other, neighbors of one size together."""
-  first = 0
-  for shape, group in itertools.groupby(hints, key=np.shape):
-    size = batch if shape == run.image_shape else min(batch, CANVASES)
-    while part := list(itertools.islice(group, size)):
-      yield from paint(
-        run, np.stack(part), seed=seed, batch=size, first=first, **options
-      ).images
-      first += len(part)
+  keywords: SamplingKeywords = options or {}
+  return paint(run, hints, seed=seed, one_noise=True, **keywords).images

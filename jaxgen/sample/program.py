@@ -3,101 +3,27 @@ guidance, windows and known pixels."""
 
 from __future__ import annotations
 
-import dataclasses
 import functools
-from collections.abc import Callable
-from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 
 from jaxgen.diffusion import guidance, sampling, tiling
-from jaxgen.diffusion.sampling import Sampler
 from jaxgen.errors import UserError
 from jaxgen.images import to_uint8
 from jaxgen.models.layers import attention_tracing
 from jaxgen.restoration import posterior
 from jaxgen.sample import conditions, feather
+from jaxgen.sample.program_spec import (
+  Arguments,
+  Denoiser,
+  ProgramSpec,
+)
 from jaxgen.sample.run import LoadedRun
 from jaxgen.tasks.denoising_loss import HINTS, folded
 from jaxgen.tasks.hint import Hint
 from jaxgen.tasks.space import Space
-from jaxgen.typing import Array, Codec, DenoiseFn, Params
-
-Denoiser = Callable[[Params], DenoiseFn]
-
-
-@jax.tree_util.register_dataclass
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class Inputs:
-  """Input images of a sampling program, each `(n, ...)` or None.
-
-  Attributes:
-    image: float images to which the initial noise is added.
-    noise: initial noise to use instead.
-    known: float images that are known where `mask` is True.
-    mask: booleans `(n, h, w, 1)`.
-    hint: hints of the images, float.
-  """
-
-  image: np.ndarray | Array | None = None
-  noise: np.ndarray | Array | None = None
-  known: np.ndarray | Array | None = None
-  mask: np.ndarray | Array | None = None
-  hint: np.ndarray | Array | None = None
-
-
-class Arguments(NamedTuple):
-  """The arguments of a sampling program, for the images of one batch.
-
-  Attributes:
-    params: parameters of the run.
-    frozen: those that its task does not train.
-    weak_params: parameters of the weak run, if any.
-    keys: one key per image.
-    inputs: input images.
-    grid: noise levels.
-    terms: conditions `(b,)` of each guidance term.
-    weights: weights of the terms.
-    interval: interval of sigma in which the weights apply.
-    hint_noise: standard deviation of noise on the hints.
-  """
-
-  params: Params
-  frozen: dict[str, Params]
-  weak_params: Params
-  keys: Array
-  inputs: Inputs
-  grid: Array
-  terms: tuple[dict[str, np.ndarray], ...]
-  weights: tuple[float, ...]
-  interval: tuple[float, float]
-  hint_noise: float = 0.0
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class ProgramSpec:
-  """The static arguments of a sampling program.
-
-  Attributes:
-    sampler: the sampler with its options.
-    plain: whether the denoiser is called once, with a single term.
-    weak: denoiser of the weak run, if any.
-    state_shape: (height, width, channels) of what the sampler walks.
-    window: side of the windows of a larger canvas; 0: none.
-    corrections: corrections towards known images, see
-      `restoration.posterior.inpaint`.
-    trajectory: whether to return the denoised images of each step.
-  """
-
-  sampler: Sampler
-  plain: bool
-  weak: Denoiser | None
-  state_shape: tuple[int, ...]
-  window: int
-  corrections: int
-  trajectory: bool
+from jaxgen.typing import Array, Codec, DenoiseFn
 
 
 def denoiser_of(run: LoadedRun, side: int = 0) -> Denoiser:
@@ -129,7 +55,9 @@ def sampling_program(run: LoadedRun):
   denoiser, space, hint = denoiser_of(run), space_of(run), run.task.hint
 
   def program(arguments: Arguments, spec: ProgramSpec):
-    codec = space.codec(arguments.frozen, arguments.inputs.hint)
+    given = arguments.inputs.hint
+    hints = None if given is None else jnp.asarray(given)
+    codec = space.codec(arguments.frozen, hints)
     guided = _guided(denoiser, arguments, spec, codec=codec)
     cond = conditions.of_terms(
       arguments.terms, plain=spec.plain, tell=_tell(hint, arguments)

@@ -4,8 +4,7 @@ noise levels."""
 from __future__ import annotations
 
 import dataclasses
-import unicodedata
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 import numpy as np
 
@@ -17,12 +16,12 @@ from jaxgen.errors import UserError
 from jaxgen.models.conditioning import HINT
 from jaxgen.runs import numbers
 from jaxgen.sample import hints
+from jaxgen.sample.condition_values import Indices, value_indices
 from jaxgen.sample.conditions import FREE, GIVEN
-from jaxgen.sample.options import ConditionValue, SamplingOptions
+from jaxgen.sample.options import SamplingOptions
 from jaxgen.sample.run import LoadedRun
 from jaxgen.typing import ConditionNames
 
-Indices = int | np.ndarray  # value index, or one per image `(n,)`
 Term = dict[str, Indices]  # the value of each condition
 
 
@@ -49,6 +48,10 @@ class ResolvedOptions:
   weak: LoadedRun | None = None
   hint: np.ndarray | None = None
   hint_noise: float = 0.0
+
+  def hints_of(self, shape: tuple[int, ...]) -> np.ndarray | None:
+    """The hint of each image of a shape `(n, h, w, c)`."""
+    return None if self.hint is None else hints.of_each(self.hint, shape)
 
   @property
   def network_calls(self) -> int:
@@ -147,7 +150,7 @@ def _guidance(
   """The guidance terms and their weights; `composed`: a hint is a condition
   among the others, and not part of all terms."""
   requested = {
-    name: _index(names, name, value)
+    name: value_indices(names, name, value)
     for name, value in (options.conditions or {}).items()
   }
   if composed:
@@ -173,32 +176,3 @@ def _guidance(
 
 def _term(names: ConditionNames, requested: Mapping[str, Indices]) -> Term:
   return {name: requested.get(name, FREE) for name in names}
-
-
-def _index(names: ConditionNames, name: str, value: ConditionValue) -> Indices:
-  if name not in names:
-    raise UserError(
-      f"{name}={value}: this run has no such condition; expected one of "
-      f"{', '.join(names) or 'none'}."
-    )
-  value = value.tolist() if isinstance(value, np.ndarray) else value
-  if isinstance(value, str) or not isinstance(value, Sequence):
-    return value_index(names[name], str(value), name)
-  if not all(x is None or isinstance(x, str) for x in value):
-    raise UserError(f"{name}={value}: expected a list of names.")
-  each = [
-    FREE if x is None else value_index(names[name], x, name) for x in value
-  ]
-  return np.array(each, np.int32)
-
-
-def value_index(values: Sequence[str], value: str, name: str) -> int:
-  """The index of a value among the values of the condition `name`, in any of
-  Unicode's forms."""
-  if value in values:
-    return values.index(value)
-  for form in ("NFC", "NFKC"):
-    forms = [unicodedata.normalize(form, x) for x in (*values, value)]
-    if forms.count(forms[-1]) == 2:
-      return forms.index(forms[-1])
-  raise UserError(f"{name}={value}: expected one of {', '.join(values)}.")

@@ -137,8 +137,10 @@ def preview(
   bound = functools.partial(denoise, cond=cond)
   new = sampling.sample(samplers.heun, bound, start, grid)
   decode = space.codec(frozen, hints).decode
-  shown = (hints,) if _shows_hints(space, hint) else ()
-  return jnp.stack([images, *shown, decode(denoised), decode(new)])
+  found = [images, decode(denoised), decode(new)]
+  if hints is not None and _shows_hints(space, hint):
+    found.insert(1, hints)
+  return jnp.stack(found)
 
 
 def rows(space: Space, hint: Hint | None) -> tuple[str, ...]:

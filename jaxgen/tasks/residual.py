@@ -48,7 +48,7 @@ def _codec(shape: Shape, frozen: Frozen, hint: Array | None) -> Codec:
   k = frozen[NUMBERS][SCALE]
   return Codec(
     encode=lambda images, key=None: k * (images - hint),
-    decode=lambda states: hint + states / k,
+    decode=lambda latents: hint + latents / k,
     latent_shape=shape,
   )
 
@@ -60,4 +60,4 @@ def _fit(sigma_data: float, lacking: np.ndarray) -> Mapping[str, np.ndarray]:
       "diffusion.target=residual: expected hints that lack detail of the"
       " images, but all training tiles are equal to theirs."
     )
-  return {SCALE: np.float32(sigma_data / std)}
+  return {SCALE: np.asarray(sigma_data / std, np.float32)}

@@ -59,9 +59,7 @@ def test_the_ratio_does_not_depend_on_an_affine_map():
   assert ratio("mapped") == pytest.approx(ratio("modes"), rel=0.02)
 
 
-@pytest.mark.parametrize("num", [8, 300])
-def test_feature_maps_of_any_number_are_probed(num):
-  """Fewer than they have dimensions, too."""
-  draw = np.random.default_rng(0).normal(size=(num + 8, 4, 4, 2))
+def test_fewer_latents_than_dimensions_are_probed():
+  draw = np.random.default_rng(0).normal(size=(16, 32)).astype("f4")
   found = measure(draw[8:], draw[:8], seed=0, steps=2)
   assert found.ratio == pytest.approx(1, abs=0.1) and found.seconds > 0

@@ -29,7 +29,7 @@ def test_whitened_channels_are_uncorrelated_and_come_back(shape):
 
 
 def test_a_constant_channel_stays_finite():
-  latents = mixed((100, 4)) * np.float32([1, 1, 0, 1])
+  latents = mixed((100, 4)) * np.array([1, 1, 0, 1], np.float32)
   whitening = fit_whitening(latents, std=0.5)
   assert np.isfinite(whitening.whiten(latents)).all()
   constant = fit_whitening(np.ones((9, 2), np.float32), std=0.5)
@@ -51,7 +51,7 @@ def test_the_denoiser_is_the_posterior_mean():
 def test_beyond_the_rank_variance_is_the_same_in_all_directions(monkeypatch):
   """Latents of two wide axes and three narrow ones."""
   monkeypatch.setattr(mixture, "MAX_RANK", 2)
-  scale = np.float32([3, 2, 0.5, 0.5, 0.5])
+  scale = np.array([3, 2, 0.5, 0.5, 0.5], np.float32)
   values = np.random.default_rng(0).normal(size=(20_000, 5)) * scale
   denoise = fit_denoiser(values.astype(np.float32)[:, None, None])
   found = denoise(jnp.ones((1, 1, 1, 5)), jnp.ones(1))[0, 0, 0]

@@ -10,8 +10,16 @@ import numpy as np
 import optax
 import pytest
 
-from jaxgen.config.denoisers import DiTConfig, MLPConfig, UNetConfig
+from jaxgen.config.denoisers import (
+  DiTConfig,
+  MLPConfig,
+  MultiScaleUNetConfig,
+  ProgressiveUNetConfig,
+  UNetConfig,
+)
 from jaxgen.models.build import build
+from jaxgen.models.conditioning import Numbers
+from jaxgen.train.transfer import transfer_params
 
 SIZES = (("kind", 3), ("zoom", 2))
 MODELS = {
@@ -183,6 +191,54 @@ def test_an_image_condition_is_seen_and_may_be_missing(name):
   assert jnp.abs(seen - base).max() > 1e-2
   black = model.apply(params, x, c_noise, cond | {"hint": 0 * image})
   np.testing.assert_array_equal(black, base)
+
+
+SMALL = {"width": 8, "multipliers": (1,), "attention": (False,), "head_dim": 8}
+STARTS = {
+  "unet": MODELS["unet"],
+  "dit": MODELS["dit"],
+  "multiscale": MultiScaleUNetConfig(
+    **SMALL, num_res_blocks=1, scales=(8, 16), scale_width=8
+  ),
+  "progressive": ProgressiveUNetConfig(
+    **SMALL, num_res_blocks=1, resolutions=(8, 16)
+  ),
+}
+
+
+@pytest.mark.parametrize("name", STARTS)
+def test_an_unconditional_network_is_a_start_for_one_with_hints(name):
+  """With a hint or without one it has the same output, bit for bit."""
+  plain, hinted = (
+    build(
+      STARTS[name],
+      resolution=16,
+      channels=2,
+      sigma_data=0.5,
+      condition_sizes=(*SIZES, *sizes),
+      image_conditions=images,
+    )
+    for sizes, images in (
+      ((), ()),
+      ((("hint_noise", Numbers(1)),), (("hint", 4),)),
+    )
+  )
+  x, c_noise, cond = inputs("unet")
+  old = nonzero(plain, x, c_noise, cond)["params"]
+  init = jax.jit(hinted.init)
+  fresh = init(jax.random.key(1), x, c_noise, cond)["params"]
+  new = transfer_params(old, fresh, hinted.rules(plain))
+  hint = jax.random.normal(jax.random.key(2), (2, 16, 16, 4))
+  told = {"hint": hint, "hint_noise": jnp.full((2, 1), 0.3)}
+  output = jax.jit(plain.apply)({"params": old}, x, c_noise, cond)
+  assert jnp.abs(output).max() > 1e-3
+  apply = jax.jit(hinted.apply)
+  for more in ({}, told):
+    found = apply({"params": new}, x, c_noise, cond | more)
+    np.testing.assert_array_equal(found, output)
+  changed = jax.tree.map(lambda p: p + 0.01, new)
+  seen = [apply({"params": changed}, x, c_noise, cond | y) for y in ({}, told)]
+  assert jnp.abs(seen[0] - seen[1]).max() > 1e-4
 
 
 def test_scanned_blocks_are_the_unrolled_ones():

@@ -5,7 +5,7 @@ import unicodedata
 import pytest
 
 from jaxgen.errors import UserError
-from jaxgen.sample.resolve import value_index
+from jaxgen.sample.condition_values import value_index
 
 FORMS = ("NFC", "NFD", "NFKC", "NFKD")
 
