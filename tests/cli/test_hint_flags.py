@@ -51,11 +51,11 @@ def test_masks_are_used_in_turn(folder):
 
 
 def test_held_out_tiles_are_hints():
-  found = added(hinted_run(), 3, hint="validation")["hint"]
-  assert len(found) == 3 and found.shape[1:] == (8, 8, 1)
-  run = hinted_run(kind="segments", num_classes=9, factor=4)
+  found = added(hinted_run(side=32), 3, hint="validation")["hint"]
+  assert found.shape == (3, 32, 32, 1)
+  run = hinted_run(side=32, kind="segments", num_classes=9, factor=4)
   masks = added(run, 3, hint="validation")["hint"]
-  assert masks.shape == (3, 8, 8) and masks.dtype.kind == "i"
+  assert masks.shape == (3, 32, 32) and masks.dtype.kind == "i"
 
 
 def test_a_hint_may_be_absent_where_training_had_none():

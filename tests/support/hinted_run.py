@@ -26,11 +26,11 @@ def told(x, sigma, cond: Any = None):
   return d + 0.2 * hint[..., :1] + 0.3 * presence
 
 
-def hinted_run(denoise: Any = told, **hint: Any) -> DenoiserRun:
-  """A run of 8 x 8 pixels."""
+def hinted_run(denoise: Any = told, side: int = 8, **hint: Any) -> DenoiserRun:
+  """A run of images of `side` pixels."""
   config = toy_denoiser(
     data={"source": "rocks"},
-    stages={"resolution": (8,)},
+    stages={"resolution": (side,)},
     diffusion={"conditions": ("kind",)},
     hint={"kind": "lowres", "factor": 2} | hint,
   )
