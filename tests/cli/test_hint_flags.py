@@ -9,12 +9,13 @@ from support.hinted_run import hinted_run
 
 from jaxgen.cli import hint_flags
 from jaxgen.errors import UserError
+from jaxgen.sample.options import SamplingKeywords
 
 
 def added(model, num=5, *, drawn=False, **flags):
   """The options that flags add for `num` images."""
   args = {"hint": None, "hint_noise": None, "upsample": False} | flags
-  options = {}
+  options: SamplingKeywords = {}
   hint_flags.add_to(
     options, model, argparse.Namespace(**args), num=num, drawn=drawn
   )
