@@ -47,6 +47,18 @@ def read(workdir: pathlib.Path, space: Space | None) -> Numbers:
     raise UserError(f"{path} is damaged ({e}): restore it.") from e
 
 
+def read_measured(workdir: pathlib.Path, space: Space | None) -> Numbers:
+  """The numbers of a run that has begun.
+
+  Raises:
+    UserError: the file is damaged, or missing.
+  """
+  found = read(workdir, space)
+  if space is not None and space.numbers and not found:
+    raise UserError(f"{workdir / FOLDER / FILE} is missing: restore it.")
+  return found
+
+
 def measure(
   space: Space, task: Task, companions: Companions, cache: LatentCache
 ) -> Numbers:

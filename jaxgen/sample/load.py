@@ -45,7 +45,7 @@ def load(
   folder = pathlib.Path(workdir)
   with progress.loop(f"loading {workdir}"):
     recorded, weights = open_run(folder, str(checkpoint), devices)
-  measured = numbers.read(folder, weights.task.space)
+  measured = numbers.read_measured(folder, weights.task.space)
   leans_on = dataclasses.replace(recorded.companions, numbers=measured)
   recorded = dataclasses.replace(recorded, companions=leans_on)
   fields = {**vars(recorded), **weights._asdict()}

@@ -27,6 +27,8 @@ class PainterRun(DenoiserRun):
   autoencoder: AutoencoderRun = dataclasses.field(repr=False)
 
   sample = painting.sample
+  network_calls = painting.network_calls
+  sampling_bytes = painting.sampling_bytes
   encode = painting.encode
   decode = painting.decode
   reconstruct = painting.reconstruct

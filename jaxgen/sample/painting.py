@@ -16,10 +16,10 @@ from jaxgen.latents.density import Method
 from jaxgen.sample import codec, latent_prior, latent_sampling
 from jaxgen.sample.canvas import Canvas, Drawn
 from jaxgen.sample.codec import Path
-from jaxgen.sample.draw import draw_images
+from jaxgen.sample.draw import draw_images, program_memory
 from jaxgen.sample.hints import make_hints
 from jaxgen.sample.options import SamplingKeywords, SamplingOptions
-from jaxgen.sample.resolve import resolve
+from jaxgen.sample.resolve import ResolvedOptions, resolve
 from jaxgen.sample.run import BATCH, LoadedRun
 
 if TYPE_CHECKING:
@@ -108,6 +108,27 @@ def sample(
     run, hints, seed=seed, batch=batch, trajectory=trajectory, **options
   )
   return images if steps is None else (images, steps)
+
+
+def network_calls(run: LoadedRun, **options: Unpack[SamplingKeywords]) -> int:
+  """The number of network calls per image."""
+  return _resolved(run, options).network_calls
+
+
+def sampling_bytes(
+  run: LoadedRun, batch: int = BATCH, **options: Unpack[SamplingKeywords]
+) -> int:
+  """Memory in bytes of the program that paints a batch, with parameters."""
+  size = run.whole_batch(batch, batch)
+  canvas = Canvas(shape=(size, *run.image_shape))
+  return program_memory(run, _resolved(run, options), canvas)
+
+
+def _resolved(run: LoadedRun, options: SamplingKeywords) -> ResolvedOptions:
+  """Options resolved for gray hints."""
+  gray = np.zeros((1, *run.image_shape), np.float32)
+  given: SamplingKeywords = {**options, "hint": None}
+  return resolve(SamplingOptions(**given), run, hint=gray)
 
 
 def encode(

@@ -1,56 +1,15 @@
 """Hints in sampling: given, absent, guided by, in windows."""
 
-import dataclasses
-import pathlib
 from typing import Any
 
-import jax.numpy as jnp
 import numpy as np
 import pytest
-from support.configs import toy_denoiser
+from support.hinted_run import hinted_run as run
 
-from jaxgen.config.parse import parse
 from jaxgen.diffusion.edm import per_image
 from jaxgen.errors import UserError
-from jaxgen.parallel.sharding import Layout, make_mesh
-from jaxgen.sample.denoiser import DenoiserRun
-from jaxgen.tasks import families
 
-NAMES = {"kind": ("a", "b")}
 FAST = {"sampler": "euler", "steps": 1}  # then the image is D(noise)
-
-
-def told(x, sigma, cond: Any = None):
-  """An affine denoiser that answers with its conditions."""
-  label, hint = cond["kind"], cond.get("hint")
-  d = 0 * x + per_image(jnp.where(label < 0, 0.0, 0.05 * (1.0 + label)))
-  if hint is None:
-    return d
-  presence = hint[..., -1:]
-  return d + 0.2 * hint[..., :1] + 0.3 * presence
-
-
-def run(denoise=told, **hint):
-  """A run of 8 x 8 pixels."""
-  config = toy_denoiser(
-    data={"source": "rocks"},
-    stages={"resolution": (8,)},
-    diffusion={"conditions": ("kind",)},
-    hint={"kind": "lowres", "factor": 2} | hint,
-  )
-  experiment = parse(config)
-  task = families.build(experiment, NAMES)
-  return DenoiserRun(
-    workdir=pathlib.Path("run"),
-    experiment=experiment,
-    names=NAMES,
-    layout=Layout(mesh=make_mesh(None)),
-    task=dataclasses.replace(task, denoiser=lambda params: denoise),
-    params={},
-    step=0,
-    stage=0,
-    sigma_rel=None,
-  )
 
 
 @pytest.fixture(scope="module")

@@ -138,6 +138,11 @@ def test_a_hybrid_needs_its_hints(run):
       run.reconstruct(hybrid.images(2), **FAST, **options)
 
 
+def test_what_a_paint_costs_is_known_without_a_hint(run):
+  assert run.network_calls(sampler="heun", steps=4) == 7
+  assert run.sampling_bytes(8, **FAST) > 8 * 8 * 8 * 4
+
+
 def test_a_slight_variation_of_an_image_keeps_its_detail(run):
   """The start is the image's own residual, and the end is at the image."""
   x = hybrid.images(8)
