@@ -9,6 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 from support.configs import toy, toy_denoiser
 
+from jaxgen.config.defaults import mlp
 from jaxgen.config.parse import parse
 from jaxgen.parallel.sharding import Layout, make_mesh
 from jaxgen.sample.denoiser import DenoiserRun
@@ -88,6 +89,20 @@ def linear(log_variance: float | None = None, seed: int = 0) -> Companion:
   return companion(codec, {"basis": basis.astype(np.float32)}, (D,))
 
 
+def halved() -> Companion:
+  """Small images of half the side, by means of squares."""
+  shape = SIDE // 2, SIDE // 2, 1
+
+  def codec(params: Params) -> Codec:
+    return Codec(
+      encode=lambda x, key=None: x.reshape(-1, 4, 2, 4, 2, 1).mean((2, 4)),
+      decode=lambda z: jnp.repeat(jnp.repeat(z, 2, 1), 2, 2),
+      latent_shape=shape,
+    )
+
+  return companion(codec, {}, shape)
+
+
 def small_autoencoder(**model: Any) -> Companion:
   """A patch autoencoder of width 16 with random weights."""
   fields = {"width": 16, "patch_size": 4, "latent_dim": D} | model
@@ -115,8 +130,6 @@ def config_of(codec: Companion | None, **sections: dict[str, Any]) -> Any:
   model = {"depth": 1} | ({} if vectors else {"patch_size": 4})
   config = toy_denoiser(stages={"resolution": (SIDE,)})
   if vectors:
-    from jaxgen.config.defaults import mlp
-
     config.model = mlp()
     config.model.width = 32
   config.model.update(model)
