@@ -64,9 +64,7 @@ def _residual(experiment: Experiment) -> Iterator[str]:
 
 
 def _latent(experiment: Experiment) -> Iterator[str]:
-  run, views = experiment.latent.run, experiment.latent.views
-  if views and not run:
-    yield f"latent.views={views}: expected latent.run, an autoencoder."
+  run = experiment.latent.run
   if run and experiment.diffusion.noise_map:
     yield f"latent.run={run} and diffusion.noise_map: expected one of them."
   if run and len(experiment.stages) > 1:
