@@ -107,15 +107,17 @@ def _open(
   """A run that a config names."""
   try:
     recorded = read_folder(chosen_run(pathlib.Path(origin)), devices)
+    _check_autoencoder(recorded)
     weights = read_weights(recorded)
   except UserError as e:
     raise UserError(f"{FIELDS[name]}={origin}: {e}") from e
-  if weights.task.denoiser is not None:
-    raise UserError(
-      f"{FIELDS[name]}={origin}: expected a finished autoencoder, got task="
-      f"{recorded.experiment.task}."
-    )
   return _companion(recorded, weights, origin), recorded, weights
+
+
+def _check_autoencoder(recorded: Recorded) -> None:
+  task = recorded.experiment.task
+  if task != "autoencoder":
+    raise UserError(f"expected a finished autoencoder, got task={task}.")
 
 
 def _companion(recorded: Recorded, weights: Weights, origin: str) -> Companion:

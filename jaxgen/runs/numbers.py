@@ -6,6 +6,7 @@ weights rely on them.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import pathlib
 from collections.abc import Mapping
@@ -22,6 +23,7 @@ from jaxgen.runs.companions import FOLDER
 from jaxgen.tasks.companion import Companions
 from jaxgen.tasks.space import NUMBERS, Space
 from jaxgen.tasks.task import Task
+from jaxgen.workdir.checkpoint_reader import CheckpointReader
 
 FILE = f"{NUMBERS}.npz"
 Numbers = Mapping[str, np.ndarray]
@@ -95,10 +97,21 @@ def check_unchanged(
   companions: Companions, recorded: Mapping[str, str], workdir: pathlib.Path
 ) -> None:
   """Raise a UserError if a checkpoint was trained with others."""
-  for name, now in digests(companions).items():
-    if (before := recorded.get(name, now)) != now:
+  found = digests(companions)
+  for name, before in recorded.items():
+    if (now := found.get(name, "missing")) != before:
       raise UserError(
         f"{workdir / FOLDER / name} is not what this run was trained with"
         f" (digest {now[:8]}, expected {before[:8]}): restore it, or use a new"
         " workdir."
       )
+
+
+def check_loaded(companions: Companions, workdir: pathlib.Path) -> None:
+  """Raise a UserError if the checkpoints of a run were trained with others."""
+  if not companions.runs:
+    return
+  reader = CheckpointReader(workdir, metric="")
+  with contextlib.closing(reader):
+    newest = reader.metadata(reader.steps[-1]) if reader.steps else {}
+  check_unchanged(companions, newest.get("companions", {}), workdir)
