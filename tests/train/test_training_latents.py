@@ -12,31 +12,35 @@ from jaxgen.config.parse import parse
 from jaxgen.data import pipeline
 from jaxgen.errors import UserError
 from jaxgen.planning.cost import batch_shapes
-from jaxgen.tasks.companion import Companions
 from jaxgen.train import training_latents
 from jaxgen.train.stage import StageProgram, stage_programs
 
-FLIPPED = {"hflip": True, "num_tiles": 40}
+
+@pytest.fixture(scope="module")
+def path(tmp_path_factory) -> str:
+  """A file of labelled images."""
+  found = tmp_path_factory.mktemp("data") / "tiles.npz"
+  labels = np.arange(40) % 3
+  np.savez(found, images=stubs.images(40), labels=labels)
+  return str(found)
 
 
-def program_of(codec=None, views: int = 2, **data) -> StageProgram:
-  """A stage that trains on stored latents of textures."""
+def program_of(path: str, codec=None, views: int = 2, **data) -> StageProgram:
+  """A stage that trains on stored latents of a file."""
   codec = codec or stubs.linear()
-  config = stubs.config_of(codec, latent={"views": views}, data=FLIPPED | data)
-  config.data.source = "rocks"
-  config.diffusion.conditions = ("rock_type",)
-  config.train.latent_cache_tiles = 8
-  experiment = parse(config)
+  data = {"source": "arrays", "path": path, "hflip": True} | data
+  config = stubs.config_of(codec, latent={"views": views}, data=data)
+  config.diffusion.conditions = ("label",)
   return stage_programs(
-    experiment,
+    parse(config),
     devices=jax.devices()[:1],
-    companions=Companions(runs={"codec": codec}),
+    companions=stubs.companions(codec),
   )[0]
 
 
 @pytest.fixture
-def program() -> StageProgram:
-  return program_of(stubs.linear(-2.0))
+def program(path) -> StageProgram:
+  return program_of(path, stubs.linear(-2.0))
 
 
 def test_views_are_epochs_of_cropped_and_flipped_tiles(program, tmp_path):
@@ -60,7 +64,7 @@ def test_views_are_epochs_of_cropped_and_flipped_tiles(program, tmp_path):
     atol=1e-5,
   )
   np.testing.assert_array_equal(found["latent_log_variance"], -2.0)
-  assert found["rock_type"] == first["rock_type"][3]
+  assert found["label"] == first["label"][3]
 
 
 def test_training_batches_are_stored_latents_as_planned(program, tmp_path):
@@ -72,7 +76,7 @@ def test_training_batches_are_stored_latents_as_planned(program, tmp_path):
   assert {k: (x.shape, x.dtype) for k, x in batch.items()} == {
     k: (x.shape, x.dtype) for k, x in planned.items()
   }
-  assert "image" not in batch and "rock_type" in batch
+  assert "image" not in batch and "label" in batch
   size = len(batch["latent"])
   known = {x.tobytes() for x in stored.training_source.fields["latent"]}
   read = [np.asarray(x).tobytes() for x in batch["latent"]]
@@ -97,25 +101,25 @@ def test_damaged_latents_are_encoded_again(program, tmp_path):
     np.testing.assert_array_equal(again.training_source.fields[name], x)
 
 
-def test_the_digest_changes_with_all_that_latents_depend_on():
+def test_the_digest_changes_with_all_that_latents_depend_on(path):
   other = dataclasses.replace(stubs.linear(), digest="c" * 32)
   programs = [
-    program_of(),
-    program_of(other),
-    program_of(views=3),
-    program_of(hflip=False),
-    program_of(num_tiles=41),
-    program_of(seed=1),
-    program_of(stubs.linear(-2.0)),
+    program_of(path),
+    program_of(path, other),
+    program_of(path, views=3),
+    program_of(path, hflip=False),
+    program_of(path, validation_fraction=0.2),
+    program_of(path, seed=1),
+    program_of(path, stubs.linear(-2.0)),
   ]
   digests = [training_latents.digest(x) for x in programs]
   assert len(set(digests)) == len(digests)
-  faster = program_of(threads=1, cache_mb=1)
+  faster = program_of(path, threads=1, cache_mb=1)
   assert training_latents.digest(faster) == digests[0]
 
 
-def test_more_views_than_fit_are_refused(monkeypatch):
-  program = program_of(views=3)
+def test_more_views_than_fit_are_refused(path, monkeypatch):
+  program = program_of(path, views=3)
   tiles = len(program.source("train"))
   monkeypatch.setattr(
     training_latents, "MAX_BYTES", 2 * tiles * 4 * stubs.D + 4
@@ -124,7 +128,7 @@ def test_more_views_than_fit_are_refused(monkeypatch):
     training_latents.check_size(program)
 
 
-def test_without_views_tiles_are_read():
-  program = program_of(views=0)
+def test_without_views_tiles_are_read(path):
+  program = program_of(path, views=0)
   assert program.training_source is program.source("train")
-  assert program.task.batch_fields == ("image", "rock_type")
+  assert program.task.batch_fields == ("image", "label")
