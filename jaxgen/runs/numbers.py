@@ -19,7 +19,7 @@ from jaxgen.errors import UserError
 from jaxgen.formats.npz import open_npz, write_npz
 from jaxgen.latents.cache import LatentCache
 from jaxgen.parallel.multihost import allgather, is_lead_host, run_on_all
-from jaxgen.runs.companions import FOLDER
+from jaxgen.runs.companions import FOLDER, has_begun
 from jaxgen.tasks.companion import Companions
 from jaxgen.tasks.space import NUMBERS, Space
 from jaxgen.tasks.task import Task
@@ -70,7 +70,8 @@ def obtain(
   workdir: pathlib.Path, task: Task, companions: Companions, cache: LatentCache
 ) -> Companions:
   """The companions with the numbers of the run's space, which are measured if
-  they are not in its folder; to be called by all processes.
+  they are not in its folder, or no checkpoint relies on them; to be called by
+  all processes.
 
   Raises:
     UserError: the file is damaged.
@@ -78,7 +79,7 @@ def obtain(
   space = task.space
   if space is None or not space.numbers:
     return companions
-  if not run_on_all(lambda: read(workdir, space)):
+  if not run_on_all(lambda: has_begun(workdir) and read(workdir, space)):
     write(workdir, measure(space, task, companions, cache))
   numbers = run_on_all(lambda: read(workdir, space))
   return Companions(runs=companions.runs, numbers=numbers)

@@ -236,6 +236,20 @@ def test_a_run_that_is_killed_in_the_copy_copies_again(
   assert_same_run(trained_in_latents, workdir)
 
 
+def test_a_start_that_failed_leaves_no_companion_to_the_next(
+  whole, origin, tmp_path
+):
+  workdir = tmp_path / "failed"
+  workdir.mkdir()
+  first = runs.adopt(parse(config_with(whole)), workdir)
+  second = runs.adopt(parse(config_with(origin)), workdir)
+  assert first.runs["codec"].origin == str(whole)
+  assert second.runs["codec"].origin == str(origin)
+  (workdir / "checkpoints" / "1").mkdir(parents=True)
+  moved = runs.adopt(parse(config_with(whole)), workdir)
+  assert moved.runs["codec"].origin == str(origin)
+
+
 def config_with(origin: pathlib.Path):
   config = stubs.config_of(None)
   config.latent.run = str(origin)
