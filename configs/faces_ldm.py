@@ -41,6 +41,7 @@ def get_config(variant: str = ""):
     )
     return config
   images = 80_000
+  config.latent.views = 8
   config.data.update(
     source="folder",
     path="",

@@ -44,6 +44,7 @@ def get_config(variant: str = ""):
   )
   if variant:
     images = 48_000
+    config.latent.views = 16
     config.model.update(
       width=48,
       multipliers=(1, 2),

@@ -51,6 +51,7 @@ def get_config(variant: str = ""):
   if variant:
     images = 96_000
     config.data.num_tiles = 4_096
+    config.latent.views = 4
     config.model.update(
       patch_size=1,
       width=192,

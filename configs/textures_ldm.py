@@ -29,6 +29,7 @@ def get_config(variant: str = ""):
   if variant:
     images = 1_024_000
     config.model.width = 256
+    config.latent.views = 4
     config.stages.images = (images,)
     config.optimizer.update(
       warmup_images=32_000,

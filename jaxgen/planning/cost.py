@@ -125,8 +125,11 @@ def batch_shapes(program: StageProgram) -> Any:
   """Shapes of a stage's batches."""
   size, names = program.stage.batch_size, program.task.batch_fields
   tile = pipeline.stack(pipeline.fixed_tiles(program.source("train"), 1))
-  shape = lambda x: (size, *x.shape[1:])  # noqa: E731
-  return {k: jax.ShapeDtypeStruct(shape(tile[k]), tile[k].dtype) for k in names}
+  stored = program.stored_shapes
+  shapes = {k: (v.shape[1:], v.dtype) for k, v in tile.items()}
+  shapes |= {k: (v, np.dtype(np.float32)) for k, v in stored.items()}
+  shaped = jax.ShapeDtypeStruct
+  return {k: shaped((size, *shapes[k][0]), shapes[k][1]) for k in names}
 
 
 def unrolled(program: StageProgram) -> StageProgram:

@@ -28,7 +28,7 @@ from jaxgen.runs.recorded import Recorded, Weights, read_folder, read_weights
 from jaxgen.tasks.companion import Companion, Companions
 from jaxgen.trees import named
 from jaxgen.typing import Params
-from jaxgen.workdir import metrics_csv, run_config
+from jaxgen.workdir import checkpoint_index, metrics_csv, run_config
 from jaxgen.workdir.checkpoints import Checkpoints
 from jaxgen.workdir.latents import read_cache, write_cache
 from jaxgen.workdir.sweep_choice import chosen_run
@@ -83,18 +83,30 @@ def adopt(
   experiment: Experiment, workdir: pathlib.Path, *, devices: Devices = None
 ) -> Companions:
   """The companions of a training run, copied into its folder if they are not
-  there yet; to be called by all processes.
+  there yet, or are those of a config that never came to a checkpoint; to be
+  called by all processes.
 
   Raises:
     UserError: there is no such run, or it or a copy is damaged.
   """
   for name, origin in wanted(experiment).items():
     copy = _copy_of(workdir, name)
-    if run_on_all(lambda copy=copy: not (copy / RECORD).is_file()):
+    if not run_on_all(lambda c=copy, o=origin: _is_copied(workdir, c, o)):
       _write_copy(
         copy, *run_on_all(lambda n=name, o=origin: _open(n, o, devices))
       )
   return run_on_all(lambda: find(experiment, workdir, devices=devices))
+
+
+def _is_copied(workdir: pathlib.Path, copy: pathlib.Path, origin: str) -> bool:
+  if not (copy / RECORD).is_file():
+    return False
+  return has_begun(workdir) or _read_record(copy)["origin"] == origin
+
+
+def has_begun(workdir: pathlib.Path) -> bool:
+  """Whether a run has a checkpoint, whose weights rely on its companions."""
+  return bool(checkpoint_index.list_checkpoints(workdir))
 
 
 def _copy_of(workdir: pathlib.Path, name: str) -> pathlib.Path:
@@ -107,15 +119,17 @@ def _open(
   """A run that a config names."""
   try:
     recorded = read_folder(chosen_run(pathlib.Path(origin)), devices)
+    _check_autoencoder(recorded)
     weights = read_weights(recorded)
   except UserError as e:
     raise UserError(f"{FIELDS[name]}={origin}: {e}") from e
-  if weights.task.denoiser is not None:
-    raise UserError(
-      f"{FIELDS[name]}={origin}: expected a finished autoencoder, got task="
-      f"{recorded.experiment.task}."
-    )
   return _companion(recorded, weights, origin), recorded, weights
+
+
+def _check_autoencoder(recorded: Recorded) -> None:
+  task = recorded.experiment.task
+  if task != "autoencoder":
+    raise UserError(f"expected a finished autoencoder, got task={task}.")
 
 
 def _companion(recorded: Recorded, weights: Weights, origin: str) -> Companion:

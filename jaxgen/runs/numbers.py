@@ -6,6 +6,7 @@ weights rely on them.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import pathlib
 from collections.abc import Mapping
@@ -18,10 +19,11 @@ from jaxgen.errors import UserError
 from jaxgen.formats.npz import open_npz, write_npz
 from jaxgen.latents.cache import LatentCache
 from jaxgen.parallel.multihost import allgather, is_lead_host, run_on_all
-from jaxgen.runs.companions import FOLDER
+from jaxgen.runs.companions import FOLDER, has_begun
 from jaxgen.tasks.companion import Companions
 from jaxgen.tasks.space import NUMBERS, Space
 from jaxgen.tasks.task import Task
+from jaxgen.workdir.checkpoint_reader import CheckpointReader
 
 FILE = f"{NUMBERS}.npz"
 Numbers = Mapping[str, np.ndarray]
@@ -80,7 +82,8 @@ def obtain(
   workdir: pathlib.Path, task: Task, companions: Companions, cache: LatentCache
 ) -> Companions:
   """The companions with the numbers of the run's space, which are measured if
-  they are not in its folder; to be called by all processes.
+  they are not in its folder, or no checkpoint relies on them; to be called by
+  all processes.
 
   Raises:
     UserError: the file is damaged.
@@ -88,7 +91,7 @@ def obtain(
   space = task.space
   if space is None or not space.numbers:
     return companions
-  if not run_on_all(lambda: read(workdir, space)):
+  if not run_on_all(lambda: has_begun(workdir) and read(workdir, space)):
     write(workdir, measure(space, task, companions, cache))
   numbers = run_on_all(lambda: read(workdir, space))
   return Companions(runs=companions.runs, numbers=numbers)
@@ -107,10 +110,21 @@ def check_unchanged(
   companions: Companions, recorded: Mapping[str, str], workdir: pathlib.Path
 ) -> None:
   """Raise a UserError if a checkpoint was trained with others."""
-  for name, now in digests(companions).items():
-    if (before := recorded.get(name, now)) != now:
+  found = digests(companions)
+  for name, before in recorded.items():
+    if (now := found.get(name, "missing")) != before:
       raise UserError(
         f"{workdir / FOLDER / name} is not what this run was trained with"
         f" (digest {now[:8]}, expected {before[:8]}): restore it, or use a new"
         " workdir."
       )
+
+
+def check_loaded(companions: Companions, workdir: pathlib.Path) -> None:
+  """Raise a UserError if the checkpoints of a run were trained with others."""
+  if not companions.runs:
+    return
+  reader = CheckpointReader(workdir, metric="")
+  with contextlib.closing(reader):
+    newest = reader.metadata(reader.steps[-1]) if reader.steps else {}
+  check_unchanged(companions, newest.get("companions", {}), workdir)

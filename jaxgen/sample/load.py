@@ -47,6 +47,7 @@ def load(
     recorded, weights = open_run(folder, str(checkpoint), devices)
   measured = numbers.read_measured(folder, weights.task.space)
   leans_on = dataclasses.replace(recorded.companions, numbers=measured)
+  numbers.check_loaded(leans_on, folder)
   recorded = dataclasses.replace(recorded, companions=leans_on)
   fields = {**vars(recorded), **weights._asdict()}
   if not weights.task.denoiser:

@@ -113,7 +113,7 @@ def build(
     evaluates_at_start=hint is not None,
     set_fade=getattr(model, "set_fade", None),
     batch_fields=(
-      *dict.fromkeys(("image", *((hint.field,) if hint else ()))),
+      *_shown(space, hint),
       *conditions(experiment),
     ),
     metric="psnr",
@@ -121,6 +121,12 @@ def build(
     latent_shape=space.shape,
     codec=functools.partial(identity_codec, space.shape),
   )
+
+
+def _shown(space: Space, hint: Hint | None) -> tuple[str, ...]:
+  """The fields of a batch that show the image."""
+  stored = tuple(space.stored.shapes) if space.stored else ("image",)
+  return tuple(dict.fromkeys((*stored, *((hint.field,) if hint else ()))))
 
 
 def _space(

@@ -7,16 +7,15 @@ import dataclasses
 import functools
 from collections.abc import Mapping
 
-import jax
 import numpy as np
 
 from jaxgen.config.experiment import Experiment
-from jaxgen.images import normalize
 from jaxgen.latents import normalization
 from jaxgen.latents.normalization import Normalization
 from jaxgen.tasks.companion import Companion
 from jaxgen.tasks.latent_checks import check_images, check_model
 from jaxgen.tasks.space import NUMBERS, Frozen, Shape, Space
+from jaxgen.tasks.stored_latents import latents, stored
 from jaxgen.typing import Array, Batch, Codec
 
 CODEC = "codec"  # the companion's name
@@ -38,19 +37,22 @@ def latent(
   Raises:
     UserError: images or model do not fit the autoencoder.
   """
-  shape = state_shape(companion.task.latent_shape)
+  task = companion.task
+  shape = state_shape(task.latent_shape)
   check_images(experiment, companion, resolution)
-  check_model(experiment, companion.task.latent_shape)
+  check_model(experiment, task.latent_shape)
 
   def states(batch: Batch, keys: Array, frozen: Frozen) -> Array:
-    codec = latent_codec(companion, frozen)
-    return jax.lax.stop_gradient(codec.encode(normalize(batch["image"]), keys))
+    found = latents(task.codec(frozen[CODEC]), batch, keys)
+    return _affine(frozen).normalize(found.reshape(-1, *shape))
 
+  views = experiment.latent.views
   return Space(
     shape=shape,
     states=states,
     codec=lambda frozen, hint: latent_codec(companion, frozen),
     cell=_cell(companion),
+    stored=stored(task.codec, companion.params) if views else None,
     numbers=unfitted(shape[2]),
     fit=functools.partial(_fit, experiment),
   )
@@ -77,22 +79,21 @@ def _cell(companion: Companion) -> int:
 
 def latent_codec(companion: Companion, frozen: Frozen) -> Codec:
   """The codec between images and normalized latents as states."""
-  codec = companion.task.codec(frozen[CODEC])
-  affine = Normalization(**frozen[NUMBERS])
+  codec, affine = companion.task.codec(frozen[CODEC]), _affine(frozen)
   shape = state_shape(codec.latent_shape)
 
-  def pack(latents: Array) -> Array:
-    return affine.normalize(latents.reshape(-1, *shape))
+  def encode(images: Array, key: Array | None = None) -> Array:
+    return affine.normalize(codec.encode(images, key).reshape(-1, *shape))
 
   def decode(latents: Array) -> Array:
     unpacked = affine.denormalize(latents).reshape(-1, *codec.latent_shape)
     return codec.decode(unpacked)
 
-  return Codec(
-    encode=lambda images, key=None: pack(codec.encode(images, key)),
-    decode=decode,
-    latent_shape=shape,
-  )
+  return Codec(encode=encode, decode=decode, latent_shape=shape)
+
+
+def _affine(frozen: Frozen) -> Normalization:
+  return Normalization(**frozen[NUMBERS])
 
 
 def unfitted(channels: int) -> Mapping[str, np.ndarray]:
@@ -102,11 +103,9 @@ def unfitted(channels: int) -> Mapping[str, np.ndarray]:
   return {"mean": mean, "forward": identity, "backward": identity}
 
 
-def _fit(
-  experiment: Experiment, latents: np.ndarray
-) -> Mapping[str, np.ndarray]:
+def _fit(experiment: Experiment, found: np.ndarray) -> Mapping[str, np.ndarray]:
   fitted = normalization.fit(
-    latents,
+    found,
     experiment.latent.normalize,
     sigma_data=experiment.diffusion.sigma_data,
   )

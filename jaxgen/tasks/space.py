@@ -42,6 +42,19 @@ def no_numbers(states: np.ndarray) -> Mapping[str, np.ndarray]:
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
+class Stored:
+  """What is stored of training tiles instead of their images.
+
+  Attributes:
+    shapes: shape of each field of a batch, float32.
+    encode: parameters of the codec, and images, to these fields.
+  """
+
+  shapes: Mapping[str, tuple[int, ...]]
+  encode: Callable[[Params, Array], Mapping[str, Array]]
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
 class Space:
   """The states that a denoiser works on, and samplers walk.
 
@@ -51,6 +64,7 @@ class Space:
     codec: images to states and back.
     cell: side in pixels of the square that a position of a state stands for; 0:
       positions are no places of the image.
+    stored: what training batches have instead of images; None: images.
     numbers: statistics of training tiles that `states` and `codec` read from
       `frozen[NUMBERS]`: values that change nothing.
     fit: states `(n, h, w, c)` under these values -> the statistics.
@@ -60,6 +74,7 @@ class Space:
   states: StatesFn
   codec: SpaceCodec
   cell: int = 1
+  stored: Stored | None = None
   numbers: Mapping[str, np.ndarray] = dataclasses.field(default_factory=dict)
   fit: Callable[[np.ndarray], Mapping[str, np.ndarray]] = no_numbers
 

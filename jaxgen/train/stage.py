@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import functools
 import gc
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from typing import Any
 
 import jax
@@ -16,6 +16,7 @@ from jaxgen.config.experiment import Experiment
 from jaxgen.config.parse import stage_label
 from jaxgen.config.stages import Stage
 from jaxgen.data import pipeline, sources
+from jaxgen.data.latents import LatentSource, as_stored
 from jaxgen.data.source import Source
 from jaxgen.errors import UserError
 from jaxgen.latents.cache import (
@@ -49,6 +50,7 @@ class StageProgram:
     names: value names of the conditions.
     layout: the shardings on a mesh.
     companions: the finished runs that it leans on.
+    stored: latents of training tiles, see `latent.views`.
   """
 
   experiment: Experiment
@@ -56,6 +58,7 @@ class StageProgram:
   names: ConditionNames
   layout: Layout
   companions: Companions = NONE
+  stored: LatentSource | None = None
 
   @property
   def stage(self) -> Stage:
@@ -75,6 +78,26 @@ class StageProgram:
   def source(self, split: Split) -> Source:
     """The data of a split at the stage's resolution."""
     return sources.build(self.experiment.data, split, self.stage.resolution)
+
+  @property
+  def stored_shapes(self) -> Mapping[str, tuple[int, ...]]:
+    """The shapes of what training batches have instead of images."""
+    space = self.task.space
+    return space.stored.shapes if space and space.stored else {}
+
+  @property
+  def training_source(self) -> Source:
+    """The tiles of training batches, or their stored latents.
+
+    Raises:
+      UserError: latents are not stored yet.
+    """
+    if not self.stored_shapes:
+      return self.source("train")
+    if self.stored is None:
+      views = self.experiment.latent.views
+      raise UserError(f"latent.views={views}: no latents are stored yet.")
+    return self.stored
 
   @property
   def fade_from(self) -> int:
@@ -230,9 +253,10 @@ class StageProgram:
   def batches(self, start: int) -> Generator[Batch]:
     """Training batches on the devices, from batch `start` of the stage; while a
     step runs, a thread fetches the next batches."""
+    data = self.experiment.data
     return pipeline.batches(
-      self.source("train"),
-      self.experiment.data,
+      self.training_source,
+      as_stored(data) if self.stored_shapes else data,
       batch_size=self.stage.batch_size,
       start=start,
       stream=("train", self.index),

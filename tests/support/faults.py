@@ -7,8 +7,9 @@ import pathlib
 import resource
 import signal
 import subprocess
+import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import jax
 import numpy as np
@@ -19,11 +20,13 @@ ROOT = pathlib.Path(__file__).parents[2]
 AUTOENCODER = f"{ROOT}/configs/textures_patch_ae.py:smoke"
 DENOISER = f"{ROOT}/tests/support/toy_edm.py"
 VAE = f"{ROOT}/configs/rocks_ae.py:smoke"
+LATENT = f"{ROOT}/configs/textures_ldm.py:smoke"  # with latent.run=...
 SLOW = 120  # seconds that anything here may take on a busy machine
 LAST = 12  # updates of a run here, saved after each
 SMALL = {
   AUTOENCODER: {"model.encoder_depth": "1", "model.decoder_depth": "0"},
   DENOISER: {"model.width": "16", "diffusion.preview_steps": "2"},
+  LATENT: {"diffusion.preview_steps": "2", "latent.views": "0"},
   VAE: {
     "stages.resolution": "(32,)",
     "model.variational": "True",
@@ -170,3 +173,17 @@ def gone(group: int) -> bool:
   except ProcessLookupError:
     return True
   return False
+
+
+def interrupt(
+  when: Callable[[], bool], number: signal.Signals
+) -> threading.Thread:
+  """Send this process a signal as soon as `when()`."""
+
+  def wait() -> None:
+    wait_for(when)
+    os.kill(os.getpid(), number)
+
+  thread = threading.Thread(target=wait)
+  thread.start()
+  return thread

@@ -111,17 +111,25 @@ def first_batch(p: StageProgram, process: int = 0, processes: int = 1) -> Any:
 def gradient(p: StageProgram, parts: int = 1) -> Callable[[Batch], Params]:
   """Images to the gradient of the loss at `random_params`, computed as a
   training step on the program's devices computes it."""
-  params = random_params(p)
+  params, inputs = random_params(p), frozen_inputs(p)
 
-  def of_loss(params: Params, batch: Batch, key: jax.Array) -> Params:
+  def of_loss(
+    params: Params, batch: Batch, key: jax.Array, inputs: LossInputs
+  ) -> Params:
     return gradients(
-      p.task.loss, params, batch, key=key, inputs=LossInputs(), parts=parts
+      p.task.loss, params, batch, key=key, inputs=inputs, parts=parts
     )[1]
 
   compute = jax.jit(of_loss, out_shardings=p.layout.replicated)
   return lambda images: on_host(
-    compute(params, p.layout.put(images), jax.random.key(0))
+    compute(params, p.layout.put(images), jax.random.key(0), inputs)
   )
+
+
+def frozen_inputs(p: StageProgram) -> LossInputs:
+  """The inputs of the loss at step 0, on the devices."""
+  frozen = p.companions.frozen(p.task)
+  return LossInputs(frozen=jax.device_put(frozen, p.shardings.frozen))
 
 
 def distance(a: Any, b: Any) -> float:
@@ -136,7 +144,7 @@ def held_out(p: StageProgram) -> dict[str, float]:
   source = p.source("validation")
   evaluator = Evaluator(p.task, source, p.layout, num=45, batch=16)
   assert evaluator.num == 45
-  return evaluator(random_params(p))
+  return evaluator(random_params(p), frozen_inputs(p))
 
 
 def latents(p: StageProgram) -> np.ndarray:

@@ -4,7 +4,6 @@ import os
 import signal
 import subprocess
 import sys
-import threading
 import time
 
 import pytest
@@ -15,6 +14,7 @@ from support.faults import (
   command,
   go_on,
   gone,
+  interrupt,
   kill_in_a_save,
   saved,
   saving,
@@ -28,18 +28,6 @@ from jaxgen.cli.main import main
 from jaxgen.train import loop
 
 pytestmark = pytest.mark.slow
-
-
-def interrupt(when, number: signal.Signals) -> threading.Thread:
-  """Send this process a signal as soon as `when()`."""
-
-  def wait() -> None:
-    wait_for(when)
-    os.kill(os.getpid(), number)
-
-  thread = threading.Thread(target=wait)
-  thread.start()
-  return thread
 
 
 @pytest.mark.user_path
