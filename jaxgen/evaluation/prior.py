@@ -14,6 +14,7 @@ from jaxgen import batching, progress, rng
 from jaxgen.diffusion import sigmas
 from jaxgen.sample.conditions import FREE
 from jaxgen.sample.denoiser import DenoiserRun
+from jaxgen.sample.program import prior_of
 from jaxgen.typing import Array, Conditions, DenoiseFn, Images, Params, Sigmas
 
 Keys = Key[Array, " b"]
@@ -40,10 +41,9 @@ class Prior:
   @classmethod
   def of(cls, run: DenoiserRun, *, batch: int) -> Prior:
     """The denoiser of a run, without values of its conditions."""
-    assert run.task.denoiser is not None  # guaranteed by `load`
     names = tuple(run.conditions)
     return cls(
-      denoiser=functools.partial(_free, run.task.denoiser, names),
+      denoiser=functools.partial(_free, prior_of(run), names),
       params=run.params,
       noise_map=run.experiment.diffusion.noise_map,
       sigma_max=run.experiment.diffusion.sigma_max,

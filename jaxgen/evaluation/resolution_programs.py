@@ -19,6 +19,7 @@ from jaxgen.restoration.named_operators import named_operator
 from jaxgen.restoration.posterior import CORRECTIONS
 from jaxgen.sample.conditions import FREE
 from jaxgen.sample.denoiser import DenoiserRun
+from jaxgen.sample.program import prior_of
 from jaxgen.sample.restoration_program import restoration_program
 from jaxgen.sample.restoration_spec import Arguments, ProgramSpec, covering
 from jaxgen.typing import Array
@@ -46,8 +47,7 @@ class Program:
 
 def compiled(run: DenoiserRun, side: int, *, full: int, batch: int) -> Program:
   """The restoration of a batch of counts, whose noise is an argument."""
-  denoiser = run.task_at(side).denoiser
-  assert denoiser is not None
+  denoiser = prior_of(run, side)
   noise_map = run.experiment.diffusion.noise_map
 
   @jax.jit

@@ -109,6 +109,11 @@ def _zeros(task: Task) -> Any:
 
 
 def _task(experiment: Experiment, names: ConditionNames, side: int) -> Task:
+  if experiment.latent.run:
+    raise UserError(
+      "--restore: expected a denoiser of images, got latent.run="
+      f"{experiment.latent.run}."
+    )
   try:
     task = families.build(experiment, names, resolution=side)
   except UserError as e:
@@ -116,6 +121,10 @@ def _task(experiment: Experiment, names: ConditionNames, side: int) -> Task:
   if task.denoiser is None:
     raise UserError(
       f"--restore: expected a denoiser, got task={experiment.task}."
+    )
+  if experiment.hint.kind:
+    raise UserError(
+      f"--restore: expected no hint, got hint.kind={experiment.hint.kind}."
     )
   return task
 

@@ -39,6 +39,23 @@ def denoiser_of(run: LoadedRun, side: int = 0) -> Denoiser:
   return task.denoiser
 
 
+def prior_of(run: LoadedRun, side: int = 0) -> Denoiser:
+  """The denoiser of a run as a prior of images, at the run's resolution or
+  another one.
+
+  Raises:
+    UserError: it does not work on images, or needs hints.
+  """
+  denoiser = denoiser_of(run, side)
+  told = run.task.hint is not None and not run.experiment.hint.drop_prob
+  if run.companions.runs or space_of(run).numbers or told:
+    raise UserError(
+      f"{run.workdir}: expected a denoiser of images as the prior, got one of"
+      " latents or residuals, or one that needs hints."
+    )
+  return denoiser
+
+
 def space_of(run: LoadedRun) -> Space:
   """What the denoiser of a run works on."""
   assert run.task.space is not None  # that of a denoiser

@@ -11,7 +11,7 @@ from jaxgen.diffusion import sampling, tiling
 from jaxgen.models.layers import attention_tracing
 from jaxgen.restoration import binning, operators, posterior
 from jaxgen.sample import predicted_variance
-from jaxgen.sample.program import denoiser_of
+from jaxgen.sample.program import prior_of
 from jaxgen.sample.restoration_spec import Arguments, ProgramSpec
 from jaxgen.sample.run import LoadedRun
 from jaxgen.typing import Array, Conditions, DenoiseFn, Images, Sigmas
@@ -21,7 +21,7 @@ def restoration_program(run: LoadedRun, side: int):
   """The jitted restoration of a run by its denoiser of a resolution:
   `(Arguments, ProgramSpec)` to float images of the size of the counts and,
   without sampling by a denoiser of noise maps, their variance or None."""
-  denoiser = denoiser_of(run, side)
+  denoiser = prior_of(run, side)
 
   def program(arguments: Arguments, spec: ProgramSpec):
     few = _binned(arguments, spec.factor)
