@@ -3,6 +3,7 @@ refusals of what latents cannot do."""
 
 import dataclasses
 import pathlib
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -23,7 +24,7 @@ from jaxgen.typing import DenoiseFn
 
 NUM = 60_000
 VARIANCES = np.array([1.2, 0.6, 0.3, 0.2, 0.1, 0.08, 0.05, 0.03])
-FAST = {"sampler": "euler", "steps": 2}
+FAST: Any = {"sampler": "euler", "steps": 2}
 
 
 def autoencoder_of(codec) -> AutoencoderRun:
@@ -72,6 +73,7 @@ def test_the_exact_denoiser_of_gaussian_latents_samples_their_covariance(how):
   autoencoder = autoencoder_of(codec)
   autoencoder._cache[latent_sampling.training_latents,] = z
   run = stubs.run_of(codec, latent={"normalize": how})
+  assert run.task.space is not None
   numbers = run.task.space.fit(z.reshape(-1, 1, 1, stubs.D))
   forward = numbers["forward"].astype(float)
   exact = gaussian(forward.T @ np.cov(z.T) @ forward)
@@ -80,7 +82,7 @@ def test_the_exact_denoiser_of_gaussian_latents_samples_their_covariance(how):
     companions=Companions(runs=run.companions.runs, numbers=numbers),
     task=dataclasses.replace(run.task, denoiser=lambda params: exact),
   )
-  options = {"batch": 32_768, "seed": 1}
+  options: Any = {"batch": 32_768, "seed": 1}
   drawn = run.sample(NUM, sampler="heun", steps=64, **options)
   found = covariance(codec, drawn)
   expected = covariance(codec, autoencoder.sample(NUM, **options))
@@ -137,7 +139,7 @@ def test_new_pixels_do_not_depend_on_what_was_there():
   other = images.copy()
   other[:, mask()] = 255 - other[:, mask()]
   found = [run.inpaint(x, mask(), seed=1, **FAST) for x in (images, other)]
-  np.testing.assert_array_equal(*found)
+  np.testing.assert_array_equal(found[0], found[1])
 
 
 def test_new_pixels_depend_on_known_cells():

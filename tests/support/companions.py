@@ -62,6 +62,7 @@ def linear(log_variance: float | None = None, seed: int = 0) -> Companion:
   """Vectors of `D` numbers by an orthonormal basis; variational with a log
   variance."""
   rng = np.random.default_rng(seed)
+  spread = 0.0 if log_variance is None else log_variance
   basis = np.linalg.qr(rng.normal(size=(SIDE * SIDE, D)))[0]
 
   def codec(params: Params) -> Codec:
@@ -70,18 +71,18 @@ def linear(log_variance: float | None = None, seed: int = 0) -> Companion:
 
     def posterior(images: Array) -> tuple[Array, Array]:
       z = mean(images)
-      return z, jnp.full_like(z, log_variance)
+      return z, jnp.full_like(z, spread)
 
-    def encode(images: Array, keys: Array | None = None) -> Array:
+    def encode(images: Array, key: Array | None = None) -> Array:
       z = mean(images)
-      if keys is None or log_variance is None:
+      if key is None or log_variance is None:
         return z
-      noise = jax.vmap(lambda k: jax.random.normal(k, (D,)))(keys)
-      return z + jnp.exp(log_variance / 2) * noise
+      noise = jax.vmap(lambda k: jax.random.normal(k, (D,)))(key)
+      return z + jnp.exp(spread / 2) * noise
 
     return Codec(
       encode=encode,
-      decode=lambda z: (z @ params["basis"].T).reshape(-1, *SHAPE),
+      decode=lambda latents: (latents @ params["basis"].T).reshape(-1, *SHAPE),
       latent_shape=(D,),
       posterior=None if log_variance is None else posterior,
     )
@@ -93,10 +94,13 @@ def halved() -> Companion:
   """Small images of half the side, by means of squares."""
   shape = SIDE // 2, SIDE // 2, 1
 
+  def means(x: Array) -> Array:
+    return x.reshape(-1, 4, 2, 4, 2, 1).mean((2, 4))
+
   def codec(params: Params) -> Codec:
     return Codec(
-      encode=lambda x, key=None: x.reshape(-1, 4, 2, 4, 2, 1).mean((2, 4)),
-      decode=lambda z: jnp.repeat(jnp.repeat(z, 2, 1), 2, 2),
+      encode=lambda images, key=None: means(images),
+      decode=lambda latents: jnp.repeat(jnp.repeat(latents, 2, 1), 2, 2),
       latent_shape=shape,
     )
 
@@ -173,7 +177,7 @@ def run_of(codec: Companion | None, **sections: dict[str, Any]) -> DenoiserRun:
   )
 
 
-def images(num: int = 4, seed: int = 0) -> np.ndarray:
+def images(num: int = 4, seed: int = 0) -> Any:
   """Random uint8 images."""
   rng = np.random.default_rng(seed)
   return rng.integers(0, 256, (num, *SHAPE), dtype=np.uint8)

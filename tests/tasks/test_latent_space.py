@@ -2,6 +2,7 @@
 posteriors are drawn from, and what does not fit is refused."""
 
 import dataclasses
+from typing import Any
 
 import jax
 import numpy as np
@@ -29,7 +30,7 @@ def inputs_of(run) -> LossInputs:
 
 
 def test_in_latents_that_are_the_images_the_loss_is_that_of_pixels(pair):
-  batch = {"image": stubs.images()}
+  batch: Any = {"image": stubs.images()}
   found = [
     jax.jit(run.task.loss)(run.params, batch, KEYS, inputs_of(run))
     for run in pair
@@ -38,7 +39,7 @@ def test_in_latents_that_are_the_images_the_loss_is_that_of_pixels(pair):
 
 
 def test_in_latents_that_are_the_images_held_out_metrics_are_those(pair):
-  batch = {"image": stubs.images()}
+  batch: Any = {"image": stubs.images()}
   found = [
     jax.jit(run.task.evaluate)(run.params, batch, inputs_of(run))
     for run in pair
@@ -109,7 +110,7 @@ def test_states_of_a_vae_are_drawn_from_its_posteriors():
   n = 4000
   frozen = {"codec": codec.params, NUMBERS: dict(space.numbers)}
   frozen[NUMBERS]["forward"] = 2 * np.eye(stubs.D, dtype=np.float32)
-  batch = {"image": np.repeat(stubs.images(1), n, axis=0)}
+  batch: Any = {"image": np.repeat(stubs.images(1), n, axis=0)}
   keys = jax.random.split(jax.random.key(0), n)
   states = np.asarray(space.states(batch, keys, frozen)).reshape(n, -1)
   expected = 4 * np.exp(log_variance)
@@ -132,7 +133,7 @@ def test_the_loss_of_stored_latents_is_that_of_images(log_variance):
   assert cached.batch_fields == tuple(cached.space.stored.shapes)
   assert len(cached.batch_fields) == (1 if log_variance is None else 2)
   images = stubs.images()
-  stored = cached.space.stored.encode(codec.params, images)
+  stored: Any = cached.space.stored.encode(codec.params, images)
   for name, shape in cached.space.stored.shapes.items():
     assert stored[name].shape == (4, *shape)
   params = stubs.random_params(task)
@@ -180,7 +181,7 @@ def test_weights_of_the_codec_are_no_constants_of_the_step():
   first, second = (
     compiled(params, frozen | {"codec": x}) for x in (codec.params, other)
   )
-  assert compiled._cache_size() == 1 and first != second
+  assert compiled._cache_size() == 1 and first != second  # pyright: ignore
 
 
 VECTORS = stubs.linear()

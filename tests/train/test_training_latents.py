@@ -2,6 +2,8 @@
 they depend on changes."""
 
 import dataclasses
+import pathlib
+from typing import Any
 
 import jax
 import numpy as np
@@ -43,8 +45,13 @@ def program(path) -> StageProgram:
   return program_of(path, stubs.linear(-2.0))
 
 
+def with_stored(program: StageProgram, workdir: pathlib.Path) -> Any:
+  """The program with its latents."""
+  return training_latents.with_stored([program], workdir)[0]
+
+
 def test_views_are_epochs_of_cropped_and_flipped_tiles(program, tmp_path):
-  (stored,) = training_latents.with_stored([program], tmp_path)
+  stored = with_stored(program, tmp_path)
   source, tiles = stored.training_source, program.source("train")
   assert len(source) == 2 * len(tiles)
   batches = pipeline.batches(
@@ -68,7 +75,7 @@ def test_views_are_epochs_of_cropped_and_flipped_tiles(program, tmp_path):
 
 
 def test_training_batches_are_stored_latents_as_planned(program, tmp_path):
-  (stored,) = training_latents.with_stored([program], tmp_path)
+  stored = with_stored(program, tmp_path)
   batches = stored.batches(0)
   batch = next(batches)
   batches.close()
@@ -78,27 +85,27 @@ def test_training_batches_are_stored_latents_as_planned(program, tmp_path):
   }
   assert "image" not in batch and "label" in batch
   size = len(batch["latent"])
-  known = {x.tobytes() for x in stored.training_source.fields["latent"]}
+  known = {x.tobytes() for x in stored.stored.fields["latent"]}
   read = [np.asarray(x).tobytes() for x in batch["latent"]]
   assert set(read) <= known and size == stored.stage.batch_size
 
 
 def test_latents_are_encoded_once(program, tmp_path, monkeypatch):
-  first = training_latents.with_stored([program], tmp_path)[0]
+  first = with_stored(program, tmp_path)
   with monkeypatch.context() as m:
     m.delattr(training_latents, "encoded")
-    again = training_latents.with_stored([program], tmp_path)[0]
-  for name, x in first.training_source.fields.items():
-    np.testing.assert_array_equal(again.training_source.fields[name], x)
+    again = with_stored(program, tmp_path)
+  for name, x in first.stored.fields.items():
+    np.testing.assert_array_equal(again.stored.fields[name], x)
 
 
 def test_damaged_latents_are_encoded_again(program, tmp_path):
-  first = training_latents.with_stored([program], tmp_path)[0]
+  first = with_stored(program, tmp_path)
   (path,) = (tmp_path / "latents").glob("train-*.npz")
   path.write_bytes(path.read_bytes()[:1000])
-  again = training_latents.with_stored([program], tmp_path)[0]
-  for name, x in first.training_source.fields.items():
-    np.testing.assert_array_equal(again.training_source.fields[name], x)
+  again = with_stored(program, tmp_path)
+  for name, x in first.stored.fields.items():
+    np.testing.assert_array_equal(again.stored.fields[name], x)
 
 
 def test_the_digest_changes_with_all_that_latents_depend_on(path):
