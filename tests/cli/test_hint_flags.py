@@ -1,6 +1,7 @@
 """--hint: which images become hints."""
 
 import argparse
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,14 +13,14 @@ from jaxgen.errors import UserError
 from jaxgen.sample.options import SamplingKeywords
 
 
-def added(model, num=5, *, drawn=False, **flags):
+def added(model, num=5, *, drawn=False, **flags) -> dict[str, Any]:
   """The options that flags add for `num` images."""
   args = {"hint": None, "hint_noise": None, "upsample": False} | flags
   options: SamplingKeywords = {}
   hint_flags.add_to(
     options, model, argparse.Namespace(**args), num=num, drawn=drawn
   )
-  return options
+  return dict(options)
 
 
 @pytest.fixture
