@@ -6,12 +6,14 @@
 
 Candidates are two densities for an autoencoder, and for a denoiser DDPM with
 1000 steps, DDIM with 50 and 25, and Heun with 18 (or --samplers), with the
-conditions of real tiles; for one of latents, and for a hybrid, Heun with 18.
-Beside them: the autoencoders' reconstructions of real tiles, plain and with
-Gaussian noise of the spectrum that they lack, from which what is decoded cannot
-be nearer to real tiles. Measures Frechet distance and KID with bootstrap
-intervals, precision, recall, diversity, spectra, images/s, network calls and
-memory, also for a second set of real tiles, on the data of the first run.
+conditions of real tiles; for one of latents, and for a hybrid (with latents of
+the mixture, and of each run of latent diffusion), Heun with 18. Beside them are
+the autoencoders' reconstructions of real tiles, plain and with Gaussian noise
+of the spectrum that they lack: a bound for all that is decoded; and tiles that
+a hybrid has repainted, once and 16 times on average. Measures Frechet distance
+and KID with bootstrap intervals, precision, recall, diversity, spectra,
+images/s, network calls and memory, also for a second set of real tiles, on the
+data of the first run.
 Writes comparison.csv and comparison.html.
 """
 

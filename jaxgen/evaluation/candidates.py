@@ -14,6 +14,8 @@ from jaxgen.latents.density import Method
 from jaxgen.sample.autoencoder import AutoencoderRun
 from jaxgen.sample.denoiser import DenoiserRun
 from jaxgen.sample.options import PRESETS, check_sampler
+from jaxgen.sample.painter import PainterRun
+from jaxgen.tasks.latent_space import CODEC
 
 Run = AutoencoderRun | DenoiserRun
 DENSITIES: tuple[Method, ...] = ("gaussian", "gmm")
@@ -28,11 +30,14 @@ class Candidate:
     run: the run.
     method: a density of an autoencoder, or a sampler of a denoiser.
     name: name of the candidate.
+    prior: latent diffusion that draws the latents of a hybrid, instead of the
+      mixture of its autoencoder.
   """
 
   run: Run
   method: str
   name: str
+  prior: DenoiserRun | None = None
 
   @property
   def network_calls(self) -> int:
@@ -58,6 +63,8 @@ class Candidate:
   ) -> np.ndarray:
     """Sample images."""
     options = self._options(reference)
+    if self.prior is not None:
+      options |= {"method": "diffusion", "prior": self.prior}
     return self.run.sample(num, seed=seed, batch=batch, **options)
 
 
@@ -66,7 +73,8 @@ def candidates(
 ) -> list[Candidate]:
   """All candidates of a list of runs: the densities of autoencoders, and the
   presets (or given samplers) of denoisers; those that lean on an autoencoder
-  have one."""
+  have one, and hybrids also with latents of each run of latent diffusion by the
+  same autoencoder."""
   for sampler in samplers:
     check_sampler(sampler)
   result = []
@@ -75,7 +83,30 @@ def candidates(
       Candidate(run=run, method=x, name=f"{name} {x}")
       for x in _methods(run, samplers)
     ]
+    result += [
+      Candidate(
+        run=run,
+        method=SAMPLER,
+        name=f"{name} {SAMPLER} from {prior.workdir.name}",
+        prior=prior,
+      )
+      for prior in _priors(run, runs)
+    ]
   return result
+
+
+def _priors(run: Run, runs: Sequence[Run]) -> list[DenoiserRun]:
+  """Latent diffusion in the latents of a hybrid's autoencoder."""
+  if not isinstance(run, PainterRun):
+    return []
+  digest = run.companions.runs["hint"].digest
+  return [
+    x
+    for x in runs
+    if isinstance(x, DenoiserRun)
+    and CODEC in x.companions.runs
+    and x.companions.runs[CODEC].digest == digest
+  ]
 
 
 def _methods(run: Run, samplers: Sequence[str]) -> Sequence[str]:

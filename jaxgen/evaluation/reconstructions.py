@@ -27,6 +27,8 @@ def autoencoder_of(run: LoadedRun) -> AutoencoderRun | None:
   run without one."""
   if isinstance(run, AutoencoderRun):
     return run
+  if isinstance(run, PainterRun):
+    return run.autoencoder
   for name in run.companions.runs:
     found: Any = load(run.workdir / FOLDER / name)
     return found

@@ -4,8 +4,14 @@ import numpy as np
 import pytest
 
 import jaxgen
-from jaxgen.evaluation.reconstructions import Reconstructions, autoencoder_of
+from jaxgen.evaluation.reconstructions import (
+  PAINTS,
+  Reconstructions,
+  autoencoder_of,
+  painted_rows,
+)
 from jaxgen.evaluation.reference import Reference
+from jaxgen.laws import hybrid
 from jaxgen.metrics.features import Features
 
 
@@ -57,3 +63,29 @@ def test_a_shift_of_colors_is_in_steps_of_8_bits(found):
 def test_the_autoencoder_of_a_run(run, denoiser):
   assert autoencoder_of(run) is run
   assert autoencoder_of(jaxgen.load(denoiser)) is None
+
+
+def test_what_paints_of_the_exact_posterior_cost():
+  """One doubles the squared error, the mean of n adds a fraction 1 / n."""
+  run = hybrid.hybrid()
+  images = hybrid.images(128)
+  tiles, others = ({"image": x} for x in (images[:64], images[64:]))
+  reference = Reference(
+    network=Features(name="means", extract=means),
+    tiles=tiles,
+    floor_tiles=others,
+    features=means(tiles["image"]),
+    floor_features=means(others["image"]),
+    names={},
+    overlap=False,
+  )
+  coder = autoencoder_of(run)
+  assert coder is run.autoencoder
+  found = Reconstructions.of(coder, reference)
+  rows = painted_rows(run, found, name="it", seed=0, batch=64)
+  (once, painted), (mean, _) = rows.values()
+  assert painted.shape == others["image"].shape
+  assert once["psnr_change"] == pytest.approx(-3.01, abs=0.4)
+  lost = -10 * np.log10(1 + 1 / PAINTS)
+  assert mean["psnr_change"] == pytest.approx(lost, abs=0.12)
+  assert once["color_shift"] < 2 and "frechet" not in mean
