@@ -79,9 +79,8 @@ def test_what_paints_of_the_exact_posterior_cost():
     names={},
     overlap=False,
   )
-  coder = autoencoder_of(run)
-  assert coder is run.autoencoder
-  found = Reconstructions.of(coder, reference)
+  assert autoencoder_of(run) is run.autoencoder
+  found = Reconstructions.of(run.autoencoder, reference)
   rows = painted_rows(run, found, name="it", seed=0, batch=64)
   (once, painted), (mean, _) = rows.values()
   assert painted.shape == others["image"].shape

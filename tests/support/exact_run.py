@@ -15,6 +15,7 @@ from jaxgen.evaluation import resolutions
 from jaxgen.evaluation.sensors import Sensor
 from jaxgen.parallel.sharding import Layout, make_mesh
 from jaxgen.sample.denoiser import DenoiserRun
+from jaxgen.tasks.space import pixels
 from jaxgen.typing import DenoiseFn
 from jaxgen.workdir import resolutions_file
 
@@ -39,7 +40,12 @@ class ExactRun(DenoiserRun):
 
   def task_at(self, resolution):
     denoise = self.denoise_at(resolution)
-    return types.SimpleNamespace(denoiser=lambda params: denoise, set_fade=None)
+    return types.SimpleNamespace(
+      denoiser=lambda params: denoise,
+      set_fade=None,
+      space=pixels((resolution, resolution, 1)),
+      hint=None,
+    )
 
 
 def exact_run(

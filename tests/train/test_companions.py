@@ -215,7 +215,7 @@ def test_other_numbers_or_none_are_refused(
     assert "companions/numbers is not what this run" in refused(argv, capsys)
   path.unlink()
   said = refused(sampling(workdir), capsys)
-  assert "companions/numbers is not what this run" in said
+  assert "companions/numbers.npz is missing" in said
 
 
 def test_a_run_that_is_killed_in_the_copy_copies_again(

@@ -1,10 +1,14 @@
 import importlib.util
 import math
 import pathlib
+import types
+from typing import Any
 
 import numpy as np
 import pytest
+from support.configs import toy_denoiser
 
+from jaxgen.config.parse import parse
 from jaxgen.evaluation import comparison
 from jaxgen.monitor.view import read_run
 from jaxgen.sweeps import measure, report
@@ -109,6 +113,13 @@ def of_log(workdir):
   return (workdir / "metrics.csv").read_text()
 
 
+def of_comparison(workdir):
+  run: Any = types.SimpleNamespace(
+    workdir=workdir, experiment=parse(toy_denoiser())
+  )
+  return comparison.training_cost(run)
+
+
 @pytest.mark.parametrize(
   "reader",
   [
@@ -116,7 +127,7 @@ def of_log(workdir):
     of_report,
     of_script,
     of_log,
-    comparison.training_cost,
+    of_comparison,
     lambda workdir: measure._training(workdir, 2),
     lambda workdir: measure._training(workdir, 12),
   ],
