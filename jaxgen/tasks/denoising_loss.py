@@ -69,7 +69,7 @@ class Denoising:
         keys=folded(keys, MAPS),
       )
     d = self.denoiser(params, keys[0])(x, levels, cond)
-    mse = jnp.mean(error(d, y)) / 4  # on [0, 1]
+    mse = jnp.mean(error(d, y)) / 4  # of images on [0, 1]
     loss = _weighted(config, d, y, levels=levels)
     sums = domains.metrics(loss, batch, self.domains)
     if config.noise_map:
