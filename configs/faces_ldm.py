@@ -12,7 +12,7 @@ x 16 and a U-Net.
 """
 
 from jaxgen.config.defaults import denoiser, mlp, unet
-from jaxgen.config.variants import check_variant, smoke
+from jaxgen.config.variants import check_variant, short, smoke
 
 
 def get_config(variant: str = ""):
@@ -40,7 +40,6 @@ def get_config(variant: str = ""):
       batch_size=(256,),
     )
     return config
-  images = 80_000
   config.latent.views = 8
   config.data.update(
     source="folder",
@@ -54,21 +53,5 @@ def get_config(variant: str = ""):
     dropout=0.1,
     time_frequency=16.0,
   )
-  config.stages.update(
-    resolution=(64,),
-    images=(images,),
-    batch_size=(32,),
-  )
-  config.optimizer.update(
-    learning_rate=0.01,
-    adam_learning_rate=0.005,
-    warmup_images=4_000,
-    ema_halflife=5_000,
-  )
-  config.train.update(
-    evaluate_images=images // 4,
-    save_images=images // 4,
-    preview_images=images // 4,
-    validation_tiles=128,
-  )
+  short(config, 80_000, resolution=64)
   return smoke(config) if variant == "smoke" else config

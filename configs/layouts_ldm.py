@@ -11,7 +11,7 @@ The condition is the use of the room.
 """
 
 from jaxgen.config.defaults import denoiser, unet
-from jaxgen.config.variants import check_variant, smoke
+from jaxgen.config.variants import check_variant, short, smoke
 
 
 def get_config(variant: str = ""):
@@ -43,7 +43,6 @@ def get_config(variant: str = ""):
     batch_size=(64,),
   )
   if variant:
-    images = 48_000
     config.latent.views = 16
     config.model.update(
       width=48,
@@ -51,21 +50,5 @@ def get_config(variant: str = ""):
       attention=(False, True),
       num_res_blocks=1,
     )
-    config.stages.update(
-      resolution=(64,),
-      images=(images,),
-      batch_size=(32,),
-    )
-    config.optimizer.update(
-      learning_rate=0.01,
-      adam_learning_rate=0.005,
-      warmup_images=4_000,
-      ema_halflife=5_000,
-    )
-    config.train.update(
-      evaluate_images=images // 4,
-      save_images=images // 4,
-      preview_images=images // 4,
-      validation_tiles=128,
-    )
+    short(config, 48_000, resolution=64)
   return smoke(config) if variant == "smoke" else config

@@ -12,7 +12,7 @@ optional.
 """
 
 from jaxgen.config.defaults import denoiser, dit
-from jaxgen.config.variants import check_variant, smoke
+from jaxgen.config.variants import check_variant, short, smoke
 
 
 def get_config(variant: str = ""):
@@ -49,7 +49,6 @@ def get_config(variant: str = ""):
     batch_size=(256,),
   )
   if variant:
-    images = 96_000
     config.data.num_tiles = 4_096
     config.latent.views = 4
     config.model.update(
@@ -58,21 +57,12 @@ def get_config(variant: str = ""):
       depth=4,
       heads=4,
     )
-    config.stages.update(
-      resolution=(64,),
-      images=(images,),
-      batch_size=(64,),
-    )
-    config.optimizer.update(
-      learning_rate=0.01,
-      adam_learning_rate=0.005,
+    short(
+      config,
+      96_000,
+      resolution=64,
+      batch_size=64,
       warmup_images=8_000,
       ema_halflife=8_000,
-    )
-    config.train.update(
-      evaluate_images=images // 4,
-      save_images=images // 4,
-      preview_images=images // 4,
-      validation_tiles=128,
     )
   return smoke(config) if variant == "smoke" else config

@@ -23,17 +23,31 @@ def check_variant(variant: str, known: tuple[str, ...]) -> None:
 def demo(config: Any, images: int = 44_000) -> Any:
   """A denoiser's config reduced to minutes on two CPU cores, at 32 pixels."""
   config.model.update(MODELS[config.model.name].demo)
+  return short(config, images, resolution=32)
+
+
+def short(
+  config: Any,
+  images: int,
+  *,
+  resolution: int,
+  batch_size: int = 32,
+  warmup_images: int = 4_000,
+  ema_halflife: int = 5_000,
+) -> Any:
+  """A denoiser's config with the stage, rates and intervals of minutes on two
+  CPU cores."""
   config.stages.update(
-    resolution=(32,),
+    resolution=(resolution,),
     images=(images,),
-    batch_size=(32,),
+    batch_size=(batch_size,),
     accumulate=(1,),
   )
   config.optimizer.update(
     learning_rate=0.01,
     adam_learning_rate=0.005,
-    warmup_images=4_000,
-    ema_halflife=5_000,
+    warmup_images=warmup_images,
+    ema_halflife=ema_halflife,
   )
   config.train.update(
     evaluate_images=images // 4,

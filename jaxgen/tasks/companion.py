@@ -9,6 +9,8 @@ from typing import Any
 
 import numpy as np
 
+from jaxgen.config.experiment import Experiment
+from jaxgen.errors import UserError
 from jaxgen.tasks.space import NUMBERS
 from jaxgen.tasks.task import Task
 from jaxgen.typing import Params
@@ -60,3 +62,21 @@ class Companions:
 
 
 NONE = Companions()
+
+
+def check_images(
+  experiment: Experiment, companion: Companion, resolution: int, *, field: str
+) -> None:
+  """Raise a UserError if images are not those of the autoencoder that a config
+  field names."""
+  side, _, channels = companion.image_shape
+  if resolution != side:
+    raise UserError(
+      f"stages.resolution={resolution}: expected {side}, the resolution of"
+      f" {field}={companion.origin}."
+    )
+  if experiment.data.channels != channels:
+    raise UserError(
+      f"data.channels={experiment.data.channels}: expected {channels}, as"
+      f" {field}={companion.origin}."
+    )

@@ -15,7 +15,7 @@ from jaxgen.data.source import Element
 from jaxgen.errors import UserError
 from jaxgen.images import downsample_matrix, normalize, upsample_matrix
 from jaxgen.models.conditioning import HINT
-from jaxgen.tasks.companion import Companion, Companions
+from jaxgen.tasks.companion import Companion, Companions, check_images
 from jaxgen.tasks.hint import Hint
 from jaxgen.tasks.space import Frozen
 from jaxgen.tasks.task import NO_FINDINGS
@@ -47,7 +47,7 @@ def build(
     lowres = functools.partial(_lowres, config.factor)
     return make(image=lowres, channels=channels)
   companion = companions.runs[HINT]
-  _check_images(experiment, companion, resolution)
+  check_images(experiment, companion, resolution, field="hint.run")
   image = functools.partial(_reconstruction, companion)
   return make(image=image, channels=channels)
 
@@ -89,23 +89,6 @@ def _edges(batch: Batch, frozen: Frozen) -> Array:
     across[:, :, 2:] - across[:, :, :-2], down[:, 2:] - down[:, :-2]
   )
   return jnp.tanh(gradient / 4)[..., None]
-
-
-def _check_images(
-  experiment: Experiment, companion: Companion, resolution: int
-) -> None:
-  """Raise a UserError if images are not those of the autoencoder."""
-  side, _, channels = companion.image_shape
-  if resolution != side:
-    raise UserError(
-      f"stages.resolution={resolution}: expected {side}, the resolution of"
-      f" hint.run={companion.origin}."
-    )
-  if experiment.data.channels != channels:
-    raise UserError(
-      f"data.channels={experiment.data.channels}: expected {channels}, as"
-      f" hint.run={companion.origin}."
-    )
 
 
 def check_data(

@@ -5,26 +5,8 @@ from __future__ import annotations
 
 from jaxgen.config.experiment import Experiment
 from jaxgen.errors import UserError
-from jaxgen.tasks.companion import Companion
 
 MLP = "mlp"  # the model of vectors
-
-
-def check_images(
-  experiment: Experiment, companion: Companion, resolution: int
-) -> None:
-  """Raise a UserError if images are not those of the autoencoder."""
-  side, _, channels = companion.image_shape
-  if resolution != side:
-    raise UserError(
-      f"stages.resolution={resolution}: expected {side}, the resolution of"
-      f" latent.run={companion.origin}."
-    )
-  if experiment.data.channels != channels:
-    raise UserError(
-      f"data.channels={experiment.data.channels}: expected {channels}, as"
-      f" latent.run={companion.origin}."
-    )
 
 
 def check_model(experiment: Experiment, latent_shape: tuple[int, ...]) -> None:

@@ -12,8 +12,8 @@ import numpy as np
 from jaxgen.config.experiment import Experiment
 from jaxgen.latents import normalization
 from jaxgen.latents.normalization import Normalization
-from jaxgen.tasks.companion import Companion
-from jaxgen.tasks.latent_checks import check_images, check_model
+from jaxgen.tasks.companion import Companion, check_images
+from jaxgen.tasks.latent_checks import check_model
 from jaxgen.tasks.space import NUMBERS, Frozen, Shape, Space
 from jaxgen.tasks.stored_latents import latents, stored
 from jaxgen.typing import Array, Batch, Codec
@@ -39,7 +39,7 @@ def latent(
   """
   task = companion.task
   shape = state_shape(task.latent_shape)
-  check_images(experiment, companion, resolution)
+  check_images(experiment, companion, resolution, field="latent.run")
   check_model(experiment, task.latent_shape)
 
   def states(batch: Batch, keys: Array, frozen: Frozen) -> Array:
