@@ -16,7 +16,7 @@ if TYPE_CHECKING:
   from jaxgen.evaluation.sensors import Sensor
   from jaxgen.sample.denoiser import DenoiserRun
 
-FLAGS = (*sensor_flags.SENSOR, "samples")  # of --restore
+FLAGS = (*sensor_flags.SENSOR, "samples", "alone")  # of --restore
 WITHOUT_BM3D = (
   'BM3D is not measured: install it with pip install "jaxgen[benchmark]" (free'
   " for non-commercial use)."
@@ -36,6 +36,12 @@ def add_restoration_flags(group: flags.Group) -> None:
     type=flags.integer(0, 256),
     help="samples of each tile, for intervals; 1: their quality only "
     "(default: 0)",
+  )
+  group.add_argument(
+    "--alone",
+    action="store_true",
+    help="only the ways of `jaxgen restore`, without others to compare with: "
+    "the same budget measures more tiles",
   )
 
 
@@ -70,12 +76,16 @@ def _restored(
   run: DenoiserRun, args: argparse.Namespace, sensors: list[Sensor]
 ) -> tuple[Restoration, list[str]]:
   """The evaluation, and notes on it; the first is printed before."""
-  from jaxgen.evaluation import held_out, restoration
+  from jaxgen.evaluation import held_out, restoration, restorers
   from jaxgen.evaluation.prior import Prior
 
   prior = Prior.of(run, batch=args.batch)
+  if args.alone:
+    ways = restorers.alone(prior)
+  else:
+    ways = restorers.without_network() | restorers.network(prior)
   plan = restoration.affordable(
-    prior,
+    ways.values(),
     args.num,
     args.budget,
     levels=len(sensors),
@@ -83,29 +93,39 @@ def _restored(
   )
   tiles = held_out.read(run, plan.tiles, seed=args.seed)
   plan = plan.within(len(tiles.images))
-  notes = _notes(run, plan, sensors[0])
+  notes = _notes(run, plan, sensors[0], alone=args.alone)
   print(notes[0], flush=True)
   weights = run.experiment.loss.perceptual_weights
   found = restoration.evaluate(
-    prior, tiles, sensors, plan=plan, weights=weights, seed=args.seed
+    prior,
+    tiles,
+    sensors,
+    ways=ways,
+    plan=plan,
+    weights=weights,
+    seed=args.seed,
   )
   return found, notes
 
 
-def _notes(run: DenoiserRun, plan: Plan, sensor: Sensor) -> list[str]:
+def _notes(
+  run: DenoiserRun, plan: Plan, sensor: Sensor, *, alone: bool
+) -> list[str]:
   """Sentences on what is measured."""
   from jaxgen.evaluation import restorers
   from jaxgen.evaluation.classical import has_bm3d
   from jaxgen.evaluation.restoration_bench import SLOW_TILES
 
-  classical = min(plan.tiles, SLOW_TILES)
+  classical = f"{min(plan.tiles, SLOW_TILES):,} by ways without a network and "
   first = (
     f"step {run.step}; at most {plan.tiles:,} held-out tiles of"
-    f" {run.resolution} pixels, of which the first {classical:,} by ways"
-    f" without a network and {plan.sampled:,} by ways that sample (--budget);"
-    f" background {sensor.background:g} and read noise"
+    f" {run.resolution} pixels, of which the first"
+    f" {'' if alone else classical}{plan.sampled:,} by ways that sample"
+    f" (--budget); background {sensor.background:g} and read noise"
     f" {sensor.read_noise:g} electrons"
   )
+  if alone:
+    return [first]
   published = (
     f"{restorers.DPS} and {restorers.DIFFPIR} take {restorers.STEPS} ancestral"
     " steps with the step lengths of their papers, and the mean variance of the"

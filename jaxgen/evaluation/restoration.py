@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import dataclasses
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import numpy as np
 
@@ -58,7 +58,7 @@ class Restoration:
 
 
 def affordable(
-  prior: Prior, num: int, budget: int, *, levels: int, samples: int
+  ways: Iterable[Restorer], num: int, budget: int, *, levels: int, samples: int
 ) -> Plan:
   """The tiles that a budget of network calls allows: half of it for ways that
   do not sample, the rest for those that do.
@@ -66,13 +66,16 @@ def affordable(
   Raises:
     UserError: too few tiles.
   """
-  ways = restorers.network(prior).values()
+  calls = [_repeats(x, samples) * x.calls for x in ways]
   few = sum(x.calls for x in ways if x.calls < restorers.STEPS)
-  many = sum(_repeats(x, samples) * x.calls for x in ways) - few
+  many = sum(calls) - few
   tiles = min(num, budget // (2 * levels * few))
-  sampled = min(tiles, (budget - tiles * levels * few) // (levels * many))
+  sampled = tiles
+  if many:
+    left = budget - tiles * levels * few
+    sampled = min(tiles, left // (levels * many))
   if sampled < LEAST:
-    need = 2 * LEAST * levels * many
+    need = 2 * LEAST * levels * max(few, many)
     raise UserError(
       f"--num={num} and --budget={budget}: expected at least {LEAST} tiles, got"
       f" {sampled} that are sampled; --budget={need} allows them."
@@ -89,6 +92,7 @@ def evaluate(
   tiles: HeldOut,
   sensors: Sequence[Sensor],
   *,
+  ways: Mapping[str, Restorer],
   plan: Plan,
   weights: str = "",
   seed: int = 0,
@@ -100,6 +104,7 @@ def evaluate(
     prior: the denoiser.
     tiles: held-out tiles.
     sensors: the sensors.
+    ways: the ways, by name.
     plan: how many tiles each way restores.
     weights: weights of LPIPS, if they are not installed.
     seed: seed of the noise and of samples.
@@ -109,7 +114,7 @@ def evaluate(
   keys = image_keys(seed, len(tiles.images), COUNTS)
   counts = {s: np.asarray(simulate(s, tiles.images, keys)) for s in sensors}
   bench = Bench(
-    ways=restorers.without_network() | restorers.network(prior),
+    ways=dict(ways),
     truths=tiles.images,
     score=scorer(tiles.images.shape[-1], weights),
     plan=plan,
@@ -132,7 +137,7 @@ def evaluate(
     spreads=spreads,
     by_sigma=by_sigma,
     by_photons=by_photons,
-    reference=restorers.MAP if prior.noise_map else restorers.MEAN,
+    reference=restorers.reference(prior),
   )
 
 

@@ -52,6 +52,18 @@ class Restorer:
   run: Callable[[np.ndarray, Sensor, int], np.ndarray]
 
 
+def reference(prior: Prior) -> str:
+  """The way of a denoiser that others are compared with."""
+  return MAP if prior.noise_map else MEAN
+
+
+def alone(prior: Prior) -> dict[str, Restorer]:
+  """The ways that `jaxgen restore` takes: the mean by a few calls, and samples
+  of the posterior."""
+  own = {MAP, SAMPLE} if prior.noise_map else {MEAN, GCR, SAMPLE}
+  return {name: x for name, x in network(prior).items() if name in own}
+
+
 def network(prior: Prior) -> dict[str, Restorer]:
   """The ways by a denoiser, by name."""
   grid = sigmas.karras(STEPS, sigma_max=prior.sigma_max)

@@ -42,7 +42,12 @@ def found():
   sensor = Sensor(photons=PHOTONS, background=1.0, read_noise=2.0)
   plan = restoration.Plan(tiles=TILES, sampled=TILES, samples=8)
   return restoration.evaluate(
-    PRIOR, tiles, [sensor], plan=plan, log=lambda _: None
+    PRIOR,
+    tiles,
+    [sensor],
+    ways=restorers.without_network() | restorers.network(PRIOR),
+    plan=plan,
+    log=lambda _: None,
   )
 
 
@@ -120,13 +125,29 @@ def test_a_page_and_tables_show_all(found, measures, tmp_path, capsys):
 
 def test_a_budget_limits_the_tiles():
   options = {"levels": 5, "samples": 0}
-  plan = restoration.affordable(PRIOR, 1024, 40_000, **options)
-  assert plan.sampled < plan.tiles < 1024
   ways = restorers.network(PRIOR).values()
+  plan = restoration.affordable(ways, 1024, 40_000, **options)
+  assert plan.sampled < plan.tiles < 1024
   calls = sum(x.calls * plan.of(x) for x in ways if x.name != "sample")
   assert calls * 5 <= 40_000
   with pytest.raises(UserError, match="--budget"):
-    restoration.affordable(PRIOR, 1024, 100, **options)
+    restoration.affordable(ways, 1024, 100, **options)
+
+
+@pytest.mark.parametrize("noise_map", [True, False])
+@pytest.mark.parametrize("samples", [0, 8])
+def test_a_denoiser_alone_is_measured_on_more_tiles(noise_map, samples):
+  prior = dataclasses.replace(PRIOR, noise_map=noise_map)
+  options = {"levels": 1, "samples": samples}
+  every = restorers.without_network() | restorers.network(prior)
+  among = restoration.affordable(every.values(), 9_999, 40_000, **options)
+  own = restorers.alone(prior)
+  plan = restoration.affordable(own.values(), 9_999, 40_000, **options)
+  assert restorers.reference(prior) in own
+  assert among.sampled < plan.sampled
+  times = {x.name: samples if x.name == "sample" else 1 for x in own.values()}
+  spent = sum(times[x.name] * x.calls * plan.of(x) for x in own.values())
+  assert spent <= 40_000
 
 
 def test_denoisers_without_maps_are_compared_with_their_own_call():
