@@ -22,7 +22,7 @@ from jaxgen.evaluation import image_bootstrap
 from jaxgen.evaluation.image_bootstrap import Interval, Weights
 from jaxgen.evaluation.prior import Keys, Prior, image_keys
 from jaxgen.evaluation.sensors import Sensor
-from jaxgen.models.layers import attention_tracing
+from jaxgen.models.attention import attention_tracing
 from jaxgen.restoration import fusion, sensor_numbers
 from jaxgen.typing import Array, DenoiseFn, Images, Params, Sigmas
 

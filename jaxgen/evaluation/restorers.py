@@ -20,7 +20,7 @@ from jaxgen.evaluation import classical
 from jaxgen.evaluation import restoration_ways as ways
 from jaxgen.evaluation.prior import Keys, Prior, image_keys
 from jaxgen.evaluation.sensors import Sensor
-from jaxgen.models.layers import attention_tracing
+from jaxgen.models.attention import attention_tracing
 from jaxgen.restoration import posterior
 from jaxgen.typing import DenoiseFn, Images, Params
 

@@ -12,7 +12,7 @@ from jax.typing import DTypeLike
 from jaxtyping import Float
 
 from jaxgen.config.denoisers import DiTConfig
-from jaxgen.models import layers
+from jaxgen.models import layers, patches
 from jaxgen.models.conditioning import (
   Cond,
   Conditioning,
@@ -113,7 +113,7 @@ class DiT(DenoisingNetwork, kw_only=True):
       name="conditioning",
     )(c_noise, cond, x.shape[1])
     x = concat_images(x, cond, self.image_conditions)
-    x = layers.patchify(x, patch)
+    x = patches.patchify(x, patch)
     x = Dense(width, dtype=self.dtype, name="patch_in")(x)
     base = self.resolution // patch
     positions = sincos_positions(grid, width=width, base=base)
@@ -121,7 +121,7 @@ class DiT(DenoisingNetwork, kw_only=True):
     x = self._blocks(x, embedding, train)
     last = Dense(patch**2 * self.channels, kernel_init=ZEROS, name="patch_out")
     x = last(RMSNorm(name="norm_out")(x).astype(jnp.float32))
-    return layers.unpatchify(x, patch, grid=grid)
+    return patches.unpatchify(x, patch, grid=grid)
 
   def _blocks(
     self, x: Float[Array, "b n d"], embedding: Float[Array, "b e"], train: bool

@@ -26,8 +26,9 @@ from jaxtyping import Float
 from jaxgen.config.models import PatchAutoencoderConfig
 from jaxgen.images import upsample_matrix
 from jaxgen.models import pyramid
-from jaxgen.models.layers import ZEROS, Blocks, Dense, patch_window
+from jaxgen.models.layers import ZEROS, Blocks, Dense
 from jaxgen.models.network import Network
+from jaxgen.models.patches import patch_window
 from jaxgen.models.resampling import (
   TransferRules,
   repeat_matrix,

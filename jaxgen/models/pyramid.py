@@ -21,7 +21,7 @@ import jax.numpy as jnp
 from jaxtyping import Float
 
 from jaxgen.images import resize
-from jaxgen.models.layers import overlap_patches, patchify, unpatchify
+from jaxgen.models.patches import overlap_patches, patchify, unpatchify
 from jaxgen.typing import Array
 
 Images = Float[Array, "b h h c"]

@@ -22,7 +22,7 @@ from jaxgen.config.experiment import Experiment, with_known
 from jaxgen.config.stages import Remat
 from jaxgen.data import pipeline
 from jaxgen.errors import UserError
-from jaxgen.models.layers import attention_tracing
+from jaxgen.models.attention import attention_tracing
 from jaxgen.parallel.device import platform
 from jaxgen.parallel.memory import group_limit, program_bytes
 from jaxgen.planning.roofline import Speed, measure

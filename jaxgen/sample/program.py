@@ -11,7 +11,7 @@ import jax.numpy as jnp
 from jaxgen.diffusion import guidance, sampling, tiling
 from jaxgen.errors import UserError
 from jaxgen.images import to_uint8
-from jaxgen.models.layers import attention_tracing
+from jaxgen.models.attention import attention_tracing
 from jaxgen.restoration import posterior
 from jaxgen.sample import conditions, feather
 from jaxgen.sample.program_spec import (

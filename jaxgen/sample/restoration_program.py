@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxgen.diffusion import sampling, tiling
-from jaxgen.models.layers import attention_tracing
+from jaxgen.models.attention import attention_tracing
 from jaxgen.restoration import binning, operators, posterior
 from jaxgen.sample import predicted_variance
 from jaxgen.sample.program import prior_of

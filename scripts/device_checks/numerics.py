@@ -21,7 +21,7 @@ from jaxgen.laws import LAWS
 from jaxgen.metrics import backbones, inception
 from jaxgen.metrics.features import prepare
 from jaxgen.metrics.perceptual_weights import load_weights
-from jaxgen.models import layers
+from jaxgen.models.attention import attention_tracing
 from jaxgen.parallel import device
 from jaxgen.parallel.precision import Precision, measured
 from jaxgen.train.stage import StageProgram, stage_programs
@@ -142,9 +142,9 @@ def _float64(x: Any) -> np.ndarray:
 
 def derivatives(inputs: Any, tangents: Any, cotangent: Any) -> Any:
   """Attention, its gradients, and its derivative along tangents."""
-  value, pull = jax.vjp(layers.attend, *inputs)
-  with layers.attention_tracing("forward_mode"):
-    _, moved = jax.jvp(layers.attend, tuple(inputs), tuple(tangents))
+  value, pull = jax.vjp(attend, *inputs)
+  with attention_tracing("forward_mode"):
+    _, moved = jax.jvp(attend, tuple(inputs), tuple(tangents))
   return value, pull(cotangent), moved
 
 

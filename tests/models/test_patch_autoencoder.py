@@ -10,7 +10,7 @@ from jaxgen.config.models import PatchAutoencoderConfig
 from jaxgen.errors import UserError
 from jaxgen.images import upsample_matrix
 from jaxgen.models.build import build
-from jaxgen.models.layers import patch_window
+from jaxgen.models.patches import patch_window
 
 SMALL: dict[str, Any] = dict(
   patch_size=4,

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from jaxgen.images import downsample_matrix, resize, upsample_matrix
-from jaxgen.models.layers import patchify, unpatchify
+from jaxgen.models.patches import patchify, unpatchify
 from jaxgen.models.resampling import (
   remaining_noise,
   resize_input_kernel,

@@ -3,7 +3,7 @@
 import pytest
 from support.programs import program
 
-from jaxgen.models import layers
+from jaxgen.models import attention
 from jaxgen.planning import cost
 
 
@@ -53,7 +53,7 @@ def test_a_refusal_names_the_largest_that_fits(no_code):
 def test_operations_of_attention_in_chunks_are_all_counted(monkeypatch):
   p = program(1, **{"model.encoder_depth": 1})
   want = cost.flops(p)
-  monkeypatch.setattr(layers, "UNCHUNKED_TOKENS", 4)
+  monkeypatch.setattr(attention, "UNCHUNKED_TOKENS", 4)
   assert cost.flops(p) == want
 
 
