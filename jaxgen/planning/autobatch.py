@@ -29,7 +29,8 @@ from jaxgen.train import loop
 from jaxgen.train.companions import with_numbers
 from jaxgen.train.first_step import OutOfMemory
 from jaxgen.train.opening import say
-from jaxgen.train.stage import StageProgram, check_stages, stage_programs
+from jaxgen.train.programs import check_stages, stage_programs
+from jaxgen.train.stage import StageProgram
 from jaxgen.train.training_latents import with_stored
 from jaxgen.train.transfer import InitialWeights
 from jaxgen.workdir.claim import claim, record

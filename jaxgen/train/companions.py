@@ -10,7 +10,8 @@ from jaxgen.parallel.multihost import run_on_all
 from jaxgen.runs import numbers
 from jaxgen.tasks.space import tiles_encoder
 from jaxgen.train.opening import say
-from jaxgen.train.stage import StageProgram, check_stages
+from jaxgen.train.programs import check_stages
+from jaxgen.train.stage import StageProgram
 
 
 def with_numbers(

@@ -35,8 +35,9 @@ from jaxgen.parallel.memory import program_bytes
 from jaxgen.planning import cost
 from jaxgen.runs import companions as runs
 from jaxgen.runs import numbers
+from jaxgen.train.programs import stage_programs
 from jaxgen.train.schedule import stage_schedule
-from jaxgen.train.stage import StageProgram, stage_programs
+from jaxgen.train.stage import StageProgram
 from jaxgen.train.state import to_trees
 
 EXTRA = 1 << 20  # bytes

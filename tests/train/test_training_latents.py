@@ -15,7 +15,8 @@ from jaxgen.data import pipeline
 from jaxgen.errors import UserError
 from jaxgen.planning.cost import batch_shapes
 from jaxgen.train import training_latents
-from jaxgen.train.stage import StageProgram, stage_programs
+from jaxgen.train.programs import stage_programs
+from jaxgen.train.stage import StageProgram
 
 
 @pytest.fixture(scope="module")
