@@ -130,7 +130,7 @@ def test_the_hint_gap_is_that_of_the_formula():
   e = s * rng.normal(size=h.shape)
   y = h + e - e.mean((1, 2, 3), keepdims=True)
   batch = {k: jnp.asarray(v, jnp.float32) for k, v in (("image", y), ("h", h))}
-  hint = Hint(image=lambda batch, frozen: batch["h"], channels=1)
+  hint = Hint(image=lambda batch, frozen: batch["h"], channels=1, field="h")
 
   def denoise(x, sigma, cond: Any = None):
     told = cond["hint"][..., :1]
@@ -138,7 +138,12 @@ def test_the_hint_gap_is_that_of_the_formula():
     return told + gain * (x - told)
 
   means = denoising_scores.evaluate(
-    options, pixels((side, side, 1)), denoise, batch, hint=hint, frozen={}
+    options,
+    pixels((side, side, 1)),
+    denoise,
+    hint.with_others(batch),
+    hint=hint,
+    frozen={},
   )
   scores = denoising_scores.summarize({k: np.mean(v) for k, v in means.items()})
   sigma = denoising_scores.held_out_sigmas(options)
