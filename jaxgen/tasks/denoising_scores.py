@@ -22,12 +22,8 @@ HELD_OUT_LEVELS = 4  # noise levels per held-out image
 SHOWN_SIGMA = 0.5  # noise level of the denoised images in previews
 HINTS = "their hints"  # a row of previews
 OTHERS = "loss_of_others"  # the loss with the hint of another image
-ROWS = (  # of previews
-  "held-out tiles",
-  f"these with noise of standard deviation {SHOWN_SIGMA} (black to white is 2),"
-  " denoised",
-  "new images, sampled from noise",
-)
+TILES, NEW = "held-out tiles", "new images, sampled from noise"  # more
+DENOISED = "these with noise of standard deviation {sigma} ({unit}), denoised"
 
 
 def held_out_sigmas(config: DiffusionConfig) -> Array:
@@ -140,8 +136,10 @@ def preview(
 
 def rows(space: Space, hint: Hint | None) -> tuple[str, ...]:
   """The labels of the rows of a preview."""
-  first, *others = ROWS
-  return (first, *((HINTS,) * _shows_hints(space, hint)), *others)
+  scaled = "in normalized latents or residuals"
+  unit = scaled if space.numbers else "black to white is 2"
+  denoised = DENOISED.format(sigma=SHOWN_SIGMA, unit=unit)
+  return TILES, *(HINTS,) * _shows_hints(space, hint), denoised, NEW
 
 
 def _shows_hints(space: Space, hint: Hint | None) -> bool:
