@@ -91,6 +91,16 @@ def test_training_batches_are_stored_latents_as_planned(program, tmp_path):
   assert set(read) <= known and size == stored.stage.batch_size
 
 
+def test_stored_small_images_are_not_flipped_again(path, tmp_path):
+  program = program_of(path, stubs.identity(), flips=True, rot90=True)
+  stored = with_stored(program, tmp_path)
+  batches = stored.batches(0)
+  batch = next(batches)
+  batches.close()
+  known = {x.tobytes() for x in stored.stored.fields["latent"]}
+  assert {np.asarray(x).tobytes() for x in batch["latent"]} <= known
+
+
 def test_latents_are_encoded_once(program, tmp_path, monkeypatch):
   first = with_stored(program, tmp_path)
   with monkeypatch.context() as m:
