@@ -13,6 +13,7 @@ if TYPE_CHECKING:
   import numpy as np
 
   from jaxgen.cli.flags import Group
+  from jaxgen.data.input_tiles import TiledImage
   from jaxgen.sample.denoiser import DenoiserRun
   from jaxgen.sample.options import SamplingKeywords
 
@@ -26,8 +27,8 @@ def add_hint_flags(group: Group) -> None:
     "--hint",
     metavar=f"PATH|{HELD_OUT}",
     help="images that hints are made of as in training (of runs with hint.kind;"
-    " with segments, masks): a folder, a file, or held-out tiles of the run;"
-    " used in turn",
+    " with segments, masks; with image, hints): a folder, a file, or held-out"
+    " tiles of the run; used in turn",
   )
   group.add_argument(
     "--hint_noise",
@@ -79,6 +80,8 @@ def read_hints(
   field = model.task.hint.field
   if args.hint == HELD_OUT:
     found = model.tiles(HELD_OUT, num)[field]
+  elif field == "hint":
+    found = np.stack([x.read() for x in _read_images(model, args)[:num]])
   elif field == "image":
     tiles = inputs.read_tiles(model, args, path=args.hint, cutting="fit")
     found = np.stack([x.read() for x in tiles[:num]])
@@ -96,6 +99,26 @@ def _check_absent(model: DenoiserRun, args: argparse.Namespace) -> None:
   if needs_hint(model):
     kind = model.experiment.hint.kind
     raise UserError(f"--hint: expected images for this run (hint.kind={kind}).")
+
+
+def _read_images(
+  model: DenoiserRun, args: argparse.Namespace
+) -> list[TiledImage]:
+  """The images of --hint as those of data.hints, their center squares."""
+  from jaxgen.data import input_images, input_tiles
+  from jaxgen.data.files import hints
+
+  data = model.experiment.data
+  reading = input_images.Reading(channels=data.hint_channels, bits=hints.BITS)
+  tiles = input_tiles.cut_images(
+    input_images.list_inputs(args.hint, reading),
+    data,
+    side=model.resolution,
+    cutting="fit",
+    upsample=args.upsample,
+  )
+  print("\n".join(input_tiles.describe(tiles)), flush=True)
+  return tiles
 
 
 def _read_masks(model: DenoiserRun, path: pathlib.Path) -> np.ndarray:

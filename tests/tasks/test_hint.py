@@ -15,6 +15,7 @@ from jaxgen.errors import UserError
 from jaxgen.images import normalize, resize
 from jaxgen.tasks import denoising_scores, families, hint_images
 from jaxgen.tasks.companion import NONE
+from jaxgen.tasks.denoising_loss import Denoising
 from jaxgen.tasks.hint import Hint
 from jaxgen.tasks.space import pixels
 from jaxgen.train.transfer import transfer_params
@@ -70,6 +71,20 @@ def test_a_share_of_the_hints_is_dropped():
   assert (all_told == 1).all()
 
 
+def test_the_loss_drops_hints():
+  """A denoiser that answers with the presence of its hint errs by its share."""
+  n, share = 400, 0.3
+  loss = Denoising(
+    config=DiffusionConfig(),
+    denoiser=lambda params, key=None: lambda x, s, cond: cond["hint"][..., -1:],
+    space=pixels((4, 4, 1)),
+    hint=constant(drop_prob=share),
+  )
+  batch: Any = {"image": jnp.zeros((n, 4, 4, 1))}
+  mse = 4 * loss({}, batch, keys(n), LossInputs())[1]["mse"]
+  assert abs(float(mse) - (1 - share)) < 3 * np.sqrt(share * (1 - share) / n)
+
+
 def test_the_noise_on_a_hint_is_told():
   """As a fraction of the highest, log-uniform from a hundredth; nothing is told
   of an absent hint."""
@@ -108,6 +123,17 @@ def test_segments_have_a_channel_for_each_class():
   found = hint_images._segments(2, {"mask": mask}, {})
   np.testing.assert_array_equal(found[0, 0], np.eye(2))
   np.testing.assert_array_equal(found[0, 1], 0)
+
+
+def test_images_that_belong_to_others_are_hints():
+  options = config({"kind": "image"})
+  options.data.update(source="folder", hints="sketches", hint_channels=1)
+  task = families.build(parse(options), NAMES)
+  assert task.hint is not None and task.hint.channels == 1
+  assert task.batch_fields == ("image", "hint", "rock")
+  batch = {"hint": np.array([[[[0]], [[255]]]], np.uint8)}
+  told = task.hint.tell(task.hint.image(batch, {}))["hint"]
+  np.testing.assert_array_equal(told[0, :, 0], [[-1, 1], [1, 1]])
 
 
 def test_edges_are_where_the_luma_changes():
