@@ -131,7 +131,7 @@ def test_images_that_belong_to_others_are_hints():
   task = families.build(parse(options), NAMES)
   assert task.hint is not None and task.hint.channels == 1
   assert task.batch_fields == ("image", "hint", "rock")
-  batch = {"hint": np.array([[[[0]], [[255]]]], np.uint8)}
+  batch: Any = {"hint": np.array([[[[0]], [[255]]]], np.uint8)}
   told = task.hint.tell(task.hint.image(batch, {}))["hint"]
   np.testing.assert_array_equal(told[0, :, 0], [[-1, 1], [1, 1]])
 
@@ -155,7 +155,7 @@ def test_the_hint_gap_is_that_of_the_formula():
   h = 0.2 * rng.normal(size=(128, 1, 1, 1)) + np.zeros((1, side, side, 1))
   e = s * rng.normal(size=h.shape)
   y = h + e - e.mean((1, 2, 3), keepdims=True)
-  batch = {k: jnp.asarray(v, jnp.float32) for k, v in (("image", y), ("h", h))}
+  batch: Any = {k: np.float32(v) for k, v in (("image", y), ("h", h))}
   hint = Hint(image=lambda batch, frozen: batch["h"], channels=1, field="h")
 
   def denoise(x, sigma, cond: Any = None):
@@ -167,7 +167,7 @@ def test_the_hint_gap_is_that_of_the_formula():
     options,
     pixels((side, side, 1)),
     denoise,
-    hint.with_others(batch),
+    jax.tree.map(jnp.asarray, hint.with_others(batch)),
     hint=hint,
     frozen={},
   )
