@@ -14,7 +14,7 @@ if TYPE_CHECKING:
   import numpy as np
 
   from jaxgen.cli.flags import Group
-  from jaxgen.data.input_tiles import TiledImage
+  from jaxgen.data.input_tiles import Cutting, TiledImage
   from jaxgen.sample.denoiser import DenoiserRun
   from jaxgen.sample.options import SamplingKeywords
 
@@ -123,7 +123,10 @@ def read_sized(
   elif field == "mask":
     found = _read_masks(pathlib.Path(args.hint), num)
   else:
-    found = [x.image.read() for x in _read_images(model, args, field)[:num]]
+    tile = model.resolution, model.resolution
+    cutting = "fit" if set(sizes) <= {tile} else "tiled"
+    images = _read_images(model, args, field, cutting)
+    found = [x.image.read() for x in images[:num]]
   return [
     _sized(found[i % len(found)], size, path=args.hint)
     for i, size in enumerate(sizes)
@@ -142,21 +145,22 @@ def _check_absent(model: DenoiserRun, args: argparse.Namespace) -> None:
 
 
 def _read_images(
-  model: DenoiserRun, args: argparse.Namespace, field: str
+  model: DenoiserRun, args: argparse.Namespace, field: str, cutting: Cutting
 ) -> list[TiledImage]:
-  """The images of --hint, read as training images or as those of data.hints."""
+  """The images of --hint, read as training images or as those of data.hints;
+  prints how they are cut."""
   from jaxgen.data import input_images, input_tiles
   from jaxgen.data.files import hints
 
   data = model.experiment.data
   if field == "image":
-    return inputs.read_tiles(model, args, path=args.hint, cutting="fit")
+    return inputs.read_tiles(model, args, path=args.hint, cutting=cutting)
   reading = input_images.Reading(channels=data.hint_channels, bits=hints.BITS)
   tiles = input_tiles.cut_images(
     input_images.list_inputs(args.hint, reading),
     data,
     side=model.resolution,
-    cutting="fit",
+    cutting=cutting,
     upsample=args.upsample,
   )
   print("\n".join(input_tiles.describe(tiles)), flush=True)

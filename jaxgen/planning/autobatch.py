@@ -26,7 +26,7 @@ from jaxgen.parallel.sharding import Devices
 from jaxgen.planning import cost
 from jaxgen.runs import companions, numbers
 from jaxgen.train import loop
-from jaxgen.train.companions import with_numbers
+from jaxgen.train.companions import say_kept, with_numbers
 from jaxgen.train.first_step import OutOfMemory
 from jaxgen.train.opening import say
 from jaxgen.train.programs import check_stages, stage_programs
@@ -78,6 +78,7 @@ def train_in_memory(
       claim(workdir, experiment, allow_change=allow_config_change)
     )
     leans_on = companions.adopt(experiment, workdir, devices=devices)
+    say_kept(experiment, leans_on)
     while True:
       say("opening the data ...")
       programs = run_on_all(
