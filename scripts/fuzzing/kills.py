@@ -96,9 +96,9 @@ def families(folder: pathlib.Path) -> dict[str, Argv]:
   return argv | {"sweep": sweep}
 
 
-def training(config: str, fields: dict[str, object]) -> Argv:
+def training(config: str, fields: Mapping[str, object]) -> Argv:
   """The command line that trains a small run."""
-  flags = [f"--config.{k}={v}" for k, v in (COMMON | fields).items()]
+  flags = [f"--config.{k}={v}" for k, v in {**COMMON, **fields}.items()]
   return lambda workdir: [
     "train", f"--config={config}", f"--workdir={workdir}", *flags
   ]  # fmt: skip

@@ -74,9 +74,10 @@ def test_a_share_of_the_hints_is_dropped():
 def test_the_loss_drops_hints():
   """A denoiser that answers with the presence of its hint errs by its share."""
   n, share = 400, 0.3
+  presence: Any = lambda x, sigma, cond: cond["hint"][..., -1:]  # noqa: E731
   loss = Denoising(
     config=DiffusionConfig(),
-    denoiser=lambda params, key=None: lambda x, s, cond: cond["hint"][..., -1:],
+    denoiser=lambda params, key=None: presence,
     space=pixels((4, 4, 1)),
     hint=constant(drop_prob=share),
   )
