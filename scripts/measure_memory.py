@@ -25,7 +25,8 @@ import jaxgen
 from jaxgen.config.experiment import Experiment
 from jaxgen.config.files import load_experiment
 from jaxgen.planning import cost
-from jaxgen.train.stage import StageProgram, stage_programs
+from jaxgen.train.programs import stage_programs
+from jaxgen.train.stage import StageProgram
 
 CONFIGS = pathlib.Path(__file__).parents[1] / "configs"
 MIB = 2**20

@@ -101,11 +101,15 @@ def run(args: argparse.Namespace, rest: list[str]) -> None:
     _interpolate(model, args, conditions=conditions)
     return
   tiles = inputs.read_tiles(model, args)
-  tiles.sort(key=edit_kinds.size_of)
   options = sampling_flags.sampling_options(args)
   options["conditions"] = conditions
-  hint_flags.add_to(options, model, args, num=len(tiles))
-  editor = edit_kinds.Editor(model, args, options)
+  hints = hint_flags.add_sized(
+    options, model, args, [edit_kinds.edited_size(x, size) for x in tiles]
+  )
+  order = sorted(range(len(tiles)), key=lambda i: edit_kinds.size_of(tiles[i]))
+  tiles = [tiles[i] for i in order]
+  hints = [hints[i] for i in order] if hints else hints
+  editor = edit_kinds.Editor(model, args, options, hints)
   if mask is not None:
     edited = edit_kinds.inpaint(editor, tiles, mask)
   elif size is not None:

@@ -39,6 +39,7 @@ class Editor(NamedTuple):
   model: DenoiserRun
   args: argparse.Namespace
   options: SamplingKeywords
+  hints: Sequence[np.ndarray] = ()  # of each image; none if it has no hints
 
   @property
   def seed(self) -> int:
@@ -58,20 +59,25 @@ class Editor(NamedTuple):
   ) -> SamplingKeywords:
     """The sampling options of the images from number `first`: with their own
     hints."""
+    import numpy as np
+
     options = self.options.copy()
-    hints = options.get("hint")
-    if hints is not None:
-      options["hint"] = hints[first : first + len(part)]
+    if self.hints:
+      options["hint"] = np.stack(self.hints[first : first + len(part)])
     return options
 
-  def say_cost(self, num: int, size: tuple[int, int], corrected: bool) -> None:
+  def say_cost(
+    self,
+    num: int,
+    size: tuple[int, int],
+    options: SamplingKeywords,
+    *,
+    corrected: bool,
+  ) -> None:
     """Print the number of network calls for images of a size."""
     from jaxgen.windows import window_grid
 
-    side, calls = (
-      self.model.resolution,
-      self.model.network_calls(**self.options),
-    )
+    side, calls = self.model.resolution, self.model.network_calls(**options)
     grid = window_grid(*size, side=side, overlap=side // 2)
     where = f" of {size[1]:,} x {size[0]:,}, {len(grid):,} windows each,"
     more = f", {self.corrections} corrections each" if corrected else ""
@@ -80,6 +86,17 @@ class Editor(NamedTuple):
       + more,
       flush=True,
     )
+
+
+def edited_size(
+  tiles: TiledImage, canvas: tuple[int, int] | None
+) -> tuple[int, int]:
+  """The (height, width) of what is denoised: the scaled image, or a canvas
+  scaled as it is."""
+  scaled = tiles.grid.height, tiles.grid.width
+  if canvas is None:
+    return scaled
+  return _scaled(canvas, scaled, scaled if tiles.fit else tiles.image.size)
 
 
 def size_of(tiles: TiledImage) -> tuple[int, ...]:
@@ -93,14 +110,15 @@ def vary(editor: Editor, tiles: Sequence[TiledImage]) -> Iterator[Edited]:
 
   def edit(part: Sequence[TiledImage], first: int) -> np.ndarray:
     images = _stack(part)
-    editor.say_cost(len(images), images.shape[1:3], corrected=False)
+    options = editor.options_of(part, first)
+    editor.say_cost(len(images), images.shape[1:3], options, corrected=False)
     return editor.model.edit(
       images,
       strength=editor.args.strength,
       seed=editor.seed,
       batch=_batch(editor.args, part),
       first=first,
-      **editor.options_of(part, first),
+      **options,
     )
 
   for x, result in _each(tiles, edit):
@@ -123,7 +141,8 @@ def inpaint(
     images, unknown = _stack(part), fitted[first]
     rows, columns = surroundings(unknown, editor.model.resolution)
     size = rows.stop - rows.start, columns.stop - columns.start
-    editor.say_cost(len(images), size, corrected=True)
+    options = editor.options_of(part, first)
+    editor.say_cost(len(images), size, options, corrected=True)
     return editor.model.inpaint(
       images,
       unknown,
@@ -131,7 +150,7 @@ def inpaint(
       batch=_batch(editor.args, part),
       corrections=editor.corrections,
       first=first,
-      **editor.options_of(part, first),
+      **options,
     )
 
   for x, result in _each(tiles, edit):
@@ -153,7 +172,8 @@ def outpaint(
   def edit(part: Sequence[TiledImage], first: int) -> np.ndarray:
     images = _stack(part)
     canvas = _scaled(size, images.shape[1:3], _original(part[0]).shape[:2])
-    editor.say_cost(len(images), canvas, corrected=True)
+    options = editor.options_of(part, first)
+    editor.say_cost(len(images), canvas, options, corrected=True)
     return editor.model.outpaint(
       images,
       *canvas,
@@ -161,7 +181,7 @@ def outpaint(
       batch=min(editor.args.batch, CANVASES),
       corrections=editor.corrections,
       first=first,
-      **editor.options_of(part, first),
+      **options,
     )
 
   for x, result in _each(tiles, edit):

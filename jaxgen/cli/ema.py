@@ -50,7 +50,7 @@ def run(args: argparse.Namespace, rest: list[str]) -> None:
   from jaxgen.config.fields import check_value
   from jaxgen.config.optimizer import SigmaRel
   from jaxgen.sample.load import load
-  from jaxgen.train.stage import stage_programs
+  from jaxgen.train.programs import stage_programs
   from jaxgen.typing import LossInputs
   from jaxgen.workdir.posthoc_ema import PosthocEMA
 

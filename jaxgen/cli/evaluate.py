@@ -238,7 +238,7 @@ def _input_windows(
 
 def _task_scores(model: AutoencoderRun) -> dict[str, float]:
   """The held-out scores of heads and posteriors."""
-  from jaxgen.train.stage import stage_programs
+  from jaxgen.train.programs import stage_programs
 
   programs = stage_programs(model.experiment, names=model.names)
   scores = programs[model.stage].evaluator(model.params)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import pathlib
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from jaxgen.cli import flags, inputs
@@ -13,9 +14,11 @@ if TYPE_CHECKING:
   import numpy as np
 
   from jaxgen.cli.flags import Group
+  from jaxgen.data.input_tiles import Cutting, TiledImage
   from jaxgen.sample.denoiser import DenoiserRun
   from jaxgen.sample.options import SamplingKeywords
 
+Size = tuple[int, int]  # height, width
 HINTS = ("hint", "hint_noise")
 HELD_OUT = "validation"
 
@@ -26,8 +29,8 @@ def add_hint_flags(group: Group) -> None:
     "--hint",
     metavar=f"PATH|{HELD_OUT}",
     help="images that hints are made of as in training (of runs with hint.kind;"
-    " with segments, masks): a folder, a file, or held-out tiles of the run;"
-    " used in turn",
+    " with segments, masks; with image, hints): a folder, a file, or held-out"
+    " tiles of the run; used in turn",
   )
   group.add_argument(
     "--hint_noise",
@@ -45,7 +48,7 @@ def add_to(
   num: int,
   drawn: bool = False,
 ) -> None:
-  """Add the hints of `num` images to sampling options.
+  """Add the hints of `num` tiles to sampling options.
 
   Args:
     options: the options, which are changed.
@@ -57,10 +60,7 @@ def add_to(
   Raises:
     UserError: the run has no hints, or needs one.
   """
-  for flag in HINTS:
-    value = getattr(args, flag)
-    if value is not None and model.task.hint is None:
-      raise UserError(f"--{flag}={value}: this run has no hint (hint.kind).")
+  _check_known(model, args)
   if args.hint is not None:
     options["hint"] = read_hints(model, args, num)
   elif not drawn:
@@ -69,22 +69,68 @@ def add_to(
     options["hint_noise"] = args.hint_noise
 
 
+def add_sized(
+  options: SamplingKeywords,
+  model: DenoiserRun,
+  args: argparse.Namespace,
+  sizes: Sequence[Size],
+) -> list[np.ndarray]:
+  """The hints of images of each (height, width), none without --hint; the noise
+  on them is added to sampling options.
+
+  Raises:
+    UserError: as of `add_to`.
+  """
+  _check_known(model, args)
+  if args.hint is None:
+    _check_absent(model, args)
+  if args.hint_noise is not None:
+    options["hint_noise"] = args.hint_noise
+  return [] if args.hint is None else read_sized(model, args, sizes)
+
+
+def _check_known(model: DenoiserRun, args: argparse.Namespace) -> None:
+  """Raise a UserError if a run has no hints."""
+  for flag in HINTS:
+    value = getattr(args, flag)
+    if value is not None and model.task.hint is None:
+      raise UserError(f"--{flag}={value}: this run has no hint (hint.kind).")
+
+
 def read_hints(
   model: DenoiserRun, args: argparse.Namespace, num: int
 ) -> np.ndarray:
-  """The images or masks of --hint, in turn, `num` in all."""
+  """The images or masks of --hint, in turn, `num` in all, as tiles."""
   import numpy as np
 
+  side = model.resolution
+  return np.stack(read_sized(model, args, [(side, side)] * num))
+
+
+def read_sized(
+  model: DenoiserRun, args: argparse.Namespace, sizes: Sequence[Size]
+) -> list[np.ndarray]:
+  """The images or masks of --hint, in turn, one of each (height, width): their
+  center squares where that is a square.
+
+  Raises:
+    UserError: there are none, or they have other proportions.
+  """
   assert model.task.hint is not None
-  field = model.task.hint.field
+  field, num = model.task.hint.field, len(sizes)
   if args.hint == HELD_OUT:
-    found = model.tiles(HELD_OUT, num)[field]
-  elif field == "image":
-    tiles = inputs.read_tiles(model, args, path=args.hint, cutting="fit")
-    found = np.stack([x.read() for x in tiles[:num]])
+    found = list(model.tiles(HELD_OUT, num)[field])
+  elif field == "mask":
+    found = _read_masks(pathlib.Path(args.hint), num)
   else:
-    found = _read_masks(model, pathlib.Path(args.hint))
-  return found[np.arange(num) % len(found)]
+    tile = model.resolution, model.resolution
+    cutting = "fit" if set(sizes) <= {tile} else "tiled"
+    images = _read_images(model, args, field, cutting)
+    found = [x.image.read() for x in images[:num]]
+  return [
+    _sized(found[i % len(found)], size, path=args.hint)
+    for i, size in enumerate(sizes)
+  ]
 
 
 def _check_absent(model: DenoiserRun, args: argparse.Namespace) -> None:
@@ -98,22 +144,66 @@ def _check_absent(model: DenoiserRun, args: argparse.Namespace) -> None:
     raise UserError(f"--hint: expected images for this run (hint.kind={kind}).")
 
 
-def _read_masks(model: DenoiserRun, path: pathlib.Path) -> np.ndarray:
-  """The masks of a folder or a file, their center squares at a tile's size;
-  black and white ones are read as 0 and 1."""
+def _read_images(
+  model: DenoiserRun, args: argparse.Namespace, field: str, cutting: Cutting
+) -> list[TiledImage]:
+  """The images of --hint, read as training images or as those of data.hints;
+  prints how they are cut."""
+  from jaxgen.data import input_images, input_tiles
+  from jaxgen.data.files import hints
+
+  data = model.experiment.data
+  if field == "image":
+    return inputs.read_tiles(model, args, path=args.hint, cutting=cutting)
+  reading = input_images.Reading(channels=data.hint_channels, bits=hints.BITS)
+  tiles = input_tiles.cut_images(
+    input_images.list_inputs(args.hint, reading),
+    data,
+    side=model.resolution,
+    cutting=cutting,
+    upsample=args.upsample,
+  )
+  print("\n".join(input_tiles.describe(tiles)), flush=True)
+  return tiles
+
+
+def _sized(x: np.ndarray, size: Size, *, path: str) -> np.ndarray:
+  """An image or a mask at another size.
+
+  Raises:
+    UserError: it has other proportions.
+  """
   import numpy as np
 
-  from jaxgen.data.resize import center_square, resize_labels_to
+  from jaxgen.data.resize import center_square, resize_labels_to, resize_to
+
+  height, width = size
+  if height == width:
+    x = center_square(x)
+  elif abs(x.shape[1] * height / x.shape[0] - width) > 1:
+    raise UserError(
+      f"--hint={path}: expected the proportions of the image, {width} x"
+      f" {height}, got {x.shape[1]} x {x.shape[0]}."
+    )
+  if x.ndim == 2:
+    return resize_labels_to(x, height, width)
+  return resize_to(np.ascontiguousarray(x), height, width)
+
+
+def _read_masks(path: pathlib.Path, num: int) -> list[np.ndarray]:
+  """The masks of a folder, at most `num`, or of a file; black and white ones
+  are read as 0 and 1."""
+  import numpy as np
+
   from jaxgen.formats.image_files import list_images
 
   files = list_images(path) if path.is_dir() else [path]
   if not files or not files[0].is_file():
     raise UserError(f"--hint={path}: expected a folder of masks, or a file.")
-  side = model.resolution
-  masks = np.stack(
-    [resize_labels_to(center_square(_labels(x)), side, side) for x in files]
-  )
-  return np.minimum(masks, 1) if set(np.unique(masks)) <= {0, 255} else masks
+  masks = [_labels(x) for x in files]
+  if all(set(np.unique(x)) <= {0, 255} for x in masks):
+    masks = [np.minimum(x, 1) for x in masks]
+  return masks[:num]
 
 
 def _labels(path: pathlib.Path) -> np.ndarray:

@@ -78,7 +78,7 @@ def run(args: argparse.Namespace, rest: list[str]) -> None:
   from jaxgen.planning import cost
   from jaxgen.planning.roofline import Speed
   from jaxgen.runs import companions
-  from jaxgen.train.stage import check_stages, stage_programs
+  from jaxgen.train.programs import check_stages, stage_programs
   from jaxgen.train.transfer import check_transfers
 
   if args.json and args.json != STDOUT:

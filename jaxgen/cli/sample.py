@@ -178,7 +178,7 @@ def _decode_diffused(
   """Decoded samples of a denoiser of the latents."""
   from jaxgen.sample.denoiser import DenoiserRun
 
-  unused = ("resolution", "denoising_video")
+  unused = ("resolution", "denoising_video", *hint_flags.HINTS)
   sampling_flags.refuse(args, unused, owner="runs of denoisers")
   prior = _prior(args)
   options = sampling_flags.sampling_options(args)

@@ -124,7 +124,9 @@ def requested_conditions(
 
 
 def _no_condition(argument: str, name: str, known: Sequence[str]) -> str:
-  flag_names = ", ".join(f"--{x}=..." for x in known) or "none"
+  if not known:
+    return f"{argument}: this run has no conditions."
+  flag_names = ", ".join(f"--{x}=..." for x in known)
   near = difflib.get_close_matches(name, known, n=1)
   hint = f" Did you mean --{near[0]}=...?" if near else ""
   hint = f" Expected --{name}=VALUE." if name in known else hint

@@ -22,6 +22,8 @@ def check(experiment: Experiment) -> None:
 
 def _hint(experiment: Experiment) -> Iterator[str]:
   kind, config = experiment.hint.kind, experiment.diffusion
+  if experiment.data.hints and kind != "image":
+    yield f"data.hints={experiment.data.hints}: expected hint.kind=image."
   if not kind:
     return
   if experiment.latent.run:
@@ -36,6 +38,8 @@ def _hint(experiment: Experiment) -> Iterator[str]:
       "hint.kind=segments: expected data.source=folder with data.masks, or"
       " data.source=rocks."
     )
+  if kind == "image" and not _has_hints(experiment):
+    yield "hint.kind=image: expected data.source=folder with data.hints."
   for name in OF_HINTS:
     if name in config.conditions:
       yield f"diffusion.conditions: {name!r} is the name of a hint's input."
@@ -46,6 +50,11 @@ def _has_masks(experiment: Experiment) -> bool:
   return data.source == "rocks" or (
     data.source == "folder" and data.masks != ""
   )
+
+
+def _has_hints(experiment: Experiment) -> bool:
+  data = experiment.data
+  return data.source == "folder" and data.hints != ""
 
 
 def _residual(experiment: Experiment) -> Iterator[str]:

@@ -36,6 +36,10 @@ class DataConfig:
   """folder, arrays, records: path of the data; tfds: name[@data_dir]."""
   masks: str = ""
   """folder: a parallel folder of per-pixel label images."""
+  hints: str = ""
+  """folder: a parallel folder of images, the hints of hint.kind=image."""
+  hint_channels: Annotated[Int, Field(ge=1, le=16)] = 3
+  """folder: channels of these images, 1: gray, 3: RGB."""
   channels: Annotated[Int, Field(ge=1, le=16)] = 3
   """1: gray, 3: RGB, 4: packed Bayer mosaics; folder, arrays, tfds: any."""
   shown_channels: tuple[NonNegativeInt, ...] = ()

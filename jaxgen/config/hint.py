@@ -22,13 +22,16 @@ BLURRED = ("reconstruction", "lowres")  # kinds that lack detail of the image
 class HintConfig:
   """An image that a denoiser is given beside the noisy one.
 
-  It is derived from the clean image in training and given by the user later. A
-  further channel tells whether there is a hint.
+  It is derived from the clean image in training, or belongs to it, and is given
+  by the user later. A further channel tells whether there is a hint.
   """
 
-  kind: Literal["", "reconstruction", "lowres", "segments", "edges"] = ""
+  kind: Literal[
+    "", "reconstruction", "lowres", "segments", "edges", "image"
+  ] = ""
   """The image's reconstruction by another run, the image made smaller and
-  enlarged again, the classes of its pixels, or its edges; empty: no hint."""
+  enlarged again, the classes of its pixels, its edges, or another image
+  (data.hints); empty: no hint."""
   run: str = ""
   """reconstruction: the workdir of a finished autoencoder, or the folder of a
   sweep of them."""

@@ -13,7 +13,7 @@ from jaxgen.data import cache
 from jaxgen.data.findings import Findings
 from jaxgen.data.resize import center_square, resize, resize_labels
 
-Photo = tuple[np.ndarray, ...]  # (h, w, c) and, with masks, (h, w)
+Photo = tuple[np.ndarray, ...]  # (h, w, c); a mask (h, w), a hint (h, w, c)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -79,15 +79,24 @@ class CachedLoader:
     return self.cache.get((self.key, photo), lambda: self._load(photo))
 
   def _load(self, photo: int) -> Photo:
-    image, *mask = self.load(photo)
+    image, *partners = self.load(photo)
     if not self.square:
-      return (image, *mask)
+      return (image, *partners)
     square = center_square(image).copy()
     square = square if self.finish is None else self.finish(square)
     return (
       resize(square, self.square),
-      *(resize_labels(center_square(x), self.square) for x in mask),
+      *(resize_partner(center_square(x), self.square) for x in partners),
     )
+
+
+def resize_partner(square: np.ndarray, side: int) -> np.ndarray:
+  """A square of a mask or a hint at another size."""
+  if square.shape[0] == side:
+    return square
+  if square.ndim == 2:
+    return resize_labels(square, side)
+  return resize(np.ascontiguousarray(square), side)
 
 
 def loader(

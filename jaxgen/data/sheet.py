@@ -32,14 +32,15 @@ _COLORS = np.array(  # of the labels of masks; later ones repeat
 
 def draw(train: Source, validation: Source, options: DataConfig) -> np.ndarray:
   """The first training tiles, with their augmentation, and some held-out ones,
-  each with its class and mask; uint8 (h, w, 3)."""
+  each with its class, mask and hint; uint8 (h, w, 3)."""
   first = _first_tiles(train, options, COLUMNS * ROWS)
   held_out = pipeline.stack(pipeline.fixed_tiles(validation, COLUMNS))
   for tiles in (first, held_out):
     tiles["image"] = visible(tiles["image"], options.shown_channels)
   side, num = first["image"].shape[1], len(held_out["image"])
-  masks = ", each above its mask" if "mask" in first else ""
-  trained = f"the first {COLUMNS * ROWS} tiles, {side} x {side} pixels{masks}"
+  partners = " and its ".join(x for x in ("mask", "hint") if x in first)
+  above = f", each above its {partners}" if partners else ""
+  trained = f"the first {COLUMNS * ROWS} tiles, {side} x {side} pixels{above}"
   parts = {
     f"trained on: {trained}": _cells(first, train.label_names),
     f"held out: {num} tiles": _cells(held_out, train.label_names),
@@ -57,11 +58,13 @@ def _first_tiles(source: Source, options: DataConfig, num: int) -> Element:
 
 
 def _cells(tiles: Element, label_names: Sequence[str]) -> list[np.ndarray]:
-  """Each tile, its mask and its class, one below the other."""
+  """Each tile, its mask, its hint and its class, one below the other."""
   columns = [[pictures.shown(x) for x in tiles["image"]]]
   if "mask" in tiles:
     masks = _COLORS[tiles["mask"] % len(_COLORS)]
     columns.append([pictures.shown(x) for x in masks])
+  if "hint" in tiles:
+    columns.append([pictures.shown(visible(x)) for x in tiles["hint"]])
   captions = _captions(tiles, label_names)
   if captions:
     width = columns[0][0].shape[1]

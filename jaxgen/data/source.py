@@ -48,8 +48,9 @@ class Source(Protocol):
     Returns:
       `image`: (resolution, resolution, channels), uint8 in [0, 255], uint16 in
       [0, 65535] or float32 in [-1, 1]; if available `label` (int32 scalar, -1:
-      missing), an int32 scalar per attribute (-1: missing) and `mask`
-      (resolution, resolution) int32. All elements of a source have the same
+      missing), an int32 scalar per attribute (-1: missing), `mask` (resolution,
+      resolution) int32 and `hint` (resolution, resolution, hint channels)
+      uint8. All elements of a source have the same
       keys, shapes and dtypes.
     """
     ...

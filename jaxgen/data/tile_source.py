@@ -11,8 +11,8 @@ from numpy.lib.stride_tricks import sliding_window_view
 
 from jaxgen.data import splits
 from jaxgen.data.findings import Findings
-from jaxgen.data.photos import Photo
-from jaxgen.data.resize import resize, resize_labels, to_channels
+from jaxgen.data.photos import Photo, resize_partner
+from jaxgen.data.resize import resize, to_channels
 from jaxgen.data.source import Element
 from jaxgen.data.streams import Streams
 
@@ -117,20 +117,25 @@ class TileSource:
     return top + rows, left + columns
 
   def _read_crops(self, places: Iterable[Sequence[int]]) -> Element:
-    """Images and masks of tiles at (photograph, top, left, size)."""
-    images, masks = [], []
+    """Images, masks and hints of tiles at (photograph, top, left, size)."""
+    images, partners = [], []
     for photo, top, left, size in places:
-      image, *mask = self.load(int(photo))
+      image, *others = self.load(int(photo))
       rows, columns = slice(top, top + size), slice(left, left + size)
       images.append(image[rows, columns])
-      masks += [self._labels(x[rows, columns]) for x in mask]
+      partners += [
+        resize_partner(x[rows, columns], self.resolution) for x in others
+      ]
     if len({x.shape for x in images}) == 1:
       element = {"image": self._finish(np.stack(images))}
     else:
       tiles = [self._finish(x[None].copy()) for x in images]
       element = {"image": np.concatenate(tiles)}
+    masks, hints = ([x for x in partners if x.ndim == ndim] for ndim in (2, 3))
     if masks:
       element["mask"] = np.stack(masks).astype(np.int32)
+    if hints:
+      element["hint"] = np.stack(hints)
     return element
 
   def _finish(self, crops: np.ndarray) -> np.ndarray:
@@ -139,11 +144,6 @@ class TileSource:
     if crops.shape[1] != self.resolution:
       crops = np.stack([resize(crop, self.resolution) for crop in crops])
     return to_channels(crops, self.channels)
-
-  def _labels(self, crop: np.ndarray) -> np.ndarray:
-    if crop.shape[0] == self.resolution:
-      return crop
-    return resize_labels(crop, self.resolution)
 
 
 def _gather(

@@ -41,10 +41,11 @@ class Candidate:
 
   @property
   def network_calls(self) -> int:
-    """Network calls per image."""
-    if isinstance(self.run, DenoiserRun):
-      return self.run.network_calls(sampler=self.method)
-    return 1
+    """Network calls per image, with those that draw its latent."""
+    if not isinstance(self.run, DenoiserRun):
+      return 1
+    before = self.prior.network_calls() if self.prior else 0
+    return before + self.run.network_calls(sampler=self.method)
 
   def _options(self, reference: Reference) -> dict[str, Any]:
     """The options of sampling, with the conditions of real tiles if the run has

@@ -26,10 +26,11 @@ from jaxgen.parallel.sharding import Devices
 from jaxgen.planning import cost
 from jaxgen.runs import companions, numbers
 from jaxgen.train import loop
-from jaxgen.train.companions import with_numbers
+from jaxgen.train.companions import say_kept, with_numbers
 from jaxgen.train.first_step import OutOfMemory
 from jaxgen.train.opening import say
-from jaxgen.train.stage import StageProgram, check_stages, stage_programs
+from jaxgen.train.programs import check_stages, stage_programs
+from jaxgen.train.stage import StageProgram
 from jaxgen.train.training_latents import with_stored
 from jaxgen.train.transfer import InitialWeights
 from jaxgen.workdir.claim import claim, record
@@ -77,6 +78,7 @@ def train_in_memory(
       claim(workdir, experiment, allow_change=allow_config_change)
     )
     leans_on = companions.adopt(experiment, workdir, devices=devices)
+    say_kept(experiment, leans_on)
     while True:
       say("opening the data ...")
       programs = run_on_all(

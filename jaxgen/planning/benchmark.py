@@ -34,8 +34,9 @@ from jaxgen.planning import cost
 from jaxgen.planning.roofline import matrix_product, seconds
 from jaxgen.runs import companions
 from jaxgen.tasks.space import tiles_encoder
+from jaxgen.train.programs import stage_programs
 from jaxgen.train.schedule import stage_schedule
-from jaxgen.train.stage import StageProgram, stage_programs
+from jaxgen.train.stage import StageProgram
 from jaxgen.train.state import TrainState
 from jaxgen.typing import Batch
 

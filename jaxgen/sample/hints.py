@@ -13,8 +13,8 @@ from jaxgen.models.conditioning import HINT
 from jaxgen.sample.options import SamplingOptions
 from jaxgen.sample.run import BATCH, MAX_SIDE, LoadedRun
 from jaxgen.tasks.hint import Hint
-from jaxgen.tasks.hint_images import UNLABELED
 from jaxgen.tasks.space import Frozen
+from jaxgen.tasks.task import UNLABELED
 from jaxgen.typing import Array
 
 MASK = "mask"
@@ -127,7 +127,9 @@ def _program(run: LoadedRun) -> Callable[[Frozen, Array], Array]:
 def _check_images(run: LoadedRun, images: np.ndarray) -> None:
   config = run.experiment.hint
   largest = 0 if config.kind == "reconstruction" else MAX_SIDE
-  run.check_images(images, largest=largest)
+  given = config.kind == "image"
+  channels = hint_of(run).channels if given else 0
+  run.check_images(images, largest=largest, channels=channels)
   if config.kind == "lowres":
     for side in images.shape[1:3]:
       config.check(side)

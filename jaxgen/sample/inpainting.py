@@ -11,7 +11,7 @@ from jaxgen.config.fields import check_value
 from jaxgen.errors import UserError
 from jaxgen.images import normalize
 from jaxgen.restoration.posterior import CORRECTIONS
-from jaxgen.sample import feather
+from jaxgen.sample import feather, hints
 from jaxgen.sample.draw import Canvas, draw_images
 from jaxgen.sample.editing import MAX_SIDE, checked_uint8, window_of
 from jaxgen.sample.options import SamplingKeywords, SamplingOptions
@@ -52,7 +52,7 @@ def inpaint(
     corrections: corrections towards the known pixels per denoiser call, each at
       the cost of two calls; see `restoration.posterior.inpaint`.
     first: number of images before these that share the seed.
-    **options: fields of `SamplingOptions`.
+    **options: fields of `SamplingOptions`; a `hint` is of the whole image.
   """
   cell = feather.cell_of(run)
   images = checked_uint8(run, images, largest=MAX_IMAGE)
@@ -68,7 +68,11 @@ def inpaint(
     window=window_of(run, known),
     first=first,
   )
-  resolved = resolve(SamplingOptions(**options), run)
+  given = options.pop("hint", None)
+  hint = None
+  if given is not None:
+    hint = hints.of_each(hints.make_hints(run, given), images.shape)[part]
+  resolved = resolve(SamplingOptions(**options), run, hint=hint)
   drawn = draw_images(run, resolved, canvas, seed=seed, batch=batch)
   edited = images.copy()
   edited[part] = feather.blend(known, drawn.images, unknown[part], cell=cell)

@@ -80,8 +80,9 @@ class SamplingOptions:
     churn: of edm_stochastic: S_churn.
     hint: images `(n, h, w, c)` from which hints are made as in training, one
       per image or a single one; masks of integers `(n, h, w)` with
-      hint.kind=segments. A hint is a condition with the name `hint`, always
-      given in a run that has hint.drop_prob=0.
+      hint.kind=segments, the hints themselves with hint.kind=image. A hint is
+      a condition with the name `hint`, always given in a run that has
+      hint.drop_prob=0.
     hint_noise: standard deviation of noise on the hints, up to the run's
       `hint.noise`; it lets a model depart from details of a doubtful hint.
 

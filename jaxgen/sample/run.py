@@ -118,8 +118,8 @@ class LoadedRun:
     )
 
   def with_data(self, path: str) -> Self:
-    """The run with its data at another path than in training; masks beside them
-    have moved with them.
+    """The run with its data at another path than in training; masks and hints
+    beside them have moved with them.
 
     Raises:
       UserError: the data are drawn, not read.
@@ -130,13 +130,10 @@ class LoadedRun:
         f"--data={path}: expected a run of data that are read, got"
         f" data.source={data.source}."
       )
-    masks = data.masks
-    here = pathlib.Path(masks), pathlib.Path(path) / masks
-    if masks and not any(x.exists() for x in here):
-      masks = os.path.normpath(
-        os.path.join(path, os.path.relpath(masks, data.path))
-      )
-    moved = dataclasses.replace(data, path=path, masks=masks)
+    masks, hints = (
+      _moved(x, data.path, path) for x in (data.masks, data.hints)
+    )
+    moved = dataclasses.replace(data, path=path, masks=masks, hints=hints)
     experiment = dataclasses.replace(self.experiment, data=moved)
     return dataclasses.replace(self, experiment=experiment)
 
@@ -182,16 +179,18 @@ class LoadedRun:
     devices = self.layout.mesh.size
     return -(-size // devices) * devices
 
-  def check_images(self, images: np.ndarray, *, largest: int = 0) -> None:
+  def check_images(
+    self, images: np.ndarray, *, largest: int = 0, channels: int = 0
+  ) -> None:
     """Raise a UserError if images do not fit this run; with `largest` they may
-    be larger, up to that side."""
+    be larger, up to that side, and `channels` are other than its own."""
     dtype, shape = getattr(images, "dtype", type(images)), np.shape(images)
-    side, _, channels = self.image_shape
+    side, channels = self.resolution, channels or self.image_shape[2]
     most = max(largest, side)
     fits = len(shape) == 4 and shape[0] and shape[3] == channels
     fits = fits and side <= min(shape[1:3]) and max(shape[1:3]) <= most
     if not fits or dtype not in (np.uint8, np.uint16, np.float32):
-      size = ", ".join(map(str, self.image_shape))
+      size = f"{side}, {side}, {channels}"
       larger = f", at most {most} high and wide" if largest else ""
       raise UserError(
         f"images: expected uint8 (n, {size}){larger}, got {dtype} {shape}."
@@ -201,6 +200,14 @@ class LoadedRun:
 
   def _repr_html_(self) -> str:
     return html.run_html(self)
+
+
+def _moved(folder: str, before: str, now: str) -> str:
+  """A folder beside data that have moved; unchanged if it is there."""
+  here = pathlib.Path(folder), pathlib.Path(now) / folder
+  if not folder or any(x.exists() for x in here):
+    return folder
+  return os.path.normpath(os.path.join(now, os.path.relpath(folder, before)))
 
 
 def _frozen(run: LoadedRun) -> dict[str, Params]:

@@ -22,7 +22,7 @@ from jaxgen.planning import autobatch, cost
 from jaxgen.sample.autoencoder import AutoencoderRun
 from jaxgen.sample.load import load
 from jaxgen.sample.run import BATCH, LoadedRun
-from jaxgen.train.stage import stage_programs
+from jaxgen.train.programs import stage_programs
 from jaxgen.workdir import metrics_csv
 
 SHOWN = 6  # number of saved held-out images

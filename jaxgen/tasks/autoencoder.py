@@ -31,7 +31,7 @@ from jaxgen.tasks.reconstruction import (
   controller,
   draw,
 )
-from jaxgen.tasks.task import NO_FINDINGS, Task
+from jaxgen.tasks.task import NO_FINDINGS, UNLABELED, Task
 from jaxgen.typing import (
   Array,
   Batch,
@@ -42,7 +42,6 @@ from jaxgen.typing import (
   Params,
 )
 
-UNLABELED = 255  # in masks
 ROWS = (  # of previews
   "held-out tiles",
   "their reconstructions",

@@ -12,7 +12,6 @@ from jax.scipy.stats import norm
 from jaxgen.config.diffusion import DiffusionConfig
 from jaxgen.diffusion import edm, samplers, sampling, sigmas
 from jaxgen.images import normalize
-from jaxgen.models.conditioning import HINT
 from jaxgen.tasks.denoising_loss import conditions_of, error
 from jaxgen.tasks.hint import Hint
 from jaxgen.tasks.space import Frozen, Space, image_keys
@@ -22,13 +21,9 @@ from jaxgen.typing import Array, Batch, DenoiseFn, Metrics
 HELD_OUT_LEVELS = 4  # noise levels per held-out image
 SHOWN_SIGMA = 0.5  # noise level of the denoised images in previews
 HINTS = "their hints"  # a row of previews
-ROLLED = "rolled_loss"  # the loss with the hint of another image
-ROWS = (  # of previews
-  "held-out tiles",
-  f"these with noise of standard deviation {SHOWN_SIGMA} (black to white is 2),"
-  " denoised",
-  "new images, sampled from noise",
-)
+OTHERS = "loss_of_others"  # the loss with the hint of another image
+TILES, NEW = "held-out tiles", "new images, sampled from noise"  # more
+DENOISED = "these with noise of standard deviation {sigma} ({unit}), denoised"
 
 
 def held_out_sigmas(config: DiffusionConfig) -> Array:
@@ -49,12 +44,13 @@ def evaluate(
 ) -> Metrics:
   """Means over the held-out levels: the loss, and the PSNR of the denoised
   image; with hints also the loss where the network alone is given the hint of
-  another image of the batch. The noise depends only on the image."""
+  another image, see `Hint.with_others`. The noise depends only on the image."""
   images, cond = normalize(batch["image"]), conditions_of(config, batch)
   y = space.states(batch, image_keys(images), frozen)
   hints, told = _hints(hint, batch, frozen)
   decode = space.codec(frozen, hints).decode
   cond = cond | told
+  others = hint.tell_others(batch, frozen) if hint else {}
 
   def at(level: Array, sigma: Array) -> Metrics:
     sigmas_ = jnp.full(len(y), sigma)
@@ -64,9 +60,9 @@ def evaluate(
     clipped = error(jnp.clip(decode(d), -1, 1), images) / 4  # on [0, 1]
     psnr = -10 * jnp.log10(jnp.maximum(clipped, 1e-10))
     scores = {"loss": weight * error(d, y), "psnr": psnr}
-    if hint is not None:
-      d = denoise(y + noise, sigmas_, cond | _of_others(told))
-      scores[ROLLED] = weight * error(d, y)
+    if others:
+      d = denoise(y + noise, sigmas_, cond | others)
+      scores[OTHERS] = weight * error(d, y)
     return scores
 
   levels = (jnp.arange(HELD_OUT_LEVELS), held_out_sigmas(config))
@@ -84,18 +80,13 @@ def _hints(
   return images, hint.tell(images)
 
 
-def _of_others(told: dict[str, Array]) -> dict[str, Array]:
-  """Each image's hint replaced by that of the image before it."""
-  return {HINT: jnp.roll(told[HINT], 1, axis=0)}
-
-
 def summarize(means: dict[str, Any]) -> dict[str, float]:
   """The means as scores; of a network that is given hints, `hint_gap` tells
   how much larger the loss is with the hints of other images: 0 if it ignores
   them."""
   scores = as_scores(means)
-  if ROLLED in scores:
-    scores["hint_gap"] = scores.pop(ROLLED) / scores["loss"] - 1
+  if OTHERS in scores:
+    scores["hint_gap"] = scores.pop(OTHERS) / scores["loss"] - 1
   return scores
 
 
@@ -145,8 +136,10 @@ def preview(
 
 def rows(space: Space, hint: Hint | None) -> tuple[str, ...]:
   """The labels of the rows of a preview."""
-  first, *others = ROWS
-  return (first, *((HINTS,) * _shows_hints(space, hint)), *others)
+  scaled = "in normalized latents or residuals"
+  unit = scaled if space.numbers else "black to white is 2"
+  denoised = DENOISED.format(sigma=SHOWN_SIGMA, unit=unit)
+  return TILES, *(HINTS,) * _shows_hints(space, hint), denoised, NEW
 
 
 def _shows_hints(space: Space, hint: Hint | None) -> bool:

@@ -9,10 +9,11 @@ augmentation, Ho et al. 2021, arXiv:2106.15282), as a fraction of `hint.noise`.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from jaxgen.diffusion import sigmas
 from jaxgen.diffusion.edm import per_image
@@ -22,6 +23,7 @@ from jaxgen.typing import Array, Batch
 
 NOISE = "hint_noise"  # the condition with its noise level
 LEAST = 0.01  # lowest noise level in training, as a fraction of the highest
+OTHER = "other_"  # and a field: that of another image, in evaluation
 
 HintFn = Callable[[Batch, Frozen], Array]
 
@@ -54,6 +56,22 @@ class Hint:
   def condition_sizes(self) -> tuple[tuple[str, Numbers], ...]:
     """What it is told as numbers."""
     return ((NOISE, Numbers(1)),) if self.noise else ()
+
+  def with_others(
+    self, tiles: Mapping[str, np.ndarray]
+  ) -> Mapping[str, np.ndarray]:
+    """Tiles with the field of the tile before each; a single one as it is."""
+    field = tiles[self.field]
+    if len(field) < 2:
+      return tiles
+    return {**tiles, OTHER + self.field: np.roll(field, 1, axis=0)}
+
+  def tell_others(self, batch: Batch, frozen: Frozen) -> dict[str, Array]:
+    """The conditions for hints of other images; empty if there are none."""
+    if OTHER + self.field not in batch:
+      return {}
+    other = {**batch, self.field: batch[OTHER + self.field]}
+    return self.tell(self.image(other, frozen))
 
   def tell(
     self,

@@ -18,10 +18,9 @@ from jaxgen.models.conditioning import HINT
 from jaxgen.tasks.companion import Companion, Companions, check_images
 from jaxgen.tasks.hint import Hint
 from jaxgen.tasks.space import Frozen
-from jaxgen.tasks.task import NO_FINDINGS
+from jaxgen.tasks.task import NO_FINDINGS, UNLABELED
 from jaxgen.typing import Array, Batch
 
-UNLABELED = 255  # in masks
 LUMA = (0.299, 0.587, 0.114)  # Rec. 601
 
 
@@ -41,6 +40,9 @@ def build(
   if config.kind == "segments":
     segments = functools.partial(_segments, config.num_classes)
     return make(image=segments, channels=config.num_classes, field="mask")
+  if config.kind == "image":
+    channels = experiment.data.hint_channels
+    return make(image=_given, channels=channels, field="hint")
   if config.kind == "edges":
     return make(image=_edges, channels=1)
   if config.kind == "lowres":
@@ -76,6 +78,11 @@ def _lowres(factor: int, batch: Batch, frozen: Frozen) -> Array:
 def _segments(num_classes: int, batch: Batch, frozen: Frozen) -> Array:
   """Ones in the channel of a pixel's class; zeros where it has no label."""
   return jax.nn.one_hot(batch["mask"], num_classes)
+
+
+def _given(batch: Batch, frozen: Frozen) -> Array:
+  """The image that belongs to it."""
+  return normalize(batch["hint"])
 
 
 def _edges(batch: Batch, frozen: Frozen) -> Array:

@@ -23,6 +23,7 @@ from jaxgen.typing import (
 
 ControlState = dict[str, Array]
 NO_FINDINGS = Findings()
+UNLABELED = 255  # in masks: a pixel without a label
 
 
 class UpdateControl(Protocol):

@@ -1,4 +1,4 @@
-"""Numbers of a run's space, measured before its first step."""
+"""Companions of a run, and numbers of its space, before its first step."""
 
 from __future__ import annotations
 
@@ -6,11 +6,27 @@ import dataclasses
 import pathlib
 from collections.abc import Sequence
 
+from jaxgen.config.experiment import Experiment
 from jaxgen.parallel.multihost import run_on_all
 from jaxgen.runs import numbers
+from jaxgen.runs.companions import FIELDS, wanted
+from jaxgen.tasks.companion import Companions
 from jaxgen.tasks.space import tiles_encoder
 from jaxgen.train.opening import say
-from jaxgen.train.stage import StageProgram, check_stages
+from jaxgen.train.programs import check_stages
+from jaxgen.train.stage import StageProgram
+
+
+def say_kept(experiment: Experiment, companions: Companions) -> None:
+  """Say which runs of a config are not read, since the run has begun with
+  others."""
+  for name, origin in wanted(experiment).items():
+    kept = companions.runs[name].origin
+    if kept != origin:
+      say(
+        f"{FIELDS[name]}={origin} is not read: the run keeps its copy of"
+        f" {kept}, with which it has begun."
+      )
 
 
 def with_numbers(

@@ -32,6 +32,8 @@ class Evaluator:
     self, task: Task, source: Source, layout: Layout, *, num: int, batch: int
   ):
     tiles = pipeline.stack(pipeline.fixed_tiles(source, num))
+    if task.hint is not None:
+      tiles = task.hint.with_others(tiles)
     size, index = batch // jax.process_count(), jax.process_index()
     local = slice(index * size, (index + 1) * size)
     self.num = len(tiles["image"])

@@ -21,7 +21,8 @@ from jaxgen.runs import numbers
 from jaxgen.train import plateau
 from jaxgen.train.data_report import new_report, save_report
 from jaxgen.train.opening import describe, say
-from jaxgen.train.stage import StageProgram, check_stages, free_programs
+from jaxgen.train.programs import check_stages, free_programs
+from jaxgen.train.stage import StageProgram
 from jaxgen.train.state import TrainState, from_trees, to_trees
 from jaxgen.train.transfer import (
   InitialWeights,

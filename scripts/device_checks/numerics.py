@@ -24,7 +24,8 @@ from jaxgen.metrics.perceptual_weights import load_weights
 from jaxgen.models.attention import attention_tracing
 from jaxgen.parallel import device
 from jaxgen.parallel.precision import Precision, measured
-from jaxgen.train.stage import StageProgram, stage_programs
+from jaxgen.train.programs import stage_programs
+from jaxgen.train.stage import StageProgram
 from jaxgen.train.step import gradients, loss_inputs
 
 PRECISIONS: tuple[Precision, ...] = ("highest", "default")

@@ -25,8 +25,8 @@ from device_checks.check import (
 from jaxgen.config.experiment import Experiment
 from jaxgen.parallel import device
 from jaxgen.planning import autobatch, cost
+from jaxgen.train.programs import stage_programs
 from jaxgen.train.schedule import stage_schedule
-from jaxgen.train.stage import stage_programs
 from jaxgen.workdir import checkpoint_index, checksums
 
 FAMILIES = (

@@ -1,4 +1,4 @@
-"""Runs of four families that are killed at random and resumed: each must end
+"""Runs of five families that are killed at random and resumed: each must end
 bit for bit as one that was never killed."""
 
 from __future__ import annotations
@@ -70,6 +70,10 @@ FAMILIES = {  # config, fields
     },
   ),
 }
+COMPANION = (  # a run that leans on another: config, fields
+  "textures_ldm:smoke",
+  {"stages.images": (384,), "latent.views": 1},
+)
 SWEEP = """
 from jaxgen.sweeps import Phase, Sweep, grid
 def get_sweep(variant=""):
@@ -84,6 +88,7 @@ Argv = Callable[[pathlib.Path], list[str]]  # maps a workdir to arguments
 def families(folder: pathlib.Path) -> dict[str, Argv]:
   """The command line of each family."""
   argv = {name: training(*family) for name, family in FAMILIES.items()}
+  argv["latent denoiser"] = lambda w: leaning(folder / "autoencoder")(w)
   _, fields = FAMILIES["patch autoencoder"]
   path = folder / "sweep.py"
   path.write_text(SWEEP.format(fields=COMMON | fields))
@@ -91,19 +96,30 @@ def families(folder: pathlib.Path) -> dict[str, Argv]:
   return argv | {"sweep": sweep}
 
 
-def training(config: str, fields: dict[str, object]) -> Argv:
+def training(config: str, fields: Mapping[str, object]) -> Argv:
   """The command line that trains a small run."""
-  flags = [f"--config.{k}={v}" for k, v in (COMMON | fields).items()]
+  flags = [f"--config.{k}={v}" for k, v in {**COMMON, **fields}.items()]
   return lambda workdir: [
     "train", f"--config={config}", f"--workdir={workdir}", *flags
   ]  # fmt: skip
 
 
+def leaning(origin: pathlib.Path) -> Argv:
+  """The command line that trains a run which leans on an autoencoder; that is
+  trained if there is none."""
+  config, fields = COMPANION
+  if not origin.exists():
+    autoencoder = training(*FAMILIES["patch autoencoder"])
+    if problem := run_to_end(autoencoder(origin)):
+      raise RuntimeError(problem)
+  return training(config, fields | {"latent.run": origin})
+
+
 def kill_and_resume(
   argv: Argv, folder: pathlib.Path, *, kills: int, rng: random.Random
 ) -> Iterator[str]:
-  """Kill a run at random several times; after the last it is resumed to its
-  end.
+  """Kill a run at random several times, the first time while it copies its
+  companions if it has any; after the last it is resumed to its end.
 
   Yields:
     For each kill what went wrong before the next; empty if nothing did. The
@@ -143,14 +159,16 @@ def run_to_end(argv: list[str]) -> str:
 
 
 def _kill(argv: list[str], workdir: pathlib.Path, rng: random.Random) -> None:
-  """Start a run, and kill it some time after its next checkpoints begin."""
+  """Start a run, and kill it some time after its next checkpoints begin, or
+  soon after the copy of a companion does."""
   wanted = len(_events(workdir)) + rng.randrange(1, 4)
   pause, number = rng.random() / 5, rng.choice([signal.SIGKILL] * 3 + [15])
   process = start(argv, FAST)
   end = time.monotonic() + PATIENCE
   while process.poll() is None and time.monotonic() < end:
-    if len(_events(workdir)) >= wanted:
-      time.sleep(pause)
+    copies = _copies(workdir)
+    if copies or len(_events(workdir)) >= wanted:
+      time.sleep(pause / 10 if copies else pause)
       process.send_signal(number)
       break
     time.sleep(0.005)
@@ -166,6 +184,17 @@ def _events(workdir: pathlib.Path) -> set[str]:
   with contextlib.suppress(FileNotFoundError):  # renamed in the meantime
     seen |= {str(x) for x in workdir.glob("**/checkpoints/[0-9]*")}
   return seen
+
+
+def _copies(workdir: pathlib.Path) -> bool:
+  """Whether a companion's copy has begun for the first time."""
+  begun = {x.parent for x in workdir.glob("companions/*/checkpoints")}
+  first = begun - _copied
+  _copied.update(first)
+  return bool(first)
+
+
+_copied: set[pathlib.Path] = set()
 
 
 def difference(whole: pathlib.Path, other: pathlib.Path) -> str:
@@ -193,7 +222,7 @@ def _arrays(workdir: pathlib.Path) -> dict[str, bytes]:
   steps = [int(x.name) for x in workdir.glob("checkpoints/[0-9]*")]
   path = workdir.resolve() / "checkpoints" / str(max(steps))
   trees = ocp.load_checkpointables(str(path))
-  kept = {name: trees[name] for name in ("state", "ema")}
+  kept = {name: trees[name] for name in ("state", "ema") if name in trees}
   leaves = jax.tree_util.tree_leaves_with_path(kept)
   return {
     f"{max(steps)}{jax.tree_util.keystr(k)}": np.asarray(x).tobytes()

@@ -74,6 +74,20 @@ FIELDS = (
   "train.max_to_keep",
   "seed",
 )
+LEANING = (  # configs of runs that lean on others or on hints, with a fault
+  ("textures_ldm", "latent.run=GONE"),
+  ("textures_ldm", "latent.run="),
+  ("textures_ldm", "latent.normalize=whitening"),
+  ("textures_ldm", "hint.kind=edges"),
+  ("textures_hybrid", "hint.run=GONE"),
+  ("textures_hybrid", "hint.run="),
+  ("textures_hybrid", "hint.kind=edges"),
+  ("textures_hybrid", "hint.drop_prob=0.1"),
+  ("folder_edm", "hint.kind=image"),
+  ("folder_edm", "data.hints=GONE"),
+  ("textures_edm", "hint.kind=segments"),
+  ("textures_edm", "hint.factor=1"),
+)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -114,6 +128,9 @@ def _fields(rng: random.Random) -> Iterator[list[str]]:
       yield [verb, *given, f"--config.{field}={value}"]
     yield [verb, *given, f"--config.model.{rng.randrange(100)}=1"]
     yield [verb, *given, "--config.stages.images=(64,)", "--config.model=3"]
+  for config, fault in LEANING:
+    config = f"--config={config}:smoke"
+    yield ["train", config, "--workdir=W", f"--config.{fault}"]
 
 
 def _files(folder: pathlib.Path, rng: random.Random) -> Iterator[list[str]]:

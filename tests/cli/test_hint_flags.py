@@ -60,6 +60,18 @@ def test_held_out_tiles_are_hints():
   assert masks.shape == (3, 32, 32) and masks.dtype.kind == "i"
 
 
+def test_hints_have_the_sizes_of_the_images_that_are_edited(folder):
+  wide = np.tile(np.arange(16, dtype=np.uint8), (8, 1))
+  Image.fromarray(wide).save(folder / "images/1.png")
+  run, args = hinted_run(), {"hint": str(folder / "images"), "upsample": False}
+  args = argparse.Namespace(**args, hint_noise=None)
+  small, large = hint_flags.add_sized({}, run, args, [(16, 16), (8, 16)])
+  assert small.shape == (16, 16, 1) and (small == 60).all()
+  np.testing.assert_array_equal(large[..., 0], wide)
+  with pytest.raises(UserError, match="--hint=.*proportions .* 16 x 8"):
+    hint_flags.add_sized({}, run, args, [(8, 16), (8, 16)])
+
+
 def test_a_hint_may_be_absent_where_training_had_none():
   assert added(hinted_run()) == {}
   always = hinted_run(drop_prob=0.0)

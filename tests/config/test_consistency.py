@@ -24,6 +24,7 @@ RESIDUAL = {"target": "residual"}
     {"hint": RECONSTRUCTION | {"noise": 0.1}},
     {"hint": SEGMENTS, "data": MASKS},
     {"hint": SEGMENTS, "data": {"source": "rocks"}},
+    {"hint": {"kind": "image"}, "data": {"source": "folder", "hints": "x"}},
     {"hint": RECONSTRUCTION | {"drop_prob": 0.0}, "diffusion": RESIDUAL},
     {"hint": {"kind": "lowres", "drop_prob": 0.0}, "diffusion": RESIDUAL},
     {"latent": {"run": AE, "normalize": "whiten", "views": 4}},
@@ -45,6 +46,8 @@ def test_sections_that_fit_pass(sections):
     ({"hint": {"kind": "edges", "run": AE}}, f"hint.run={AE}", "hint.kind"),
     ({"hint": {"kind": "segments"}}, "hint.num_classes=0", "classes"),
     ({"hint": SEGMENTS}, "hint.kind=segments", "data.masks"),
+    ({"hint": {"kind": "image"}}, "hint.kind=image", "data.hints"),
+    ({"data": {"hints": "x"}}, "data.hints=x", "hint.kind=image"),
     (
       {"hint": SEGMENTS, "data": {"source": "arrays", "masks": "m"}},
       "hint.kind=segments",

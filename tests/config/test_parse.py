@@ -22,6 +22,8 @@ COMMON = {
   "data.source": ("rock",),
   "data.path": (3,),
   "data.masks": (3,),
+  "data.hints": (3, "hints"),
+  "data.hint_channels": (0, 17, "3"),
   "data.channels": (0, -1, 2, 4, 17),
   "data.shown_channels": ((1,), (0, 0), (-1,), 0),
   "data.crop": ("randm",),

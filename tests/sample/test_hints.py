@@ -89,6 +89,20 @@ def test_windows_see_their_part_of_the_hint(guided):
   )
 
 
+def test_what_is_filled_in_sees_its_part_of_the_hint(guided):
+  """Of an image larger than the run's, around the mask alone."""
+  ramp = np.linspace(-0.8, 0.8, 24, dtype=np.float32)[:, None]
+  x = np.broadcast_to(ramp, (1, 8, 24, 1))
+  mask = np.zeros((8, 24), bool)
+  mask[3:5, 16:18] = True
+  known = np.full((1, 8, 24, 1), 255, np.uint8)
+  filled = guided.inpaint(known, mask, hint=x, corrections=0, **FAST)
+  found = floats(filled)[:, mask]
+  np.testing.assert_allclose(found, 0.2 * x[:, mask] + 0.3, atol=1 / 127.5)
+  with pytest.raises(UserError, match="hint: .* 8 x 24"):
+    guided.inpaint(known, mask, hint=x[:, :, :8], corrections=0, **FAST)
+
+
 def test_noise_on_a_hint_is_drawn_by_image_and_told():
   def denoise(x, sigma, cond: Any = None):
     level = cond["hint_noise"][:, 0]

@@ -10,7 +10,8 @@ from jaxgen.config.files import load_config
 from jaxgen.config.parse import parse
 from jaxgen.config.variants import smoke
 from jaxgen.errors import UserError
-from jaxgen.train.stage import StageProgram, check_stages, stage_programs
+from jaxgen.train.programs import check_stages, stage_programs
+from jaxgen.train.stage import StageProgram
 
 ROOT = pathlib.Path(__file__).parents[2]
 FILES = sorted((ROOT / "configs").glob("*.py"))

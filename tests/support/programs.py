@@ -16,7 +16,8 @@ from jaxgen.config.files import load_config
 from jaxgen.config.parse import parse
 from jaxgen.data import pipeline
 from jaxgen.train.evaluator import Evaluator
-from jaxgen.train.stage import StageProgram, stage_programs
+from jaxgen.train.programs import stage_programs
+from jaxgen.train.stage import StageProgram
 from jaxgen.train.state import TrainState
 from jaxgen.train.step import gradients
 from jaxgen.typing import Batch, LossInputs, Params

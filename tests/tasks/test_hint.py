@@ -15,6 +15,7 @@ from jaxgen.errors import UserError
 from jaxgen.images import normalize, resize
 from jaxgen.tasks import denoising_scores, families, hint_images
 from jaxgen.tasks.companion import NONE
+from jaxgen.tasks.denoising_loss import Denoising
 from jaxgen.tasks.hint import Hint
 from jaxgen.tasks.space import pixels
 from jaxgen.train.transfer import transfer_params
@@ -70,6 +71,21 @@ def test_a_share_of_the_hints_is_dropped():
   assert (all_told == 1).all()
 
 
+def test_the_loss_drops_hints():
+  """A denoiser that answers with the presence of its hint errs by its share."""
+  n, share = 400, 0.3
+  presence: Any = lambda x, sigma, cond: cond["hint"][..., -1:]  # noqa: E731
+  loss = Denoising(
+    config=DiffusionConfig(),
+    denoiser=lambda params, key=None: presence,
+    space=pixels((4, 4, 1)),
+    hint=constant(drop_prob=share),
+  )
+  batch: Any = {"image": jnp.zeros((n, 4, 4, 1))}
+  mse = 4 * loss({}, batch, keys(n), LossInputs())[1]["mse"]
+  assert abs(float(mse) - (1 - share)) < 3 * np.sqrt(share * (1 - share) / n)
+
+
 def test_the_noise_on_a_hint_is_told():
   """As a fraction of the highest, log-uniform from a hundredth; nothing is told
   of an absent hint."""
@@ -110,6 +126,17 @@ def test_segments_have_a_channel_for_each_class():
   np.testing.assert_array_equal(found[0, 1], 0)
 
 
+def test_images_that_belong_to_others_are_hints():
+  options = config({"kind": "image"})
+  options.data.update(source="folder", hints="sketches", hint_channels=1)
+  task = families.build(parse(options), NAMES)
+  assert task.hint is not None and task.hint.channels == 1
+  assert task.batch_fields == ("image", "hint", "rock")
+  batch: Any = {"hint": np.array([[[[0]], [[255]]]], np.uint8)}
+  told = task.hint.tell(task.hint.image(batch, {}))["hint"]
+  np.testing.assert_array_equal(told[0, :, 0], [[-1, 1], [1, 1]])
+
+
 def test_edges_are_where_the_luma_changes():
   image = np.full((1, 16, 16, 3), -1, np.float32)
   image[:, :, 8:] = 1
@@ -129,8 +156,8 @@ def test_the_hint_gap_is_that_of_the_formula():
   h = 0.2 * rng.normal(size=(128, 1, 1, 1)) + np.zeros((1, side, side, 1))
   e = s * rng.normal(size=h.shape)
   y = h + e - e.mean((1, 2, 3), keepdims=True)
-  batch = {k: jnp.asarray(v, jnp.float32) for k, v in (("image", y), ("h", h))}
-  hint = Hint(image=lambda batch, frozen: batch["h"], channels=1)
+  batch: Any = {k: np.float32(v) for k, v in (("image", y), ("h", h))}
+  hint = Hint(image=lambda batch, frozen: batch["h"], channels=1, field="h")
 
   def denoise(x, sigma, cond: Any = None):
     told = cond["hint"][..., :1]
@@ -138,7 +165,12 @@ def test_the_hint_gap_is_that_of_the_formula():
     return told + gain * (x - told)
 
   means = denoising_scores.evaluate(
-    options, pixels((side, side, 1)), denoise, batch, hint=hint, frozen={}
+    options,
+    pixels((side, side, 1)),
+    denoise,
+    jax.tree.map(jnp.asarray, hint.with_others(batch)),
+    hint=hint,
+    frozen={},
   )
   scores = denoising_scores.summarize({k: np.mean(v) for k, v in means.items()})
   sigma = denoising_scores.held_out_sigmas(options)

@@ -82,6 +82,13 @@ def test_decoding_undoes_packing_and_normalization(codec, shape, cell):
   np.testing.assert_allclose(states.decode(latents), expected, atol=1e-5)
 
 
+def test_previews_name_the_unit_of_their_noise():
+  """A noise of 0.5 is not a quarter of black to white in latents."""
+  pixels, latents = (stubs.task_of(x) for x in (None, stubs.identity()))
+  assert "black to white is 2" in pixels.preview_rows[1]
+  assert "normalized latents" in latents.preview_rows[1]
+
+
 @pytest.mark.parametrize("how", ["channel", "whiten"])
 def test_states_have_the_standard_deviation_of_sigma_data(how):
   codec = stubs.linear()

@@ -35,8 +35,10 @@ from jaxgen.parallel.memory import program_bytes
 from jaxgen.planning import cost
 from jaxgen.runs import companions as runs
 from jaxgen.runs import numbers
+from jaxgen.train.companions import say_kept
+from jaxgen.train.programs import stage_programs
 from jaxgen.train.schedule import stage_schedule
-from jaxgen.train.stage import StageProgram, stage_programs
+from jaxgen.train.stage import StageProgram
 from jaxgen.train.state import to_trees
 
 EXTRA = 1 << 20  # bytes
@@ -159,6 +161,19 @@ def test_a_run_goes_on_when_its_companion_is_gone(
   options: Any = {"sampler": "euler", "steps": 2}
   first, second = (x.sample(2, **options) for x in runs_)
   np.testing.assert_array_equal(first, second)
+
+
+def test_a_run_says_that_it_keeps_its_companion(capsys):
+  codec = stubs.linear()
+  same, other = (
+    parse(stubs.config_of(codec, latent={"run": run}))
+    for run in (codec.origin, "runs/other")
+  )
+  say_kept(same, stubs.companions(codec))
+  assert not capsys.readouterr().out
+  say_kept(other, stubs.companions(codec))
+  said = capsys.readouterr().out
+  assert said.startswith("latent.run=runs/other") and codec.origin in said
 
 
 def copy_of(trained: pathlib.Path, tmp_path: pathlib.Path) -> pathlib.Path:

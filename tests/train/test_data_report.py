@@ -11,7 +11,7 @@ from jaxgen.cli.main import main
 from jaxgen.config.parse import parse
 from jaxgen.train import data_report
 from jaxgen.train.opening import describe
-from jaxgen.train.stage import stage_programs
+from jaxgen.train.programs import stage_programs
 
 
 @pytest.mark.slow

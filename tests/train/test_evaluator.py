@@ -10,14 +10,15 @@ from support.programs import program, random_params
 
 from jaxgen import pictures
 from jaxgen.data import pipeline
+from jaxgen.tasks.hint import Hint
 from jaxgen.train.evaluator import SHOWN, Evaluator
 from jaxgen.train.preview import previewer
 from jaxgen.typing import LossInputs
 
 
-def evaluator(p, num, batch):
-  source = p.source("validation")
-  return Evaluator(p.task, source, p.layout, num=num, batch=batch)
+def evaluator(p, num, batch, *, task=None):
+  source, task = p.source("validation"), task or p.task
+  return Evaluator(task, source, p.layout, num=num, batch=batch)
 
 
 def test_scores_are_means_over_tiles_whatever_the_batch():
@@ -30,6 +31,29 @@ def test_scores_are_means_over_tiles_whatever_the_batch():
     for name in ("psnr", "mse"):
       want = float(np.mean(each[name]))
       assert found[name] == pytest.approx(want, rel=1e-5)
+
+
+def test_the_hint_of_another_image_is_the_same_whatever_the_batch():
+  """It is one of all tiles, not of the batch or its padding."""
+  p = program(1)
+  hint = Hint(image=lambda batch, frozen: batch["image"] / 255.0, channels=1)
+
+  def evaluate(params, batch, inputs):
+    others = hint.tell_others(batch, {})
+    if not others:
+      return {"alone": jnp.ones(len(batch["image"]))}
+    own = hint.tell(hint.image(batch, {}))
+    apart = jnp.abs(own["hint"] - others["hint"])[..., 0]
+    return {"apart": jnp.mean(apart, (1, 2))}
+
+  task = dataclasses.replace(p.task, evaluate=evaluate, hint=hint)
+  tiles = pipeline.stack(pipeline.fixed_tiles(p.source("validation"), 5))
+  x = tiles["image"][..., 0] / 255.0
+  want = np.abs(x - np.roll(x, 1, axis=0)).mean()
+  for batch in (1, 4, 8):
+    found = evaluator(p, 5, batch, task=task)({})
+    assert found == {"apart": pytest.approx(want, rel=1e-4)}
+  assert evaluator(p, 1, 4, task=task)({}) == {"alone": 1}
 
 
 def test_inputs_of_the_loss_reach_the_evaluation_and_previews():

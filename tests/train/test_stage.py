@@ -15,7 +15,8 @@ from jaxgen.config.parse import parse
 from jaxgen.data.sources import fingerprint
 from jaxgen.errors import UserError
 from jaxgen.train import run
-from jaxgen.train.stage import StageProgram, stage_programs
+from jaxgen.train.programs import stage_programs
+from jaxgen.train.stage import StageProgram
 
 
 def test_detail_fades_in_only_where_images_become_larger():

@@ -15,7 +15,8 @@ from jaxgen.data import pipeline
 from jaxgen.errors import UserError
 from jaxgen.planning.cost import batch_shapes
 from jaxgen.train import training_latents
-from jaxgen.train.stage import StageProgram, stage_programs
+from jaxgen.train.programs import stage_programs
+from jaxgen.train.stage import StageProgram
 
 
 @pytest.fixture(scope="module")
@@ -88,6 +89,16 @@ def test_training_batches_are_stored_latents_as_planned(program, tmp_path):
   known = {x.tobytes() for x in stored.stored.fields["latent"]}
   read = [np.asarray(x).tobytes() for x in batch["latent"]]
   assert set(read) <= known and size == stored.stage.batch_size
+
+
+def test_stored_small_images_are_not_flipped_again(path, tmp_path):
+  program = program_of(path, stubs.identity(), flips=True, rot90=True)
+  stored = with_stored(program, tmp_path)
+  batches = stored.batches(0)
+  batch = next(batches)
+  batches.close()
+  known = {x.tobytes() for x in stored.stored.fields["latent"]}
+  assert {np.asarray(x).tobytes() for x in batch["latent"]} <= known
 
 
 def test_latents_are_encoded_once(program, tmp_path, monkeypatch):

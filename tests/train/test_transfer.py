@@ -14,8 +14,8 @@ from jaxgen.images import normalize
 from jaxgen.metrics.images import similarity
 from jaxgen.planning import cost
 from jaxgen.train import transfer
+from jaxgen.train.programs import stage_programs
 from jaxgen.train.schedule import stage_schedule
-from jaxgen.train.stage import stage_programs
 from jaxgen.trees import named
 
 

@@ -1,8 +1,9 @@
-"""A folder of images, optionally with classes and masks.
+"""A folder of images, optionally with classes, masks and hints.
 
     FOLDER/[images/][train|validation/][CLASS/]NAME.png
     FOLDER/index.csv          columns `file` and `label`, `class` or `..._class`
     MASKS/[...]NAME.png       `masks`: any folder, or one inside FOLDER
+    HINTS/[...]NAME.jpg       `hints`: the same
 
 Subfolders `train` and `validation` side by side (or their other names, see
 `folder_names`) are the splits; without them `split_by` applies. Every page of a
@@ -27,11 +28,14 @@ from jaxgen.data import photos, resize, tiles
 from jaxgen.data.files import (
   checks,
   folder_labels,
+  hints,
   listing,
   masks,
   pages,
+  partners,
   values,
 )
+from jaxgen.data.files.partners import Partners
 from jaxgen.data.findings import Findings
 from jaxgen.data.source import Source
 from jaxgen.errors import UserError
@@ -41,12 +45,14 @@ from jaxgen.formats.image_files import ImageInfo
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class ImageFiles:
-  """A decoder of photograph i and its mask; picklable."""
+  """A decoder of photograph i, its mask and its hint; picklable."""
 
   paths: tuple[str, ...]
   pages: tuple[int, ...]
   masks: tuple[str, ...]
   two_kinds: bool  # black and white masks are read as 0 and 1
+  hints: tuple[str, ...]
+  hint_channels: int
   bits: int  # to which 8 bits are scaled; 0: values are kept
   channels: int
 
@@ -56,10 +62,13 @@ class ImageFiles:
     )
     if self.channels == 1:
       image = resize.to_channels(image, 1)
-    if not self.masks:
-      return (image,)
-    mask = masks.read_labels(self.masks[photo], two_kinds=self.two_kinds)
-    return image, mask
+    found = [image]
+    if self.masks:
+      path, two_kinds = self.masks[photo], self.two_kinds
+      found.append(masks.read_labels(path, two_kinds=two_kinds))
+    if self.hints:
+      found.append(hints.read(self.hints[photo], self.hint_channels))
+    return tuple(found)
 
 
 def folder(options: DataConfig, split: Split, resolution: int) -> Source:
@@ -69,25 +78,31 @@ def folder(options: DataConfig, split: Split, resolution: int) -> Source:
   ms per megapixel of JPEG on one core), so that damaged files are detected
   before training starts; see `checks`.
 
-  Options used: `path, masks, channels, crop, crop_size, upsample, split_by,
-  validation_fraction, on_bad, value_range, page, cache_mb, threads`.
+  Options used: `path, masks, hints, hint_channels, channels, crop, crop_size,
+  upsample, split_by, validation_fraction, on_bad, value_range, page, cache_mb,
+  threads`.
 
   Raises:
     UserError: no images; files that are unreadable, too small or without a mask
-      (they are counted); a mask of several images; or a table that cannot be
-      understood or matches no image.
+      or hint (they are counted); a mask or hint of several images; or a table
+      that cannot be understood or matches no image.
   """
   root = pathlib.Path(options.path)
   if not options.path or not root.is_dir():
     raise UserError(f"data.path={options.path!r}: expected a folder of images")
-  mask_folder = masks.find_folder(root, options.masks)
-  paths = listing.image_paths(root, mask_folder)
+  mask_folder = partners.find_folder(root, options.masks, masks.KIND)
+  hint_folder = partners.find_folder(root, options.hints, hints.KIND)
+  beside = [x for x in (mask_folder, hint_folder) if x is not None]
+  paths = listing.image_paths(root, beside)
   names = [path.relative_to(root).as_posix() for path in paths]
   checked = checks.check_files(root, paths, threads=options.threads)
-  found = None
+  found = hinted = None
   if mask_folder is not None:
     found = masks.open_masks(mask_folder, names, options)
-    checked = list(map(masks.fit, checked, found.checked))
+    checked = partners.fit_all(checked, found, masks.KIND)
+  if hint_folder is not None:
+    hinted = hints.open_hints(hint_folder, names, options)
+    checked = partners.fit_all(checked, hinted, hints.KIND)
   labels = folder_labels.read_labels(root, names)
   pictures = pages.expand(root, paths, checked, options=options)
   used = [x for x in pictures if isinstance(x.found, ImageInfo)]
@@ -103,6 +118,8 @@ def folder(options: DataConfig, split: Split, resolution: int) -> Source:
       pages=tuple(x.page for x in used),
       masks=tuple(str(found.paths[i]) for i in files) if found else (),
       two_kinds=found is not None and found.two_kinds,
+      hints=tuple(str(hinted.paths[i]) for i in files) if hinted else (),
+      hint_channels=options.hint_channels,
       bits=0
       if options.value_range
       else max((x.bits for x in infos), default=8),
@@ -116,12 +133,13 @@ def folder(options: DataConfig, split: Split, resolution: int) -> Source:
     problems=[
       f"{x.name}: {x.found}" for x in pictures if isinstance(x.found, str)
     ],
-    extra=_extra(found, options),
+    extra=_extra(found, hinted, options),
     findings=_findings(
       pages.findings(root, pictures, options),
       labels,
       found,
-      skipped=listing.passed_over(root, paths, mask_folder),
+      hinted,
+      skipped=listing.passed_over(root, paths, beside),
     ),
   )
   return tiles.cut(described, options, split=split, resolution=resolution)
@@ -138,21 +156,29 @@ def _finish(
   )
 
 
-def _extra(found: masks.Masks | None, options: DataConfig) -> str:
+def _extra(
+  found: masks.Masks | None, hinted: Partners | None, options: DataConfig
+) -> str:
   """What else the tiles depend on, for the fingerprint."""
   scale = str(options.value_range) if options.value_range else ""
-  return (masks.fingerprint(found) if found else "") + scale
+  told = hints.fingerprint(hinted, options.hint_channels) if hinted else ""
+  return (masks.fingerprint(found) if found else "") + scale + told
 
 
 def _findings(
   known: Findings,
   labels: folder_labels.Labels,
   found: masks.Masks | None,
+  hinted: Partners | None,
   *,
   skipped: Mapping[str, Sequence[str]],
 ) -> Findings:
-  """What is known of the images, with what the table and the masks say."""
-  unused = {"mask without an image": found.others} if found else {}
+  """What is known of the images, with what the table, the masks and the hints
+  say."""
+  unused = {
+    "mask without an image": found.others if found else (),
+    "hint without an image": hinted.others if hinted else (),
+  }
   unused = {reason: names for reason, names in unused.items() if names}
   return dataclasses.replace(
     known,
@@ -161,5 +187,6 @@ def _findings(
       *known.warnings,
       *labels.warnings,
       *(masks.warnings(found) if found else ()),
+      *(hints.warnings(hinted) if hinted else ()),
     ),
   )

@@ -13,17 +13,17 @@ TABLE = "index.csv"
 
 
 def image_paths(
-  root: pathlib.Path, masks: pathlib.Path | None
+  root: pathlib.Path, others: Sequence[pathlib.Path]
 ) -> list[pathlib.Path]:
-  """The images of a folder, or of its folder `images`; without masks.
+  """The images of a folder, or of its folder `images`; without those of other
+  folders.
 
   Raises:
     UserError: there are none.
   """
   inner = root / "images"
   paths = image_files.list_images(inner if inner.is_dir() else root)
-  if masks is not None:
-    paths = [path for path in paths if masks not in path.parents]
+  paths = [path for path in paths if not {*others} & {*path.parents}]
   if not paths:
     raise UserError(
       f"data.path={root}: expected a folder with images"
@@ -35,12 +35,12 @@ def image_paths(
 def passed_over(
   root: pathlib.Path,
   images: Sequence[pathlib.Path],
-  masks: pathlib.Path | None,
+  others: Sequence[pathlib.Path],
 ) -> dict[str, list[str]]:
   """The names of the files of a folder that are not used, by reason."""
   used = {*images, root / TABLE}
   found: dict[str, list[str]] = {}
-  for path in _files(root, masks):
+  for path in _files(root, others):
     if path not in used:
       name = path.relative_to(root).as_posix()
       found.setdefault(_reason(path), []).append(name)
@@ -48,14 +48,14 @@ def passed_over(
 
 
 def _files(
-  root: pathlib.Path, masks: pathlib.Path | None
+  root: pathlib.Path, others: Sequence[pathlib.Path]
 ) -> Iterator[pathlib.Path]:
   """The files below a folder, sorted; a hidden folder counts as one."""
   for folder, folders, files in os.walk(root):
     here = pathlib.Path(folder)
     hidden = [x for x in folders if x.startswith(".")]
     folders[:] = sorted(
-      x for x in folders if x not in hidden and here / x != masks
+      x for x in folders if x not in hidden and here / x not in others
     )
     yield from (here / name for name in sorted((*files, *hidden)))
 

@@ -113,8 +113,9 @@ def _pictures(
   first, count = info.pages[0], len(info.pages)
   if count == 1:
     return [Picture(name=name, file=file, page=first, found=info)]
-  if options.masks and options.page < 0:
-    why = f"several pages with one mask ({count}): data.page chooses one"
+  noun = "mask" if options.masks else "hint" if options.hints else ""
+  if noun and options.page < 0:
+    why = f"several pages with one {noun} ({count}): data.page chooses one"
     return [Picture(name=name, file=file, page=-1, found=why)]
   if options.page >= count:
     why = f"no page data.page={options.page} (it has {count})"

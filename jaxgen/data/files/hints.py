@@ -1,0 +1,65 @@
+"""Hints beside a folder of images: images of the same names and sizes."""
+
+from __future__ import annotations
+
+import dataclasses
+import pathlib
+from collections.abc import Sequence
+
+import numpy as np
+
+from jaxgen.config.data import DataConfig
+from jaxgen.data import resize
+from jaxgen.data.files import partners
+from jaxgen.data.files.partners import Kind, Partners
+from jaxgen.formats import image_files
+from jaxgen.formats.image_files import ImageInfo
+from jaxgen.formats.problems import listed
+
+KIND = Kind(noun="hint", field="data.hints", suffixes=image_files.SUFFIXES)
+BITS = 8  # that they are read with
+
+
+def open_hints(
+  folder: pathlib.Path, names: Sequence[str], options: DataConfig
+) -> Partners:
+  """Find and check the hints of images; see `partners.open_partners`."""
+  found = partners.open_partners(folder, names, options, KIND)
+  return dataclasses.replace(
+    found, checked=[_usable(x, options.hint_channels) for x in found.checked]
+  )
+
+
+def _usable(found: ImageInfo | str, channels: int) -> ImageInfo | str:
+  """What is known of a hint, or why it cannot be used."""
+  if isinstance(found, str):
+    return found
+  if found.bits not in (8, 16) or found.dtype not in ("uint8", "uint16"):
+    return f"values of type {found.dtype}, expected uint8 or uint16"
+  if len(found.pages) > 1:
+    return f"several pages ({len(found.pages)})"
+  if not resize.converts(found.channels, channels):
+    return (
+      f"{found.channels} channels, which cannot be converted to"
+      f" data.hint_channels={channels}"
+    )
+  return found
+
+
+def read(path: str, channels: int) -> np.ndarray:
+  """The pixels (h, w, channels) uint8 of a hint that has passed the check."""
+  pixels = image_files.read_pixels(path, bits=BITS)
+  return resize.to_channels(pixels, channels)
+
+
+def fingerprint(found: Partners, channels: int) -> str:
+  """The contents of hints and how they are read."""
+  return " ".join((*(x.digest for x in found.infos), f"{channels} channels"))
+
+
+def warnings(found: Partners) -> list[str]:
+  """What is doubtful about hints, in sentences."""
+  others = found.others
+  return [f"{len(others):,} hints have no image: {listed(others)}"] * any(
+    others
+  )
