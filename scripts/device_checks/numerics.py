@@ -21,7 +21,7 @@ from jaxgen.laws import LAWS
 from jaxgen.metrics import backbones, inception
 from jaxgen.metrics.features import prepare
 from jaxgen.metrics.perceptual_weights import load_weights
-from jaxgen.models.attention import attention_tracing
+from jaxgen.models.attention import attend, attention_tracing
 from jaxgen.parallel import device
 from jaxgen.parallel.precision import Precision, measured
 from jaxgen.train.programs import stage_programs
