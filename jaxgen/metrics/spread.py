@@ -10,12 +10,13 @@ from jaxgen.typing import Array, Images
 
 
 def octaves(height: int, width: int) -> Float[np.ndarray, "octaves h w"]:
-  """Masks of the frequencies of a discrete Fourier transform by octave: waves
-  of at least half the side with the mean, then up to twice the frequency
-  each."""
+  """Masks of the frequencies of a discrete Fourier transform by octave: the
+  mean and waves as long as the side, then 2 and 3 waves a side, 4 to 7 and so
+  on; the shortest are of the last whole octave."""
   axes = [np.fft.fftfreq(n) * n for n in (height, width)]
   frequency = np.maximum(*np.meshgrid(*map(np.abs, axes), indexing="ij"))
-  octave = np.floor(np.log2(np.maximum(frequency, 2))).astype(int) - 1
+  highest = max(max(height, width) // 2 - 1, 1)
+  octave = np.floor(np.log2(np.clip(frequency, 1, highest))).astype(int)
   masks = [octave == i for i in range(octave.max() + 1)]
   return np.stack(masks).astype(np.float32)
 

@@ -81,12 +81,12 @@ class Tuning:
   ) -> tuple[Array, Metrics]:
     example = self.examples(batch, keys, inputs.frozen)
     gap = self.curriculum.gap(inputs.images)
-    loss = self._each(params, example, keys[0], gap)
+    loss = self.each(params, example, keys[0], gap)
     sums = domains.metrics(loss, batch, self.domains)
     loss = domains.weigh(loss, batch, inputs)
     return jnp.mean(loss), {"consistency/gap": gap, **sums}
 
-  def _each(
+  def each(
     self, params: Params, example: Example, key: Array, gap: Array
   ) -> Array:
     """The loss of each image, `(b,)`."""
@@ -131,7 +131,7 @@ class MeanFlow:
       self.config.equal_fraction,
     )
     t, r = self._levels(example.sigma, folded(keys, LEVELS), equal)
-    loss = self._each(params, example, keys[0], t=t, r=r)
+    loss = self.each(params, example, keys[0], t=t, r=r)
     sums = domains.metrics(loss, batch, self.domains)
     weight = jax.lax.stop_gradient(loss + OFFSET) ** -self.config.power
     mean = jnp.mean(domains.weigh(weight * loss, batch, inputs))
@@ -148,7 +148,7 @@ class MeanFlow:
     other = jnp.where(chance < equal, sigma, jnp.where(ended, 0.0, other))
     return jnp.maximum(sigma, other), jnp.minimum(sigma, other)
 
-  def _each(
+  def each(
     self,
     params: Params,
     example: Example,
