@@ -1,5 +1,7 @@
 """The energy distance against its definition by pairs."""
 
+import functools
+
 import jax.numpy as jnp
 import numpy as np
 import pytest
@@ -17,12 +19,8 @@ def by_pairs(x, y):
 
 
 def by_functions(x, y, num):
-  f, g = (
-    np.asarray(energy.distribution(jnp.asarray(z), reach=REACH, num=num)).mean(
-      0
-    )
-    for z in (x, y)
-  )
+  of = functools.partial(energy.distribution, reach=REACH, num=num)
+  f, g = (np.asarray(of(jnp.asarray(z))).mean(0) for z in (x, y))
   return energy.energy_distance(f, g, dimensions=x.shape[1], reach=REACH)
 
 
@@ -51,7 +49,7 @@ def test_what_is_not_finite_stays_so():
 
 @pytest.mark.parametrize(
   ("periods", "octave"),
-  [(0, 0), (1, 0), (2, 1), (3, 1), (4, 2), (7, 2), (8, 3)],
+  [(0, 0), (1, 0), (2, 1), (3, 1), (4, 2), (7, 2), (8, 2)],
 )
 def test_a_wave_is_of_one_octave(periods, octave):
   wave = np.cos(2 * np.pi * periods * np.arange(16) / 16)
@@ -66,7 +64,7 @@ def test_the_variance_of_images_is_that_about_their_mean():
   x = rng.normal(1.0, 0.5, (400, 8, 8, 1)).astype(np.float32)
   power = np.asarray(spread.power(jnp.asarray(x))).mean(0)
   found = spread.variance(x.mean(0), power)
-  assert found.shape == (3,)
+  assert found.shape == (2,)
   assert found.sum() == pytest.approx(x.var(0).mean(), rel=1e-3)
   vectors = x[:, :1, :1]
   assert spread.power(jnp.asarray(vectors)).shape == (400, 1)

@@ -84,13 +84,13 @@ def test_a_flow_map_is_told_where_a_step_ends():
   task = build("mean_flow")
   params = companions.random_params(task)
   x, sigma = batch()["image"], jnp.full(N, 2.0)
+  denoise = jax.jit(task.denoiser(params))
   ends = [
-    task.denoiser(params)(x, sigma, {NEXT_LEVEL: jnp.full(N, r)})
-    for r in (2.0, 0.5, 0.0)
+    denoise(x, sigma, {NEXT_LEVEL: jnp.full(N, r)}) for r in (2.0, 0.5, 0.0)
   ]
   assert (jnp.abs(ends[1] - ends[2]) > 1e-4).any()
   same = task.denoiser(params)(x, sigma)
-  np.testing.assert_array_equal(ends[0], same)
+  np.testing.assert_allclose(ends[0], same, atol=1e-5)
 
 
 def test_no_gradient_flows_through_the_second_call():
@@ -115,10 +115,12 @@ def test_no_gradient_flows_through_the_second_call():
     curriculum=Curriculum(factor=8.0, steps=1, start=0, total=1),
   )
   params = jnp.asarray([0.5, 0.9])
-  slopes = jax.grad(lambda p: loss(p, batch(), keys(), INPUTS)[0])(params)
+  of_params = jax.jit(
+    jax.value_and_grad(lambda p: loss(p, batch(), keys(), INPUTS)[0])
+  )
+  value, slopes = of_params(params)
   assert slopes[0] != 0 and slopes[1] == 0
-  other = loss(params.at[1].set(0.1), batch(), keys(), INPUTS)[0]
-  assert other != loss(params, batch(), keys(), INPUTS)[0]  # it is used
+  assert of_params(params.at[1].set(0.1))[0] != value  # it is used
 
 
 def test_both_calls_have_the_same_noise_and_dropout():
@@ -223,7 +225,7 @@ def test_scores_of_gaussian_pixels():
   good = task.summarize(means(evaluate(data)))
   assert good["std"] == pytest.approx(1, abs=0.02)
   octaves = [v for k, v in good.items() if k.startswith("std_octave")]
-  assert len(octaves) == 3 and np.allclose(octaves, 1, atol=0.06)
+  assert len(octaves) == 2 and np.allclose(octaves, 1, atol=0.06)
   assert good["energy_db"] == pytest.approx(-10 * np.log10(good["energy_2"]))
   narrow = exact_scores(SIDE, 0.3, 512, factor=0.8)
   bad = narrow[0].summarize(means(narrow[1](data)))
