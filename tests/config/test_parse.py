@@ -4,7 +4,13 @@ import dataclasses
 from typing import Any
 
 import pytest
-from support.configs import check, toy, toy_denoiser, toy_vae
+from support.configs import (
+  check,
+  toy,
+  toy_denoiser,
+  toy_few_steps,
+  toy_vae,
+)
 
 from jaxgen.config import defaults
 from jaxgen.config.fields import field_types
@@ -131,6 +137,20 @@ FEW_STEPS = {
   "consistency.second_sigma": (0.0, 80.0),
   "consistency.pretrain_images": (-1, 2**31),
 }
+OF_FEW_STEPS = ("consistency",)
+FEW_STEPS = {
+  "consistency.method": ("icm", None),
+  "consistency.level_mean": (11.0, NAN),
+  "consistency.level_std": (0.0,),
+  "consistency.factor": (1.0, 0.5, INF, 1e5),
+  "consistency.curriculum": (0, 1.5, 40),
+  "consistency.steepness": (-1.0,),
+  "consistency.huber": (-0.1, INF),
+  "consistency.equal_fraction": (1.1, -0.1),
+  "consistency.power": (1.1, -0.1),
+  "consistency.second_sigma": (0.0, 80.0),
+  "consistency.pretrain_images": (-1, 2**31),
+}
 DIFFUSION = {
   "diffusion.target": ("noise", "residual", None),
   "diffusion.sigma_data": (0.0, NAN),
@@ -232,6 +252,8 @@ def base(model: str):
     return toy_denoiser()
   if model == "few_steps":
     return toy_few_steps()
+  if model == "few_steps":
+    return toy_few_steps()
   config = smoke(defaults.denoiser(getattr(defaults, model)()))
   config.data.channels = 1
   config.stages.resolution = (1 if model == "mlp" else 32,)
@@ -244,6 +266,8 @@ def tables():
     yield "patch_autoencoder", field, values
   for field, values in DIFFUSION.items():
     yield "dit", field, values
+  for field, values in FEW_STEPS.items():
+    yield "few_steps", field, values
   for field, values in FEW_STEPS.items():
     yield "few_steps", field, values
   for model, table in NETWORKS.items():
@@ -269,6 +293,13 @@ def test_no_field_of_a_config_takes_nonsense(model, field, values):
     with pytest.raises(UserError) as error:
       check(config)
     assert name in str(error.value) and "\n" not in str(error.value)
+
+
+def _base_of(section: str) -> str:
+  """The toy whose sections are tried."""
+  if section in OF_FEW_STEPS:
+    return "few_steps"
+  return "dit" if section in OF_DENOISERS else "patch_autoencoder"
 
 
 def _base_of(section: str) -> str:
