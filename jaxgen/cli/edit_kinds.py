@@ -50,7 +50,7 @@ class Editor(NamedTuple):
     """Corrections per network call."""
     from jaxgen.sample.few_steps import corrections_of
 
-    sampler = self.options.get("sampler", "")
+    sampler = self.options.get("sampler")
     return corrections_of(self.model, sampler, self.args.corrections)
 
   def options_of(

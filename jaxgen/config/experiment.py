@@ -53,7 +53,7 @@ class Experiment:
     diffusion: noise levels and conditions; denoisers only.
     hint: a dense condition; denoisers only.
     latent: the latents that are denoised; denoisers only.
-    consistency: calls of few steps; few-step models only.
+    consistency: method and curriculum; few-step models only.
   """
 
   task: str

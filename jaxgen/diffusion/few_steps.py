@@ -74,6 +74,6 @@ def mean_flow_target(
 
 
 def level_feature(level: Float[Array, " b"]) -> Float[Array, "b 1"]:
-  """What a network is told of the level of a step's end, as of its start; see
-  `edm.scalings`."""
+  """The input of a network for the level of a step's end; c_noise of
+  `edm.scalings` is that for its start."""
   return jnp.log(jnp.maximum(level, LEAST_END))[:, None] / 4

@@ -4,11 +4,16 @@ from __future__ import annotations
 
 from jaxgen.errors import UserError
 from jaxgen.restoration.posterior import CORRECTIONS
-from jaxgen.sample.options import FEW_STEPS, SamplingOptions, preset_of
+from jaxgen.sample.options import (
+  DEFAULT,
+  FEW_STEPS,
+  SamplingOptions,
+  preset_of,
+)
 from jaxgen.sample.run import LoadedRun
 
 DEFAULTS = {
-  "": "heun-18",
+  "": DEFAULT,
   "ect": "consistency-2",
   "mean_flow": "flow-map-2",
 }
@@ -35,7 +40,8 @@ def admits(run: LoadedRun, sampler: str) -> bool:
 def check(options: SamplingOptions, run: LoadedRun, *, plain: bool) -> None:
   """Raise a UserError if a sampler does not make sense for a run, or guides a
   few-step model; `plain`: there is no guidance."""
-  sampler, method = options.sampler, run.experiment.few_steps
+  sampler = options.sampler or default_sampler(run)
+  method = run.experiment.few_steps
   if not admits(run, sampler) and method:
     raise UserError(
       f"sampler={sampler}: {run.workdir} is a consistency function"
@@ -55,7 +61,9 @@ def check(options: SamplingOptions, run: LoadedRun, *, plain: bool) -> None:
     )
 
 
-def corrections_of(run: LoadedRun, sampler: str, given: int | None) -> int:
+def corrections_of(
+  run: LoadedRun, sampler: str | None, given: int | None
+) -> int:
   """The corrections towards known pixels per call: none with samplers of few
   steps, which put known pixels in place of the model's.
 

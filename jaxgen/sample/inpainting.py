@@ -62,7 +62,7 @@ def inpaint(
   part = (slice(None), *surroundings(any_unknown, run.resolution))
   known = images[part]
   run.check_images(known, largest=MAX_SIDE)
-  corrections = corrections_of(run, options.get("sampler", ""), corrections)
+  corrections = corrections_of(run, options.get("sampler"), corrections)
   canvas = _canvas(
     feather.filled(known, unknown[part]),
     unknown[part],
@@ -123,7 +123,7 @@ def outpaint(
   known = np.zeros((n, height, width, channels), np.uint8)
   unknown = np.ones((n, height, width, 1), bool)
   known[area], unknown[area] = images, False
-  corrections = corrections_of(run, options.get("sampler", ""), corrections)
+  corrections = corrections_of(run, options.get("sampler"), corrections)
   canvas = _canvas(
     known,
     unknown,

@@ -31,7 +31,7 @@ STEPS = 18  # default, if neither a preset nor the user sets them
 class Preset(NamedTuple):
   """A sampler with its grid of noise levels."""
 
-  sampler: str
+  sampler: str | None
   grid: Literal["karras", "ddpm", "few"]
   steps: int
 
@@ -48,13 +48,14 @@ PRESETS = {
   "flow-map-2": Preset("flow_map", "few", 2),
   "flow-map-4": Preset("flow_map", "few", 4),
 }
+DEFAULT = "heun-18"  # of denoisers
 FEW_STEPS = ("consistency", "flow_map")  # samplers of few-step models
 
 
 class SamplingKeywords(TypedDict, total=False):
   """The fields of `SamplingOptions` as keywords of a run's methods."""
 
-  sampler: str
+  sampler: str | None
   steps: int | None
   conditions: Mapping[str, ConditionValue] | None
   guidance: float
@@ -74,7 +75,8 @@ class SamplingOptions:
   Attributes:
     sampler: a preset (heun-18, ddpm-1000, ddim-50, ddim-25; consistency-N,
       flow-map-N of few-step models) or a sampler of
-      `jaxgen.diffusion.samplers`; empty: heun-18, or the run's with 2 steps.
+      `jaxgen.diffusion.samplers`; None: heun-18, or consistency-2 or
+      flow-map-2 of few-step models.
     steps: number of steps, overriding the preset.
     conditions: values by condition, `{"rock_type": "granite"}`, or a list with
       one value per image; conditions with None or no value are unspecified.
@@ -97,7 +99,7 @@ class SamplingOptions:
     UserError: values that are out of range or contradict each other.
   """
 
-  sampler: str = ""
+  sampler: str | None = None
   steps: int | None = None
   conditions: Mapping[str, ConditionValue] | None = None
   guidance: float = 1.0
@@ -110,7 +112,7 @@ class SamplingOptions:
   hint_noise: float = 0.0
 
   def __post_init__(self):
-    if self.sampler != "":
+    if self.sampler is not None:
       check_sampler(self.sampler)
     if self.steps is not None:
       most = vp.STEPS if self.preset.grid == "ddpm" else LIMIT - 1
@@ -134,21 +136,20 @@ class SamplingOptions:
     if self.preset.sampler != sampler:
       raise UserError(
         f"{name}={value}: expected sampler={sampler}, got"
-        f" {self.sampler or self.preset.sampler}."
+        f" {self.sampler or DEFAULT}."
       )
     check_value(name, expected, value)
 
   @property
   def preset(self) -> Preset:
     """The sampler with its grid and default number of steps."""
-    return preset_of(self.sampler)
+    return preset_of(self.sampler or DEFAULT)
 
 
 def preset_of(sampler: str) -> Preset:
-  """A preset, or a sampler with its grid and default number of steps; empty:
-  that of denoisers."""
-  if sampler in PRESETS or not sampler:
-    return PRESETS[sampler or "heun-18"]
+  """A preset, or a sampler with its grid and default number of steps."""
+  if sampler in PRESETS:
+    return PRESETS[sampler]
   if sampler in FEW_STEPS:
     return Preset(sampler, "few", 2)
   grid = "ddpm" if sampler in ("ddpm", "ddim") else "karras"

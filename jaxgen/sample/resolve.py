@@ -82,7 +82,7 @@ def resolve(
     UserError: the run has no such condition or value, lacks a hint, or `weak`
       does not fit.
   """
-  if not options.sampler:
+  if options.sampler is None:
     sampler = few_steps.default_sampler(run)
     options = dataclasses.replace(options, sampler=sampler)
   _check_weak(options.weak, run)

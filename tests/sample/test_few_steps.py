@@ -74,8 +74,8 @@ def test_known_pixels_stay_and_need_no_corrections(method):
   filled = run.inpaint(images, mask)
   np.testing.assert_array_equal(filled[:, ~mask], images[:, ~mask])
   assert std(filled[:, mask]) == pytest.approx(STD, rel=0.1)
-  assert few_steps.corrections_of(run, "", None) == 0
-  assert few_steps.corrections_of(run_of(""), "", None) == 2
+  assert few_steps.corrections_of(run, None, None) == 0
+  assert few_steps.corrections_of(run_of(""), None, None) == 2
   with pytest.raises(UserError, match="corrections=1"):
     run.inpaint(images, mask, corrections=1)
 
