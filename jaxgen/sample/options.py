@@ -31,7 +31,7 @@ STEPS = 18  # default, if neither a preset nor the user sets them
 class Preset(NamedTuple):
   """A sampler with its grid of noise levels."""
 
-  sampler: str | None
+  sampler: str
   grid: Literal["karras", "ddpm", "few"]
   steps: int
 
