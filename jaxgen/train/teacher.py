@@ -19,6 +19,7 @@ FIELDS = (  # of sections, which determine what the weights answer
   "hint.factor",
   "hint.num_classes",
   "hint.noise",
+  "latent.normalize",
 )
 
 

@@ -73,6 +73,7 @@ def test_only_learned_loss_weights_are_dropped():
     ({"diffusion": {"sigma_data": 0.6}}, "diffusion.sigma_data=0.5, but 0.6"),
     ({"diffusion": {"noise_map": True}}, "diffusion.noise_map"),
     ({"hint": {"kind": "edges"}}, "hint.kind=, but edges"),
+    ({"latent": {"normalize": "whiten"}}, "latent.normalize=channel"),
     ({"stages": {"resolution": (16,)}}, "stages.resolution: .*8, but 16"),
     ({"diffusion": {"conditions": ("kind",)}}, "diffusion.conditions"),
   ],
