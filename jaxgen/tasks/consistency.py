@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+from typing import Any
 
 from jaxgen.config.experiment import Experiment
 from jaxgen.diffusion import few_steps, sigmas
@@ -51,8 +52,9 @@ def build(
     companions=companions,
     told=TOLD if flow_map else (),
   )
-  assert task.denoiser is not None and task.space is not None
-  denoiser = _telling(task.denoiser) if flow_map else task.denoiser
+  assert task.space is not None  # that of a denoiser
+  plain: Any = task.denoiser  # takes the key of dropout too
+  denoiser: Denoiser = _telling(plain) if flow_map else plain
   scores = Scores(experiment=experiment, space=task.space, hint=task.hint)
 
   def evaluate(params: Params, batch: Batch, inputs: LossInputs) -> Metrics:

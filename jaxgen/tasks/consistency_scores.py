@@ -115,8 +115,10 @@ class Scores:
     cond = conditions_of(self.experiment.diffusion, batch) | told
     decode = self.space.codec(frozen, hints).decode
     new = [decode(self._sample(denoise, cond, keys, n)) for n in CALLS]
-    shown = hints is not None and shows_hints(self.space, self.hint)
-    return jnp.stack([images, *([hints] if shown else []), *new])
+    found = [images, *new]
+    if hints is not None and shows_hints(self.space, self.hint):
+      found.insert(1, hints)
+    return jnp.stack(found)
 
   def _sample(
     self, denoise: DenoiseFn, cond: dict[str, Array], keys: Array, calls: int

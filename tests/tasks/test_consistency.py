@@ -2,6 +2,7 @@
 
 import dataclasses
 import functools
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -37,13 +38,13 @@ def config(maker=toy_few_steps, **sections):
 
 
 @functools.cache
-def build(method="ect", **few):
+def build(method="ect", **few) -> Any:
   experiment = parse(config(consistency={"method": method} | few))
   return families.build(experiment, NAMES)
 
 
 @functools.cache
-def denoiser():
+def denoiser() -> Any:
   return families.build(parse(config(toy_denoiser)), NAMES)
 
 

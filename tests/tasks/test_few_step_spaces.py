@@ -1,7 +1,7 @@
 """Few-step models on latents, residuals and with hints: traced, not run."""
 
 import jax
-import numpy as np
+import jax.numpy as jnp
 import pytest
 from support import companions
 from support.companions import SIDE
@@ -28,7 +28,7 @@ CASES = {  # companion, sections, shape of a state
 }
 
 
-def build(case, method):
+def build(case, method) -> Any:
   name, make, sections, shape = CASES[case]
   config = toy_few_steps(
     stages={"resolution": (SIDE,)},
@@ -52,7 +52,7 @@ def test_losses_scores_and_previews_fit_together(case, method):
   task, frozen, shape = build(case, method)
   assert task.space.shape == shape
   params = jax.eval_shape(task.init, jax.random.key(0))
-  batch = {"image": np.zeros((N, SIDE, SIDE, 1), np.uint8)}
+  batch = {"image": jnp.zeros((N, SIDE, SIDE, 1), jnp.uint8)}
   keys = jax.random.split(jax.random.key(0), N)
   inputs = LossInputs(frozen=frozen)
   loss, _ = jax.eval_shape(task.loss, params, batch, keys, inputs)

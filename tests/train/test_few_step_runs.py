@@ -6,6 +6,7 @@ import pathlib
 import jaxgen
 from jaxgen.cli.main import main
 from jaxgen.monitor.view import read_run
+from jaxgen.sample.denoiser import DenoiserRun
 from jaxgen.workdir import metrics_csv
 
 CONFIG = pathlib.Path(__file__).parents[1] / "support/toy_ect.py"
@@ -32,6 +33,7 @@ def test_a_denoiser_is_tuned_and_sampled(denoiser, tmp_path, capsys):
   assert "validation/std" in view.latest
 
   loaded = jaxgen.load(run)
+  assert isinstance(loaded, DenoiserRun)
   assert loaded.network_calls() == 2
   images = loaded.sample(4, seed=1, conditions={"rock_type": "granite"})
   assert images.shape == (4, 32, 32, 3) and images.std() > 1
