@@ -1,5 +1,7 @@
 """Few-step models on latents, residuals and with hints: traced, not run."""
 
+from typing import Any
+
 import jax
 import jax.numpy as jnp
 import pytest
