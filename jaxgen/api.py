@@ -102,6 +102,9 @@ def initial_weights(
     model=run.task.model,
     params=run.params,
     origin=f"the weights of {folder} at step {run.step}",
+    experiment=run.experiment,
+    names=run.names,
+    companions=run.companions,
   )
 
 

@@ -49,10 +49,10 @@ class Editor(NamedTuple):
   @property
   def corrections(self) -> int:
     """Corrections per network call."""
-    from jaxgen.restoration.posterior import CORRECTIONS
+    from jaxgen.sample.few_steps import corrections_of
 
-    given = self.args.corrections
-    return CORRECTIONS if given is None else given
+    sampler = self.options.get("sampler")
+    return corrections_of(self.model, sampler, self.args.corrections)
 
   def options_of(
     self, part: Sequence[TiledImage], first: int

@@ -34,7 +34,9 @@ def add_sampling_flags(group: Group) -> None:
   group.add_argument(
     "--sampler",
     help="heun-18 (the default), ddpm-1000, ddim-50, ddim-25; or euler, heun, "
-    "edm_stochastic, dpmpp_2m, dpmpp_sde, ddim, ddpm with --steps",
+    "edm_stochastic, dpmpp_2m, dpmpp_sde, ddim, ddpm with --steps; few-step "
+    "models: consistency-1, -2 (the default) or -4, flow-map-1, -2 or -4; or "
+    "consistency, flow_map with --steps",
   )
   group.add_argument(
     "--steps", type=flags.integer(1), help="number of sampling steps"

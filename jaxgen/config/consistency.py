@@ -1,83 +1,64 @@
-"""Checks of sections against each other, for all that the config alone
-tells."""
+"""The section `consistency`: few-step models, tuned from a denoiser."""
 
 from __future__ import annotations
 
-import itertools
-from collections.abc import Iterator
+from typing import Annotated, Literal
 
-from jaxgen.config.experiment import Experiment
-from jaxgen.config.hint import BLURRED
+from pydantic import Field
+
+from jaxgen.config.fields import (
+  ClosedUnit,
+  Float,
+  NonNegative,
+  NonNegativeInt,
+  Positive,
+  PositiveInt,
+  section,
+)
 from jaxgen.errors import UserError
 
-OF_HINTS = ("hint", "hint_noise")  # names of what a network is told
+LEAST_GAP = 1e-4  # in float32 the difference of smaller ones is rounding
 
 
-def check(experiment: Experiment) -> None:
-  """Raise a UserError if sections of a config contradict each other."""
-  checks = (_hint, _residual, _latent)
-  for problem in itertools.chain(*(each(experiment) for each in checks)):
-    raise UserError(problem)
+@section("consistency")
+class ConsistencyConfig:
+  """A model that samples in one or a few calls, tuned from a denoiser
+  (train.init_from)."""
 
+  method: Literal["ect", "mean_flow"] = "ect"
+  """ect: a consistency function by easy consistency tuning (arXiv:2406.14548);
+  mean_flow: average velocities between two noise levels (arXiv:2505.13447)."""
+  level_mean: Annotated[Float, Field(ge=-10, le=10)] = -1.1
+  """Mean of log sigma in training."""
+  level_std: Positive = 2.0
+  """Standard deviation of log sigma in training."""
+  factor: Annotated[Float, Field(gt=1, allow_inf_nan=False)] = 2.0
+  """ect: factor by which the relative gap between the two noise levels of an
+  image shrinks at each step of the curriculum."""
+  curriculum: PositiveInt = 8
+  """ect: number of steps of the curriculum; the last gap is
+  factor^-curriculum, which makes samples by one call narrower than the data
+  (jaxgen doctor)."""
+  steepness: NonNegative = 8.0
+  """ect: k of the gap, which is larger by a factor 1 + k sigmoid(-sigma)."""
+  huber: NonNegative = 0.0
+  """ect: constant of the pseudo-Huber distance, in units of the square root of
+  the numbers of an image; 0: Euclidean distance."""
+  equal_fraction: ClosedUnit = 0.75
+  """mean_flow: fraction of images whose two noise levels are equal, where the
+  loss is that of a denoiser."""
+  power: ClosedUnit = 0.75
+  """mean_flow: p of the weight 1 / (loss + 0.01)^p of an image."""
+  second_sigma: Positive = 0.8
+  """Noise level of the last call of samplers with two calls or more."""
+  pretrain_images: NonNegativeInt = 0
+  """Images at the start on which the model is trained as a denoiser, for runs
+  without train.init_from."""
 
-def _hint(experiment: Experiment) -> Iterator[str]:
-  kind, config = experiment.hint.kind, experiment.diffusion
-  if experiment.data.hints and kind != "image":
-    yield f"data.hints={experiment.data.hints}: expected hint.kind=image."
-  if not kind:
-    return
-  if experiment.latent.run:
-    yield (
-      f"hint.kind={kind}: expected no hint with latent.run="
-      f"{experiment.latent.run}."
-    )
-  if config.noise_map:
-    yield f"hint.kind={kind} and diffusion.noise_map: expected one of them."
-  if kind == "segments" and not _has_masks(experiment):
-    yield (
-      "hint.kind=segments: expected data.source=folder with data.masks, or"
-      " data.source=rocks."
-    )
-  if kind == "image" and not _has_hints(experiment):
-    yield "hint.kind=image: expected data.source=folder with data.hints."
-  for name in OF_HINTS:
-    if name in config.conditions:
-      yield f"diffusion.conditions: {name!r} is the name of a hint's input."
-
-
-def _has_masks(experiment: Experiment) -> bool:
-  data = experiment.data
-  return data.source == "rocks" or (
-    data.source == "folder" and data.masks != ""
-  )
-
-
-def _has_hints(experiment: Experiment) -> bool:
-  data = experiment.data
-  return data.source == "folder" and data.hints != ""
-
-
-def _residual(experiment: Experiment) -> Iterator[str]:
-  hint = experiment.hint
-  if experiment.diffusion.target != "residual":
-    return
-  if hint.kind not in BLURRED:
-    yield (
-      f"diffusion.target=residual: expected hint.kind={' or '.join(BLURRED)}."
-    )
-  if hint.drop_prob:
-    yield (
-      f"hint.drop_prob={hint.drop_prob}: expected 0 with"
-      " diffusion.target=residual."
-    )
-
-
-def _latent(experiment: Experiment) -> Iterator[str]:
-  run = experiment.latent.run
-  if run and experiment.diffusion.noise_map:
-    yield f"latent.run={run} and diffusion.noise_map: expected one of them."
-  if run and len(experiment.stages) > 1:
-    yield (
-      f"stages.resolution: expected a single stage with latent.run={run}, got"
-      f" {len(experiment.stages)}."
-    )
+  def __post_init__(self):
+    if self.factor**-self.curriculum < LEAST_GAP:
+      raise UserError(
+        f"consistency.factor={self.factor} and consistency.curriculum="
+        f"{self.curriculum}: expected a last gap factor^-curriculum of at least"
+        f" {LEAST_GAP}."
+      )

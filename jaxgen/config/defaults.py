@@ -25,6 +25,14 @@ def denoiser(model: Any) -> Any:
   return config
 
 
+def consistency(model: Any) -> Any:
+  """The base config of a few-step model with a model as of `denoiser`: at a
+  constant rate, since a curriculum has to reach high noise levels late."""
+  config = _base("consistency", model)
+  config.optimizer.schedule = "constant"
+  return config
+
+
 def _base(task: str, model: Any) -> Any:
   config: Any = ConfigDict({"task": task, "seed": 0})
   for name in TASK_SECTIONS[task]:

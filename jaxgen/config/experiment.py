@@ -9,6 +9,7 @@ import dataclasses
 import itertools
 from typing import Any
 
+from jaxgen.config.consistency import ConsistencyConfig
 from jaxgen.config.data import DataConfig
 from jaxgen.config.diffusion import DiffusionConfig
 from jaxgen.config.hint import HintConfig
@@ -30,6 +31,7 @@ def _sections(*own: str) -> tuple[str, ...]:
 TASK_SECTIONS = {
   "autoencoder": _sections("loss", "kl"),
   "diffusion": _sections("diffusion", "hint", "latent"),
+  "consistency": _sections("diffusion", "hint", "latent", "consistency"),
 }
 
 
@@ -51,6 +53,7 @@ class Experiment:
     diffusion: noise levels and conditions; denoisers only.
     hint: a dense condition; denoisers only.
     latent: the latents that are denoised; denoisers only.
+    consistency: method and curriculum; few-step models only.
   """
 
   task: str
@@ -66,6 +69,7 @@ class Experiment:
   diffusion: DiffusionConfig = DiffusionConfig()
   hint: HintConfig = HintConfig()
   latent: LatentConfig = LatentConfig()
+  consistency: ConsistencyConfig = ConsistencyConfig()
 
   @property
   def lengths(self) -> list[int]:
@@ -76,6 +80,11 @@ class Experiment:
   def ends(self) -> list[int]:
     """Images seen at the end of each stage, if none ends early."""
     return list(itertools.accumulate(self.lengths))
+
+  @property
+  def few_steps(self) -> str:
+    """The method of a few-step model; empty: the run is of another family."""
+    return self.consistency.method if self.task == "consistency" else ""
 
   @property
   def advance_policy(self) -> AdvancePolicy | None:

@@ -6,7 +6,8 @@ import reprlib
 from collections.abc import Mapping
 from typing import Any
 
-from jaxgen.config import consistency, stages
+from jaxgen.config import agreement, stages
+from jaxgen.config.consistency import ConsistencyConfig
 from jaxgen.config.data import DataConfig
 from jaxgen.config.diffusion import DiffusionConfig
 from jaxgen.config.experiment import TASK_SECTIONS, Experiment
@@ -26,6 +27,7 @@ SECTIONS: dict[str, Any] = {  # all except `model` and `stages`
   "diffusion": DiffusionConfig,
   "hint": HintConfig,
   "latent": LatentConfig,
+  "consistency": ConsistencyConfig,
   "optimizer": OptimizerConfig,
   "batch": BatchConfig,
   "train": TrainConfig,
@@ -49,7 +51,7 @@ def parse(config: Any) -> Experiment:
     for name in TASK_SECTIONS[values["task"]]
   }
   experiment = Experiment(task=values["task"], seed=values["seed"], **sections)
-  consistency.check(experiment)
+  agreement.check(experiment)
   for index, stage in enumerate(experiment.stages):
     _check_stage(experiment, index, stage.resolution)
   total = experiment.ends[-1]

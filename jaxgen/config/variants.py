@@ -58,6 +58,17 @@ def short(
   return config
 
 
+def tuned(config: Any) -> Any:
+  """A few-step model's config with the rates of `short` reduced to tune a
+  denoiser, and an average shorter than a step of the curriculum."""
+  config.optimizer.update(
+    learning_rate=0.002,
+    adam_learning_rate=0.001,
+    ema_halflife=config.stages.images[0] // 20,
+  )
+  return config
+
+
 def smoke(config: Any) -> Any:
   """A config reduced to seconds on a CPU: the same run with a toy model."""
   model = MODELS[config.model.name]

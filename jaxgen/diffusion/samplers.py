@@ -20,6 +20,7 @@ import functools
 import jax
 import jax.numpy as jnp
 
+from jaxgen.diffusion.few_steps import NEXT_LEVEL
 from jaxgen.diffusion.sampling import Sampler
 from jaxgen.typing import Array, DenoiseFn, Images
 
@@ -158,6 +159,33 @@ ddpm = Sampler(step=_ddpm, draws=1)
 and 7) on any grid; the original is `sigmas.ddpm(1000)`."""
 
 
+def _to(denoise: DenoiseFn, x: Images, s: Array, t: Array) -> Images:
+  """The answer of a few-step model that is told the level of a step's end."""
+  level = jnp.full(x.shape[:1], t, x.dtype)
+  return denoise(x, jnp.full(x.shape[:1], s, x.dtype), {NEXT_LEVEL: level})
+
+
+def _consistency(denoise, x, s, t, *, noise, memory):
+  d = _to(denoise, x, s, jnp.zeros_like(t))
+  return d + t * noise(0), memory, d
+
+
+consistency = Sampler(step=_consistency, draws=1)
+"""Each step ends at a clean image, to which the noise of the next level is
+added; of consistency functions (Song et al. 2023, arXiv:2303.01469, algorithm
+1)."""
+
+
+def _flow_map(denoise, x, s, t, *, noise, memory):
+  d = _to(denoise, x, s, t)
+  return x + (t - s) * (x - d) / s, memory, d
+
+
+flow_map = Sampler(step=_flow_map)
+"""Steps of any length by average velocities (Geng et al. 2025,
+arXiv:2505.13447), see `few_steps`."""
+
+
 SAMPLERS = {
   "euler": euler,
   "heun": heun,
@@ -166,4 +194,6 @@ SAMPLERS = {
   "dpmpp_sde": dpmpp_sde,
   "ddim": ddim(),
   "ddpm": ddpm,
+  "consistency": consistency,
+  "flow_map": flow_map,
 }

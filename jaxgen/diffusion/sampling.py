@@ -19,7 +19,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float, Key
 
-from jaxgen.typing import Array, DenoiseFn, Images
+from jaxgen.typing import Array, Conditions, DenoiseFn, Images, Sigmas
 
 Start = Float[Array | np.ndarray, "b h w c"]
 Grid = Float[Array | np.ndarray, " n"]
@@ -149,6 +149,16 @@ def sample(
   init = start, sampler.init(start, levels)
   (end, _), denoised = jax.lax.scan(body, init, intervals)
   return (end, denoised) if trajectory else end
+
+
+def bind(denoise: DenoiseFn, given: Conditions) -> DenoiseFn:
+  """A denoiser with its conditions bound; a sampler may tell it more, by
+  name."""
+
+  def bound(x: Images, sigma: Sigmas, cond: Conditions = None) -> Images:
+    return denoise(x, sigma, {**(given or {}), **cond} if cond else given)
+
+  return bound
 
 
 def initial_noise(

@@ -13,13 +13,18 @@ from jaxgen.evaluation.reference import Reference
 from jaxgen.latents.density import Method
 from jaxgen.sample.autoencoder import AutoencoderRun
 from jaxgen.sample.denoiser import DenoiserRun
-from jaxgen.sample.options import PRESETS, check_sampler
+from jaxgen.sample.few_steps import admits, default_sampler
+from jaxgen.sample.options import (
+  FEW_STEPS,
+  PRESETS,
+  check_sampler,
+  preset_of,
+)
 from jaxgen.sample.painter import PainterRun
 from jaxgen.tasks.latent_space import CODEC
 
 Run = AutoencoderRun | DenoiserRun
 DENSITIES: tuple[Method, ...] = ("gaussian", "gmm")
-SAMPLER = "heun-18"  # of denoisers of latents and of hybrids
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -78,6 +83,7 @@ def candidates(
   same autoencoder."""
   for sampler in samplers:
     check_sampler(sampler)
+  _check_used(runs, samplers)
   result = []
   for run, name in zip(runs, _names(runs), strict=True):
     result += [
@@ -87,8 +93,8 @@ def candidates(
     result += [
       Candidate(
         run=run,
-        method=SAMPLER,
-        name=f"{name} {SAMPLER} from {prior.workdir.name}",
+        method=default_sampler(run),
+        name=f"{name} {default_sampler(run)} from {prior.workdir.name}",
         prior=prior,
       )
       for prior in _priors(run, runs)
@@ -113,7 +119,27 @@ def _priors(run: Run, runs: Sequence[Run]) -> list[DenoiserRun]:
 def _methods(run: Run, samplers: Sequence[str]) -> Sequence[str]:
   if isinstance(run, AutoencoderRun):
     return DENSITIES
-  return samplers or ((SAMPLER,) if run.companions.runs else tuple(PRESETS))
+  if samplers:
+    return [x for x in samplers if admits(run, x)]
+  own = run.experiment.few_steps
+  if run.companions.runs and not own:
+    return (default_sampler(run),)
+  few = [x for x in PRESETS if PRESETS[x].sampler in FEW_STEPS]
+  if own:
+    kind = preset_of(default_sampler(run)).sampler
+    return [x for x in few if PRESETS[x].sampler == kind]
+  return [x for x in PRESETS if x not in few]
+
+
+def _check_used(runs: Sequence[Run], samplers: Sequence[str]) -> None:
+  """Raise a UserError if no denoiser takes any of the samplers."""
+  denoisers = [x for x in runs if isinstance(x, DenoiserRun)]
+  for run in denoisers:
+    if samplers and not any(admits(run, x) for x in samplers):
+      raise UserError(
+        f"--samplers={','.join(samplers)}: expected at least one for"
+        f" {run.workdir}, such as {default_sampler(run)}."
+      )
 
 
 def _names(runs: Sequence[Run]) -> list[str]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from jaxgen.laws import (
   diffusion,
+  few_steps,
   hybrid,
   losses,
   metrics,
@@ -19,6 +20,7 @@ from jaxgen.laws.law import Law as Law
 
 LAWS = (
   *diffusion.LAWS,
+  *few_steps.LAWS,
   *restoration.LAWS,
   *transfer.LAWS,
   *losses.LAWS,

@@ -31,6 +31,7 @@ from jaxgen.train.first_step import OutOfMemory
 from jaxgen.train.opening import say
 from jaxgen.train.programs import check_stages, stage_programs
 from jaxgen.train.stage import StageProgram
+from jaxgen.train.teacher import check_teacher
 from jaxgen.train.training_latents import with_stored
 from jaxgen.train.transfer import InitialWeights
 from jaxgen.workdir.claim import claim, record
@@ -84,7 +85,11 @@ def train_in_memory(
       programs = run_on_all(
         lambda: stage_programs(experiment, devices=devices, companions=leans_on)
       )
-      programs = with_numbers(fitted(programs, workdir), workdir)
+      if initial is not None:
+        run_on_all(functools.partial(check_teacher, programs[0], initial))
+      programs = with_numbers(
+        fitted(programs, workdir), workdir, initial=initial
+      )
       programs = with_stored(programs, workdir)
       names = programs[0].names
       try:

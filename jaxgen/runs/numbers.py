@@ -79,11 +79,16 @@ def write(workdir: pathlib.Path, numbers: Numbers) -> None:
 
 
 def obtain(
-  workdir: pathlib.Path, task: Task, companions: Companions, cache: LatentCache
+  workdir: pathlib.Path,
+  task: Task,
+  companions: Companions,
+  cache: LatentCache,
+  *,
+  known: Numbers | None = None,
 ) -> Companions:
   """The companions with the numbers of the run's space, which are measured if
   they are not in its folder, or no checkpoint relies on them; to be called by
-  all processes.
+  all processes. `known` ones, if any, are taken instead of measuring.
 
   Raises:
     UserError: the file is damaged.
@@ -92,7 +97,7 @@ def obtain(
   if space is None or not space.numbers:
     return companions
   if not run_on_all(lambda: has_begun(workdir) and read(workdir, space)):
-    write(workdir, measure(space, task, companions, cache))
+    write(workdir, known or measure(space, task, companions, cache))
   numbers = run_on_all(lambda: read(workdir, space))
   return Companions(runs=companions.runs, numbers=numbers)
 

@@ -22,6 +22,7 @@ from jaxgen.diffusion import inversion
 from jaxgen.images import as_uint8, normalize
 from jaxgen.latents.interpolation import slerp
 from jaxgen.sample.draw import Canvas, draw_images
+from jaxgen.sample.few_steps import check_prior
 from jaxgen.sample.options import SamplingKeywords, SamplingOptions
 from jaxgen.sample.program import denoiser_of, space_of
 from jaxgen.sample.program_spec import Inputs
@@ -102,6 +103,7 @@ def interpolate(
   spherical interpolation between the noise images from inverting the flow (DDIM
   inversion, at Heun's order), with `conditions` in both directions."""
   check_value("steps", PathSteps, steps)
+  check_prior(run, "interpolation")
   ends = [checked_uint8(run, np.asarray(x)[None]) for x in (a, b)]
   options = SamplingOptions(
     sampler="heun", steps=INVERSION_STEPS, conditions=conditions

@@ -10,10 +10,10 @@ from pydantic import Field
 from jaxgen.config.fields import check_value
 from jaxgen.errors import UserError
 from jaxgen.images import normalize
-from jaxgen.restoration.posterior import CORRECTIONS
 from jaxgen.sample import feather, hints
 from jaxgen.sample.draw import Canvas, draw_images
 from jaxgen.sample.editing import MAX_SIDE, checked_uint8, window_of
+from jaxgen.sample.few_steps import corrections_of
 from jaxgen.sample.options import SamplingKeywords, SamplingOptions
 from jaxgen.sample.program_spec import Inputs
 from jaxgen.sample.resolve import resolve
@@ -33,7 +33,7 @@ def inpaint(
   *,
   seed: int = 0,
   batch: int = BATCH,
-  corrections: int = CORRECTIONS,
+  corrections: int | None = None,
   first: int = 0,
   **options: Unpack[SamplingKeywords],
 ) -> np.ndarray:
@@ -50,7 +50,8 @@ def inpaint(
     seed: seed of the new pixels.
     batch: images per batch.
     corrections: corrections towards the known pixels per denoiser call, each at
-      the cost of two calls; see `restoration.posterior.inpaint`.
+      the cost of two calls; see `restoration.posterior.inpaint`. By default 2,
+      and none for few-step models.
     first: number of images before these that share the seed.
     **options: fields of `SamplingOptions`; a `hint` is of the whole image.
   """
@@ -61,6 +62,7 @@ def inpaint(
   part = (slice(None), *surroundings(any_unknown, run.resolution))
   known = images[part]
   run.check_images(known, largest=MAX_SIDE)
+  corrections = corrections_of(run, options.get("sampler"), corrections)
   canvas = _canvas(
     feather.filled(known, unknown[part]),
     unknown[part],
@@ -98,7 +100,7 @@ def outpaint(
   left: int | None = None,
   seed: int = 0,
   batch: int = CANVAS_BATCH,
-  corrections: int = CORRECTIONS,
+  corrections: int | None = None,
   first: int = 0,
   **options: Unpack[SamplingKeywords],
 ) -> np.ndarray:
@@ -125,6 +127,7 @@ def outpaint(
   known = np.zeros((n, height, width, channels), np.uint8)
   unknown = np.ones((n, height, width, 1), bool)
   known[area], unknown[area] = images, False
+  corrections = corrections_of(run, options.get("sampler"), corrections)
   canvas = _canvas(
     known,
     unknown,

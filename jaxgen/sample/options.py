@@ -32,7 +32,7 @@ class Preset(NamedTuple):
   """A sampler with its grid of noise levels."""
 
   sampler: str
-  grid: Literal["karras", "ddpm"]
+  grid: Literal["karras", "ddpm", "few"]
   steps: int
 
 
@@ -41,13 +41,21 @@ PRESETS = {
   "ddpm-1000": Preset("ddpm", "ddpm", 1000),
   "ddim-50": Preset("ddim", "ddpm", 50),
   "ddim-25": Preset("ddim", "ddpm", 25),
+  "consistency-1": Preset("consistency", "few", 1),
+  "consistency-2": Preset("consistency", "few", 2),
+  "consistency-4": Preset("consistency", "few", 4),
+  "flow-map-1": Preset("flow_map", "few", 1),
+  "flow-map-2": Preset("flow_map", "few", 2),
+  "flow-map-4": Preset("flow_map", "few", 4),
 }
+DEFAULT = "heun-18"  # of denoisers
+FEW_STEPS = ("consistency", "flow_map")  # samplers of few-step models
 
 
 class SamplingKeywords(TypedDict, total=False):
   """The fields of `SamplingOptions` as keywords of a run's methods."""
 
-  sampler: str
+  sampler: str | None
   steps: int | None
   conditions: Mapping[str, ConditionValue] | None
   guidance: float
@@ -65,8 +73,10 @@ class SamplingOptions:
   """Sampling options, checked as far as possible without a run.
 
   Attributes:
-    sampler: a preset (heun-18, ddpm-1000, ddim-50, ddim-25) or a sampler of
-      `jaxgen.diffusion.samplers`.
+    sampler: a preset (heun-18, ddpm-1000, ddim-50, ddim-25; consistency-N,
+      flow-map-N of few-step models) or a sampler of
+      `jaxgen.diffusion.samplers`; None: heun-18, or consistency-2 or
+      flow-map-2 of few-step models.
     steps: number of steps, overriding the preset.
     conditions: values by condition, `{"rock_type": "granite"}`, or a list with
       one value per image; conditions with None or no value are unspecified.
@@ -90,7 +100,7 @@ class SamplingOptions:
     UserError: values that are out of range or contradict each other.
   """
 
-  sampler: str = "heun-18"
+  sampler: str | None = None
   steps: int | None = None
   conditions: Mapping[str, ConditionValue] | None = None
   guidance: float = 1.0
@@ -103,7 +113,8 @@ class SamplingOptions:
   hint_noise: float = 0.0
 
   def __post_init__(self):
-    check_sampler(self.sampler)
+    if self.sampler is not None:
+      check_sampler(self.sampler)
     if self.steps is not None:
       most = vp.STEPS if self.preset.grid == "ddpm" else LIMIT - 1
       check_value("steps", Annotated[int, Field(ge=1, le=most)], self.steps)
@@ -125,17 +136,25 @@ class SamplingOptions:
       return
     if self.preset.sampler != sampler:
       raise UserError(
-        f"{name}={value}: expected sampler={sampler}, got {self.sampler}."
+        f"{name}={value}: expected sampler={sampler}, got"
+        f" {self.sampler or DEFAULT}."
       )
     check_value(name, expected, value)
 
   @property
   def preset(self) -> Preset:
     """The sampler with its grid and default number of steps."""
-    if self.sampler in PRESETS:
-      return PRESETS[self.sampler]
-    grid = "ddpm" if self.sampler in ("ddpm", "ddim") else "karras"
-    return Preset(self.sampler, grid, STEPS)
+    return preset_of(self.sampler or DEFAULT)
+
+
+def preset_of(sampler: str) -> Preset:
+  """A preset, or a sampler with its grid and default number of steps."""
+  if sampler in PRESETS:
+    return PRESETS[sampler]
+  if sampler in FEW_STEPS:
+    return Preset(sampler, "few", 2)
+  grid = "ddpm" if sampler in ("ddpm", "ddim") else "karras"
+  return Preset(sampler, grid, STEPS)
 
 
 def check_sampler(name: str) -> None:

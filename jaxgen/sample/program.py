@@ -3,8 +3,6 @@ guidance, windows and known pixels."""
 
 from __future__ import annotations
 
-import functools
-
 import jax
 import jax.numpy as jnp
 
@@ -14,13 +12,14 @@ from jaxgen.images import to_uint8
 from jaxgen.models.attention import attention_tracing
 from jaxgen.restoration import posterior
 from jaxgen.sample import conditions, feather
+from jaxgen.sample.few_steps import check_prior
 from jaxgen.sample.program_spec import (
   Arguments,
   Denoiser,
   ProgramSpec,
 )
 from jaxgen.sample.run import LoadedRun
-from jaxgen.tasks.denoising_loss import HINTS, folded
+from jaxgen.tasks.examples import HINTS, folded
 from jaxgen.tasks.hint import Hint
 from jaxgen.tasks.space import Space
 from jaxgen.typing import Array, Codec, DenoiseFn
@@ -46,6 +45,7 @@ def prior_of(run: LoadedRun, side: int = 0) -> Denoiser:
   Raises:
     UserError: it does not work on images, or needs hints.
   """
+  check_prior(run, "prior")
   denoiser = denoiser_of(run, side)
   told = run.task.hint is not None and not run.experiment.hint.drop_prob
   if run.companions.runs or space_of(run).numbers or told:
@@ -79,7 +79,7 @@ def sampling_program(run: LoadedRun):
     cond = conditions.of_terms(
       arguments.terms, plain=spec.plain, tell=_tell(hint, arguments)
     )
-    denoise = functools.partial(guided, cond=cond)
+    denoise = sampling.bind(guided, cond)
     start, grid = _start(arguments, spec, codec), arguments.grid
     with attention_tracing("forward_mode" if spec.corrections else ""):
       x, denoised = sampling.sample(

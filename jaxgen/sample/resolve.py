@@ -8,14 +8,14 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from jaxgen.config.diffusion import DiffusionConfig
+from jaxgen.config.experiment import Experiment
 from jaxgen.diffusion import samplers, sigmas
 from jaxgen.diffusion.samplers import SAMPLERS
 from jaxgen.diffusion.sampling import Sampler
 from jaxgen.errors import UserError
 from jaxgen.models.conditioning import HINT
 from jaxgen.runs import numbers
-from jaxgen.sample import hints
+from jaxgen.sample import few_steps, hints
 from jaxgen.sample.condition_values import Indices, value_indices
 from jaxgen.sample.conditions import FREE, GIVEN
 from jaxgen.sample.options import SamplingOptions
@@ -82,6 +82,9 @@ def resolve(
     UserError: the run has no such condition or value, lacks a hint, or `weak`
       does not fit.
   """
+  if options.sampler is None:
+    sampler = few_steps.default_sampler(run)
+    options = dataclasses.replace(options, sampler=sampler)
   _check_weak(options.weak, run)
   if options.hint is not None:
     hint = hints.make_hints(run, options.hint)
@@ -89,9 +92,9 @@ def resolve(
   composed = hint is not None and not hints.needs_hint(run)
   terms, weights = _guidance(options, run.conditions, composed=composed)
   low, high = options.interval
-  return ResolvedOptions(
+  resolved = ResolvedOptions(
     sampler=_sampler(options),
-    grid=_grid(options, run.experiment.diffusion),
+    grid=_grid(options, run.experiment),
     terms=terms,
     weights=weights,
     interval=(float(low), float(high)),
@@ -99,6 +102,9 @@ def resolve(
     hint=hint,
     hint_noise=options.hint_noise,
   )
+  plain = resolved.plain and options.weak is None
+  few_steps.check(options, run, plain=plain)
+  return resolved
 
 
 def _check_weak(weak: LoadedRun | None, run: LoadedRun) -> None:
@@ -106,6 +112,7 @@ def _check_weak(weak: LoadedRun | None, run: LoadedRun) -> None:
     return
   if weak.task.denoiser is None:
     raise UserError(f"weak={weak.workdir}: expected a run of a denoiser.")
+  few_steps.check_prior(weak, f"weak={weak.workdir}")
   if weak.conditions != run.conditions:
     raise UserError(
       f"weak={weak.workdir}: expected a run with the same conditions."
@@ -126,11 +133,18 @@ def _check_weak(weak: LoadedRun | None, run: LoadedRun) -> None:
     )
 
 
-def _grid(options: SamplingOptions, config: DiffusionConfig) -> np.ndarray:
+def _grid(options: SamplingOptions, experiment: Experiment) -> np.ndarray:
+  config = experiment.diffusion
   _, kind, default_steps = options.preset
   steps = default_steps if options.steps is None else options.steps
   if kind == "ddpm":
     return sigmas.ddpm(steps)
+  if kind == "few":
+    return sigmas.log_uniform(
+      steps,
+      sigma_min=experiment.consistency.second_sigma,
+      sigma_max=config.sigma_max,
+    )
   return sigmas.karras(
     steps, sigma_min=config.sigma_min, sigma_max=config.sigma_max
   )

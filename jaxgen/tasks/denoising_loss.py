@@ -3,30 +3,21 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import Any, Protocol
 
-import jax
 import jax.numpy as jnp
 
 from jaxgen.config.diffusion import DiffusionConfig
-from jaxgen.diffusion import edm, guidance, sigmas
+from jaxgen.diffusion import edm, sigmas
 from jaxgen.models.conditioning import fourier_features
 from jaxgen.tasks import domains, noise_maps
+from jaxgen.tasks.examples import Denoiser, Examples, error, folded
 from jaxgen.tasks.hint import Hint
 from jaxgen.tasks.space import Space
-from jaxgen.typing import Array, Batch, DenoiseFn, LossInputs, Metrics, Params
+from jaxgen.typing import Array, Batch, LossInputs, Metrics, Params
 
 UNCERTAINTY = "uncertainty"  # its parameters, next to the network's
 FEATURES = 32  # Fourier features of the uncertainty
 MAPS = 3  # stream of the keys of noise maps
-HINTS = 6  # stream of the keys of hints
-STATES = 7  # stream of the keys of states
-
-
-class Denoiser(Protocol):
-  """The denoiser of parameters; with a key, its dropout is on."""
-
-  def __call__(self, params: Params, key: Array | None = None) -> DenoiseFn: ...
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -52,12 +43,9 @@ class Denoising:
     self, params: Params, batch: Batch, keys: Array, inputs: LossInputs
   ) -> tuple[Array, Metrics]:
     config = self.config
-    y = self.space.states(batch, folded(keys, STATES), inputs.frozen)
-    sigma, unit, cond = _draw(config, y, conditions_of(config, batch), keys)
-    if self.hint is not None:
-      images = self.hint.image(batch, inputs.frozen)
-      cond = cond | self.hint.draw(images, folded(keys, HINTS))
-    x, levels = y + edm.per_image(sigma) * unit, sigma
+    example = self._examples(batch, keys, inputs.frozen)
+    y, sigma, unit, cond = example
+    x, levels = example.at(sigma), sigma
     if config.noise_map:
       x, levels, cond = noise_maps.draw(
         config,
@@ -80,20 +68,14 @@ class Denoising:
     loss = domains.weigh(loss, batch, inputs)
     return jnp.mean(loss), {"mse": mse, **sums}
 
-
-def folded(keys: Array, stream: int) -> Array:
-  """Keys `(b,)` of a stream of their own."""
-  return jax.vmap(lambda key: jax.random.fold_in(key, stream))(keys)
-
-
-def conditions_of(config: DiffusionConfig, batch: Batch) -> dict[str, Array]:
-  """The conditions of a batch by name."""
-  return {name: batch[name] for name in config.conditions}
-
-
-def error(x: Array, y: Array) -> Array:
-  """Mean squared difference of each image, `(b,)`."""
-  return jnp.mean((x - y) ** 2, axis=(1, 2, 3))
+  @property
+  def _examples(self) -> Examples:
+    return Examples(
+      config=self.config,
+      space=self.space,
+      level=lambda key: draw_sigmas(self.config, key, 1)[0],
+      hint=self.hint,
+    )
 
 
 def draw_sigmas(config: DiffusionConfig, key: Array, num: int) -> Array:
@@ -103,24 +85,6 @@ def draw_sigmas(config: DiffusionConfig, key: Array, num: int) -> Array:
       key, num, sigma_min=config.sigma_min, sigma_max=config.sigma_max
     )
   return sigmas.draw_log_normal(key, num, mean=config.P_mean, std=config.P_std)
-
-
-def _draw(
-  config: DiffusionConfig, y: Array, cond: dict[str, Array], keys: Array
-) -> tuple[Array, Array, dict[str, Array]]:
-  """Noise levels `(b,)`, unit noise shaped like `y`, and the conditions after
-  dropping, each image's from its own key."""
-
-  def draw_image(key: Array, cond: dict[str, Array]) -> Any:
-    level_key, noise_key, drop_key = jax.random.split(key, 3)
-    unit = jax.random.normal(noise_key, y.shape[1:])
-    level = draw_sigmas(config, level_key, 1)[0]
-    cond = guidance.drop_conditions(
-      drop_key, cond, drop_prob=config.cond_drop_prob
-    )
-    return level, unit, cond
-
-  return jax.vmap(draw_image)(keys, cond)
 
 
 def _log_uncertainty(params: Params, sigma: Array) -> Array:

@@ -12,7 +12,7 @@ from jax.scipy.stats import norm
 from jaxgen.config.diffusion import DiffusionConfig
 from jaxgen.diffusion import edm, samplers, sampling, sigmas
 from jaxgen.images import normalize
-from jaxgen.tasks.denoising_loss import conditions_of, error
+from jaxgen.tasks.examples import conditions_of, error
 from jaxgen.tasks.hint import Hint
 from jaxgen.tasks.space import Frozen, Space, image_keys
 from jaxgen.tasks.task import as_scores
@@ -47,7 +47,7 @@ def evaluate(
   another image, see `Hint.with_others`. The noise depends only on the image."""
   images, cond = normalize(batch["image"]), conditions_of(config, batch)
   y = space.states(batch, image_keys(images), frozen)
-  hints, told = _hints(hint, batch, frozen)
+  hints, told = hints_of(hint, batch, frozen)
   decode = space.codec(frozen, hints).decode
   cond = cond | told
   others = hint.tell_others(batch, frozen) if hint else {}
@@ -70,7 +70,7 @@ def evaluate(
   return {k: jnp.mean(v, axis=0) for k, v in each.items()}
 
 
-def _hints(
+def hints_of(
   hint: Hint | None, batch: Batch, frozen: Frozen
 ) -> tuple[Array | None, dict[str, Array]]:
   """The hints of a batch, and what the network is told of them."""
@@ -113,7 +113,7 @@ def preview(
   """Held-out images, the same denoised, and new ones with equal conditions;
   see `rows`."""
   images, cond = normalize(batch["image"]), conditions_of(config, batch)
-  hints, told = _hints(hint, batch, frozen)
+  hints, told = hints_of(hint, batch, frozen)
   cond = cond | told
   y = space.states(batch, image_keys(images), frozen)
   sigma = jnp.full(len(y), SHOWN_SIGMA)
@@ -129,7 +129,7 @@ def preview(
   new = sampling.sample(samplers.heun, bound, start, grid)
   decode = space.codec(frozen, hints).decode
   found = [images, decode(denoised), decode(new)]
-  if hints is not None and _shows_hints(space, hint):
+  if hints is not None and shows_hints(space, hint):
     found.insert(1, hints)
   return jnp.stack(found)
 
@@ -139,9 +139,9 @@ def rows(space: Space, hint: Hint | None) -> tuple[str, ...]:
   scaled = "in normalized latents or residuals"
   unit = scaled if space.numbers else "black to white is 2"
   denoised = DENOISED.format(sigma=SHOWN_SIGMA, unit=unit)
-  return TILES, *(HINTS,) * _shows_hints(space, hint), denoised, NEW
+  return TILES, *(HINTS,) * shows_hints(space, hint), denoised, NEW
 
 
-def _shows_hints(space: Space, hint: Hint | None) -> bool:
+def shows_hints(space: Space, hint: Hint | None) -> bool:
   """Whether hints look like images."""
   return hint is not None and hint.channels == space.shape[2]

@@ -12,6 +12,7 @@ from jaxgen.config.experiment import Experiment
 from jaxgen.diffusion import edm
 from jaxgen.errors import UserError
 from jaxgen.models.build import build as build_model
+from jaxgen.models.conditioning import ConditionSizes
 from jaxgen.tasks import denoising_scores, domains, hint_images, noise_maps
 from jaxgen.tasks.companion import Companions
 from jaxgen.tasks.denoising_loss import FEATURES, UNCERTAINTY, Denoising
@@ -45,8 +46,10 @@ def build(
   stage: int,
   resolution: int,
   companions: Companions,
+  told: ConditionSizes = (),
 ) -> Task:
-  """The task of a denoiser at one resolution; see `families.build`."""
+  """The task of a denoiser at one resolution; see `families.build`. `told` is
+  what the network is told besides the conditions of the config."""
   config, channels = experiment.diffusion, experiment.data.channels
   _check_conditions(config, names)
   weighted = domains.adaptive_domains(experiment, names)
@@ -63,6 +66,7 @@ def build(
       *((x, len(names[x])) for x in config.conditions),
       *noise_maps.condition_sizes(config),
       *(hint.condition_sizes if hint else ()),
+      *told,
     ),
     sigma_data=config.sigma_data,
     image_conditions=(

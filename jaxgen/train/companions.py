@@ -15,6 +15,7 @@ from jaxgen.tasks.space import tiles_encoder
 from jaxgen.train.opening import say
 from jaxgen.train.programs import check_stages
 from jaxgen.train.stage import StageProgram
+from jaxgen.train.transfer import InitialWeights
 
 
 def say_kept(experiment: Experiment, companions: Companions) -> None:
@@ -30,10 +31,14 @@ def say_kept(experiment: Experiment, companions: Companions) -> None:
 
 
 def with_numbers(
-  programs: Sequence[StageProgram], workdir: pathlib.Path
+  programs: Sequence[StageProgram],
+  workdir: pathlib.Path,
+  *,
+  initial: InitialWeights | None = None,
 ) -> list[StageProgram]:
   """Programs with the numbers of the first one's space, see `Space.numbers`; to
-  be called by all processes.
+  be called by all processes. Those of a few-step model are of the run that it
+  is tuned from, whose states it has to share.
 
   Raises:
     UserError: the data do not fit, or the file of the numbers is damaged.
@@ -44,7 +49,14 @@ def with_numbers(
     return list(programs)
   run_on_all(lambda: check_stages(programs))
   cache = first.encoded_tiles(tiles_encoder(space), space.shape)
-  companions = numbers.obtain(workdir, first.task, first.companions, cache)
+  tuned = initial is not None and first.experiment.few_steps
+  companions = numbers.obtain(
+    workdir,
+    first.task,
+    first.companions,
+    cache,
+    known=initial.companions.numbers if initial and tuned else {},
+  )
   for name, value in companions.numbers.items():
     if not value.ndim:
       say(f"{name}: {float(value):.4g}.")

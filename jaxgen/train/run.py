@@ -24,6 +24,7 @@ from jaxgen.train.opening import describe, say
 from jaxgen.train.programs import check_stages, free_programs
 from jaxgen.train.stage import StageProgram
 from jaxgen.train.state import TrainState, from_trees, to_trees
+from jaxgen.train.teacher import warn_of_scratch
 from jaxgen.train.transfer import (
   InitialWeights,
   check_transfers,
@@ -257,6 +258,7 @@ def _begin(program: StageProgram, initial: InitialWeights | None) -> TrainState:
   """The state at step 0: random, or with the weights of another run."""
   say("initializing the parameters ...")
   if initial is None:
+    warn_of_scratch(program.experiment)
     return program.fresh_state()
   state = warm_start(program, initial)
   say(f"starting from {initial.origin}.")

@@ -21,13 +21,15 @@ import jax
 import jax.numpy as jnp
 
 from jaxgen import rng
-from jaxgen.config.experiment import vars_of
+from jaxgen.config.experiment import Experiment, vars_of
 from jaxgen.errors import UserError
 from jaxgen.models.resampling import TransferRules
+from jaxgen.tasks.companion import NONE, Companions
+from jaxgen.tasks.denoising_loss import UNCERTAINTY
 from jaxgen.train.stage import StageProgram
 from jaxgen.train.state import TrainState
 from jaxgen.trees import named
-from jaxgen.typing import Params
+from jaxgen.typing import ConditionNames, Params
 
 # Blocks that start as the identity, levels and numbers that start at zero:
 FRESH = re.compile(r"(^|/)(block_\d+|outer_\d+_\w+|finer_\w+|numbers_\w+)(/|$)")
@@ -41,11 +43,17 @@ class InitialWeights:
     model: the network of the weights.
     params: the weights.
     origin: description of their origin, for the log.
+    experiment: the config of their run, if known.
+    names: value names of its conditions.
+    companions: the finished runs that it leans on, and its numbers.
   """
 
   model: Any
   params: Params
   origin: str
+  experiment: Experiment | None = None
+  names: ConditionNames = dataclasses.field(default_factory=dict)
+  companions: Companions = NONE
 
 
 def transfer_params(old: Params, fresh: Params, rules: TransferRules) -> Params:
@@ -149,7 +157,7 @@ def warm_start(program: StageProgram, initial: InitialWeights) -> TrainState:
 
   def begin(old: Params, key: jax.Array) -> TrainState:
     fresh = program.initial_state(key)
-    params = transfer_params(old, fresh.params, rules)
+    params = transfer_params(_needed(old, fresh.params), fresh.params, rules)
     copy = lambda: jax.tree.map(jnp.copy, params)  # noqa: E731
     profiles = {k: copy() for k in fresh.ema_profiles}
     return dataclasses.replace(
@@ -159,6 +167,13 @@ def warm_start(program: StageProgram, initial: InitialWeights) -> TrainState:
   key = rng.stream(program.experiment.seed, "parameters")
   place = jax.jit(begin, out_shardings=program.trained_shardings)
   return program.with_frozen(place(jax.device_get(initial.params), key))
+
+
+def _needed(old: Params, fresh: Params) -> Params:
+  """Weights of another run without those of its loss alone, if this run does
+  not learn the weight of each noise level."""
+  unused = {UNCERTAINTY} - set(fresh)
+  return {name: leaf for name, leaf in old.items() if name not in unused}
 
 
 FREE = {  # fields that may differ between networks with compatible weights

@@ -110,7 +110,11 @@ class Terminal:
     """
     speed = values.get("images_per_second", 0.0)
     left = duration((self._total - images) / speed) if speed else "?"
-    shown = ((loss, "loss", 4), ("held-out PSNR", "validation/psnr", 2))
+    shown = (
+      (loss, "loss", 4),
+      ("held-out PSNR", "validation/psnr", 2),
+      ("held-out energy, dB", "validation/energy_db", 2),
+    )
     numbers = "  ".join(
       f"{name} {values[key]:.{digits}f}{_age(steps[key], step)}"
       for name, key, digits in shown

@@ -4,6 +4,7 @@ import pytest
 from support.configs import every_config
 
 from jaxgen.config import defaults
+from jaxgen.config.consistency import ConsistencyConfig
 from jaxgen.config.experiment import TASK_SECTIONS
 from jaxgen.config.fields import field_defaults
 from jaxgen.config.files import load_config
@@ -45,4 +46,6 @@ def test_a_model_s_defaults_fit_together(name):
 def test_config_files_have_every_field_and_no_other(path):
   config = load_config(path, [])
   base = flatten(BASES[config.model.name].to_dict())
+  if config.task == "consistency":
+    base |= flatten({"consistency": field_defaults(ConsistencyConfig)})
   assert flatten(config.to_dict()).keys() == base.keys()

@@ -4,7 +4,13 @@ import dataclasses
 from typing import Any
 
 import pytest
-from support.configs import check, toy, toy_denoiser, toy_vae
+from support.configs import (
+  check,
+  toy,
+  toy_denoiser,
+  toy_few_steps,
+  toy_vae,
+)
 
 from jaxgen.config import defaults
 from jaxgen.config.fields import field_types
@@ -119,6 +125,20 @@ AUTOENCODER = {
   "kl.free_bits": (-0.1,),
 }
 OF_DENOISERS = ("diffusion", "hint", "latent")
+OF_FEW_STEPS = ("consistency",)
+FEW_STEPS = {
+  "consistency.method": ("icm", None),
+  "consistency.level_mean": (11.0, NAN),
+  "consistency.level_std": (0.0,),
+  "consistency.factor": (1.0, 0.5, INF, 1e5),
+  "consistency.curriculum": (0, 1.5, 40),
+  "consistency.steepness": (-1.0,),
+  "consistency.huber": (-0.1, INF),
+  "consistency.equal_fraction": (1.1, -0.1),
+  "consistency.power": (1.1, -0.1),
+  "consistency.second_sigma": (0.0, 80.0),
+  "consistency.pretrain_images": (-1, 2**31),
+}
 DIFFUSION = {
   "diffusion.target": ("noise", "residual", None),
   "diffusion.sigma_data": (0.0, NAN),
@@ -218,6 +238,8 @@ def base(model: str):
     return toy_vae()
   if model == "dit":
     return toy_denoiser()
+  if model == "few_steps":
+    return toy_few_steps()
   config = smoke(defaults.denoiser(getattr(defaults, model)()))
   config.data.channels = 1
   config.stages.resolution = (1 if model == "mlp" else 32,)
@@ -230,6 +252,8 @@ def tables():
     yield "patch_autoencoder", field, values
   for field, values in DIFFUSION.items():
     yield "dit", field, values
+  for field, values in FEW_STEPS.items():
+    yield "few_steps", field, values
   for model, table in NETWORKS.items():
     for field, values in (NETWORK | table).items():
       yield model, field, values
@@ -255,13 +279,17 @@ def test_no_field_of_a_config_takes_nonsense(model, field, values):
     assert name in str(error.value) and "\n" not in str(error.value)
 
 
+def _base_of(section: str) -> str:
+  """The toy whose sections are tried."""
+  if section in OF_FEW_STEPS:
+    return "few_steps"
+  return "dit" if section in OF_DENOISERS else "patch_autoencoder"
+
+
 def test_every_field_is_tried():
   found = {(model, field) for model, field, _ in tables()}
   every = {
-    (
-      "dit" if name in OF_DENOISERS else "patch_autoencoder",
-      f"{name}.{field}",
-    )
+    (_base_of(name), f"{name}.{field}")
     for name, cls in (SECTIONS | {"stages": Stage}).items()
     for field in field_types(cls)
   }

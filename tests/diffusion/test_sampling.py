@@ -10,11 +10,12 @@ from support.arrays import noise
 
 from jaxgen.diffusion import analytic, samplers, sigmas
 from jaxgen.diffusion.edm import per_image
+from jaxgen.diffusion.few_steps import NEXT_LEVEL
 from jaxgen.diffusion.samplers import SAMPLERS
-from jaxgen.diffusion.sampling import Sampler, initial_noise, sample
+from jaxgen.diffusion.sampling import bind, initial_noise, sample
 
 MIXTURE = analytic.mixture((-0.6, 0.6), 0.15)
-STOCHASTIC = ("edm_stochastic", "dpmpp_sde", "ddpm")
+STOCHASTIC = ("edm_stochastic", "dpmpp_sde", "ddpm", "consistency")
 run = jax.jit(sample, static_argnums=(0, 1))
 
 
@@ -52,6 +53,7 @@ def test_the_trajectory_ends_in_the_image(name):
 
 CALLS = {"euler": 9, "heun": 17, "edm_stochastic": 17, "dpmpp_2m": 9}
 CALLS |= {"dpmpp_sde": 17, "ddim": 9, "ddpm": 9}
+CALLS |= {"consistency": 9, "flow_map": 9}
 
 
 @pytest.mark.parametrize("name", SAMPLERS)
@@ -101,24 +103,33 @@ def test_the_first_noise_is_a_function_of_each_key():
   np.testing.assert_allclose(alone, whole[1:2], rtol=1e-6)
 
 
-def test_a_sampler_is_a_row():
-  """A new one in a few lines: multistep consistency (Song et al. 2023,
-  algorithm 1) with the exact map of Gaussian pixels to the flow's end keeps
-  their variance from any grid; its memory counts the steps."""
+def test_consistency_keeps_the_variance_from_any_grid():
+  """The exact map of Gaussian pixels to the flow's end (Song et al. 2023,
+  algorithm 1)."""
   std = 0.5
 
   def to_the_end(x, sigma, cond: Any = None):
+    assert jnp.ndim(cond[NEXT_LEVEL]) == 1
     return x * std / jnp.hypot(std, per_image(sigma))
 
-  def step(denoise, x, s, t, *, noise, memory):
-    clean = denoise(x, jnp.full(x.shape[:1], s))
-    return clean + t * noise(0), memory + 1, clean
-
-  consistency = Sampler(step=step, draws=1, init=lambda x, sigmas: jnp.array(0))
   x = np.hypot(std, 80.0) * noise((20, 64, 64, 1))
   for grid in ([80.0, 0.0], [80.0, 0.8, 0.0], [80.0, 9.0, 0.8, 0.0]):
-    assert consistency.stochastic and consistency.nfe(len(grid) - 1) + 1 == len(
-      grid
+    end = run(
+      SAMPLERS["consistency"], to_the_end, x, np.array(grid), keys=keys(20)
     )
-    end = run(consistency, to_the_end, x, np.array(grid), keys=keys(20))
     assert np.std(end) == pytest.approx(std, rel=0.02)
+
+
+def test_a_bound_denoiser_can_be_told_more():
+  told = []
+
+  def denoise(x, sigma, cond: Any = None):
+    told.append(cond)
+    return x
+
+  x = jnp.ones((1, 2, 2, 1))
+  bound = bind(denoise, {"a": 1})
+  bound(x, jnp.ones(1))
+  bound(x, jnp.ones(1), {"b": 2})
+  bind(denoise, ({"a": 1}, {"a": 2}))(x, jnp.ones(1))  # of guidance
+  assert told == [{"a": 1}, {"a": 1, "b": 2}, ({"a": 1}, {"a": 2})]

@@ -5,7 +5,13 @@ from typing import Any
 
 import jax
 
-from jaxgen.config.defaults import autoencoder, conv_autoencoder, denoiser, dit
+from jaxgen.config.defaults import (
+  autoencoder,
+  consistency,
+  conv_autoencoder,
+  denoiser,
+  dit,
+)
 from jaxgen.config.files import load_config
 from jaxgen.config.parse import parse
 from jaxgen.config.variants import smoke
@@ -25,6 +31,11 @@ def toy(**sections: dict[str, Any]) -> Any:
 def toy_denoiser(**sections: dict[str, Any]) -> Any:
   """The same of a denoiser, `dit`."""
   return _changed(smoke(denoiser(dit())), sections)
+
+
+def toy_few_steps(**sections: dict[str, Any]) -> Any:
+  """The same of a few-step model."""
+  return _changed(smoke(consistency(dit())), sections)
 
 
 def toy_vae(**sections: dict[str, Any]) -> Any:

@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from support.configs import toy, toy_denoiser
+from support.configs import toy, toy_denoiser, toy_few_steps
 
 from jaxgen.config.parse import parse
 from jaxgen.errors import UserError
@@ -109,3 +109,37 @@ def test_of_several_stages_the_one_that_a_hint_does_not_fit_is_named():
 def test_an_autoencoder_has_no_such_section(section):
   with pytest.raises(UserError, match=f"^{section}: no such section"):
     parse(toy().to_dict() | {section: {}})
+
+
+@pytest.mark.parametrize(
+  ("sections", "culprit", "remedy"),
+  [
+    ({"diffusion": {"uncertainty": True}}, "diffusion.uncertainty", "False"),
+    ({"diffusion": {"noise_map": True}}, "diffusion.noise_map", "False"),
+    (
+      {"diffusion": {"sigma_max": 0.5}},
+      "consistency.second_sigma=0.8",
+      "diffusion.sigma_max=0.5",
+    ),
+    (
+      {"stages": {"resolution": (32, 64)}},
+      "stages.resolution",
+      "a single stage",
+    ),
+    (
+      {"consistency": {"pretrain_images": 960}},
+      "consistency.pretrain_images=960",
+      "stages.images=960",
+    ),
+  ],
+)
+def test_what_few_step_models_cannot_have_is_named(sections, culprit, remedy):
+  with pytest.raises(UserError) as error:
+    parse(toy_few_steps(**sections))
+  message = str(error.value)
+  assert message.startswith(culprit) and remedy in message
+
+
+def test_only_few_step_models_have_a_method():
+  assert parse(toy_few_steps()).few_steps == "ect"
+  assert parse(toy_denoiser()).few_steps == parse(toy()).few_steps == ""

@@ -1,0 +1,107 @@
+"""Checks of sections against each other, for all that the config alone
+tells."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator
+
+from jaxgen.config.experiment import Experiment
+from jaxgen.config.hint import BLURRED
+from jaxgen.errors import UserError
+
+OF_HINTS = ("hint", "hint_noise")  # names of what a network is told
+
+
+def check(experiment: Experiment) -> None:
+  """Raise a UserError if sections of a config contradict each other."""
+  checks = (_hint, _residual, _latent, _few_steps)
+  for problem in itertools.chain(*(each(experiment) for each in checks)):
+    raise UserError(problem)
+
+
+def _hint(experiment: Experiment) -> Iterator[str]:
+  kind, config = experiment.hint.kind, experiment.diffusion
+  if experiment.data.hints and kind != "image":
+    yield f"data.hints={experiment.data.hints}: expected hint.kind=image."
+  if not kind:
+    return
+  if experiment.latent.run:
+    yield (
+      f"hint.kind={kind}: expected no hint with latent.run="
+      f"{experiment.latent.run}."
+    )
+  if config.noise_map:
+    yield f"hint.kind={kind} and diffusion.noise_map: expected one of them."
+  if kind == "segments" and not _has_masks(experiment):
+    yield (
+      "hint.kind=segments: expected data.source=folder with data.masks, or"
+      " data.source=rocks."
+    )
+  if kind == "image" and not _has_hints(experiment):
+    yield "hint.kind=image: expected data.source=folder with data.hints."
+  for name in OF_HINTS:
+    if name in config.conditions:
+      yield f"diffusion.conditions: {name!r} is the name of a hint's input."
+
+
+def _has_masks(experiment: Experiment) -> bool:
+  data = experiment.data
+  return data.source == "rocks" or (
+    data.source == "folder" and data.masks != ""
+  )
+
+
+def _has_hints(experiment: Experiment) -> bool:
+  data = experiment.data
+  return data.source == "folder" and data.hints != ""
+
+
+def _residual(experiment: Experiment) -> Iterator[str]:
+  hint = experiment.hint
+  if experiment.diffusion.target != "residual":
+    return
+  if hint.kind not in BLURRED:
+    yield (
+      f"diffusion.target=residual: expected hint.kind={' or '.join(BLURRED)}."
+    )
+  if hint.drop_prob:
+    yield (
+      f"hint.drop_prob={hint.drop_prob}: expected 0 with"
+      " diffusion.target=residual."
+    )
+
+
+def _latent(experiment: Experiment) -> Iterator[str]:
+  run = experiment.latent.run
+  if run and experiment.diffusion.noise_map:
+    yield f"latent.run={run} and diffusion.noise_map: expected one of them."
+  if run and len(experiment.stages) > 1:
+    yield (
+      f"stages.resolution: expected a single stage with latent.run={run}, got"
+      f" {len(experiment.stages)}."
+    )
+
+
+def _few_steps(experiment: Experiment) -> Iterator[str]:
+  if not experiment.few_steps:
+    return
+  diffusion, few = experiment.diffusion, experiment.consistency
+  for name in ("uncertainty", "noise_map"):
+    if getattr(diffusion, name):
+      yield f"diffusion.{name}=True: expected False with task=consistency."
+  if few.second_sigma >= diffusion.sigma_max:
+    yield (
+      f"consistency.second_sigma={few.second_sigma}: expected less than"
+      f" diffusion.sigma_max={diffusion.sigma_max}."
+    )
+  if len(experiment.stages) > 1:
+    yield (
+      "stages.resolution: expected a single stage with task=consistency, got"
+      f" {len(experiment.stages)}."
+    )
+  if few.pretrain_images >= experiment.ends[-1]:
+    yield (
+      f"consistency.pretrain_images={few.pretrain_images}: expected less than"
+      f" stages.images={experiment.ends[-1]}."
+    )
