@@ -53,7 +53,8 @@ def test_what_is_not_finite_stays_so():
 )
 def test_a_wave_is_of_one_octave(periods, octave):
   wave = np.cos(2 * np.pi * periods * np.arange(16) / 16)
-  image = np.float32(wave[:, None] * np.ones(16))[None, ..., None]
+  plane = (wave[:, None] * np.ones(16)).astype(np.float32)
+  image = plane[None, ..., None]
   power = np.asarray(spread.power(jnp.asarray(image))).reshape(-1)
   assert float(power[octave]) == pytest.approx(np.mean(image**2), rel=1e-4)
   assert power.sum() == pytest.approx(np.mean(image**2), rel=1e-4)
