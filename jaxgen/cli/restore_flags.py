@@ -12,7 +12,7 @@ from jaxgen.errors import UserError
 CAMERA = ("gain", "read_noise", "black", "white")
 OPTIONS = (  # keywords of `run.restore`
   *("background", "operator", "samples", "seed", "sampler", "steps"),
-  *("corrections", "std_factor", "batch"),
+  *("corrections", "std_factor", "with_std", "batch"),
   *("max_seconds", "max_memory", "preference"),
 )
 PREFERENCES = ("quality", "balanced", "speed")
@@ -105,6 +105,13 @@ def _add_result_flags(group: flags.Group) -> None:
     default=1.0,
     help="factor on the standard deviation, fitted on other images (default: 1;"
     " the report states it)",
+  )
+  group.add_argument(
+    "--no_std",
+    dest="with_std",
+    action="store_false",
+    help="without samples, the mean alone: 2 network calls for each window,"
+    " instead of 2 and 32 a channel for the standard deviation",
   )
 
 

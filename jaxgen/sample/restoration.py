@@ -43,6 +43,7 @@ def restore(
   steps: int = STEPS,
   corrections: int = CORRECTIONS,
   std_factor: float = 1.0,
+  with_std: bool = True,
   max_seconds: float | None = None,
   max_memory: int | None = None,
   preference: Preference | None = None,
@@ -75,6 +76,8 @@ def restore(
     corrections: for denoisers without noise maps, see
       `restoration.posterior.restore`.
     std_factor: factor on the standard deviation, as fitted elsewhere.
+    with_std: whether a denoiser of noise maps predicts the standard deviation
+      without samples: of a window 2 + 32 network calls a channel instead of 2.
     max_seconds: time of each image; with it, `max_memory` or `preference` the
       resolution is chosen by the table of `jaxgen calibrate --workdir`: counts
       are summed in squares, restored, and enlarged.
@@ -120,6 +123,7 @@ def restore(
     measured=measured,
     corrections=corrections,
     noise_map=run.experiment.diffusion.noise_map,
+    with_std=with_std,
   )
   draws = Draws(
     samples=samples,

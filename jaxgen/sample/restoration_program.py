@@ -25,7 +25,7 @@ def restoration_program(run: LoadedRun, side: int):
 
   def program(arguments: Arguments, spec: ProgramSpec):
     few = _binned(arguments, spec.factor)
-    with attention_tracing("forward_mode" if _derives(spec) else ""):
+    with attention_tracing("forward_mode" if spec.derives else ""):
       images, variance = _restored(denoiser(few.params), few, spec)
     if spec.factor == 1:
       return images, variance
@@ -61,10 +61,6 @@ def _restored(
   grid, keys = arguments.grid, arguments.keys
   start = sampling.initial_noise(keys, spec.shape, sigma=grid[0])
   return sampling.sample(spec.sampler, denoise, start, grid, keys=keys), None
-
-
-def _derives(spec: ProgramSpec) -> bool:
-  return not spec.mapped or spec.sampler is None
 
 
 def _conditioned(
@@ -139,10 +135,10 @@ def _answer(
   denoise: DenoiseFn, counts: Array, spec: ProgramSpec
 ) -> tuple[Images, Images | None]:
   """The mean without sampling and, of a denoiser of noise maps, the variance of
-  each pixel."""
+  each pixel if that is wanted."""
   nothing = jnp.zeros((len(counts), *spec.shape))
   mean = denoise(nothing, jnp.full(len(counts), jnp.inf))
-  if not spec.mapped:
+  if not spec.mapped or not spec.with_std:
     return mean, None
   seen = spec.measured.operator.adjoint(jnp.where(jnp.isnan(counts), 0.0, 1.0))
   return mean, predicted_variance.variance(denoise, nothing, seen)

@@ -52,6 +52,7 @@ class ProgramSpec:
     measured: what the counts measure of the canvas.
     corrections: see `restoration.posterior.restore`.
     noise_map: whether the denoiser takes noise maps.
+    with_std: whether the variance is predicted where nothing is sampled.
   """
 
   sampler: Sampler | None
@@ -61,11 +62,17 @@ class ProgramSpec:
   measured: NamedOperator
   corrections: int
   noise_map: bool
+  with_std: bool = True
 
   @property
   def mapped(self) -> bool:
     """Whether a call of the denoiser needs no derivative."""
     return self.noise_map and self.measured.operator.selects
+
+  @property
+  def derives(self) -> bool:
+    """Whether there are derivatives, forwards, of the denoiser."""
+    return not self.mapped or (self.sampler is None and self.with_std)
 
   @property
   def num_windows(self) -> int:
@@ -90,7 +97,9 @@ def covering(
 def num_calls(spec: ProgramSpec, steps: int) -> int:
   """Denoiser calls for an image of one window; a correction counts as one."""
   if spec.mapped:
-    answer = 1 + predicted_variance.num_calls(spec.shape[2])
-    return 1 + (spec.sampler.nfe(steps) if spec.sampler else answer)
+    if spec.sampler:
+      return 1 + spec.sampler.nfe(steps)
+    derived = predicted_variance.num_calls(spec.shape[2])
+    return 2 + derived * spec.with_std
   calls = spec.sampler.nfe(steps) if spec.sampler else 1
   return calls * (1 + spec.corrections)

@@ -67,6 +67,8 @@ def test_results_of_a_folder_replace_those_before(files):
   found = {x.relative_to(files / "out").as_posix() for x in paths}
   names = ("mean.npy", "mean.tif", "restored.png", "std.npy", "std.tif")
   assert found == {f"{x}/{name}" for x in "ab" for name in names}
+  assert restore(f"--input=many --no_std {CAMERA}") == 0
+  assert {x.name for x in files.glob("out/*/*")} == {*names[:3]}
 
 
 def test_files_of_any_kind(files):

@@ -60,6 +60,10 @@ def test_the_answer_without_sampling_is_the_closed_form():
   )
   assert present(found.std)[0, 2, 3, 0] == pytest.approx(STD * WHITE, rel=1e-3)
   assert found.samples is None
+  alone = analytic_run().restore(counts, **SCALED, with_std=False)
+  np.testing.assert_array_equal(alone.mean, found.mean)
+  assert alone.std is None
+  assert (alone.calls, found.calls) == (3 * 2, 3 * (2 + 32))
 
 
 @pytest.mark.parametrize("noise_map", [True, False])
