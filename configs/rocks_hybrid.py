@@ -8,6 +8,10 @@ autoencoder of procedural rock tiles lack.
 
 The autoencoder's variant is that of the hybrid, since it sets the size of the
 tiles. Its weights are copied into the workdir, so that its own folder may move.
+
+Measured, `:demo` (32,000 images): repainted tiles have a recall of 0.77 where
+reconstructions have 0.62, and the right spectrum, but no smaller Frechet
+distance; see docs/comparison.md.
 """
 
 from jaxgen.config.defaults import denoiser, unet
