@@ -21,7 +21,12 @@ from jaxgen.diffusion import sampling, sigmas
 from jaxgen.diffusion.samplers import SAMPLERS
 from jaxgen.images import normalize
 from jaxgen.metrics import energy, spread
-from jaxgen.tasks.denoising_scores import HINTS, hints_of, shows_hints
+from jaxgen.tasks.denoising_scores import (
+  HINTS,
+  TILES,
+  hints_of,
+  shows_hints,
+)
 from jaxgen.tasks.examples import conditions_of
 from jaxgen.tasks.hint import Hint
 from jaxgen.tasks.space import Frozen, Space, image_keys
@@ -38,7 +43,7 @@ def rows(space: Space, hint: Hint | None) -> tuple[str, ...]:
   """The labels of the rows of a preview."""
   hints = (HINTS,) * shows_hints(space, hint)
   new = (f"new images by {n} call{'s' * (n > 1)}" for n in CALLS)
-  return ("held-out tiles", *hints, *new)
+  return (TILES, *hints, *new)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
