@@ -10,6 +10,7 @@ import os
 import pathlib
 import shutil
 import signal
+import sys
 import typing
 from collections.abc import Iterator
 from unittest import mock
@@ -22,6 +23,8 @@ os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(ROOT / ".cache/xla"))
 os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0")
 os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES", "-1")
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # hundreds of processes start
+sys.dont_write_bytecode = False
 AS_USERS = os.environ.get("JAXGEN_TEST_XLA") == "default"
 if not AS_USERS:
   os.environ.setdefault("JAX_NUMPY_RANK_PROMOTION", "raise")

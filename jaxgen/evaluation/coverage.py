@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Float, Int
+from scipy import special
 
 LEVELS = (0.5, 0.68, 0.95)
 FITTED = 0.68  # level at which a factor is fitted
@@ -88,6 +89,4 @@ def factors(
 
 
 def _quantile(samples: int, level: float) -> float:
-  from scipy.stats import t
-
-  return float(t.ppf((1 + level) / 2, samples - 1))
+  return float(special.stdtrit(samples - 1, (1 + level) / 2))

@@ -6,7 +6,7 @@ import dataclasses
 import math
 
 import numpy as np
-from scipy import stats
+from scipy import special
 
 from jaxgen.config.fields import ClosedUnit, check_value
 from jaxgen.errors import UserError
@@ -58,8 +58,8 @@ class Restoration:
     if num == 1:
       raise UserError("samples: expected 0, or 2 or more, for an interval.")
     if not num:
-      return float(stats.norm.ppf((1 + level) / 2))
-    student = stats.t.ppf((1 + level) / 2, num - 1)
+      return float(special.ndtri((1 + level) / 2))
+    student = special.stdtrit(num - 1, (1 + level) / 2)
     return float(student) * math.sqrt(1 + 1 / num)
 
   def interval(self, level: float = 0.95) -> tuple[np.ndarray, np.ndarray]:

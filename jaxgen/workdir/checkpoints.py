@@ -27,6 +27,10 @@ from jaxgen.workdir.checkpoint_reader import (
 _KEEP: Any = ocp.training.preservation_policies  # inconsistently typed
 _SAVE: Any = ocp.training.save_decision_policies
 
+# Devices share the transfer of a replicated array, which costs a small one a
+# program for each device.
+_MIN_SHARED_BYTES = 1 << 20
+
 
 class Checkpoints(CheckpointReader):
   """The checkpoints of a run, opened by the training run itself."""
@@ -51,6 +55,7 @@ class Checkpoints(CheckpointReader):
     self._open(
       workdir,
       metric,
+      context=_context(),
       save_decision_policy=_SAVE.FixedIntervalPolicy(1),
       preservation_policy=_KEEP.AnyPreservationPolicy(
         [_KEEP.LatestN(max_to_keep), best]
@@ -120,6 +125,14 @@ class Checkpoints(CheckpointReader):
     finally:
       self._thread.shutdown()
       super().close()
+
+
+def _context() -> Any:
+  """How arrays are saved."""
+  saving = ocp.options.ArrayOptions.Saving(
+    min_slice_bytes_for_replica_parallel=_MIN_SHARED_BYTES
+  )
+  return ocp.Context(array_options=ocp.options.ArrayOptions(saving=saving))
 
 
 def _prepare(workdir: pathlib.Path) -> None:
