@@ -17,6 +17,7 @@ from support.programs import (
   ROUNDING,
   VISIBLE,
   distance,
+  few_steps,
   first_batch,
   gradient,
   held_out,
@@ -45,6 +46,15 @@ def test_the_gradient_is_the_same_on_1_and_8_devices(fsdp):
   assert any(not s.is_fully_replicated for s in placed) == fsdp
   images = first_batch(one)
   assert distance(gradient(eight)(images), gradient(one)(images)) < ROUNDING
+
+
+@pytest.mark.parametrize("method", ["ect", "mean_flow"])
+def test_that_of_a_few_step_model_is_the_same_on_1_and_8_devices(method):
+  one, eight = (few_steps(n, **{"consistency.method": method}) for n in (1, 8))
+  images = first_batch(one)
+  assert distance(gradient(eight)(images), gradient(one)(images)) < ROUNDING
+  alone, shared = held_out(one), held_out(eight)
+  assert shared == pytest.approx(alone, rel=1e-3)
 
 
 def test_one_wrong_image_shows_in_the_gradient():

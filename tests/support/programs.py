@@ -25,6 +25,7 @@ from jaxgen.typing import Batch, LossInputs, Params
 ROOT = pathlib.Path(__file__).parents[2]
 CONFIG = ROOT / "configs/textures_patch_ae.py"
 DENOISER = ROOT / "tests/support/toy_edm.py"
+FEW_STEPS = ROOT / "tests/support/toy_ect.py"
 GROWING = ROOT / "configs/rocks_edm_progressive.py"
 SMALL = {"model.encoder_depth": 1, "model.decoder_depth": 0}  # to compile
 # Relative to a leaf's norm. Sums of float32 in another order differ by 1e-6,
@@ -63,6 +64,12 @@ def denoiser(devices: int | None, /, **changes: Any) -> StageProgram:
   """The toy denoiser's, with dropout, on the first so many devices."""
   changes = {"model.dropout": 0.3} | changes
   return of_config(load(DENOISER, changes), devices)[0]
+
+
+def few_steps(devices: int | None, /, **changes: Any) -> StageProgram:
+  """The same of the toy few-step model."""
+  changes = {"model.dropout": 0.3, "data.num_tiles": 512} | changes
+  return of_config(load(FEW_STEPS, changes), devices)[0]
 
 
 def growing(**changes: Any) -> list[StageProgram]:
