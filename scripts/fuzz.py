@@ -4,7 +4,7 @@
   python scripts/fuzz.py --seed=7 --minutes=5 --only=malformed
 
 At least 150 malformed inputs must each end with status 2 and one error without
-a traceback; 25 kills over five families must each leave a run that resumes to
+a traceback; 30 kills over six families must each leave a run that resumes to
 the same bits. Prints what failed and `n of n`; the exit status is 1 if anything
 failed or the time was not enough.
 """

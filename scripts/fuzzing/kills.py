@@ -1,4 +1,4 @@
-"""Runs of five families that are killed at random and resumed: each must end
+"""Runs of six families that are killed at random and resumed: each must end
 bit for bit as one that was never killed."""
 
 from __future__ import annotations
@@ -68,6 +68,10 @@ FAMILIES = {  # config, fields
       "stages.batch_size": (32, 16),
       "stages.fade_images": (0, 64),
     },
+  ),
+  "few-step model": (  # pre-training, then several steps of its curriculum
+    "rocks_ect:smoke",
+    {"stages.images": (288,), "consistency.pretrain_images": 64},
   ),
 }
 COMPANION = (  # a run that leans on another: config, fields

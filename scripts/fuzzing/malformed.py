@@ -87,6 +87,11 @@ LEANING = (  # configs of runs that lean on others or on hints, with a fault
   ("folder_edm", "data.hints=GONE"),
   ("textures_edm", "hint.kind=segments"),
   ("textures_edm", "hint.factor=1"),
+  ("rocks_ect", "train.init_from=GONE"),
+  ("rocks_ect", "consistency.curriculum=0"),
+  ("rocks_ect", "consistency.pretrain_images=1e9"),
+  ("rocks_ect", "diffusion.uncertainty=True"),
+  ("textures_ldm_ect", "latent.run=GONE"),
 )
 
 
