@@ -3,11 +3,9 @@ r"""An upscaler of photographs by a factor of 2.
     jaxgen train --config=configs/photos_upscale_x2.py:demo \
       --config.data.path=MY_PHOTOS --workdir=runs/x2
     jaxgen upscale --workdir=runs/x2 --input=small_photos --out=large
-    jaxgen evaluate --workdir=runs/x2 --input=other_photos
 
 The images should be sharp at their full size: photographs that were enlarged
-teach nothing, and the data report warns of them. Small images are made by
-bicubic reduction.
+teach nothing. Small images are made by bicubic reduction.
 """
 
 from jaxgen.config.defaults import compact, edsr, upscaler

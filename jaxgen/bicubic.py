@@ -13,6 +13,7 @@ from typing import TypeVar
 import jax.numpy as jnp
 import numpy as np
 import scipy.sparse
+import scipy.sparse.linalg
 
 from jaxgen.typing import Array
 
@@ -67,3 +68,27 @@ def reduce(x: np.ndarray, factor: int) -> np.ndarray:
     return small.astype(x.dtype)
   top = np.iinfo(x.dtype).max
   return np.clip(np.rint(small), 0, top).astype(x.dtype)
+
+
+def project(images: np.ndarray, low: np.ndarray) -> np.ndarray:
+  """The nearest images whose bicubic reductions are the small ones.
+
+  With the reduction A that is y + A' (A A')^-1 (low - A y), exact up to
+  rounding: it is solved along each axis, in float64.
+
+  Args:
+    images: float32 `(h, w, c)`, y.
+    low: float32, smaller by an integer factor.
+  """
+  sides = zip(images.shape[:2], low.shape[:2], strict=True)
+  rows, columns = (bands(old, new) for old, new in sides)
+  down, across = (
+    scipy.sparse.linalg.splu((a @ a.T).tocsc()).solve for a in (rows, columns)
+  )
+  result = np.empty_like(images)
+  for channel in range(images.shape[2]):
+    y = images[..., channel].astype(np.float64)
+    missing = low[..., channel] - (columns @ (rows @ y).T).T
+    dual = across(np.ascontiguousarray(down(missing).T))
+    result[..., channel] = y + rows.T @ (columns.T @ dual).T
+  return result

@@ -18,7 +18,7 @@ OF_HINTS = ("hint", "hint_noise")  # names of what a network is told
 
 def check(experiment: Experiment) -> None:
   """Raise a UserError if sections of a config contradict each other."""
-  checks = (_hint, _residual, _latent, _few_steps, _upscale, _pairs)
+  checks = (_hint, _residual, _latent, _few_steps, _upscale)
   for problem in itertools.chain(*(each(experiment) for each in checks)):
     raise UserError(problem)
 
@@ -143,28 +143,3 @@ def _upscale(experiment: Experiment) -> Iterator[str]:
         f"stages.resolution={side}: expected a multiple of data.factor="
         f"{data.factor}, at least {LEAST_SIDE * data.factor}."
       )
-
-
-def _pairs(experiment: Experiment) -> Iterator[str]:
-  data = experiment.data
-  if (data.degradation == "pairs") != bool(data.lows):
-    yield (
-      f"data.lows={data.lows!r}: expected a folder with"
-      " data.degradation=pairs, and none with others."
-    )
-  if data.degradation != "bicubic" and experiment.task != "upscale":
-    yield (
-      f"data.degradation={data.degradation}: expected task=upscale, got"
-      f" {experiment.task}."
-    )
-  if not data.lows:
-    return
-  if data.source != "folder":
-    yield f"data.lows={data.lows}: expected data.source=folder."
-  whole = data.crop == "whole" or data.crop_size or data.upsample
-  if whole or data.split_by == "regions":
-    yield (
-      f"data.lows={data.lows}: expected data.crop=random or tiled,"
-      " data.crop_size=0, data.upsample=False and data.split_by=files, so that"
-      " tiles are cut from both images alike."
-    )

@@ -70,12 +70,7 @@ class DataConfig:
   image."""
   factor: Literal[0, 2, 3, 4] = 0
   """task=upscale: factor between the sides of the image and of the small one
-  that is enlarged; 0: none."""
-  degradation: Literal["bicubic", "realistic", "pairs"] = "bicubic"
-  """How the small image is made: bicubic reduction; blur, reductions, photon
-  noise and JPEG, drawn for each tile; or read from data.lows."""
-  lows: str = ""
-  """folder: a parallel folder of small images, for data.degradation=pairs."""
+  that is enlarged, its bicubic reduction; 0: none."""
   seamless: bool = False
   """rocks: tiles that wrap around at the edges."""
   num_tiles: PositiveInt = 8192

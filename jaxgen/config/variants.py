@@ -87,7 +87,7 @@ def smoke(config: Any) -> Any:
   return config
 
 
-def upscaler_demo(config: Any, images: int = 60_000) -> Any:
+def upscaler_demo(config: Any, images: int = 27_000) -> Any:
   """An upscaler's config reduced to minutes on a CPU core."""
   config.model.update(MODELS[config.model.name].demo)
   factor = config.data.factor

@@ -75,15 +75,15 @@ class DegradedSource:
 
 
 def degraded(source: Source, options: DataConfig) -> DegradedSource:
-  """The tiles of a source with small images, as `options.degradation` says.
+  """The tiles of a source with their bicubic reductions.
 
-  Options used: `factor, degradation`.
+  Options used: `factor`.
   """
   factor = options.factor
   return DegradedSource(
     source=source,
     degrade=functools.partial(_bicubic, factor=factor),
-    name=f"{options.degradation} {factor}",
+    name=f"bicubic {factor}",
   )
 
 
