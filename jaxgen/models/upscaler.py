@@ -8,6 +8,8 @@ radius of the receptive field is `options.reach(factor)`.
 
 from __future__ import annotations
 
+from typing import Any
+
 import flax.linen as nn
 import jax.numpy as jnp
 from jax.nn.initializers import Initializer
@@ -161,9 +163,12 @@ def icnr(init: Initializer, factor: int) -> Initializer:
   """The initializer of a convolution before `shuffle`, by which the pixels made
   of one are equal at first (Aitken et al. 2017, arXiv:1707.02937)."""
 
-  def repeated(key: Array, shape, dtype=jnp.float32, **keywords) -> Array:
+  def repeated(
+    key: Array, shape: Any, dtype: Any = None, out_sharding: Any = None
+  ) -> Array:
     small = (*shape[:-1], shape[-1] // factor**2)
-    return jnp.tile(init(key, small, dtype), factor**2)
+    kernel = init(key, small, dtype or jnp.float32)
+    return jnp.tile(kernel, factor**2)
 
   return repeated
 

@@ -20,6 +20,7 @@ from jaxgen import bicubic, progress
 from jaxgen.errors import UserError
 from jaxgen.images import normalize
 from jaxgen.parallel import memory
+from jaxgen.sample.run import LoadedRun
 from jaxgen.windows import places
 
 if TYPE_CHECKING:
@@ -174,12 +175,13 @@ def _taken(span: Span, factor: int) -> slice:
   )
 
 
-def _program(run: UpscalerRun, shape: tuple[int, ...], dtype: str) -> Any:
+def _program(run: LoadedRun, shape: tuple[int, ...], dtype: str) -> Any:
   """The compiled enlargement of a tile, for which there is enough memory."""
 
   def enlarge(params: Any, tile: jax.Array) -> jax.Array:
-    assert run.task.upscale is not None
-    return run.task.upscale(params)(normalize(tile)).astype(jnp.float32)
+    upscale = run.task.upscale
+    assert upscale is not None
+    return upscale(params)(normalize(tile)).astype(jnp.float32)
 
   tile = jax.ShapeDtypeStruct(shape, dtype, sharding=run.layout.replicated)
   compiled = jax.jit(enlarge).lower(run.params, tile).compile()

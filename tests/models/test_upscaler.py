@@ -17,12 +17,14 @@ CASES = [(x, f) for x in UPSCALERS for f in (2, 3, 4)]
 def network(name, factor):
   section = UPSCALERS[name]
   options = section(**section.smoke)
-  return build(options, resolution=16 * factor, channels=1, factor=factor)
+  return options, build(
+    options, resolution=16 * factor, channels=1, factor=factor
+  )
 
 
 @pytest.mark.parametrize(("name", "factor"), CASES)
 def test_untrained_it_is_the_bicubic_enlargement(name, factor):
-  model = network(name, factor)
+  _, model = network(name, factor)
   low = jnp.asarray(np.random.default_rng(0).normal(size=(1, 5, 7, 1)))
   y, params = model.init_with_output(jax.random.key(0), low.astype("float32"))
   want = bicubic.resize(low.astype("float32"), 5 * factor, 7 * factor)
@@ -32,8 +34,8 @@ def test_untrained_it_is_the_bicubic_enlargement(name, factor):
 
 @pytest.mark.parametrize(("name", "factor"), CASES)
 def test_the_receptive_field_is_what_its_options_say(name, factor):
-  model = network(name, factor)
-  reach = model.options.reach(factor)
+  options, model = network(name, factor)
+  reach = options.reach(factor)
   side, middle = 2 * reach + 5, reach + 2
   low = jnp.zeros((1, side, side, 1))
   shapes = jax.eval_shape(model.init, jax.random.key(0), low)
