@@ -130,7 +130,7 @@ def _generator(run: AutoencoderRun | DenoiserRun | UpscalerRun) -> Run:
 
   if isinstance(run, UpscalerRun):
     raise UserError(
-      f"--workdir={run.workdir}: expected runs of autoencoders or denoisers, got"
-      " task=upscale."
+      f"--workdir={run.workdir}: expected runs of autoencoders or"
+      " denoisers, got task=upscale."
     )
   return run
