@@ -20,13 +20,23 @@ if typing.TYPE_CHECKING:
   from jaxgen.sample.autoencoder import AutoencoderRun as AutoencoderRun
   from jaxgen.sample.denoiser import DenoiserRun as DenoiserRun
   from jaxgen.sample.load import load as load
+  from jaxgen.sample.upscaler import UpscalerRun as UpscalerRun
 
-__all__ = ["AutoencoderRun", "DenoiserRun", "config", "load", "show", "train"]
+__all__ = [
+  "AutoencoderRun",
+  "DenoiserRun",
+  "UpscalerRun",
+  "config",
+  "load",
+  "show",
+  "train",
+]
 __version__ = "0.1.0"
 
 _MODULES = {
   "AutoencoderRun": "jaxgen.sample.autoencoder",
   "DenoiserRun": "jaxgen.sample.denoiser",
+  "UpscalerRun": "jaxgen.sample.upscaler",
   "load": "jaxgen.sample.load",
   "show": "jaxgen.api",
 }

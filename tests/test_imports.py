@@ -8,7 +8,8 @@ from support.configs import ROOT
 
 PACKAGE = pathlib.Path(ROOT) / "jaxgen"
 GROUND = (
-  "typing rng errors trees images pictures progress windows batching callables"
+  "typing rng errors trees images bicubic pictures progress windows batching"
+  " callables"
 ).split()
 LAYERS = (  # rooms import rooms of earlier layers only
   GROUND,

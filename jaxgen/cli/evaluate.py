@@ -100,12 +100,19 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace, rest: list[str]) -> None:
   """Evaluate, print and write."""
   from jaxgen.sample.denoiser import DenoiserRun
+  from jaxgen.sample.upscaler import UpscalerRun
 
   if not args.restore:
     sampling_flags.refuse(args, evaluate_restoration.FLAGS, owner="--restore")
   sampling_flags.check_values(args)
   out = args.out or args.workdir / "evaluation"
   model = inputs.open_run(args, out)
+  if isinstance(model, UpscalerRun):
+    raise UserError(
+      f"--workdir={args.workdir}: expected a run of an autoencoder or a"
+      " denoiser, got task=upscale, whose held-out scores, beside those of"
+      " bicubic interpolation, are in its metrics.csv."
+    )
   if args.data is not None:
     model = model.with_data(args.data)
   _check_data(model)

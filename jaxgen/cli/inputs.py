@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import pathlib
 from typing import TYPE_CHECKING
 
@@ -12,18 +13,20 @@ from jaxgen.errors import UserError
 if TYPE_CHECKING:
   import numpy as np
 
+  from jaxgen.data.input_images import InputImage
   from jaxgen.data.input_tiles import Cutting, TiledImage
   from jaxgen.sample.autoencoder import AutoencoderRun
   from jaxgen.sample.denoiser import DenoiserRun
   from jaxgen.sample.painter import PainterRun
   from jaxgen.sample.run import LoadedRun
+  from jaxgen.sample.upscaler import UpscalerRun
 
   Coder = AutoencoderRun | PainterRun  # encodes and decodes images
 
 
 def open_run(
   args: argparse.Namespace, out: pathlib.Path | None = None
-) -> AutoencoderRun | DenoiserRun:
+) -> AutoencoderRun | DenoiserRun | UpscalerRun:
   """The run specified by the flags, after a check that results can be written
   to the folder `out`, by default --out."""
   from jaxgen.sample.load import load
@@ -46,6 +49,22 @@ def open_coder(
       f"--workdir={args.workdir}: expected a run of an autoencoder or of a"
       " hybrid, got "
       f"task={run.experiment.task}."
+    )
+  return run
+
+
+def load_upscaler(
+  workdir: pathlib.Path, checkpoint: str = "best", *, flag: str = "workdir"
+) -> UpscalerRun:
+  """The run of an upscaler that a flag specifies."""
+  from jaxgen.sample.load import load
+  from jaxgen.sample.upscaler import UpscalerRun
+
+  run = load(workdir, checkpoint)
+  if not isinstance(run, UpscalerRun):
+    raise UserError(
+      f"--{flag}={workdir}: expected a run of an upscaler, got"
+      f" task={run.experiment.task}."
     )
   return run
 
@@ -105,6 +124,35 @@ def read_tile(
   if len(tiles) != 1:
     raise UserError(f"{path}: expected one image, got {len(tiles)}.")
   return tiles[0].read()
+
+
+def read_images(run: LoadedRun, path: str) -> list[InputImage]:
+  """The images of a folder or a file, each with its own bits, as the run's
+  images are read.
+
+  Raises:
+    UserError: there are none, or they have neither 8 nor 16 bits.
+  """
+  from jaxgen.data import input_images
+
+  options = run.experiment.data
+  if options.value_range:
+    raise UserError(
+      f"--input={path}: expected a run of images with 8 or 16 bits, got"
+      f" data.value_range={options.value_range}."
+    )
+  reading = input_images.Reading(channels=options.channels, bits=16)
+  found = input_images.list_inputs(path, reading)
+  for image in found:
+    if image.dtype not in ("uint8", "uint16"):
+      raise UserError(
+        f"{image.name}: expected 8 or 16 bits per value, got {image.dtype}."
+      )
+  eight = dataclasses.replace(reading, bits=8)
+  return [
+    dataclasses.replace(x, reading=eight) if x.dtype == "uint8" else x
+    for x in found
+  ]
 
 
 def _cutting(args: argparse.Namespace) -> Cutting | None:

@@ -29,6 +29,7 @@ from jaxgen.cli import (
   sample,
   sweep,
   train,
+  upscale,
 )
 from jaxgen.cli.parser import Parser
 from jaxgen.errors import Interrupted, RunError, UserError
@@ -44,6 +45,7 @@ VERBS: dict[str, ModuleType] = {
   "encode": encode,
   "decode": decode,
   "reconstruct": reconstruct,
+  "upscale": upscale,
   "interpolate": interpolate,
   "edit": edit,
   "calibrate": calibrate,

@@ -75,6 +75,12 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
     choices=("lanczos", "bicubic"),
     help="kernel of the resizing (default: lanczos)",
   )
+  parser.add_argument(
+    "--upscaler",
+    type=pathlib.Path,
+    metavar="WORKDIR",
+    help="enlarge the images by the run of an upscaler",
+  )
   _add_latent_flags(parser.add_argument_group("autoencoders, hybrids"))
   _add_denoiser_flags(parser.add_argument_group("denoisers"))
 
@@ -122,9 +128,16 @@ def run(args: argparse.Namespace, rest: list[str]) -> None:
   """Sample and write."""
   from jaxgen.sample.denoiser import DenoiserRun
   from jaxgen.sample.painter import PainterRun
+  from jaxgen.sample.upscaler import UpscalerRun
 
   sampling_flags.check_values(args)
   model = inputs.open_run(args)
+  if isinstance(model, UpscalerRun):
+    raise UserError(
+      f"--workdir={args.workdir}: expected a run of an autoencoder or a"
+      " denoiser, got task=upscale; `jaxgen upscale` enlarges images."
+    )
+  enlarge = _upscaler(model, args)
   with replacing(args.out, "sample") as folder:
     with _profiling(args, folder):
       if isinstance(model, PainterRun):
@@ -133,6 +146,7 @@ def run(args: argparse.Namespace, rest: list[str]) -> None:
         images = _denoise(model, args, rest, folder=folder)
       else:
         images = _decode(model, args, rest)
+      images = enlarge(images)
     names = [f"{i:05}" for i in range(len(images))]
     outputs.write_images(
       folder,
@@ -143,6 +157,23 @@ def run(args: argparse.Namespace, rest: list[str]) -> None:
       channels=model.shown_channels,
     )
   print(f"{len(images)} images and grid.png are in {args.out}.")
+
+
+def _upscaler(
+  model: LoadedRun, args: argparse.Namespace
+) -> Callable[[np.ndarray], np.ndarray]:
+  """The enlargement by the run of --upscaler; without it, none."""
+  if args.upscaler is None:
+    return lambda images: images
+  sampling_flags.refuse(args, ("resize",), owner="images without --upscaler")
+  upscaler = inputs.load_upscaler(args.upscaler, flag="upscaler")
+  own, taken = (x.image_shape[2] for x in (model, upscaler))
+  if own != taken:
+    raise UserError(
+      f"--upscaler={args.upscaler}: expected a run of images with {own}"
+      f" channels, got {taken}."
+    )
+  return upscaler.upscale
 
 
 def _profiling(

@@ -8,14 +8,17 @@ from collections.abc import Iterator
 
 from jaxgen.config.experiment import Experiment
 from jaxgen.config.hint import BLURRED
+from jaxgen.config.losses import LABEL_TERMS, LATENT_TERMS
+from jaxgen.config.upscalers import UPSCALERS
 from jaxgen.errors import UserError
 
+LEAST_SIDE = 16  # of a small image, in pixels: of its SSIM
 OF_HINTS = ("hint", "hint_noise")  # names of what a network is told
 
 
 def check(experiment: Experiment) -> None:
   """Raise a UserError if sections of a config contradict each other."""
-  checks = (_hint, _residual, _latent, _few_steps)
+  checks = (_hint, _residual, _latent, _few_steps, _upscale)
   for problem in itertools.chain(*(each(experiment) for each in checks)):
     raise UserError(problem)
 
@@ -105,3 +108,38 @@ def _few_steps(experiment: Experiment) -> Iterator[str]:
       f"consistency.pretrain_images={few.pretrain_images}: expected less than"
       f" stages.images={experiment.ends[-1]}."
     )
+
+
+def _upscale(experiment: Experiment) -> Iterator[str]:
+  upscales, data = experiment.task == "upscale", experiment.data
+  model, names = experiment.model.name, ", ".join(UPSCALERS)
+  if upscales != (model in UPSCALERS):
+    yield (
+      f"model.name={model}: expected one of {names} with task=upscale, and none"
+      f" of them with others, got task={experiment.task}."
+    )
+  if upscales != bool(data.factor):
+    yield (
+      f"data.factor={data.factor}: expected 2, 3 or 4 with task=upscale, and 0"
+      f" with others, got task={experiment.task}."
+    )
+  if not upscales and experiment.train.metric:
+    yield (
+      f"train.metric={experiment.train.metric}: expected task=upscale, got"
+      f" {experiment.task}."
+    )
+  if not upscales:
+    return
+  for name in (*LABEL_TERMS, *LATENT_TERMS):
+    if name in experiment.loss.weights:
+      yield f"loss.{name}: expected 0 with task=upscale."
+  for name in ("hints", "masks"):
+    if value := getattr(data, name):
+      yield f"data.{name}={value}: expected none with task=upscale."
+  for stage in experiment.stages:
+    side = stage.resolution
+    if side % data.factor or side < LEAST_SIDE * data.factor:
+      yield (
+        f"stages.resolution={side}: expected a multiple of data.factor="
+        f"{data.factor}, at least {LEAST_SIDE * data.factor}."
+      )

@@ -68,6 +68,9 @@ class DataConfig:
   page: Annotated[Int, Field(ge=-1)] = -1
   """folder: the page of TIFF stacks to read, from 0; -1: every page is an
   image."""
+  factor: Literal[0, 2, 3, 4] = 0
+  """task=upscale: factor between the sides of the image and of the small one
+  that is enlarged, its bicubic reduction; 0: none."""
   seamless: bool = False
   """rocks: tiles that wrap around at the edges."""
   num_tiles: PositiveInt = 8192

@@ -6,7 +6,7 @@ from typing import Any
 
 from ml_collections import ConfigDict
 
-from jaxgen.config import denoisers, models
+from jaxgen.config import denoisers, models, upscalers
 from jaxgen.config.experiment import TASK_SECTIONS
 from jaxgen.config.fields import field_defaults
 from jaxgen.config.parse import SECTIONS
@@ -31,6 +31,11 @@ def consistency(model: Any) -> Any:
   config = _base("consistency", model)
   config.optimizer.schedule = "constant"
   return config
+
+
+def upscaler(model: Any = None) -> Any:
+  """The base config of an upscaler, by default `compact()`."""
+  return _base("upscale", compact() if model is None else model)
 
 
 def _base(task: str, model: Any) -> Any:
@@ -80,3 +85,18 @@ def dit() -> Any:
 def mlp() -> Any:
   """Residual blocks of two layers, for latents that are vectors."""
   return ConfigDict(field_defaults(denoisers.MLPConfig))
+
+
+def compact() -> Any:
+  """Convolutions at the size of the small image, for a CPU."""
+  return ConfigDict(field_defaults(upscalers.CompactConfig))
+
+
+def edsr() -> Any:
+  """Residual blocks and pixel shuffles."""
+  return ConfigDict(field_defaults(upscalers.EDSRConfig))
+
+
+def rrdb() -> Any:
+  """Residual-in-residual dense blocks."""
+  return ConfigDict(field_defaults(upscalers.RRDBConfig))

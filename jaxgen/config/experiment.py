@@ -32,6 +32,7 @@ TASK_SECTIONS = {
   "autoencoder": _sections("loss", "kl"),
   "diffusion": _sections("diffusion", "hint", "latent"),
   "consistency": _sections("diffusion", "hint", "latent", "consistency"),
+  "upscale": _sections("loss"),
 }
 
 
@@ -48,7 +49,7 @@ class Experiment:
     stages: the stages of training, in order.
     batch: how batches are fitted into memory.
     train: intervals and policies of the training loop.
-    loss: terms of the loss; autoencoders only.
+    loss: terms of the loss; autoencoders and upscalers only.
     kl: weight of the KL divergence; autoencoders only.
     diffusion: noise levels and conditions; denoisers only.
     hint: a dense condition; denoisers only.

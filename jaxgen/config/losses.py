@@ -1,4 +1,5 @@
-"""The sections `loss` and `kl`: the training loss of autoencoders."""
+"""The sections `loss` and `kl`: the training loss of autoencoders, and the
+image terms also that of upscalers."""
 
 from __future__ import annotations
 
@@ -40,7 +41,8 @@ TERM_NAMES = {  # for people
 
 @section("loss")
 class LossConfig:
-  """Weights of an autoencoder's loss terms, for images in [-1, 1]."""
+  """Weights of the loss terms of an autoencoder or upscaler, for images in
+  [-1, 1]."""
 
   mse: NonNegative = 0.0
   """Mean squared error."""

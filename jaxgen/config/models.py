@@ -24,6 +24,7 @@ from jaxgen.config.fields import (
   section,
 )
 from jaxgen.config.networks import DType, Padding, check_patches
+from jaxgen.config.upscalers import UPSCALERS, UpscalerConfig
 from jaxgen.errors import UserError
 
 
@@ -188,6 +189,7 @@ ModelConfig = (
   | MultiScaleUNetConfig
   | DiTConfig
   | MLPConfig
+  | UpscalerConfig
 )
 MODELS: dict[str, type[ModelConfig]] = {
   "patch_autoencoder": PatchAutoencoderConfig,
@@ -197,4 +199,5 @@ MODELS: dict[str, type[ModelConfig]] = {
   "multiscale_unet": MultiScaleUNetConfig,
   "dit": DiTConfig,
   "mlp": MLPConfig,
+  **UPSCALERS,
 }

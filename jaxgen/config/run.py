@@ -47,6 +47,9 @@ class TrainConfig:
   """Number of newest checkpoints to keep; the best is kept as well."""
   validation_tiles: PositiveInt = 512
   """Maximum number of held-out tiles."""
+  metric: Literal["", "psnr", "psnr_y", "ssim", "lpips"] = ""
+  """task=upscale: the held-out score that selects the best checkpoint; empty:
+  that of the task, PSNR."""
   on_nan: Literal["stop", "skip"] = "stop"
   """stop the run, or skip and count non-finite updates."""
   fsdp: bool = False

@@ -87,6 +87,35 @@ def smoke(config: Any) -> Any:
   return config
 
 
+def upscaler_demo(config: Any, images: int = 27_000) -> Any:
+  """An upscaler's config reduced to minutes on a CPU core."""
+  config.model.update(MODELS[config.model.name].demo)
+  factor = config.data.factor
+  config.stages.update(
+    resolution=(32 * factor,),
+    images=(images,),
+    batch_size=(16,),
+  )
+  config.optimizer.update(
+    warmup_images=2_000,
+    ema_halflife=2_000,
+  )
+  config.train.update(
+    evaluate_images=images // 4,
+    save_images=images // 4,
+    preview_images=images // 4,
+    validation_tiles=128,
+  )
+  return config
+
+
+def upscaler_smoke(config: Any) -> Any:
+  """An upscaler's config reduced to seconds on a CPU."""
+  config = smoke(config)
+  config.stages.resolution = (16 * config.data.factor,)
+  return config
+
+
 def progressive(config: Any) -> Any:
   """A denoiser's config with stages of 32, 64, 96 and 128 pixels, for a GPU or
   TPU."""

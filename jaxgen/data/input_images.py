@@ -67,6 +67,11 @@ class InputImage:
       ) from error
     return _as_in_training(pixels, self.reading)
 
+  def read_alpha(self) -> np.ndarray | None:
+    """The opacity uint8 `(h, w, 1)`; None: there is none."""
+    with self.file.open("rb") as opened:
+      return image_pixels.read_alpha(opened, page=self.page)
+
 
 def recorded_reading(workdir: pathlib.Path, options: DataConfig) -> Reading:
   """How the images of a run were read, by its config and its data report; the

@@ -6,6 +6,7 @@ import functools
 
 from jaxgen.config.data import DataConfig, Split
 from jaxgen.config.experiment import Experiment
+from jaxgen.data.degraded import degraded
 from jaxgen.data.files.arrays import arrays
 from jaxgen.data.files.folder import folder
 from jaxgen.data.files.records import records
@@ -41,7 +42,7 @@ def build(options: DataConfig, split: Split, resolution: int) -> Source:
   source = SOURCES[options.source](options, split, resolution)
   if split == "train":
     order_of(source, options, batch=1, seed=0)  # may raise
-  return source
+  return degraded(source, options) if options.factor else source
 
 
 def fingerprint(experiment: Experiment) -> str:

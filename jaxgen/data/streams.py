@@ -46,6 +46,10 @@ class Streams:
     """
     return np.floor(self.random() * high).astype(np.int64)
 
+  def seeds(self) -> np.ndarray:
+    """A uint64 for each image, of all its unused words, without using them."""
+    return np.bitwise_xor.reduce(self._words[..., self._used :], axis=-1)
+
 
 def streams(seed: int, first: int, *, num: int) -> Streams:
   """The streams of `num` images from position `first`."""

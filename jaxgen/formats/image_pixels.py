@@ -84,6 +84,23 @@ def read(data: bytes | BinaryIO, *, page: int = 0) -> Pixels:
   return Pixels(values=pixels, note=_profile_note(image))
 
 
+def read_alpha(data: bytes | BinaryIO, *, page: int = 0) -> np.ndarray | None:
+  """The opacity uint8 `(h, w, 1)` of an image, upright; None if it has none, or
+  if Pillow does not read the file."""
+  file = as_file(data)
+  if camera_raw.is_raw(file) or fits.is_fits(file):
+    return None
+  try:
+    image = ImageOps.exif_transpose(open_image(file, page))
+  except Image.UnidentifiedImageError:
+    return None
+  if image.mode == "P" and "transparency" in image.info:
+    image = image.convert("RGBA")
+  if not image.mode.endswith(("A", "a")):
+    return None
+  return np.asarray(image.getchannel(image.getbands()[-1]))[..., None]
+
+
 def pages(data: bytes | BinaryIO) -> tuple[int, ...]:
   """The pages of an image file: (0,) unless it is a TIFF or FITS."""
   file = as_file(data)

@@ -132,13 +132,17 @@ def _upright(values: np.ndarray, orientation: int) -> np.ndarray:
 
 
 def write(
-  path: pathlib.Path, pages: np.ndarray, metadata: TiffMetadata = PLAIN
+  path: pathlib.Path,
+  pages: np.ndarray,
+  metadata: TiffMetadata = PLAIN,
+  *,
+  alpha: bool = False,
 ) -> None:
   """Write images `(n, h, w, c)`, one a page; more channels than RGB as gray
-  with further ones."""
+  with further ones, or with `alpha` the last one as opacity."""
   channels = pages.shape[-1]
   values = pages[..., 0] if channels == 1 else pages
-  kind = "rgb" if channels == 3 else "minisblack"
+  kind = "rgb" if channels - alpha == 3 else "minisblack"
   order = None if channels == 1 else "contig"
   with replacing(path) as file:
     tifffile.imwrite(
@@ -146,6 +150,7 @@ def write(
       values,
       photometric=kind,
       planarconfig=order,
+      extrasamples=("unassalpha",) if alpha else None,
       metadata=None,
       **metadata.keywords(pages.dtype),
     )

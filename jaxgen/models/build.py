@@ -19,6 +19,7 @@ from jaxgen.models.network import Network
 from jaxgen.models.patch_autoencoder import PatchAutoencoder
 from jaxgen.models.progressive_unet import ProgressiveUNet
 from jaxgen.models.unet import UNet
+from jaxgen.models.upscaler import EDSR, RRDB, Compact
 from jaxgen.parallel import device
 
 NETWORKS: dict[str, type[Network]] = {
@@ -29,6 +30,9 @@ NETWORKS: dict[str, type[Network]] = {
   "multiscale_unet": MultiScaleUNet,
   "dit": DiT,
   "mlp": MLPDenoiser,
+  "compact": Compact,
+  "edsr": EDSR,
+  "rrdb": RRDB,
 }
 
 
@@ -48,6 +52,7 @@ def build(
   condition_sizes: ConditionSizes = (),
   image_conditions: ImageConditions = (),
   num_classes: int = 0,
+  factor: int = 0,
   sigma_data: float = SIGMA_DATA,
   remat: Remat = "none",
 ) -> Network:
@@ -60,6 +65,7 @@ def build(
     condition_sizes: name and number of values of each condition (denoisers).
     image_conditions: name and channels of image conditions (denoisers).
     num_classes: classes predicted from the latent (`conv_autoencoder`).
+    factor: enlargement (networks that enlarge).
     sigma_data: standard deviation of the images (`progressive_unet`).
     remat: activations recomputed in the backward pass.
   """
@@ -69,6 +75,7 @@ def build(
     "condition_sizes": condition_sizes,
     "image_conditions": image_conditions,
     "num_classes": num_classes,
+    "factor": factor,
     "sigma_data": sigma_data,
     "remat": remat,
     "dtype": compute_dtype(options.dtype),

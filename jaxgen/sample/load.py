@@ -21,6 +21,7 @@ from jaxgen.runs.companions import FOLDER, open_run
 from jaxgen.sample.autoencoder import AutoencoderRun
 from jaxgen.sample.denoiser import DenoiserRun
 from jaxgen.sample.painter import PainterRun, paints
+from jaxgen.sample.upscaler import UpscalerRun
 
 
 def load(
@@ -28,7 +29,7 @@ def load(
   checkpoint: str | int = "best",
   *,
   devices: Devices = None,
-) -> AutoencoderRun | DenoiserRun:
+) -> AutoencoderRun | DenoiserRun | UpscalerRun:
   """Load a run for encoding, decoding and sampling.
 
   Args:
@@ -50,6 +51,8 @@ def load(
   numbers.check_loaded(leans_on, folder)
   recorded = dataclasses.replace(recorded, companions=leans_on)
   fields = {**vars(recorded), **weights._asdict()}
+  if weights.task.upscale:
+    return UpscalerRun(**fields)
   if not weights.task.denoiser:
     return AutoencoderRun(**fields)
   if not paints(recorded.experiment):

@@ -92,13 +92,9 @@ class Reconstruction:
     each |= composite.label_terms(self.config, outputs, batch)
     if "small" in outputs:
       each["equivariance"] = self._equivariance(outputs["small"], x)
-    raw = {k: jnp.mean(v) for k, v in each.items()}
-    weighted = {k: weights[k] * v for k, v in raw.items()}
+    total, terms = composite.weighted_sum(each, weights)
     metrics = {"mse": jnp.mean((y - x) ** 2) / 4}  # on [0, 1]
-    if len(raw) > 1 or self.kl:
-      metrics |= {f"loss/{k}": v for k, v in raw.items()}
-      metrics |= {f"weighted/{k}": v for k, v in weighted.items()}
-    return jnp.sum(jnp.stack([*weighted.values()])), metrics
+    return total, metrics | (terms if len(each) > 1 or self.kl else {})
 
   def _equivariance(self, y: Array, x: Array) -> Array:
     """The image terms `(b,)` of decoded latents of half the size against the

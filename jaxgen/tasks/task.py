@@ -82,6 +82,13 @@ class PreviewFn(Protocol):
     ...
 
 
+class UpscaleFn(Protocol):
+  """An enlargement: small images float32 `(b, h, w, c)` in [-1, 1], of any
+  size, to larger ones, about [-1, 1]."""
+
+  def __call__(self, low: Array) -> Array: ...
+
+
 class CheckData(Protocol):
   """A check of data; raises a UserError if they do not fit the task."""
 
@@ -126,6 +133,7 @@ class Task:
     draws_latents: whether new images are decoded from samples of a density
       fitted to the latents of training tiles.
     denoiser: params -> DenoiseFn; None: the model is not a denoiser.
+    upscale: params -> UpscaleFn; None: the model does not enlarge images.
     space: what the denoiser works on.
     hint: the images that it is given, if any.
     evaluates_at_start: whether held-out metrics are logged at step 0 too.
@@ -149,6 +157,7 @@ class Task:
   loss_name: str = "loss"
   draws_latents: bool = False
   denoiser: Callable[[Params], DenoiseFn] | None = None
+  upscale: Callable[[Params], UpscaleFn] | None = None
   space: Space | None = None
   hint: Hint | None = None
   evaluates_at_start: bool = False

@@ -12,10 +12,13 @@ from jaxgen.config.models import MODELS
 from jaxgen.config.overrides import flatten
 from jaxgen.config.parse import SECTIONS, parse
 from jaxgen.config.stages import Stage
+from jaxgen.config.upscalers import UPSCALERS
 
 BASES = {
   name: defaults.autoencoder(getattr(defaults, name)())
   if "autoencoder" in name
+  else defaults.upscaler(getattr(defaults, name)())
+  if name in UPSCALERS
   else defaults.denoiser(getattr(defaults, name)())
   for name in MODELS
 }
@@ -39,6 +42,7 @@ def test_every_field_has_its_section_s_default(name):
 def test_a_model_s_defaults_fit_together(name):
   config = BASES[name]
   config.stages.resolution = (1 if name == "mlp" else 64,)
+  config.data.factor = 2 if name in UPSCALERS else 0
   assert parse(config).model == MODELS[name]()
 
 

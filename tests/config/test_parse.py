@@ -11,12 +11,14 @@ from support.configs import (
   toy_few_steps,
   toy_vae,
 )
+from support.toy_upscaler import toy_upscaler
 
 from jaxgen.config import defaults
 from jaxgen.config.fields import field_types
 from jaxgen.config.models import MODELS
 from jaxgen.config.parse import SECTIONS, parse
 from jaxgen.config.stages import Stage
+from jaxgen.config.upscalers import UPSCALERS
 from jaxgen.config.variants import smoke
 from jaxgen.errors import UserError
 
@@ -42,6 +44,7 @@ COMMON = {
   "data.value_range": ((0.0,), (1.0, 0.0), (0.0, INF)),
   "data.key": (3,),
   "data.page": (-2, 1.5, True),
+  "data.factor": (1, 2, 5, "2"),
   "data.seamless": ("yes",),
   "data.num_tiles": (0,),
   "data.hflip": (1,),
@@ -83,6 +86,7 @@ COMMON = {
   "train.save_images": (-1,),
   "train.max_to_keep": (0,),
   "train.validation_tiles": (0,),
+  "train.metric": ("psnr", "fid"),
   "train.on_nan": ("ignore",),
   "train.fsdp": (1,),
   "train.latent_cache_tiles": (0, 1),
@@ -187,6 +191,11 @@ UNET = {
   "model.padding": ("mirror",),
   "model.time_frequency": (0.0, -1.0, INF),
 }
+RESIDUAL = {
+  "model.width": NOT_POSITIVE,
+  "model.num_res_blocks": NOT_POSITIVE,
+  "model.residual_scale": (0.0, -1.0, INF),
+}
 NETWORKS = {
   "patch_autoencoder": PATCHES
   | {
@@ -227,6 +236,9 @@ NETWORKS = {
     "model.mlp_ratio": NOT_POSITIVE,
     "model.time_frequency": (0.0, -1.0),
   },
+  "compact": {"model.width": NOT_POSITIVE, "model.depth": NOT_POSITIVE},
+  "edsr": RESIDUAL,
+  "rrdb": RESIDUAL | {"model.growth": NOT_POSITIVE},
 }
 
 
@@ -240,6 +252,8 @@ def base(model: str):
     return toy_denoiser()
   if model == "few_steps":
     return toy_few_steps()
+  if model in UPSCALERS:
+    return toy_upscaler(model)
   config = smoke(defaults.denoiser(getattr(defaults, model)()))
   config.data.channels = 1
   config.stages.resolution = (1 if model == "mlp" else 32,)

@@ -1,0 +1,127 @@
+"""Enlarge images by a trained upscaler.
+
+  jaxgen upscale --workdir=runs/x2 --input=my_photos --out=large
+  jaxgen upscale --workdir=runs/x2 --input=photo.png --out=large --consistent
+
+Images may have any size: they are enlarged tile by tile, with the result of the
+whole image, and with smaller tiles if one does not fit into memory. Files of 8
+bits become PNGs, those of 16 bits TIFFs; opacity is kept, enlarged by bicubic
+interpolation. Also writes compare.png: centers of the first images, enlarged by
+bicubic interpolation and by the run.
+
+With --consistent the result is changed as little as possible so that its
+bicubic reduction is the input, up to the rounding of the pixels.
+"""
+
+from __future__ import annotations
+
+import argparse
+from typing import TYPE_CHECKING
+
+from jaxgen.cli import flags, inputs, outputs
+from jaxgen.cli.output_folder import replacing
+
+if TYPE_CHECKING:
+  import pathlib
+
+  import numpy as np
+
+  from jaxgen.data.input_images import InputImage
+
+COMPARED = 8  # number of images in compare.png
+SIDE = 160  # side of their centers in pixels
+
+
+def add_flags(parser: argparse.ArgumentParser) -> None:
+  """Add the flags of this verb."""
+  flags.add_run_flags(parser, batch=False)
+  parser.add_argument(
+    "--input", required=True, help="folder of images, or an image file"
+  )
+  parser.add_argument(
+    "--consistent",
+    action="store_true",
+    help="project the result onto the images whose bicubic reduction is the"
+    " input",
+  )
+  parser.add_argument(
+    "--tile",
+    type=flags.integer(16, 16_384),
+    default=256,
+    metavar="PIXELS",
+    help="side of a tile of the input, without its overlap (default: 256)",
+  )
+
+
+def run(args: argparse.Namespace, rest: list[str]) -> None:
+  """Upscale and write."""
+  from jaxgen import pictures, progress
+  from jaxgen.formats.png import write_png
+
+  model = inputs.load_upscaler(args.workdir, args.checkpoint)
+  outputs.make_folder(args.out)
+  images = inputs.read_images(model, args.input)
+  names = outputs.file_names([x.name for x in images])
+  rows = {"bicubic": [], "upscaled": []}
+  pairs = list(zip(names, images, strict=True))
+  with replacing(args.out, "upscale") as folder:
+    for name, image in progress.each("upscaling", pairs):
+      low = image.read()
+      large = model.upscale([low], tile=args.tile, consistent=args.consistent)[
+        0
+      ]
+      _write(folder / name, large, image)
+      if len(rows["bicubic"]) < COMPARED:
+        for label, shown in zip(rows, _centers(low, large), strict=True):
+          rows[label].append(shown)
+    picture = pictures.labeled_rows(rows, most=SIDE)
+    write_png(folder / "compare.png", picture)
+  print(f"{len(images)} images and compare.png are in {args.out}.")
+
+
+def _write(path: pathlib.Path, large: np.ndarray, image: InputImage) -> None:
+  """Write an enlarged image with the opacity of the input."""
+  import numpy as np
+  from PIL import Image
+
+  from jaxgen.errors import writing
+  from jaxgen.formats import image_pixels, tiff
+  from jaxgen.formats.atomic import replacing as writing_file
+
+  alpha = image.read_alpha()
+  if alpha is not None:
+    bits = 8 * large.dtype.itemsize
+    wide = _bicubic(image_pixels.to_bits(alpha, bits), large.shape)
+    large = np.concatenate([large, wide], axis=-1)
+  has_alpha, channels = alpha is not None, large.shape[-1]
+  with writing(path):
+    if large.dtype == np.uint8 and channels - has_alpha in (1, 3):
+      pixels = large[..., 0] if channels == 1 else large
+      with writing_file(path) as file:
+        Image.fromarray(pixels).save(file, format="PNG")
+    else:
+      tiff.write(path.with_suffix(".tif"), large[None], alpha=has_alpha)
+
+
+def _bicubic(image: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
+  """An image of integers at the size of another."""
+  import numpy as np
+
+  from jaxgen import bicubic
+
+  rows, columns = (
+    bicubic.bands(old, new)
+    for old, new in zip(image.shape[:2], shape[:2], strict=True)
+  )
+  planes = [(columns @ (rows @ x).T).T for x in np.moveaxis(image, -1, 0)]
+  top = np.iinfo(image.dtype).max
+  return np.clip(np.rint(np.stack(planes, -1)), 0, top).astype(image.dtype)
+
+
+def _centers(low: np.ndarray, large: np.ndarray) -> list[np.ndarray]:
+  """The centers of the bicubic and of the learned enlargement."""
+  from jaxgen.images import visible
+
+  top, left = (max(0, (n - SIDE) // 2) for n in large.shape[:2])
+  place = slice(top, top + SIDE), slice(left, left + SIDE)
+  return [visible(x[place]) for x in (_bicubic(low, large.shape), large)]
