@@ -12,8 +12,8 @@ The denoiser is told the noise of each pixel (`diffusion.noise_map`).
 `demo` is a small U-Net for two CPU cores, at 32 pixels, and `growing` one that
 grows from 16 to 32 pixels, with the same operations; `progressive` has stages
 of 32, 64, 96 and 128 pixels, for a GPU or TPU. Measured, `:demo`: one call is
-1.0 to 1.7 dB above Anscombe + BM3D at 5 to 100 photons, docs/restoration.md. The
-other variants have not been trained.
+1.0 to 1.7 dB above Anscombe + BM3D at 5 to 100 photons, docs/restoration.md.
+The other variants have not been trained.
 """
 
 from jaxgen.config.variants import restoration_prior

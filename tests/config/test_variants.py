@@ -6,7 +6,8 @@ from support.configs import FILES, variants
 from jaxgen.config import defaults, files
 from jaxgen.config.models import MODELS
 from jaxgen.config.parse import parse
-from jaxgen.config.variants import demo, smoke
+from jaxgen.config.upscalers import UPSCALERS
+from jaxgen.config.variants import demo, smoke, upscaler_demo, upscaler_smoke
 from jaxgen.errors import UserError
 
 
@@ -27,7 +28,7 @@ def test_an_unknown_variant_is_refused(path):
   assert len(str(error.value)) < 200
 
 
-@pytest.mark.parametrize("name", MODELS)
+@pytest.mark.parametrize("name", [x for x in MODELS if x not in UPSCALERS])
 def test_the_sizes_of_variants_are_fields_of_their_model(name):
   """And fit together, at 32 pixels, or as vectors."""
   model = getattr(defaults, name)()
@@ -40,3 +41,15 @@ def test_the_sizes_of_variants_are_fields_of_their_model(name):
     assert all(
       getattr(shrunk.model, k) == v for k, v in MODELS[name].demo.items()
     )
+
+
+@pytest.mark.parametrize("factor", [2, 3, 4])
+@pytest.mark.parametrize("name", UPSCALERS)
+def test_so_are_those_of_upscalers(name, factor):
+  for variant, sizes in ((upscaler_demo, "demo"), (upscaler_smoke, "smoke")):
+    config = defaults.upscaler(getattr(defaults, name)())
+    config.data.factor = factor
+    found = parse(variant(config))
+    assert found.stages[0].resolution % factor == 0
+    want = getattr(MODELS[name], sizes)
+    assert {k: getattr(found.model, k) for k in want} == want
