@@ -8,14 +8,15 @@ that exist are normalized. So do Pillow and `jax.image.resize`.
 from __future__ import annotations
 
 import functools
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import jax.numpy as jnp
 import numpy as np
-import scipy.sparse
-import scipy.sparse.linalg
 
 from jaxgen.typing import Array
+
+if TYPE_CHECKING:
+  import scipy.sparse
 
 AnyArray = TypeVar("AnyArray", np.ndarray, Array)
 
@@ -30,6 +31,8 @@ def keys(x: np.ndarray) -> np.ndarray:
 
 def bands(old: int, new: int) -> scipy.sparse.csr_matrix:
   """The matrix `(new, old)` of `matrix`, float64, of any size."""
+  import scipy.sparse  # lazy: the import takes 0.4 s
+
   scale = max(old / new, 1.0)
   centers = (np.arange(new) + 0.5) * old / new - 0.5
   first = np.ceil(centers - 2 * scale).astype(int)
@@ -80,6 +83,8 @@ def project(images: np.ndarray, low: np.ndarray) -> np.ndarray:
     images: float32 `(h, w, c)`, y.
     low: float32, smaller by an integer factor.
   """
+  import scipy.sparse.linalg
+
   sides = zip(images.shape[:2], low.shape[:2], strict=True)
   rows, columns = (bands(old, new) for old, new in sides)
   down, across = (

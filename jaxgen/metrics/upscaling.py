@@ -17,7 +17,9 @@ from jaxgen.typing import Array, Metrics
 _LUMA, _BLACK = (65.481 / 255, 128.553 / 255, 24.966 / 255), 16 / 255
 
 
-def cropped(images: Images, border: int) -> Images:
+def cropped(
+  images: Float[Array, "b h w c"], border: int
+) -> Float[Array, "b inner_h inner_w c"]:
   """Images without a border of some pixels."""
   return images[:, border:-border, border:-border]
 
