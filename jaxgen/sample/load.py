@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import dataclasses
 import pathlib
+from typing import Any
 
 from jaxgen import progress
 from jaxgen.models.conditioning import HINT
@@ -29,8 +30,9 @@ def load(
   checkpoint: str | int = "best",
   *,
   devices: Devices = None,
-) -> AutoencoderRun | DenoiserRun | UpscalerRun:
-  """Load a run for encoding, decoding and sampling.
+) -> Any:
+  """Load a run: an `AutoencoderRun`, `DenoiserRun`, `PainterRun` (of a hybrid)
+  or `UpscalerRun`, by its task.
 
   Args:
     workdir: the run's folder.

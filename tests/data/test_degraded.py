@@ -1,6 +1,7 @@
 """Tiles with small images of them."""
 
 import pickle
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,7 +13,7 @@ from jaxgen.data.degraded import LOW, DegradedSource
 from jaxgen.data.streams import streams
 
 
-def source(factor=2, **options):
+def source(factor: Any = 2, **options) -> Any:
   config = DataConfig(num_tiles=32, factor=factor, channels=1, **options)
   return sources.build(config, "train", 24)
 
