@@ -62,7 +62,12 @@ class Candidate:
 
   def sampling_bytes(self, batch: int, reference: Reference) -> int:
     """Memory of the program that samples a batch, which is compiled."""
-    return self.run.sampling_bytes(batch, **self._options(reference))
+    options = self._options(reference)
+    if each := options.get("conditions"):  # one for all needs as much
+      first = {name: values[0] for name, values in each.items()}
+      known = {k: v for k, v in first.items() if v is not None}
+      options["conditions"] = known
+    return self.run.sampling_bytes(batch, **options)
 
   def sample(
     self, num: int, reference: Reference, *, seed: int, batch: int
