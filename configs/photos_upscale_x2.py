@@ -6,6 +6,10 @@ r"""An upscaler of photographs by a factor of 2.
 
 The images should be sharp at their full size: photographs that were enlarged
 teach nothing. Small images are made by bicubic reduction.
+
+Measured, `:demo`, 27,008 tiles in 6 min 23 s on a CPU core: Set5 37.09 dB of
+luma (bicubic 33.68), 40 images of CBSD68 30.52 dB of RGB (28.38), see
+docs/upscaling.md. The EDSR has not been trained.
 """
 
 from jaxgen.config.defaults import compact, edsr, upscaler
