@@ -49,7 +49,8 @@ class DegradedSource:
   def read(self, index: int, rng: Streams | None = None) -> Element:
     """Tile `index`; see `Source.read`."""
     key = index if rng is None else int(rng.seeds())
-    return self._with_low(self.source.read(index, rng), key)
+    tile = self.source.read(index, rng)
+    return tile | {LOW: self.degrade(tile["image"], key)}
 
   def read_batch(
     self, indices: np.ndarray, rng: Streams | None = None
@@ -64,14 +65,9 @@ class DegradedSource:
         for k, i in enumerate(indices)
       ]
       tiles = {name: np.stack([x[name] for x in each]) for name in each[0]}
-    parts = [
-      self._with_low({k: v[i] for k, v in tiles.items()}, int(key))
-      for i, key in enumerate(keys)
-    ]
-    return tiles | {LOW: np.stack([x[LOW] for x in parts])}
-
-  def _with_low(self, tile: Element, key: int) -> Element:
-    return tile | {LOW: self.degrade(tile["image"], key)}
+    pairs = zip(tiles["image"], keys, strict=True)
+    low = [self.degrade(image, int(key)) for image, key in pairs]
+    return tiles | {LOW: np.stack(low)}
 
 
 def degraded(source: Source, options: DataConfig) -> DegradedSource:
