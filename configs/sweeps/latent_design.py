@@ -9,9 +9,11 @@ phases.
 (R1, R2, R3: 3, 4, 5 halvings), with equal channels, where finer latents are
 also larger, and with equal latent size, which decides; 1.3: plain or
 variational; 1.4: loss weights, compared by SSIM, which none of the losses
-minimizes; LPIPS needs the extra `perceptual`. Phase 1.3 measures only
-reconstructions, which favors the plain autoencoder; for new images use
---choose=phase_1_3=variational.
+minimizes; LPIPS needs the extra `perceptual`.
+
+Phases 1.2 and 1.3 are decided by how well a small denoiser learns the latents
+(`probe_loss`) beside the error of reconstructions: for twice the mean squared
+error the loss of the probe must be 5 % less.
 """
 
 from jaxgen.config.variants import check_variant
@@ -32,6 +34,7 @@ NO_HEADS = {
   "loss.label": "",
 }
 SIZE = TradeOff(cost="parameters", gain=0.1, factor=4.0)
+ERROR = TradeOff(cost="mse", gain=0.05, factor=2.0)
 
 
 def get_sweep(variant: str = ""):
@@ -85,8 +88,8 @@ def resolution(toy: bool, images: int) -> Phase:
       "R1_equal": {steps: first, channels_: Times(0.25)},
       "R3_equal": {steps: first + 2, channels_: Times(4)},
     },
-    metric="mse",
-    trade_offs=(RULE,),
+    metric="probe_loss",
+    trade_offs=(RULE, ERROR),
     images=images,
     groups={
       "equal channels": ("R1", "R2", "R3"),
@@ -104,8 +107,8 @@ def posterior(images: int) -> Phase:
       "plain": {"model.variational": False},
       "variational": {"model.variational": True, "kl.beta": 1e-3},
     },
-    metric="mse",
-    trade_offs=(),
+    metric="probe_loss",
+    trade_offs=(ERROR,),
     images=images,
   )
 

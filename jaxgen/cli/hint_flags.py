@@ -150,12 +150,11 @@ def _read_images(
   """The images of --hint, read as training images or as those of data.hints;
   prints how they are cut."""
   from jaxgen.data import input_images, input_tiles
-  from jaxgen.data.files import hints
 
   data = model.experiment.data
   if field == "image":
     return inputs.read_tiles(model, args, path=args.hint, cutting=cutting)
-  reading = input_images.Reading(channels=data.hint_channels, bits=hints.BITS)
+  reading = input_images.Reading(channels=data.hint_channels)
   tiles = input_tiles.cut_images(
     input_images.list_inputs(args.hint, reading),
     data,

@@ -50,8 +50,8 @@ class Source(Protocol):
       [0, 65535] or float32 in [-1, 1]; if available `label` (int32 scalar, -1:
       missing), an int32 scalar per attribute (-1: missing), `mask` (resolution,
       resolution) int32 and `hint` (resolution, resolution, hint channels)
-      uint8. All elements of a source have the same
-      keys, shapes and dtypes.
+      uint8 or uint16. All elements of a source have the same keys, shapes and
+      dtypes.
     """
     ...
 

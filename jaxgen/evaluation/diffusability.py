@@ -2,10 +2,11 @@
 Gaussian: a probe of latents for diffusion.
 
 Losses of denoisers in different latents cannot be compared: they depend on
-scales and correlations. Hence latents, which are vectors, are whitened, and the
+scales and correlations. Hence the channels of latents are whitened, and the
 held-out loss of a fixed small network is divided by that of the best Gaussian
-denoiser D_g (the posterior mean for Gaussian latents of the same covariance) on
-the same latents and noise. The network starts at D_g:
+denoiser D_g (the posterior mean for Gaussian latents of the same covariance, of
+all positions of a grid) on the same latents and noise. The network starts at
+D_g:
 
     D(x, sigma) = D_g(x, sigma) + c_out(sigma) F(c_in x, c_noise)
 
@@ -13,7 +14,9 @@ with F = 0 at first and the coefficients and loss of EDM (Karras et al. 2022),
 so that the ratio is 1 before training, and for Gaussian latents after it. A
 ratio below 1 is structure that a small network finds soon; it does not say that
 samples are good, nor that they are bad if it is 1; and what a network finds in
-a fixed number of steps depends on its optimizer as well.
+a fixed number of steps depends on its optimizer as well. Gaussians of more than
+512 numbers have 512 principal axes and one variance in all other directions, so
+that latents of a richer covariance have less than 1.
 """
 
 from __future__ import annotations
@@ -23,13 +26,17 @@ from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 from jax.scipy.stats import norm
-from jaxtyping import Float
 
 from jaxgen import rng
 from jaxgen.evaluation import latent_probe
-from jaxgen.evaluation.latent_probe import P_MEAN, P_STD, weighted_error
+from jaxgen.evaluation.latent_probe import (
+  P_MEAN,
+  P_STD,
+  Probe,
+  weighted_error,
+)
+from jaxgen.latents.statistics import Latents
 from jaxgen.parallel.precision import measured
 from jaxgen.typing import Array, DenoiseFn
 
@@ -41,17 +48,19 @@ class Diffusability(NamedTuple):
 
   Attributes:
     ratio: the held-out loss in units of the Gaussian denoiser's.
+    probe: the trained denoiser, which draws new latents.
     seconds: the time that it took.
   """
 
   ratio: float
+  probe: Probe
   seconds: float
 
 
 @measured
 def measure(
-  latents: Float[np.ndarray, "n d"],
-  held_out: Float[np.ndarray, "m d"],
+  latents: Latents,
+  held_out: Latents,
   *,
   seed: int,
   steps: int = latent_probe.STEPS,
@@ -60,7 +69,7 @@ def measure(
   with the Gaussian denoiser's.
 
   Args:
-    latents: latents of training images.
+    latents: latents `(n, ..., c)` of training images.
     held_out: latents of held-out images.
     seed: seed of the network, the batches and the noise.
     steps: steps of the optimizer; fewer for few latents.
@@ -71,11 +80,9 @@ def measure(
     initial, initial.states(latents), seed=seed, steps=steps
   )
   y, key = initial.states(held_out), rng.stream(seed, "probe/held_out")
-  before, after = (
-    float(held_out_loss(x.denoiser(x.params), y, key))
-    for x in (initial, trained)
-  )
-  return Diffusability(after / before, time.monotonic() - start)
+  loss = jax.jit(lambda p: held_out_loss(initial.denoiser(p), y, key))
+  before, after = float(loss(initial.params)), float(loss(trained.params))
+  return Diffusability(after / before, trained, time.monotonic() - start)
 
 
 def held_out_loss(denoise: DenoiseFn, y: Array, key: Array) -> Array:
@@ -89,5 +96,4 @@ def held_out_loss(denoise: DenoiseFn, y: Array, key: Array) -> Array:
     noise = jax.random.fold_in(key, index)
     return weighted_error(denoise, y, jnp.full(len(y), sigma), key=noise)
 
-  run = jax.jit(lambda y: jax.lax.map(at, (jnp.arange(LEVELS), levels)))
-  return jnp.mean(run(y))
+  return jnp.mean(jax.lax.map(at, (jnp.arange(LEVELS), levels)))

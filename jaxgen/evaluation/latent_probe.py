@@ -1,9 +1,10 @@
-"""A small denoiser of latents that are vectors, the same for all; see
+"""A small denoiser of latents: an MLP of vectors, a transformer of grids; see
 `diffusability` for its form and its use."""
 
 from __future__ import annotations
 
 import dataclasses
+import math
 from typing import Any
 
 import jax
@@ -11,17 +12,20 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxgen import rng
-from jaxgen.config.denoisers import MLPConfig
+from jaxgen.config.denoisers import DiTConfig, MLPConfig
 from jaxgen.config.optimizer import OptimizerConfig
-from jaxgen.diffusion import edm, sigmas
+from jaxgen.diffusion import edm, samplers, sampling, sigmas
 from jaxgen.latents.gaussian import Whitening, fit_denoiser, fit_whitening
+from jaxgen.latents.statistics import Latents
 from jaxgen.models.build import build as build_model
 from jaxgen.train import optimizer
 from jaxgen.train.schedule import Schedule
 from jaxgen.typing import Array, DenoiseFn, Params
 
 STEPS, EPOCHS = 1_600, 50  # at most
-BATCH = 128
+BATCH, POSITIONS = 128, 512  # vectors in a batch, positions of grids
+LEAST = 8  # grids in a batch
+DRAWN, LEVELS = 18, (0.002, 20.0)  # steps and noise levels of new latents
 P_MEAN, P_STD = -1.2, 1.2  # of log sigma
 WARMUP = 16  # steps
 # At higher rates noise makes the features constant before they are of use.
@@ -55,16 +59,37 @@ class Probe:
 
     return denoise
 
-  def states(self, latents: np.ndarray) -> Array:
-    """Whitened latents as the network takes them, `(n, 1, 1, d)`."""
-    return jnp.asarray(self.whitening.whiten(latents))[:, None, None]
+  def states(self, latents: Latents) -> Array:
+    """Whitened latents as the network takes them, `(n, h, w, c)`; vectors as
+    grids of one position."""
+    return _states(self.whitening, latents)
+
+  def draw(self, num: int, shape: tuple[int, ...], *, seed: int) -> Latents:
+    """New latents `(num, *shape)`, by 18 steps of Heun's method."""
+    low, high = LEVELS
+    grid = sigmas.karras(DRAWN, sigma_min=low, sigma_max=high)
+    state = (1, 1, *shape)[-3:]  # of a vector: that of one position
+
+    @jax.jit
+    def walk(params: Params, keys: Array) -> Array:
+      start = sampling.initial_noise(keys, state, sigma=high)
+      return sampling.sample(samplers.heun, self.denoiser(params), start, grid)
+
+    keys = jax.random.split(rng.stream(seed, "probe/draw"), num)
+    drawn = np.asarray(walk(self.params, keys))
+    return self.whitening.unwhiten(drawn.reshape(num, *shape))
 
 
-def begin(latents: np.ndarray, *, seed: int) -> Probe:
+def _states(whitening: Whitening, latents: Latents) -> Array:
+  x = jnp.asarray(whitening.whiten(latents))
+  return x[:, None, None] if x.ndim == 2 else x
+
+
+def begin(latents: Latents, *, seed: int) -> Probe:
   """The probe before training: the Gaussian denoiser of latents."""
   whitening = fit_whitening(latents, std=edm.SIGMA_DATA)
-  states = jnp.asarray(whitening.whiten(latents))[:, None, None]
-  model = _network(latents.shape[1])
+  states = _states(whitening, latents)
+  model = _network(*states.shape[2:])
   init = jax.jit(model.init)
   key = rng.stream(seed, "probe/parameters")
   params = init(key, states[:1], jnp.zeros(1))["params"]
@@ -76,15 +101,19 @@ def begin(latents: np.ndarray, *, seed: int) -> Probe:
   )
 
 
-def _network(channels: int) -> Any:
+def _network(side: int, channels: int) -> Any:
   """The network, of less than a million parameters."""
   options = MLPConfig(width=128, depth=3, time_frequency=16.0, dtype="float32")
-  return build_model(options, resolution=1, channels=channels)
+  if side > 1:
+    options = DiTConfig(
+      patch_size=1, width=96, depth=2, time_frequency=16.0, dtype="float32"
+    )
+  return build_model(options, resolution=side, channels=channels)
 
 
 def train(probe: Probe, states: Array, *, seed: int, steps: int) -> Probe:
   """The probe after some steps of the optimizer on whitened latents."""
-  size = min(BATCH, len(states))
+  size = min(_batch(math.prod(states.shape[1:3])), len(states))
   steps = min(steps, EPOCHS * len(states) // size)
   transform = optimizer.build(OPTIMIZER)
   schedule = Schedule(begin=0, planned=0, total=steps, warmup=WARMUP)
@@ -107,6 +136,11 @@ def train(probe: Probe, states: Array, *, seed: int, steps: int) -> Probe:
   start = probe.params, transform.init(probe.params)
   run = jax.jit(lambda start: jax.lax.scan(step, start, jnp.arange(steps))[0])
   return dataclasses.replace(probe, params=run(start)[0])
+
+
+def _batch(positions: int) -> int:
+  """Latents in a batch: operations do not grow with their positions."""
+  return BATCH if positions == 1 else max(POSITIONS // positions, LEAST)
 
 
 def weighted_error(

@@ -6,17 +6,21 @@ import functools
 import math
 import pathlib
 import statistics
+from collections.abc import Callable
 from typing import Any
 
 import jax
 import numpy as np
 
+from jaxgen.errors import UserError
 from jaxgen.evaluation import diffusability
 from jaxgen.evaluation.reconstruction import scorer
 from jaxgen.formats.npz import write_npz
 from jaxgen.images import as_uint8, normalize, to_uint8
 from jaxgen.latents import statistics as of_latents
 from jaxgen.losses.kl import divergence
+from jaxgen.metrics.distribution import frechet
+from jaxgen.metrics.features import features
 from jaxgen.parallel.memory import program_bytes
 from jaxgen.planning import autobatch, cost
 from jaxgen.sample.autoencoder import AutoencoderRun
@@ -99,18 +103,44 @@ def _reconstructions(run: AutoencoderRun, workdir: pathlib.Path) -> Measures:
     "latent_size": size,
     "latent_shape": list(run.task.latent_shape),
     "compression": math.prod(run.image_shape) / size,
-    **_probe(run, latents),
+    **_probe(run, latents, images, y),
     "latents": _latents(run, latents, images=images, batch=batch),
   }
 
 
-def _probe(run: AutoencoderRun, held_out: np.ndarray) -> Measures:
-  """What a small denoiser learns of latent vectors beyond their Gaussian."""
-  if len(run.task.latent_shape) > 1 or not np.std(run.training_latents):
+def _probe(
+  run: AutoencoderRun,
+  held_out: np.ndarray,
+  images: np.ndarray,
+  decoded: np.ndarray,
+) -> Measures:
+  """What a small denoiser learns of latents beyond their Gaussian, and how much
+  farther from the images its samples are than the reconstructions."""
+  if not np.std(run.training_latents):
     return {}
-  seed = run.experiment.seed
+  seed, num = run.experiment.seed, len(images)
   found = diffusability.measure(run.training_latents, held_out, seed=seed)
-  return {"probe_loss": found.ratio, "probe_seconds": found.seconds}
+  drawn = found.probe.draw(num, held_out.shape[1:], seed=seed)
+  new = run.decode_float(drawn, batch=run.whole_batch(BATCH, num))
+  distance = _distance_to(images)
+  return {
+    "probe_loss": found.ratio,
+    "probe_gap": distance and distance(new) - distance(decoded),
+    "probe_seconds": found.seconds,
+  }
+
+
+def _distance_to(images: np.ndarray) -> Callable[[np.ndarray], float] | None:
+  """The Frechet distance of images in [-1, 1] to others, by features of
+  AlexNet; None if its weights are not installed or there is a single image."""
+  try:
+    extract = features("alexnet").extract
+  except UserError:
+    return None
+  if len(images) < 2:
+    return None
+  real = extract(images)
+  return lambda new: frechet(real, extract(np.asarray(to_uint8(new))))
 
 
 def _latents(

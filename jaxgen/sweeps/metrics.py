@@ -41,6 +41,11 @@ METRICS = {
   "lpips": Metric(title="LPIPS", form=".4f"),
   "high_frequency_error": Metric(title="MSE of fine detail", form=".3g"),
   "probe_loss": Metric(title="loss of the latent probe", form=".4f"),
+  "probe_gap": Metric(
+    title="Frechet distance of the latent probe, beyond reconstructions",
+    form=".3g",
+    error=lambda x: max(x, 0.0),
+  ),
   "validation/segments/miou": Metric(
     title="segmentation mIoU",
     form=".4f",

@@ -27,6 +27,20 @@ def modes(n: int, seed: int) -> np.ndarray:
   return (signs + STD * draw.normal(size=(n, 4))).astype("f4")
 
 
+def grid(n: int, seed: int) -> np.ndarray:
+  """Gaussian grids, of which each position is correlated with all others."""
+  mix = np.random.default_rng(7).normal(size=(12, 12))
+  drawn = np.random.default_rng(seed).normal(size=(n, 12)) @ mix
+  return drawn.reshape(n, 2, 2, 3).astype("f4")
+
+
+def signs(n: int, seed: int) -> np.ndarray:
+  """Grids of one sign: positions are known from one another."""
+  draw = np.random.default_rng(seed)
+  sign = np.sign(draw.normal(size=(n, 1, 1, 1)))
+  return (sign + STD * draw.normal(size=(n, 2, 2, 1))).astype("f4")
+
+
 @functools.cache
 def ratio(name, steps=STEPS):
   """The ratio of 4,096 and 1,024 latents; the last is a map of the second."""
@@ -34,16 +48,33 @@ def ratio(name, steps=STEPS):
     mix = np.random.default_rng(3).normal(size=(4, 4)) + 2 * np.eye(4)
     draw = lambda n, seed: (modes(n, seed) @ mix * 30 + 100).astype("f4")  # noqa: E731
   else:
-    draw = {"gaussian": gaussian, "modes": modes}[name]
+    draw = DRAWS[name]
   return measure(draw(4096, 0), draw(1024, 1), seed=0, steps=steps).ratio
+
+
+DRAWS = {"gaussian": gaussian, "modes": modes, "grid": grid, "signs": signs}
 
 
 def test_before_training_the_ratio_is_one():
   assert ratio("modes", steps=0) == 1.0
 
 
-def test_gaussian_latents_have_nothing_to_learn():
-  assert ratio("gaussian") == pytest.approx(1, abs=0.01)
+@pytest.mark.parametrize("name", ["gaussian", "grid"])
+def test_gaussian_latents_have_nothing_to_learn(name):
+  assert ratio(name, 200) == pytest.approx(1, abs=0.01)
+
+
+def test_a_transformer_learns_what_positions_of_grids_have_in_common():
+  assert ratio("signs", 100) < 0.9
+
+
+def test_drawn_latents_have_the_covariance_of_gaussian_ones():
+  latents = grid(4096, 0)
+  probe = latent_probe.begin(latents, seed=0)
+  drawn = probe.draw(4096, latents.shape[1:], seed=0)
+  assert drawn.shape == latents.shape
+  found, wanted = (np.cov(x.reshape(4096, -1).T) for x in (drawn, latents))
+  assert np.linalg.norm(found - wanted) < 0.1 * np.linalg.norm(wanted)
 
 
 def test_two_modes_are_learned_but_not_beyond_the_exact_denoiser():

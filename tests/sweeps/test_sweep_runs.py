@@ -79,6 +79,7 @@ def test_measures_are_those_of_the_run(swept):
   assert found["train_images_per_second"] > 0
   assert 0 < found["high_frequency_error"] < found["mse"]
   assert 0 < found["probe_loss"] < 1.5 and found["probe_seconds"] > 0
+  assert np.isfinite(found["probe_gap"])
   about = found["latents"]
   assert len(about["mean"]) == len(about["spectrum"]) == 4
   assert 1 <= about["effective_rank"] <= 4 and about["path_ratio"] >= 1 - 1e-6

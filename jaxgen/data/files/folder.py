@@ -53,6 +53,7 @@ class ImageFiles:
   two_kinds: bool  # black and white masks are read as 0 and 1
   hints: tuple[str, ...]
   hint_channels: int
+  hint_bits: int
   bits: int  # to which 8 bits are scaled; 0: values are kept
   channels: int
 
@@ -67,7 +68,8 @@ class ImageFiles:
       path, two_kinds = self.masks[photo], self.two_kinds
       found.append(masks.read_labels(path, two_kinds=two_kinds))
     if self.hints:
-      found.append(hints.read(self.hints[photo], self.hint_channels))
+      path, bits = self.hints[photo], self.hint_bits
+      found.append(hints.read(path, self.hint_channels, bits))
     return tuple(found)
 
 
@@ -120,6 +122,7 @@ def folder(options: DataConfig, split: Split, resolution: int) -> Source:
       two_kinds=found is not None and found.two_kinds,
       hints=tuple(str(hinted.paths[i]) for i in files) if hinted else (),
       hint_channels=options.hint_channels,
+      hint_bits=hints.most_bits(hinted),
       bits=0
       if options.value_range
       else max((x.bits for x in infos), default=8),

@@ -17,7 +17,6 @@ from jaxgen.formats.image_files import ImageInfo
 from jaxgen.formats.problems import listed
 
 KIND = Kind(noun="hint", field="data.hints", suffixes=image_files.SUFFIXES)
-BITS = 8  # that they are read with
 
 
 def open_hints(
@@ -46,9 +45,14 @@ def _usable(found: ImageInfo | str, channels: int) -> ImageInfo | str:
   return found
 
 
-def read(path: str, channels: int) -> np.ndarray:
-  """The pixels (h, w, channels) uint8 of a hint that has passed the check."""
-  pixels = image_files.read_pixels(path, bits=BITS)
+def most_bits(found: Partners | None) -> int:
+  """The bits to which all hints are scaled: 16 if one has 16."""
+  return max((x.bits for x in found.infos), default=8) if found else 8
+
+
+def read(path: str, channels: int, bits: int) -> np.ndarray:
+  """The pixels (h, w, channels) of a hint that has passed the check."""
+  pixels = image_files.read_pixels(path, bits=bits)
   return resize.to_channels(pixels, channels)
 
 

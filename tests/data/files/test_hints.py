@@ -53,6 +53,18 @@ def test_hints_have_their_own_channels(root):
   )
 
 
+def test_hints_keep_16_bits_whatever_their_images_have(root):
+  before = folder(options(root), "train", SIDE).read(0)["hint"]
+  for i in (1, 2, 3):
+    deep = np.full((SIDE, SIDE), 1234, np.uint16)
+    Image.fromarray(deep).save(root / f"hints/{i}.png")
+  source = folder(options(root), "train", SIDE)
+  hints = [source.read(i)["hint"] for i in range(len(source))]
+  assert {x.dtype for x in hints} == {np.dtype(np.uint16)}
+  np.testing.assert_array_equal(hints[0], 257 * before.astype(int))
+  assert (hints[1] == 1234).all()
+
+
 def test_masks_may_stand_beside_hints(root):
   for i in range(4):
     save(root / f"masks/{i}.png", np.full((SIDE, SIDE), i))
