@@ -17,6 +17,7 @@ from jaxgen.parallel.allocator import keep_freed_memory
 from jaxgen.parallel.preemption import Stop, watching
 from jaxgen.parallel.sharding import Devices
 from jaxgen.planning import autobatch
+from jaxgen.runs import exported
 from jaxgen.sample.load import load
 from jaxgen.train.transfer import InitialWeights
 from jaxgen.workdir import checkpoint_index
@@ -78,6 +79,11 @@ def train_until(
   keep_freed_memory()  # before anything starts the backend
   experiment = config if isinstance(config, Experiment) else parse(config)
   workdir = pathlib.Path(workdir)
+  if exported.is_exported(workdir):
+    raise UserError(
+      f"workdir={workdir}: an exported run, which has no state of the training;"
+      f" use a new workdir, and train.init_from={workdir} to start from it."
+    )
   return autobatch.train_in_memory(
     experiment,
     workdir,

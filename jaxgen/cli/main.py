@@ -19,6 +19,7 @@ from jaxgen.cli import (
   ema,
   encode,
   evaluate,
+  export,
   flags,
   interpolate,
   messages,
@@ -54,6 +55,7 @@ VERBS: dict[str, ModuleType] = {
   "ema": ema,
   "compare": compare,
   "sweep": sweep,
+  "export": export,
   "benchmark": benchmark,
   "doctor": doctor,
 }

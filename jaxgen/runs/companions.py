@@ -101,7 +101,7 @@ def adopt(
 def _is_copied(workdir: pathlib.Path, copy: pathlib.Path, origin: str) -> bool:
   if not (copy / RECORD).is_file():
     return False
-  return has_begun(workdir) or _read_record(copy)["origin"] == origin
+  return has_begun(workdir) or read_record(copy)["origin"] == origin
 
 
 def has_begun(workdir: pathlib.Path) -> bool:
@@ -155,7 +155,7 @@ def digest(experiment: Experiment, params: Params) -> str:
 
 
 def _open_copy(copy: pathlib.Path, devices: Devices) -> Companion:
-  record = _read_record(copy)
+  record = read_record(copy)
   remedy = (
     f"restore it, or remove the folder to copy it again from {record['origin']}"
   )
@@ -170,7 +170,12 @@ def _open_copy(copy: pathlib.Path, devices: Devices) -> Companion:
   return found
 
 
-def _read_record(copy: pathlib.Path) -> dict[str, Any]:
+def read_record(copy: pathlib.Path) -> dict[str, Any]:
+  """Origin, step and digest of a copy.
+
+  Raises:
+    UserError: the file is damaged.
+  """
   path = copy / RECORD
   try:
     record = json.loads(path.read_text())

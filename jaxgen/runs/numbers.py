@@ -19,6 +19,7 @@ from jaxgen.errors import UserError
 from jaxgen.formats.npz import open_npz, write_npz
 from jaxgen.latents.cache import LatentCache
 from jaxgen.parallel.multihost import allgather, is_lead_host, run_on_all
+from jaxgen.runs import exported
 from jaxgen.runs.companions import FOLDER, has_begun
 from jaxgen.tasks.companion import Companions
 from jaxgen.tasks.space import NUMBERS, Space
@@ -129,7 +130,14 @@ def check_loaded(companions: Companions, workdir: pathlib.Path) -> None:
   """Raise a UserError if the checkpoints of a run were trained with others."""
   if not companions.runs:
     return
+  check_unchanged(companions, _trained_with(workdir), workdir)
+
+
+def _trained_with(workdir: pathlib.Path) -> Mapping[str, str]:
+  """The digests that the weights of a run rely on."""
+  if exported.is_exported(workdir):
+    return exported.read(workdir).companions
   reader = CheckpointReader(workdir, metric="")
   with contextlib.closing(reader):
     newest = reader.metadata(reader.steps[-1]) if reader.steps else {}
-  check_unchanged(companions, newest.get("companions", {}), workdir)
+  return newest.get("companions", {})

@@ -14,6 +14,7 @@ from jaxgen.config.fields import check_value
 from jaxgen.config.optimizer import SigmaRel
 from jaxgen.errors import UserError
 from jaxgen.parallel.sharding import Devices, Layout, make_mesh
+from jaxgen.runs import exported
 from jaxgen.tasks import families
 from jaxgen.tasks.companion import NONE, Companions
 from jaxgen.tasks.task import Task
@@ -77,7 +78,8 @@ def read_folder(workdir: pathlib.Path, devices: Devices = None) -> Recorded:
   """
   experiment = run_config.read_experiment(workdir)
   names = run_config.read_condition_names(workdir)
-  if not (workdir / checkpoint_index.FOLDER).is_dir():
+  trained = (workdir / checkpoint_index.FOLDER).is_dir()
+  if not trained and not exported.is_exported(workdir):
     raise UserError(f"{workdir} has no checkpoint yet.")
   layout = Layout(mesh=make_mesh(devices))
   return Recorded(
@@ -91,9 +93,22 @@ def read_weights(recorded: Recorded, checkpoint: str = "best") -> Weights:
   Raises:
     UserError: there is no such checkpoint, or it is damaged.
   """
+  if exported.is_exported(recorded.workdir):
+    return _exported(recorded, checkpoint)
   if checkpoint.startswith(POSTHOC):
     return _posthoc_ema(recorded, checkpoint)
   return _checkpoint_ema(recorded, checkpoint)
+
+
+def _exported(recorded: Recorded, checkpoint: str) -> Weights:
+  """The weights of an exported run."""
+  found = exported.read(recorded.workdir)
+  exported.check_step(recorded.workdir, found, checkpoint)
+  stage = min(found.stage, len(recorded.experiment.stages) - 1)
+  task = recorded.task(stage)
+  tree = exported.fill(recorded.shapes(task), found, recorded.workdir)
+  params = jax.device_put(tree, recorded.layout.replicated)
+  return Weights(task, params, found.step, stage)
 
 
 def _posthoc_ema(recorded: Recorded, checkpoint: str) -> Weights:

@@ -1,0 +1,100 @@
+"""Export a run to a folder that can be shared.
+
+  jaxgen export --workdir=runs/rocks --out=rocks
+  jaxgen sample --workdir=rocks --num=36 --out=new
+
+The folder has the weights of one checkpoint (EMA) as safetensors, the config,
+the runs that it leans on, a model card (README.md) with the held-out metrics
+and some samples. All verbs and `jaxgen.load` take it as a run; with
+--config.train.init_from=FOLDER training starts from it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import pathlib
+from typing import TYPE_CHECKING
+
+from jaxgen.cli import flags, output_folder
+from jaxgen.errors import UserError
+
+if TYPE_CHECKING:
+  from typing import Any
+
+CARD, SAMPLES = "README.md", "samples.png"
+
+
+def add_flags(parser: argparse.ArgumentParser) -> None:
+  """Add the flags of this verb."""
+  flags.add_run_flags(parser, out="new folder", batch=False)
+  parser.add_argument(
+    "--num",
+    type=flags.integer(0),
+    default=16,
+    help="number of samples in the picture (default: 16)",
+  )
+
+
+def run(args: argparse.Namespace, rest: list[str]) -> None:
+  """Export, and draw samples for the card."""
+  from jaxgen.report.model_card import model_card
+  from jaxgen.sample.export import export
+  from jaxgen.sample.load import load
+
+  _check_new(args.out)
+  model = load(args.workdir, args.checkpoint)
+  with output_folder.replacing(args.out, "export") as part:
+    export(model, part)
+    shown = bool(args.num) and _draw_samples(model, args.num, part / SAMPLES)
+    card = model_card(
+      model,
+      name=args.out.resolve().name,
+      metrics=_metrics(args.workdir, model.step),
+      picture=SAMPLES if shown else "",
+    )
+    (part / CARD).write_text(card)
+  size = sum(x.stat().st_size for x in args.out.rglob("*") if x.is_file())
+  print(
+    f"step {model.step} of {args.workdir} is in {args.out},"
+    f" {size / 2**20:.3g} MiB."
+  )
+
+
+def _check_new(out: pathlib.Path) -> None:
+  """Raise a UserError if the output folder is a run, or has other files."""
+  if out.exists() and (not out.is_dir() or any(out.iterdir())):
+    raise UserError(f"--out={out}: expected a new or an empty folder.")
+
+
+def _metrics(workdir: pathlib.Path, step: int) -> dict[str, float]:
+  """The held-out metrics of a step by name; none if it was not evaluated."""
+  from jaxgen.workdir import metrics_csv
+
+  found = metrics_csv.at_step(metrics_csv.read(workdir), step)
+  return {
+    name.removeprefix(metrics_csv.HELDOUT): value
+    for name, value in found.items()
+    if name.startswith(metrics_csv.HELDOUT)
+  }
+
+
+def _draw_samples(model: Any, num: int, path: pathlib.Path) -> bool:
+  """Draw a picture of samples, if the run needs no image for them; whether it
+  does not."""
+  from jaxgen.formats.png import write_png
+  from jaxgen.images import image_grid
+  from jaxgen.sample.denoiser import DenoiserRun
+  from jaxgen.sample.hints import needs_hint
+  from jaxgen.sample.painter import PainterRun
+  from jaxgen.sample.upscaler import UpscalerRun
+
+  needs_image = isinstance(model, UpscalerRun) or (
+    isinstance(model, DenoiserRun)
+    and not isinstance(model, PainterRun)
+    and needs_hint(model)
+  )
+  if needs_image:
+    return False
+  images = model.sample(num, seed=0)
+  write_png(path, image_grid(images))
+  return True
