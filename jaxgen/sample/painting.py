@@ -92,6 +92,7 @@ def sample(
       these images are painted instead.
   """
   given = options.pop("hint", None)
+  _resolved(run, options)  # before latents are drawn
   if given is not None:
     hints = make_hints(run, given)[np.arange(num) % len(given)]
   elif method == "diffusion":
