@@ -46,7 +46,8 @@ def read(path: pathlib.Path) -> Contents:
       about = dict(file.metadata() or {})
       arrays = {name: file.get_tensor(name) for name in file.keys()}
   except (SafetensorError, TypeError, ValueError, AttributeError) as e:
-    raise ValueError(f"not a safetensors file ({e})") from e
+    reason = str(e).splitlines()[0][:100]
+    raise ValueError(f"not a safetensors file ({reason})") from e
   if about.get(DIGEST) != digest(arrays):
     raise ValueError("its values are not those that were written")
   return Contents(arrays, about)
