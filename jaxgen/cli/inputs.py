@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import pathlib
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from jaxgen.cli.outputs import make_folder
 from jaxgen.errors import UserError
@@ -36,6 +36,26 @@ def open_run(
   return run
 
 
+def check_kind(
+  run: LoadedRun, kinds: Any, expected: str, *, flag: str = "workdir"
+) -> None:
+  """Raise a UserError unless the run of a flag is of one of the kinds."""
+  if not isinstance(run, kinds):
+    raise UserError(
+      f"--{flag}={run.workdir}: expected a run of {expected}, got"
+      f" task={run.experiment.task}."
+    )
+
+
+def check_generator(run: LoadedRun) -> None:
+  """Raise a UserError for a run that draws no images."""
+  from jaxgen.sample.autoencoder import AutoencoderRun
+  from jaxgen.sample.denoiser import DenoiserRun
+
+  kinds = AutoencoderRun | DenoiserRun
+  check_kind(run, kinds, "an autoencoder or a denoiser")
+
+
 def open_coder(
   args: argparse.Namespace, out: pathlib.Path | None = None
 ) -> Coder:
@@ -44,12 +64,7 @@ def open_coder(
   from jaxgen.sample.painter import PainterRun
 
   run = open_run(args, out)
-  if not isinstance(run, AutoencoderRun | PainterRun):
-    raise UserError(
-      f"--workdir={args.workdir}: expected a run of an autoencoder or of a"
-      " hybrid, got "
-      f"task={run.experiment.task}."
-    )
+  check_kind(run, AutoencoderRun | PainterRun, "an autoencoder or of a hybrid")
   return run
 
 
@@ -61,11 +76,7 @@ def load_upscaler(
   from jaxgen.sample.upscaler import UpscalerRun
 
   run = load(workdir, checkpoint)
-  if not isinstance(run, UpscalerRun):
-    raise UserError(
-      f"--{flag}={workdir}: expected a run of an upscaler, got"
-      f" task={run.experiment.task}."
-    )
+  check_kind(run, UpscalerRun, "an upscaler", flag=flag)
   return run
 
 
@@ -74,11 +85,7 @@ def open_denoiser(args: argparse.Namespace) -> DenoiserRun:
   from jaxgen.sample.denoiser import DenoiserRun
 
   run = open_run(args)
-  if not isinstance(run, DenoiserRun):
-    raise UserError(
-      f"--workdir={args.workdir}: expected a run of a denoiser, got "
-      f"task={run.experiment.task}."
-    )
+  check_kind(run, DenoiserRun, "a denoiser")
   return run
 
 

@@ -75,12 +75,16 @@ def degraded(source: Source, options: DataConfig) -> DegradedSource:
 
   Options used: `factor`.
   """
-  factor = options.factor
   return DegradedSource(
     source=source,
-    degrade=functools.partial(_bicubic, factor=factor),
-    name=f"bicubic {factor}",
+    degrade=degradation(options),
+    name=f"bicubic {options.factor}",
   )
+
+
+def degradation(options: DataConfig) -> Degrade:
+  """How small images are made."""
+  return functools.partial(_bicubic, factor=options.factor)
 
 
 def _bicubic(image: np.ndarray, key: int, *, factor: int) -> np.ndarray:
