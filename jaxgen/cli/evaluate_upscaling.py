@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from jaxgen.cli import inputs, sampling_flags
+from jaxgen.errors import UserError
 
 if TYPE_CHECKING:
   from jaxgen.evaluation.upscaling import Pair
@@ -43,6 +44,12 @@ def _pairs(run: UpscalerRun, args: argparse.Namespace) -> Sequence[Pair]:
 
   if not args.input:
     return upscaling.held_out_pairs(run, args.num)
+  if run.experiment.data.degradation == "pairs":
+    raise UserError(
+      f"--input={args.input}: expected a run whose small images are made of the"
+      " large ones, got data.degradation=pairs; its held-out pairs are measured"
+      " without --input."
+    )
   images = inputs.read_images(run, args.input)[: args.num]
   return [
     upscaling.reduced(run, x.read(), name=x.name, key=i)

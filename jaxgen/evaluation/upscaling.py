@@ -75,8 +75,7 @@ def reduced(
   are multiples of a run's factor, reduced as its training images by a key.
 
   Raises:
-    UserError: the part is too small for its SSIM, or the run was trained on
-      small images of its own.
+    UserError: the part is too small for its SSIM.
   """
   factor, options = run.factor, run.experiment.data
   height, width = (side - side % factor for side in image.shape[:2])
@@ -97,7 +96,7 @@ def enlargements(run: UpscalerRun, low: np.ndarray) -> dict[str, np.ndarray]:
   x = np.asarray(normalize(low))
   smooth, model = bicubic.resize(x, height, width), run.upscale_float(low)
   images = {BICUBIC: smooth, LANCZOS: resize_to(low, height, width)}
-  if True:
+  if run.experiment.data.degradation == "bicubic":
     images[BACK_PROJECTION] = bicubic.back_project(smooth, x, steps=ITERATIONS)
     images[CONSISTENT] = bicubic.project(model, x)
   images[MODEL] = model
@@ -141,7 +140,7 @@ def evaluate(
     "images": len(pairs),
     "photographs": len(np.unique(groups)),
     "factor": run.factor,
-    "degradation": "bicubic",
+    "degradation": run.experiment.data.degradation,
     "intervals": intervals(scores, groups),
   }
 

@@ -1,9 +1,10 @@
-"""A folder of images, optionally with classes, masks and hints.
+"""A folder of images, optionally with classes, masks, hints and small images.
 
     FOLDER/[images/][train|validation/][CLASS/]NAME.png
     FOLDER/index.csv          columns `file` and `label`, `class` or `..._class`
     MASKS/[...]NAME.png       `masks`: any folder, or one inside FOLDER
     HINTS/[...]NAME.jpg       `hints`: the same
+    LOWS/[...]NAME.jpg        `lows`: the same, smaller by `factor`
 
 Subfolders `train` and `validation` side by side (or their other names, see
 `folder_names`) are the splits; without them `split_by` applies. Every page of a
@@ -30,6 +31,7 @@ from jaxgen.data.files import (
   folder_labels,
   hints,
   listing,
+  lows,
   masks,
   pages,
   partners,
@@ -45,7 +47,8 @@ from jaxgen.formats.image_files import ImageInfo
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class ImageFiles:
-  """A decoder of photograph i, its mask and its hint; picklable."""
+  """A decoder of photograph i, its mask, its hint and its small image;
+  picklable."""
 
   paths: tuple[str, ...]
   pages: tuple[int, ...]
@@ -53,6 +56,7 @@ class ImageFiles:
   two_kinds: bool  # black and white masks are read as 0 and 1
   hints: tuple[str, ...]
   hint_channels: int
+  lows: tuple[str, ...]
   bits: int  # to which 8 bits are scaled; 0: values are kept
   channels: int
 
@@ -68,6 +72,9 @@ class ImageFiles:
       found.append(masks.read_labels(path, two_kinds=two_kinds))
     if self.hints:
       found.append(hints.read(self.hints[photo], self.hint_channels))
+    if self.lows:
+      path = self.lows[photo]
+      found.append(lows.read(path, self.channels, bits=self.bits))
     return tuple(found)
 
 
@@ -78,31 +85,36 @@ def folder(options: DataConfig, split: Split, resolution: int) -> Source:
   ms per megapixel of JPEG on one core), so that damaged files are detected
   before training starts; see `checks`.
 
-  Options used: `path, masks, hints, hint_channels, channels, crop, crop_size,
-  upsample, split_by, validation_fraction, on_bad, value_range, page, cache_mb,
-  threads`.
+  Options used: `path, masks, hints, hint_channels, lows, factor, channels,
+  crop, crop_size, upsample, split_by, validation_fraction, on_bad, value_range,
+  page, cache_mb, threads`.
 
   Raises:
-    UserError: no images; files that are unreadable, too small or without a mask
-      or hint (they are counted); a mask or hint of several images; or a table
-      that cannot be understood or matches no image.
+    UserError: no images; files that are unreadable, too small or without a
+      mask, hint or small image (they are counted); one of these of several
+      images; or a table that cannot be understood or matches no image.
   """
   root = pathlib.Path(options.path)
   if not options.path or not root.is_dir():
     raise UserError(f"data.path={options.path!r}: expected a folder of images")
   mask_folder = partners.find_folder(root, options.masks, masks.KIND)
   hint_folder = partners.find_folder(root, options.hints, hints.KIND)
-  beside = [x for x in (mask_folder, hint_folder) if x is not None]
+  low_folder = partners.find_folder(root, options.lows, lows.KIND)
+  folders = (mask_folder, hint_folder, low_folder)
+  beside = [x for x in folders if x is not None]
   paths = listing.image_paths(root, beside)
   names = [path.relative_to(root).as_posix() for path in paths]
   checked = checks.check_files(root, paths, threads=options.threads)
-  found = hinted = None
+  found = hinted = small = None
   if mask_folder is not None:
     found = masks.open_masks(mask_folder, names, options)
     checked = partners.fit_all(checked, found, masks.KIND)
   if hint_folder is not None:
     hinted = hints.open_hints(hint_folder, names, options)
     checked = partners.fit_all(checked, hinted, hints.KIND)
+  if low_folder is not None:
+    small = lows.open_lows(low_folder, names, options)
+    checked = partners.fit_all(checked, small, lows.KIND, factor=options.factor)
   labels = folder_labels.read_labels(root, names)
   pictures = pages.expand(root, paths, checked, options=options)
   used = [x for x in pictures if isinstance(x.found, ImageInfo)]
@@ -120,6 +132,7 @@ def folder(options: DataConfig, split: Split, resolution: int) -> Source:
       two_kinds=found is not None and found.two_kinds,
       hints=tuple(str(hinted.paths[i]) for i in files) if hinted else (),
       hint_channels=options.hint_channels,
+      lows=tuple(str(small.paths[i]) for i in files) if small else (),
       bits=0
       if options.value_range
       else max((x.bits for x in infos), default=8),
@@ -133,12 +146,13 @@ def folder(options: DataConfig, split: Split, resolution: int) -> Source:
     problems=[
       f"{x.name}: {x.found}" for x in pictures if isinstance(x.found, str)
     ],
-    extra=_extra(found, hinted, options),
+    extra=_extra(found, hinted, small, options),
     findings=_findings(
       pages.findings(root, pictures, options),
       labels,
       found,
       hinted,
+      small,
       skipped=listing.passed_over(root, paths, beside),
     ),
   )
@@ -157,12 +171,16 @@ def _finish(
 
 
 def _extra(
-  found: masks.Masks | None, hinted: Partners | None, options: DataConfig
+  found: masks.Masks | None,
+  hinted: Partners | None,
+  small: Partners | None,
+  options: DataConfig,
 ) -> str:
   """What else the tiles depend on, for the fingerprint."""
   scale = str(options.value_range) if options.value_range else ""
   told = hints.fingerprint(hinted, options.hint_channels) if hinted else ""
-  return (masks.fingerprint(found) if found else "") + scale + told
+  given = lows.fingerprint(small, options.factor) if small else ""
+  return (masks.fingerprint(found) if found else "") + scale + told + given
 
 
 def _findings(
@@ -170,14 +188,16 @@ def _findings(
   labels: folder_labels.Labels,
   found: masks.Masks | None,
   hinted: Partners | None,
+  small: Partners | None,
   *,
   skipped: Mapping[str, Sequence[str]],
 ) -> Findings:
-  """What is known of the images, with what the table, the masks and the hints
+  """What is known of the images, with what the table and the images beside them
   say."""
   unused = {
     "mask without an image": found.others if found else (),
     "hint without an image": hinted.others if hinted else (),
+    "small image without an image": small.others if small else (),
   }
   unused = {reason: names for reason, names in unused.items() if names}
   return dataclasses.replace(
@@ -188,5 +208,6 @@ def _findings(
       *labels.warnings,
       *(masks.warnings(found) if found else ()),
       *(hints.warnings(hinted) if hinted else ()),
+      *(lows.warnings(small) if small else ()),
     ),
   )
