@@ -80,6 +80,24 @@ def load_upscaler(
   return run
 
 
+def load_enlarger(
+  workdir: pathlib.Path, checkpoint: str
+) -> UpscalerRun | DenoiserRun:
+  """The run of --workdir: of an upscaler, or of a denoiser that paints what
+  small images lack."""
+  from jaxgen.sample.denoiser import DenoiserRun
+  from jaxgen.sample.load import load
+  from jaxgen.sample.painted_upscaling import enlarges
+  from jaxgen.sample.upscaler import UpscalerRun
+
+  run = load(workdir, checkpoint)
+  if isinstance(run, DenoiserRun) and enlarges(run.experiment):
+    return run
+  expected = "an upscaler, or of a denoiser of residuals with hint.kind=lowres"
+  check_kind(run, UpscalerRun, expected)
+  return run
+
+
 def open_denoiser(args: argparse.Namespace) -> DenoiserRun:
   """The denoiser run specified by the flags."""
   from jaxgen.sample.denoiser import DenoiserRun
