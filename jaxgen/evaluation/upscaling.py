@@ -120,19 +120,13 @@ def evaluate(
     bicubic interpolation `[mean, low, high]`, intervals of 95% by photograph.
   """
   score = _scorer(run)
-  parts: list[dict[str, Scores]] = []
+  parts: dict[str, list[Scores]] = {}
   for pair in progress.each("measuring", pairs):
-    images = enlargements(run, pair.low)
-    found = score(np.stack([*images.values()]), pair.image)
-    parts.append(
-      {
-        way: {k: v[i : i + 1] for k, v in found.items()}
-        for i, way in enumerate(images)
-      }
-    )
+    for way, image in enlargements(run, pair.low).items():
+      parts.setdefault(way, []).append(score(image, pair.image))
   scores = {
-    way: {k: np.concatenate([x[way][k] for x in parts]) for k in table}
-    for way, table in parts[0].items()
+    way: {k: np.concatenate([x[k] for x in each]) for k in each[0]}
+    for way, each in parts.items()
   }
   groups = np.asarray([x.group for x in pairs])
   return scores, {
@@ -165,20 +159,18 @@ def intervals(
   }
 
 
-def _scorer(
-  run: UpscalerRun,
-) -> Callable[[np.ndarray, np.ndarray], Scores]:
-  """A function of `(n, h, w, c)` images and their truth `(h, w, c)`."""
+def _scorer(run: UpscalerRun) -> Callable[[np.ndarray, np.ndarray], Scores]:
+  """A function of an image and its truth, each `(h, w, c)`, to its scores."""
   border = run.factor
   similar = jax.jit(functools.partial(enlarged_similarity, border=border))
   distance = perceptual(
     run.image_shape[2], run.experiment.loss.perceptual_weights
   )
 
-  def score(images: np.ndarray, truth: np.ndarray) -> Scores:
-    x, y = (np.asarray(normalize(a)) for a in (images, truth))
-    y = np.broadcast_to(y, x.shape)
-    found = {**similar(x, y), **distance(*(cropped(a, border) for a in (x, y)))}
+  def score(image: np.ndarray, truth: np.ndarray) -> Scores:
+    x, y = (np.asarray(normalize(a[None])) for a in (image, truth))
+    inner = (np.asarray(cropped(a, border)) for a in (x, y))
+    found = {**similar(x, y), **distance(*inner)}
     return {k: np.asarray(v) for k, v in found.items()}
 
   return score

@@ -27,6 +27,7 @@ import numpy as np
 from jaxgen.config.data import DataConfig, Split
 from jaxgen.data import photos, resize, tiles
 from jaxgen.data.files import (
+  beside,
   checks,
   folder_labels,
   hints,
@@ -34,10 +35,9 @@ from jaxgen.data.files import (
   lows,
   masks,
   pages,
-  partners,
   values,
 )
-from jaxgen.data.files.partners import Partners
+from jaxgen.data.files.beside import Beside
 from jaxgen.data.findings import Findings
 from jaxgen.data.source import Source
 from jaxgen.errors import UserError
@@ -97,24 +97,12 @@ def folder(options: DataConfig, split: Split, resolution: int) -> Source:
   root = pathlib.Path(options.path)
   if not options.path or not root.is_dir():
     raise UserError(f"data.path={options.path!r}: expected a folder of images")
-  mask_folder = partners.find_folder(root, options.masks, masks.KIND)
-  hint_folder = partners.find_folder(root, options.hints, hints.KIND)
-  low_folder = partners.find_folder(root, options.lows, lows.KIND)
-  folders = (mask_folder, hint_folder, low_folder)
-  beside = [x for x in folders if x is not None]
-  paths = listing.image_paths(root, beside)
+  folders = beside.find_folders(root, options)
+  paths = listing.image_paths(root, [*folders.values()])
   names = [path.relative_to(root).as_posix() for path in paths]
   checked = checks.check_files(root, paths, threads=options.threads)
-  found = hinted = small = None
-  if mask_folder is not None:
-    found = masks.open_masks(mask_folder, names, options)
-    checked = partners.fit_all(checked, found, masks.KIND)
-  if hint_folder is not None:
-    hinted = hints.open_hints(hint_folder, names, options)
-    checked = partners.fit_all(checked, hinted, hints.KIND)
-  if low_folder is not None:
-    small = lows.open_lows(low_folder, names, options)
-    checked = partners.fit_all(checked, small, lows.KIND, factor=options.factor)
+  found = beside.open_beside(folders, names, options)
+  checked = found.fit(checked)
   labels = folder_labels.read_labels(root, names)
   pictures = pages.expand(root, paths, checked, options=options)
   used = [x for x in pictures if isinstance(x.found, ImageInfo)]
@@ -128,11 +116,11 @@ def folder(options: DataConfig, split: Split, resolution: int) -> Source:
     load=ImageFiles(
       paths=tuple(str(paths[i]) for i in files),
       pages=tuple(x.page for x in used),
-      masks=tuple(str(found.paths[i]) for i in files) if found else (),
-      two_kinds=found is not None and found.two_kinds,
-      hints=tuple(str(hinted.paths[i]) for i in files) if hinted else (),
+      masks=beside.paths_of(found.masks, files),
+      two_kinds=found.masks is not None and found.masks.two_kinds,
+      hints=beside.paths_of(found.hints, files),
       hint_channels=options.hint_channels,
-      lows=tuple(str(small.paths[i]) for i in files) if small else (),
+      lows=beside.paths_of(found.lows, files),
       bits=0
       if options.value_range
       else max((x.bits for x in infos), default=8),
@@ -142,18 +130,16 @@ def folder(options: DataConfig, split: Split, resolution: int) -> Source:
     label_names=labels.names,
     finish=_finish(infos, options),
     files=files,
-    mask_counts=[masks.label_counts(found, i) for i in files] if found else (),
+    mask_counts=found.mask_counts(files),
     problems=[
       f"{x.name}: {x.found}" for x in pictures if isinstance(x.found, str)
     ],
-    extra=_extra(found, hinted, small, options),
+    extra=found.fingerprint(),
     findings=_findings(
       pages.findings(root, pictures, options),
       labels,
       found,
-      hinted,
-      small,
-      skipped=listing.passed_over(root, paths, beside),
+      skipped=listing.passed_over(root, paths, [*folders.values()]),
     ),
   )
   return tiles.cut(described, options, split=split, resolution=resolution)
@@ -170,44 +156,18 @@ def _finish(
   )
 
 
-def _extra(
-  found: masks.Masks | None,
-  hinted: Partners | None,
-  small: Partners | None,
-  options: DataConfig,
-) -> str:
-  """What else the tiles depend on, for the fingerprint."""
-  scale = str(options.value_range) if options.value_range else ""
-  told = hints.fingerprint(hinted, options.hint_channels) if hinted else ""
-  given = lows.fingerprint(small, options.factor) if small else ""
-  return (masks.fingerprint(found) if found else "") + scale + told + given
-
-
 def _findings(
   known: Findings,
   labels: folder_labels.Labels,
-  found: masks.Masks | None,
-  hinted: Partners | None,
-  small: Partners | None,
+  found: Beside,
   *,
   skipped: Mapping[str, Sequence[str]],
 ) -> Findings:
   """What is known of the images, with what the table and the images beside them
   say."""
-  unused = {
-    "mask without an image": found.others if found else (),
-    "hint without an image": hinted.others if hinted else (),
-    "small image without an image": small.others if small else (),
-  }
-  unused = {reason: names for reason, names in unused.items() if names}
+  unused = found.unused()
   return dataclasses.replace(
     known,
     skipped={**skipped, **known.skipped, **labels.skipped, **unused},
-    warnings=(
-      *known.warnings,
-      *labels.warnings,
-      *(masks.warnings(found) if found else ()),
-      *(hints.warnings(hinted) if hinted else ()),
-      *(lows.warnings(small) if small else ()),
-    ),
+    warnings=(*known.warnings, *labels.warnings, *found.warnings()),
   )
