@@ -73,9 +73,7 @@ def run(args: argparse.Namespace, rest: list[str]) -> None:
 
   outputs.make_folder(args.out)
   network = features(args.features, args.inception_weights)
-  runs = [load(workdir) for workdir in args.workdir]
-  for loaded in runs:
-    inputs.check_generator(loaded)
+  runs = [inputs.require_generator(load(x)) for x in args.workdir]
   samplers = tuple(filter(None, args.samplers.split(",")))
   notes = comparison.check_comparable(runs)
   every = candidates(runs, samplers)

@@ -36,24 +36,25 @@ def open_run(
   return run
 
 
-def check_kind(
+def require_kind(
   run: LoadedRun, kinds: Any, expected: str, *, flag: str = "workdir"
-) -> None:
-  """Raise a UserError unless the run of a flag is of one of the kinds."""
+) -> Any:
+  """The run of a flag; raises a UserError unless it is of one of the kinds."""
   if not isinstance(run, kinds):
     raise UserError(
       f"--{flag}={run.workdir}: expected a run of {expected}, got"
       f" task={run.experiment.task}."
     )
+  return run
 
 
-def check_generator(run: LoadedRun) -> None:
-  """Raise a UserError for a run that draws no images."""
+def require_generator(run: LoadedRun) -> AutoencoderRun | DenoiserRun:
+  """A run that draws images; raises a UserError for another."""
   from jaxgen.sample.autoencoder import AutoencoderRun
   from jaxgen.sample.denoiser import DenoiserRun
 
   kinds = AutoencoderRun | DenoiserRun
-  check_kind(run, kinds, "an autoencoder or a denoiser")
+  return require_kind(run, kinds, "an autoencoder or a denoiser")
 
 
 def open_coder(
@@ -64,8 +65,8 @@ def open_coder(
   from jaxgen.sample.painter import PainterRun
 
   run = open_run(args, out)
-  check_kind(run, AutoencoderRun | PainterRun, "an autoencoder or of a hybrid")
-  return run
+  kinds = AutoencoderRun | PainterRun
+  return require_kind(run, kinds, "an autoencoder or of a hybrid")
 
 
 def load_upscaler(
@@ -76,8 +77,7 @@ def load_upscaler(
   from jaxgen.sample.upscaler import UpscalerRun
 
   run = load(workdir, checkpoint)
-  check_kind(run, UpscalerRun, "an upscaler", flag=flag)
-  return run
+  return require_kind(run, UpscalerRun, "an upscaler", flag=flag)
 
 
 def load_enlarger(
@@ -94,8 +94,7 @@ def load_enlarger(
   if isinstance(run, DenoiserRun) and enlarges(run.experiment):
     return run
   expected = "an upscaler, or of a denoiser of residuals with hint.kind=lowres"
-  check_kind(run, UpscalerRun, expected)
-  return run
+  return require_kind(run, UpscalerRun, expected)
 
 
 def open_denoiser(args: argparse.Namespace) -> DenoiserRun:
@@ -103,8 +102,7 @@ def open_denoiser(args: argparse.Namespace) -> DenoiserRun:
   from jaxgen.sample.denoiser import DenoiserRun
 
   run = open_run(args)
-  check_kind(run, DenoiserRun, "a denoiser")
-  return run
+  return require_kind(run, DenoiserRun, "a denoiser")
 
 
 def read_tiles(

@@ -130,8 +130,7 @@ def run(args: argparse.Namespace, rest: list[str]) -> None:
   from jaxgen.sample.painter import PainterRun
 
   sampling_flags.check_values(args)
-  model = inputs.open_run(args)
-  inputs.check_generator(model)
+  model = inputs.require_generator(inputs.open_run(args))
   enlarge = _upscaler(model, args)
   with replacing(args.out, "sample") as folder:
     with _profiling(args, folder):

@@ -60,8 +60,9 @@ def test_flags_of_other_runs_are_refused(run, tmp_path):
 
 def test_runs_of_other_kinds_are_refused(run):
   with pytest.raises(UserError, match="^--workdir=toy: .*got task=upscale"):
-    inputs.check_generator(run)
-  inputs.check_generator(hinted_run())
+    inputs.require_generator(run)
+  other = hinted_run()
+  assert inputs.require_generator(other) is other
   kind = type(run)
   with pytest.raises(UserError, match="^--upscaler=run: .*an upscaler"):
-    inputs.check_kind(hinted_run(), kind, "an upscaler", flag="upscaler")
+    inputs.require_kind(other, kind, "an upscaler", flag="upscaler")

@@ -1,6 +1,7 @@
 """Realistic degradation: its noise, its kernels and its compression."""
 
 import io
+from typing import Any
 
 import numpy as np
 import pytest
@@ -61,8 +62,8 @@ def test_noise_has_the_moments_of_its_law(kind, gray):
     variance = np.full(3, 0.05**2)
   else:
     y = degradation.photon_noise(x, 400.0, rng(), gray=gray)
-    counted = (levels @ degradation.LUMA) * np.ones(3) if gray else levels
-    variance = counted / 400
+    luma = float(levels @ degradation.LUMA)
+    variance = np.full(3, luma / 400) if gray else levels / 400
   noise = y - x
   np.testing.assert_allclose(noise.mean((0, 1)), 0, atol=4 * 0.05 / 300)
   np.testing.assert_allclose(noise.var((0, 1)), variance, rtol=0.03)
@@ -129,13 +130,14 @@ def test_compression_is_that_of_jpeg(quality):
   """Cosine coefficients of its blocks are multiples of its table, but for the
   rounding of pixels."""
   smooth = scipy.ndimage.gaussian_filter(rng().random((64, 64)), 2)
-  x = np.float32(0.5 + 2 * (smooth - smooth.mean()))[..., None]
+  x = (0.5 + 2 * (smooth - smooth.mean()))[..., None].astype(np.float32)
   found = degradation.jpeg(x, quality)
   blocks = found[..., 0].reshape(8, 8, 8, 8).swapaxes(1, 2) * 255 - 128
   coefficients = scipy.fft.dctn(blocks, axes=(2, 3), norm="ortho")
   file = io.BytesIO()
   Image.new("L", (8, 8)).save(file, "JPEG", quality=quality)
-  table = np.asarray(Image.open(file).quantization[0]).reshape(8, 8)
+  opened: Any = Image.open(file)
+  table = np.asarray(opened.quantization[0]).reshape(8, 8)
   coarse = table >= 12
   levels = (coefficients / table)[:, :, coarse]
   if levels.size:

@@ -6,6 +6,7 @@ covariance V (1 - P), with P the projection onto constant squares.
 """
 
 import dataclasses
+from typing import Any
 
 import jax.numpy as jnp
 import numpy as np
@@ -29,7 +30,7 @@ def both(matrix, x):
   return jnp.einsum("ai,bj,nijc->nabc", matrix, matrix, x)
 
 
-def exact(y, sigma, cond=None):
+def exact(y, sigma, cond: Any = None):
   """The posterior mean of a residual, given its hint."""
   hint = cond["hint"][..., :1]
   mean = both(REPEAT @ INVERSE, hint) - hint
