@@ -8,7 +8,7 @@ The images should be sharp at their full size; `jaxgen data` warns of enlarged
 ones. Small images are made by bicubic reduction, or with
 `--config.data.degradation=realistic` also blurred, noisy and compressed.
 
-No variant has been trained to its end, see docs/upscaling.md.
+Only `:smoke` has been trained.
 """
 
 from jaxgen.config.defaults import compact, edsr, upscaler

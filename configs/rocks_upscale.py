@@ -4,7 +4,8 @@ r"""An upscaler of procedural rock tiles by a factor of 2.
     jaxgen sample --workdir=runs/rocks --upscaler=runs/rocks_x2 --num=36 \
       --out=large
 
-Tiles have 64 pixels: at 128 they are smooth, and have no detail to learn.
+Tiles have 64 pixels: at 128 they are smooth, and have no detail to learn. Only
+`:smoke` has been trained.
 """
 
 from jaxgen.config.defaults import compact, edsr, upscaler

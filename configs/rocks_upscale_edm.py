@@ -6,7 +6,8 @@ super-resolution by a factor of 2 that draws, rather than averages.
     jaxgen upscale --workdir=runs/rocks_x2_edm --input=small_tiles --out=large
 
 The denoiser is given the small image, enlarged linearly, and works on the
-residual. Small images are area averages of 2 x 2 pixels.
+residual. Small images are area averages of 2 x 2 pixels. Only `:smoke` has been
+trained.
 """
 
 from jaxgen.config.defaults import denoiser, unet
