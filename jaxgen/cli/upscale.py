@@ -66,12 +66,17 @@ def run(args: argparse.Namespace, rest: list[str]) -> None:
   """Upscale and write."""
   from jaxgen import pictures, progress
   from jaxgen.formats.png import write_png
+  from jaxgen.sample.painted_upscaling import check_size
+  from jaxgen.sample.upscaler import UpscalerRun
 
   sampling_flags.check_values(args)
   model = inputs.load_enlarger(args.workdir, args.checkpoint)
   enlarge = _enlargement(model, args)
   outputs.make_folder(args.out)
   images = inputs.read_images(model, args.input)
+  if not isinstance(model, UpscalerRun):
+    for image in images:
+      check_size(model, image.size, name=image.name)
   names = outputs.file_names([x.name for x in images])
   rows = {"bicubic": [], "upscaled": []}
   pairs = list(zip(names, images, strict=True))

@@ -18,7 +18,7 @@ from jaxgen.errors import UserError
 from jaxgen.sample.hints import make_hints
 from jaxgen.sample.options import SamplingKeywords
 from jaxgen.sample.painting import paint
-from jaxgen.sample.run import BATCH
+from jaxgen.sample.run import BATCH, MAX_SIDE
 
 if TYPE_CHECKING:
   from jaxgen.sample.denoiser import DenoiserRun
@@ -69,7 +69,7 @@ def upscale(
 def _paint(run: DenoiserRun, images: np.ndarray, **keywords: Any) -> np.ndarray:
   """Images of one size, painted on what is known of them."""
   factor = run.experiment.hint.factor
-  _check_sizes(run, images)
+  check_size(run, (images.shape[1], images.shape[2]))
   repeated = images.repeat(factor, axis=1).repeat(factor, axis=2)
   return paint(run, make_hints(run, repeated), **keywords).images
 
@@ -83,11 +83,15 @@ def _check_run(run: DenoiserRun) -> None:
     )
 
 
-def _check_sizes(run: DenoiserRun, images: np.ndarray) -> None:
-  """Raise a UserError for images smaller than those of training."""
-  side = run.resolution // run.experiment.hint.factor
-  if images.ndim != 4 or min(images.shape[1:3]) < side:
+def check_size(
+  run: DenoiserRun, size: tuple[int, int], *, name: str = "images"
+) -> None:
+  """Raise a UserError for small images of a size (height, width) that a run
+  does not enlarge."""
+  factor = run.experiment.hint.factor
+  least, most = run.resolution // factor, MAX_SIDE // factor
+  if min(size) < least or max(size) > most:
     raise UserError(
-      f"images: expected at least {side} x {side} pixels, the size of small"
-      f" images in training, got {images.shape[1:3]}."
+      f"{name}: expected sides of {least} (the small images of training) to"
+      f" {most} pixels, got {size[1]} x {size[0]}."
     )
