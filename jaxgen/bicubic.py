@@ -97,3 +97,16 @@ def project(images: np.ndarray, low: np.ndarray) -> np.ndarray:
     dual = across(np.ascontiguousarray(down(missing).T))
     result[..., channel] = y + rows.T @ (columns.T @ dual).T
   return result
+
+
+def back_project(
+  images: np.ndarray, low: np.ndarray, *, steps: int
+) -> np.ndarray:
+  """Enlarged images `(..., h, w, c)` after steps of iterative back-projection
+  (Irani and Peleg 1991): what the bicubic reduction lacks of the small images
+  is enlarged and added."""
+  height, width = images.shape[-3:-1]
+  for _ in range(steps):
+    missing = low - resize(images, *low.shape[-3:-1])
+    images = images + resize(missing, height, width)
+  return images

@@ -39,3 +39,18 @@ def test_a_projection_has_the_given_reduction_and_changes_nothing_else(factor):
   # The change is orthogonal to all images whose reduction is zero.
   zero = bicubic.project(rng.normal(size=y.shape).astype(np.float32), 0 * low)
   assert abs(np.mean((x - y) * zero)) < 1e-6
+
+
+def test_back_projection_approaches_the_small_images():
+  """Each step reduces what is missing, and what lacks nothing is unchanged."""
+  low = np.random.default_rng(0).normal(size=(9, 7, 1)).astype(np.float32)
+  smooth = bicubic.resize(low, 18, 14)
+  missing = [
+    np.abs(bicubic.resize(x, 9, 7) - low).max()
+    for x in (bicubic.back_project(smooth, low, steps=k) for k in (0, 1, 4, 16))
+  ]
+  assert missing == sorted(missing, reverse=True)
+  assert missing[-1] < 0.02 * missing[0]
+  exact = bicubic.project(smooth, low)
+  found = bicubic.back_project(exact, low, steps=3)
+  np.testing.assert_allclose(found, exact, atol=1e-5)

@@ -22,17 +22,10 @@ from __future__ import annotations
 import argparse
 import pathlib
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from jaxgen.cli import flags, outputs
+from jaxgen.cli import flags, inputs, outputs
 from jaxgen.cli.output_folder import replacing
-from jaxgen.errors import UserError
-
-if TYPE_CHECKING:
-  from jaxgen.evaluation.candidates import Run
-  from jaxgen.sample.autoencoder import AutoencoderRun
-  from jaxgen.sample.denoiser import DenoiserRun
-  from jaxgen.sample.upscaler import UpscalerRun
 
 NOTE = (
   "{num} images per candidate; features: {features}; 95% bootstrap intervals. "
@@ -80,7 +73,7 @@ def run(args: argparse.Namespace, rest: list[str]) -> None:
 
   outputs.make_folder(args.out)
   network = features(args.features, args.inception_weights)
-  runs = [_generator(load(workdir)) for workdir in args.workdir]
+  runs = [inputs.require_generator(load(x)) for x in args.workdir]
   samplers = tuple(filter(None, args.samplers.split(",")))
   notes = comparison.check_comparable(runs)
   every = candidates(runs, samplers)
@@ -122,15 +115,3 @@ def _print(
     cells = (cell_text(row, measure) for row in rows.values())
     table.add_row(title, *(x.partition(" (")[0] for x in cells))
   Console().print(table)
-
-
-def _generator(run: AutoencoderRun | DenoiserRun | UpscalerRun) -> Run:
-  """A run, unless it draws no images."""
-  from jaxgen.sample.upscaler import UpscalerRun
-
-  if isinstance(run, UpscalerRun):
-    raise UserError(
-      f"--workdir={run.workdir}: expected runs of autoencoders or"
-      " denoisers, got task=upscale."
-    )
-  return run

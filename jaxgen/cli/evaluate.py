@@ -1,9 +1,11 @@
-"""Measure a run: reconstructions of an autoencoder, samples of a denoiser.
+"""Measure a run: reconstructions of an autoencoder, samples of a denoiser, and
+images enlarged by an upscaler.
 
   jaxgen evaluate --workdir=runs/demo
   jaxgen evaluate --workdir=runs/demo --input=my_tiles --out=results
   jaxgen evaluate --workdir=runs/rocks_edm --num=1024 --guidance=1.5
   jaxgen evaluate --workdir=runs/cells --restore --photons=5,20 --samples=8
+  jaxgen evaluate --workdir=runs/x2 --input=my_photos --out=results
 
 Autoencoders: PSNR, SSIM, LPIPS (with the extra `perceptual`) and squared error
 of held-out images, in total and in fine detail (waves shorter than four
@@ -17,6 +19,12 @@ recall, density, coverage; memorized training tiles, in all orientations used in
 training (shifted or recolored ones are not detected); and the accuracy of
 requested conditions by a classifier. Prints the number of network calls first.
 
+Upscalers: PSNR of RGB and of luma, SSIM and LPIPS of held-out tiles, or of the
+whole images of --input, which are reduced as in training and enlarged again;
+beside bicubic and Lanczos interpolation, iterative back-projection, and the
+result projected onto the input (`jaxgen upscale --consistent`). A border as
+wide as the factor does not count; intervals are by photograph.
+
 With --restore, held-out tiles are measured by simulated sensors (--photons) and
 restored by the denoiser: by one call, and by --samples=K with the coverage of
 their intervals; beside DPS, DiffPIR and restoration without noise maps by the
@@ -24,10 +32,10 @@ same denoiser, Anscombe's transform with BM3D (with the extra `benchmark`),
 non-local means and total variation; with the calibration of the denoiser by
 noise level. Writes restoration.json and restoration.html.
 
-With --input, images larger than a tile are measured window by window, at the
-scale of the run's training crops (--tiled), or the center square of each is
-resized to one tile (--fit). With --data=PATH the data of the run are read from
-another place than in training.
+With --input, an autoencoder's images larger than a tile are measured window by
+window, at the scale of the run's training crops (--tiled), or the center square
+of each is resized to one tile (--fit). With --data=PATH the data of the run are
+read from another place than in training.
 
 Otherwise writes metrics.json and per_image.csv.
 """
@@ -40,6 +48,7 @@ from typing import TYPE_CHECKING
 
 from jaxgen.cli import (
   evaluate_restoration,
+  evaluate_upscaling,
   flags,
   inputs,
   outputs,
@@ -107,15 +116,10 @@ def run(args: argparse.Namespace, rest: list[str]) -> None:
   sampling_flags.check_values(args)
   out = args.out or args.workdir / "evaluation"
   model = inputs.open_run(args, out)
-  if isinstance(model, UpscalerRun):
-    raise UserError(
-      f"--workdir={args.workdir}: expected a run of an autoencoder or a"
-      " denoiser, got task=upscale, whose held-out scores, beside those of"
-      " bicubic interpolation, are in its metrics.csv."
-    )
   if args.data is not None:
     model = model.with_data(args.data)
   _check_data(model)
+  files = FILES[args.restore]
   with replacing(out, "evaluate") as folder:
     if args.restore:
       _restoration(model, args, folder)
@@ -123,8 +127,12 @@ def run(args: argparse.Namespace, rest: list[str]) -> None:
       _generation(model, args, folder)
     else:
       sampling_flags.refuse(args, sampling_flags.SAMPLING, owner="denoisers")
-      _reconstruction(model, args, folder)
-  print(f"{FILES[args.restore]} are in {out}.")
+      if isinstance(model, UpscalerRun):
+        files = evaluate_upscaling.FILES
+        evaluate_upscaling.evaluate(model, args, folder)
+      else:
+        _reconstruction(model, args, folder)
+  print(f"{files} are in {out}.")
 
 
 def _restoration(

@@ -16,7 +16,13 @@ UNITS = {
   "high_frequency_error": "fine MSE",
   "l1": "L1",
 }
-FORMATS = {"psnr": ".2f", "high_frequency_error": ".5f"}
+ENLARGED = {
+  "psnr": "PSNR (dB)",
+  "psnr_y": "luma (dB)",
+  "ssim": "SSIM",
+  "lpips": "LPIPS",
+}
+FORMATS = {"psnr": ".2f", "psnr_y": ".2f", "high_frequency_error": ".5f"}
 
 
 def print_reconstruction(
@@ -46,6 +52,29 @@ def print_reconstruction(
     print("scores on the validation tiles of training:")
     for name, value in held_out.items():
       print(f"{name:18} {value:.4g}")
+
+
+def print_upscaling(facts: Mapping[str, Any]) -> None:
+  """Print the mean scores of each way to enlarge images, and the gain of PSNR
+  on bicubic interpolation with its interval."""
+  from rich.console import Console
+  from rich.table import Table
+
+  print(
+    f"{facts['images']} images ({facts['photographs']} photographs) of"
+    f" {facts['source']}; step {facts['step']}, factor {facts['factor']},"
+    f" degradation {facts['degradation']}; 95% intervals by photograph"
+  )
+  rows = facts["intervals"]
+  columns = [k for k in ENLARGED if k in rows["model"]]
+  table = Table("")
+  for title in (*(ENLARGED[k] for k in columns), "gain (dB)"):
+    table.add_column(title, justify="right")
+  for way, row in rows.items():
+    gain = "{:+.2f} ({:+.2f} to {:+.2f})".format(*row["gain"])
+    means = (format(row[k][0], FORMATS.get(k, ".4f")) for k in columns)
+    table.add_row(way, *means, "" if way == "bicubic" else gain)
+  Console().print(table)
 
 
 def print_generation(evaluation: Evaluation) -> None:

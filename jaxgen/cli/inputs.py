@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import pathlib
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from jaxgen.cli.outputs import make_folder
 from jaxgen.errors import UserError
@@ -36,6 +36,27 @@ def open_run(
   return run
 
 
+def require_kind(
+  run: LoadedRun, kinds: Any, expected: str, *, flag: str = "workdir"
+) -> Any:
+  """The run of a flag; raises a UserError unless it is of one of the kinds."""
+  if not isinstance(run, kinds):
+    raise UserError(
+      f"--{flag}={run.workdir}: expected a run of {expected}, got"
+      f" task={run.experiment.task}."
+    )
+  return run
+
+
+def require_generator(run: LoadedRun) -> AutoencoderRun | DenoiserRun:
+  """A run that draws images; raises a UserError for another."""
+  from jaxgen.sample.autoencoder import AutoencoderRun
+  from jaxgen.sample.denoiser import DenoiserRun
+
+  kinds = AutoencoderRun | DenoiserRun
+  return require_kind(run, kinds, "an autoencoder or a denoiser")
+
+
 def open_coder(
   args: argparse.Namespace, out: pathlib.Path | None = None
 ) -> Coder:
@@ -44,13 +65,8 @@ def open_coder(
   from jaxgen.sample.painter import PainterRun
 
   run = open_run(args, out)
-  if not isinstance(run, AutoencoderRun | PainterRun):
-    raise UserError(
-      f"--workdir={args.workdir}: expected a run of an autoencoder or of a"
-      " hybrid, got "
-      f"task={run.experiment.task}."
-    )
-  return run
+  kinds = AutoencoderRun | PainterRun
+  return require_kind(run, kinds, "an autoencoder or of a hybrid")
 
 
 def load_upscaler(
@@ -61,12 +77,24 @@ def load_upscaler(
   from jaxgen.sample.upscaler import UpscalerRun
 
   run = load(workdir, checkpoint)
-  if not isinstance(run, UpscalerRun):
-    raise UserError(
-      f"--{flag}={workdir}: expected a run of an upscaler, got"
-      f" task={run.experiment.task}."
-    )
-  return run
+  return require_kind(run, UpscalerRun, "an upscaler", flag=flag)
+
+
+def load_enlarger(
+  workdir: pathlib.Path, checkpoint: str
+) -> UpscalerRun | DenoiserRun:
+  """The run of --workdir: of an upscaler, or of a denoiser that paints what
+  small images lack."""
+  from jaxgen.sample.denoiser import DenoiserRun
+  from jaxgen.sample.load import load
+  from jaxgen.sample.painted_upscaling import enlarges
+  from jaxgen.sample.upscaler import UpscalerRun
+
+  run = load(workdir, checkpoint)
+  if isinstance(run, DenoiserRun) and enlarges(run.experiment):
+    return run
+  expected = "an upscaler, or of a denoiser of residuals with hint.kind=lowres"
+  return require_kind(run, UpscalerRun, expected)
 
 
 def open_denoiser(args: argparse.Namespace) -> DenoiserRun:
@@ -74,12 +102,7 @@ def open_denoiser(args: argparse.Namespace) -> DenoiserRun:
   from jaxgen.sample.denoiser import DenoiserRun
 
   run = open_run(args)
-  if not isinstance(run, DenoiserRun):
-    raise UserError(
-      f"--workdir={args.workdir}: expected a run of a denoiser, got "
-      f"task={run.experiment.task}."
-    )
-  return run
+  return require_kind(run, DenoiserRun, "a denoiser")
 
 
 def read_tiles(

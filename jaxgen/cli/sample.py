@@ -128,15 +128,9 @@ def run(args: argparse.Namespace, rest: list[str]) -> None:
   """Sample and write."""
   from jaxgen.sample.denoiser import DenoiserRun
   from jaxgen.sample.painter import PainterRun
-  from jaxgen.sample.upscaler import UpscalerRun
 
   sampling_flags.check_values(args)
-  model = inputs.open_run(args)
-  if isinstance(model, UpscalerRun):
-    raise UserError(
-      f"--workdir={args.workdir}: expected a run of an autoencoder or a"
-      " denoiser, got task=upscale; `jaxgen upscale` enlarges images."
-    )
+  model = inputs.require_generator(inputs.open_run(args))
   enlarge = _upscaler(model, args)
   with replacing(args.out, "sample") as folder:
     with _profiling(args, folder):

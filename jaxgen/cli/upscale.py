@@ -1,4 +1,4 @@
-"""Enlarge images by a trained upscaler.
+"""Enlarge images by a trained upscaler, or by a denoiser that draws detail.
 
   jaxgen upscale --workdir=runs/x2 --input=my_photos --out=large
   jaxgen upscale --workdir=runs/x2 --input=photo.png --out=large --consistent
@@ -11,6 +11,10 @@ bicubic interpolation and by the run.
 
 With --consistent the result is changed as little as possible so that its
 bicubic reduction is the input, up to the rounding of the pixels.
+
+A denoiser of what small images lack (`configs/rocks_upscale_edm.py`) draws
+detail instead, another for each --seed, with the flags of samplers. Its small
+images are area averages; its results have 8 bits.
 """
 
 from __future__ import annotations
@@ -18,15 +22,18 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING
 
-from jaxgen.cli import flags, inputs, outputs
+from jaxgen.cli import flags, inputs, outputs, sampling_flags
 from jaxgen.cli.output_folder import replacing
 
 if TYPE_CHECKING:
   import pathlib
+  from collections.abc import Callable
 
   import numpy as np
 
   from jaxgen.data.input_images import InputImage
+  from jaxgen.sample.denoiser import DenoiserRun
+  from jaxgen.sample.upscaler import UpscalerRun
 
 COMPARED = 8  # number of images in compare.png
 SIDE = 160  # side of their centers in pixels
@@ -47,29 +54,36 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
   parser.add_argument(
     "--tile",
     type=flags.integer(16, 16_384),
-    default=256,
     metavar="PIXELS",
     help="side of a tile of the input, without its overlap (default: 256)",
   )
+  group = parser.add_argument_group("denoisers")
+  flags.add_seed_flag(group, help="seed (default: 0)", default=None)
+  sampling_flags.add_sampling_flags(group)
 
 
 def run(args: argparse.Namespace, rest: list[str]) -> None:
   """Upscale and write."""
   from jaxgen import pictures, progress
   from jaxgen.formats.png import write_png
+  from jaxgen.sample.painted_upscaling import check_size
+  from jaxgen.sample.upscaler import UpscalerRun
 
-  model = inputs.load_upscaler(args.workdir, args.checkpoint)
+  sampling_flags.check_values(args)
+  model = inputs.load_enlarger(args.workdir, args.checkpoint)
+  enlarge = _enlargement(model, args)
   outputs.make_folder(args.out)
   images = inputs.read_images(model, args.input)
+  if not isinstance(model, UpscalerRun):
+    for image in images:
+      check_size(model, image.size, name=image.name)
   names = outputs.file_names([x.name for x in images])
   rows = {"bicubic": [], "upscaled": []}
   pairs = list(zip(names, images, strict=True))
   with replacing(args.out, "upscale") as folder:
-    for name, image in progress.each("upscaling", pairs):
+    for number, (name, image) in enumerate(progress.each("upscaling", pairs)):
       low = image.read()
-      large = model.upscale([low], tile=args.tile, consistent=args.consistent)[
-        0
-      ]
+      large = enlarge(low, number)
       _write(folder / name, large, image)
       if len(rows["bicubic"]) < COMPARED:
         for label, shown in zip(rows, _centers(low, large), strict=True):
@@ -77,6 +91,32 @@ def run(args: argparse.Namespace, rest: list[str]) -> None:
     picture = pictures.labeled_rows(rows, most=SIDE)
     write_png(folder / "compare.png", picture)
   print(f"{len(images)} images and compare.png are in {args.out}.")
+
+
+def _enlargement(
+  model: UpscalerRun | DenoiserRun, args: argparse.Namespace
+) -> Callable[[np.ndarray, int], np.ndarray]:
+  """A function of an image and its number to the enlarged image.
+
+  Raises:
+    UserError: a flag is for the other kind of runs.
+  """
+  from jaxgen.sample.upscaler import UpscalerRun
+  from jaxgen.sample.upscaling import TILE
+
+  if isinstance(model, UpscalerRun):
+    owner = "denoisers of residuals"
+    sampling_flags.refuse(args, (*sampling_flags.SAMPLING, "seed"), owner=owner)
+    tile = args.tile or TILE
+    return lambda low, number: model.upscale(
+      [low], tile=tile, consistent=args.consistent
+    )[0]
+  sampling_flags.refuse(args, ("tile", "consistent"), owner="task=upscale")
+  options = sampling_flags.sampling_options(args)
+  seed = args.seed or 0
+  return lambda low, number: model.upscale(
+    [low], seed=seed, first=number, **options
+  )[0]
 
 
 def _write(path: pathlib.Path, large: np.ndarray, image: InputImage) -> None:

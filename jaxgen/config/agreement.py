@@ -6,6 +6,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterator
 
+from jaxgen.config.data import DataConfig
 from jaxgen.config.experiment import Experiment
 from jaxgen.config.hint import BLURRED
 from jaxgen.config.losses import LABEL_TERMS, LATENT_TERMS
@@ -128,8 +129,19 @@ def _upscale(experiment: Experiment) -> Iterator[str]:
       f"train.metric={experiment.train.metric}: expected task=upscale, got"
       f" {experiment.task}."
     )
+  if not upscales and data.degradation != "bicubic":
+    yield (
+      f"data.degradation={data.degradation}: expected task=upscale, got"
+      f" {experiment.task}."
+    )
+  if (data.degradation == "pairs") != (data.lows != ""):
+    yield (
+      f"data.lows={data.lows!r}: expected a folder of small images with"
+      f" data.degradation=pairs, and none with others, got {data.degradation}."
+    )
   if not upscales:
     return
+  yield from _degradation(data)
   for name in (*LABEL_TERMS, *LATENT_TERMS):
     if name in experiment.loss.weights:
       yield f"loss.{name}: expected 0 with task=upscale."
@@ -143,3 +155,27 @@ def _upscale(experiment: Experiment) -> Iterator[str]:
         f"stages.resolution={side}: expected a multiple of data.factor="
         f"{data.factor}, at least {LEAST_SIDE * data.factor}."
       )
+
+
+def _degradation(data: DataConfig) -> Iterator[str]:
+  if data.degradation == "realistic" and data.channels not in (1, 3):
+    yield (
+      f"data.channels={data.channels}: expected 1 or 3 with"
+      " data.degradation=realistic, for its JPEG."
+    )
+  if data.degradation != "pairs":
+    return
+  expected = {  # so that tiles of both images show the same
+    "source": "folder",
+    "split_by": "files",
+    "crop_size": 0,
+    "upsample": False,
+    "value_range": (),
+  }
+  for name, value in expected.items():
+    if (found := getattr(data, name)) != value:
+      yield (
+        f"data.{name}={found}: expected {value!r} with data.degradation=pairs."
+      )
+  if data.crop == "whole":
+    yield "data.crop=whole: expected random or tiled with pairs (data.lows)."

@@ -70,7 +70,12 @@ class DataConfig:
   image."""
   factor: Literal[0, 2, 3, 4] = 0
   """task=upscale: factor between the sides of the image and of the small one
-  that is enlarged, its bicubic reduction; 0: none."""
+  that is enlarged; 0: none."""
+  degradation: Literal["bicubic", "realistic", "pairs"] = "bicubic"
+  """task=upscale: how small images are made: bicubic reduction; blur, resizing,
+  noise and JPEG, twice over, drawn for each tile; or they are given (lows)."""
+  lows: str = ""
+  """folder, degradation=pairs: a parallel folder of small images."""
   seamless: bool = False
   """rocks: tiles that wrap around at the edges."""
   num_tiles: PositiveInt = 8192

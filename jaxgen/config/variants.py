@@ -35,8 +35,8 @@ def short(
   warmup_images: int = 4_000,
   ema_halflife: int = 5_000,
 ) -> Any:
-  """A denoiser's config with the stage, rates and intervals of minutes on two
-  CPU cores."""
+  """A denoiser's or upscaler's config with the stage, rates and intervals of
+  minutes on two CPU cores."""
   config.stages.update(
     resolution=(resolution,),
     images=(images,),
@@ -90,22 +90,15 @@ def smoke(config: Any) -> Any:
 def upscaler_demo(config: Any, images: int = 27_000) -> Any:
   """An upscaler's config reduced to minutes on a CPU core."""
   config.model.update(MODELS[config.model.name].demo)
-  factor = config.data.factor
-  config.stages.update(
-    resolution=(32 * factor,),
-    images=(images,),
-    batch_size=(16,),
-  )
-  config.optimizer.update(
+  config = short(
+    config,
+    images,
+    resolution=32 * config.data.factor,
+    batch_size=16,
     warmup_images=2_000,
     ema_halflife=2_000,
   )
-  config.train.update(
-    evaluate_images=images // 4,
-    save_images=images // 4,
-    preview_images=images // 4,
-    validation_tiles=128,
-  )
+  config.optimizer.adam_learning_rate = 0.002
   return config
 
 

@@ -11,6 +11,7 @@ import numpy as np
 
 from jaxgen import bicubic
 from jaxgen.config.data import DataConfig
+from jaxgen.data.degradation import realistic
 from jaxgen.data.findings import Findings
 from jaxgen.data.source import BatchSource, Element, Source
 from jaxgen.data.streams import Streams
@@ -71,16 +72,21 @@ class DegradedSource:
 
 
 def degraded(source: Source, options: DataConfig) -> DegradedSource:
-  """The tiles of a source with their bicubic reductions.
+  """The tiles of a source with small images made of them.
 
-  Options used: `factor`.
+  Options used: `factor, degradation`.
   """
-  factor = options.factor
   return DegradedSource(
     source=source,
-    degrade=functools.partial(_bicubic, factor=factor),
-    name=f"bicubic {factor}",
+    degrade=degradation(options),
+    name=f"{options.degradation} {options.factor}",
   )
+
+
+def degradation(options: DataConfig) -> Degrade:
+  """How small images are made of tiles; see `jaxgen.data.degradation`."""
+  makers = {"bicubic": _bicubic, "realistic": realistic}
+  return functools.partial(makers[options.degradation], factor=options.factor)
 
 
 def _bicubic(image: np.ndarray, key: int, *, factor: int) -> np.ndarray:

@@ -15,6 +15,7 @@ RARE = 0.001  # share of the pixels below which a mask's label is rare
 HIDDEN = "hidden"  # files, which nobody misses
 RANGE = "data.value_range"
 SKIPPED = 0.1  # share of the images that may be skipped
+ENLARGED = 0.25  # share of tiles that may seem enlarged
 LISTED = 5  # classes in a sentence
 
 
@@ -25,6 +26,7 @@ def warnings(summary: DataSummary) -> list[str]:
     *_about_split(summary),
     *_about_labels(summary),
     *_about_values(summary),
+    *_about_detail(summary),
     *_about_masks(summary),
   ]
 
@@ -149,6 +151,17 @@ def _about_range(summary: DataSummary) -> Iterator[str]:
     yield (
       f"The values, {low:g} to {high:g}, exceed the range from black,"
       f" {black:g}, to white, {white:g}: they are clipped."
+    )
+
+
+def _about_detail(summary: DataSummary) -> Iterator[str]:
+  enlarged, examined = summary.enlarged
+  if examined >= FEW and enlarged > ENLARGED * examined:
+    yield (
+      f"{enlarged} of {examined} training tiles examined lack detail, as"
+      " enlarged images do: a model learns to enlarge from sharp images alone;"
+      " use the originals, or reduce them (data.crop_size above"
+      " stages.resolution)."
     )
 
 

@@ -49,9 +49,9 @@ class Source(Protocol):
       `image`: (resolution, resolution, channels), uint8 in [0, 255], uint16 in
       [0, 65535] or float32 in [-1, 1]; if available `label` (int32 scalar, -1:
       missing), an int32 scalar per attribute (-1: missing), `mask` (resolution,
-      resolution) int32 and `hint` (resolution, resolution, hint channels)
-      uint8 or uint16. All elements of a source have the same keys, shapes and
-      dtypes.
+      resolution) int32, `hint` (resolution, resolution, hint channels) uint8 or
+      uint16 and `low`, a small image in the type of `image`. All elements of a
+      source have the same keys, shapes and dtypes.
     """
     ...
 

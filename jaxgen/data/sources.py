@@ -42,7 +42,8 @@ def build(options: DataConfig, split: Split, resolution: int) -> Source:
   source = SOURCES[options.source](options, split, resolution)
   if split == "train":
     order_of(source, options, batch=1, seed=0)  # may raise
-  return degraded(source, options) if options.factor else source
+  made = options.factor and options.degradation != "pairs"
+  return degraded(source, options) if made else source
 
 
 def fingerprint(experiment: Experiment) -> str:

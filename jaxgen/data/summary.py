@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 import numpy as np
 
 from jaxgen.config.data import DataConfig
-from jaxgen.data import pipeline
+from jaxgen.data import enlarged, pipeline
 from jaxgen.data.source import Element, Source
 
 SAMPLED = 96  # tiles of each split that are read
@@ -48,6 +48,8 @@ class DataSummary:
     masks: share of the pixels with each label.
     train_masks: the same of training images.
     duplicates: identical images that were dropped.
+    enlarged: number of training tiles, of those read, that seem to be
+      enlargements, and of those in which it can be seen; where it matters.
     notes: sentences of the source about what is doubtful.
     sample: some tiles of each split.
   """
@@ -75,6 +77,7 @@ class DataSummary:
   masks: Mapping[int, float]
   train_masks: Mapping[int, float]
   duplicates: int
+  enlarged: tuple[int, int]
   notes: Sequence[str]
   sample: Mapping[str, Element]
 
@@ -118,6 +121,7 @@ def summarize(
     masks=known.masks or _mask_shares([*sample.values()]),
     train_masks=known.train_masks or _mask_shares([sample["train"]]),
     duplicates=known.duplicates,
+    enlarged=enlarged.count(images) if options.factor else (0, 0),
     notes=known.warnings,
     sample=sample,
   )

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
 from jaxgen.data import splits
+from jaxgen.data.degraded import LOW
 from jaxgen.data.findings import Findings
 from jaxgen.data.photos import Photo, resize_partner
 from jaxgen.data.resize import resize, to_channels
@@ -53,6 +54,7 @@ class TileSource:
   attribute_names: dict[str, tuple[str, ...]]
   fingerprint: str
   findings: Findings = Findings()
+  factor: int = 0  # of small images that are given; 0: there are none
 
   def __len__(self) -> int:
     return self.num_tiles
@@ -110,19 +112,28 @@ class TileSource:
     """The top left pixel of each tile."""
     _, top, left, height, width, size, step = regions.T
     if self.random and rng is not None:
-      rows = rng.integers(height - size + 1)
-      columns = rng.integers(width - size + 1)
+      grid = self.factor or 1  # of pixels at which a small one begins
+      rows = grid * rng.integers((height - size) // grid + 1)
+      columns = grid * rng.integers((width - size) // grid + 1)
     else:
       rows, columns = np.divmod(places, (width - size) // step + 1) * step
     return top + rows, left + columns
 
   def _read_crops(self, places: Iterable[Sequence[int]]) -> Element:
-    """Images, masks and hints of tiles at (photograph, top, left, size)."""
+    """Images, masks, hints and small images of tiles at (photograph, top, left,
+    size)."""
     images, partners = [], []
     for photo, top, left, size in places:
       image, *others = self.load(int(photo))
       rows, columns = slice(top, top + size), slice(left, left + size)
       images.append(image[rows, columns])
+      if self.factor:
+        rows, columns = (
+          slice(x.start // self.factor, x.stop // self.factor)
+          for x in (rows, columns)
+        )
+        partners += [x[rows, columns] for x in others]
+        continue
       partners += [
         resize_partner(x[rows, columns], self.resolution) for x in others
       ]
@@ -135,7 +146,7 @@ class TileSource:
     if masks:
       element["mask"] = np.stack(masks).astype(np.int32)
     if hints:
-      element["hint"] = np.stack(hints)
+      element[LOW if self.factor else "hint"] = np.stack(hints)
     return element
 
   def _finish(self, crops: np.ndarray) -> np.ndarray:

@@ -35,7 +35,7 @@ def cut(
   """The tiles of one split.
 
   Options used: `channels, crop, crop_size, upsample, split_by,
-  validation_fraction, on_bad, cache_mb`.
+  validation_fraction, on_bad, cache_mb, factor, lows`.
 
   Raises:
     UserError: unusable photographs (all are named), a split without tiles, or
@@ -72,6 +72,7 @@ def cut(
     attribute_names={},
     fingerprint=fingerprint,
     findings=complete(photos, parts, too_small=too_small),
+    factor=options.factor if options.lows else 0,
   )
 
 

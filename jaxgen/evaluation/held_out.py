@@ -8,6 +8,8 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from jaxgen.data import pipeline
+from jaxgen.data.degraded import DegradedSource
+from jaxgen.data.source import Source
 from jaxgen.data.tile_source import TileSource
 from jaxgen.images import normalize
 from jaxgen.sample.run import LoadedRun
@@ -46,11 +48,20 @@ def read(run: LoadedRun, num: int, *, seed: int = 0) -> HeldOut:
   chosen = np.linspace(0, total - 1, min(num, total)).round().astype(int)
   chosen = np.random.default_rng(seed).permutation(np.unique(chosen))
   tiles = pipeline.stack([source.read(int(i)) for i in chosen])
-  known = isinstance(source, TileSource)
   missing = np.full(len(chosen), -1)
   return HeldOut(
     images=np.asarray(normalize(tiles["image"])),
-    groups=source.photos_of(chosen) if known else chosen,
+    groups=photographs(source, chosen),
     labels=np.asarray(tiles.get("label", missing)),
     label_names=source.label_names,
   )
+
+
+def photographs(
+  source: Source, tiles: Int[np.ndarray, " n"]
+) -> Int[np.ndarray, " n"]:
+  """The number of the photograph of each tile; its own where that is not
+  known."""
+  if isinstance(source, DegradedSource):
+    source = source.source
+  return source.photos_of(tiles) if isinstance(source, TileSource) else tiles

@@ -85,14 +85,14 @@ def scorer(
   the squared error in fine detail and its share, and LPIPS (AlexNet) if its
   weights are installed or in the file `weights`. Images are processed in chunks
   to limit memory."""
-  similar, perceptual = jax.jit(similarity), _perceptual(channels, weights)
+  similar, distance = jax.jit(similarity), perceptual(channels, weights)
 
   def score(images: np.ndarray, references: np.ndarray) -> Scores:
     size = max(1, CHUNK_BYTES // images[0].nbytes)
     starts = range(0, len(images), size)
     pairs = [(images[i : i + size], references[i : i + size]) for i in starts]
     reported = progress.each("measuring", pairs, unit="parts")
-    parts = [{**similar(*p), **_detail(*p), **perceptual(*p)} for p in reported]
+    parts = [{**similar(*p), **_detail(*p), **distance(*p)} for p in reported]
     return {k: np.concatenate([p[k] for p in parts]) for k in parts[0]}
 
   return score
@@ -103,8 +103,9 @@ def _detail(images: np.ndarray, references: np.ndarray) -> Scores:
   return {"high_frequency_error": error, "high_frequency_share": share}
 
 
-def _perceptual(channels: int, weights: str) -> Callable[..., Scores]:
-  """LPIPS, or no score without weights or for other numbers of channels."""
+def perceptual(channels: int, weights: str = "") -> Callable[..., Scores]:
+  """A function of images and references to their LPIPS, or to no score without
+  weights or for other numbers of channels."""
   try:
     distance = perceptual_distance("lpips_alex", weights or None)
   except UserError:

@@ -8,6 +8,7 @@ needed to predict it. PSNR is that of RGB, and of the luma alone.
 from __future__ import annotations
 
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Float
 
 from jaxgen.metrics.images import Images, similarity
@@ -18,8 +19,8 @@ _LUMA, _BLACK = (65.481 / 255, 128.553 / 255, 24.966 / 255), 16 / 255
 
 
 def cropped(
-  images: Float[Array, "b h w c"], border: int
-) -> Float[Array, "b inner_h inner_w c"]:
+  images: Images, border: int
+) -> Float[Array | np.ndarray, "b inner_h inner_w c"]:
   """Images without a border of some pixels."""
   return images[:, border:-border, border:-border]
 

@@ -4,7 +4,13 @@ from __future__ import annotations
 
 import dataclasses
 
-from jaxgen.sample import editing, generate, inpainting, restoration
+from jaxgen.sample import (
+  editing,
+  generate,
+  inpainting,
+  painted_upscaling,
+  restoration,
+)
 from jaxgen.sample.run import LoadedRun
 from jaxgen.typing import DenoiseFn
 
@@ -30,6 +36,7 @@ class DenoiserRun(LoadedRun):
   inpaint = inpainting.inpaint
   outpaint = inpainting.outpaint
   restore = restoration.restore
+  upscale = painted_upscaling.upscale
 
   @property
   def denoise(self) -> DenoiseFn:

@@ -118,8 +118,8 @@ class LoadedRun:
     )
 
   def with_data(self, path: str) -> Self:
-    """The run with its data at another path than in training; masks and hints
-    beside them have moved with them.
+    """The run with its data at another path than in training; masks, hints
+    and small images beside them have moved with them.
 
     Raises:
       UserError: the data are drawn, not read.
@@ -130,10 +130,9 @@ class LoadedRun:
         f"--data={path}: expected a run of data that are read, got"
         f" data.source={data.source}."
       )
-    masks, hints = (
-      _moved(x, data.path, path) for x in (data.masks, data.hints)
-    )
-    moved = dataclasses.replace(data, path=path, masks=masks, hints=hints)
+    beside = {k: getattr(data, k) for k in ("masks", "hints", "lows")}
+    folders = {k: _moved(x, data.path, path) for k, x in beside.items()}
+    moved = dataclasses.replace(data, path=path, **folders)
     experiment = dataclasses.replace(self.experiment, data=moved)
     return dataclasses.replace(self, experiment=experiment)
 

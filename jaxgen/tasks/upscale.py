@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import jax.numpy as jnp
@@ -72,27 +72,14 @@ def build(
   )
   shape = resolution, resolution, data.channels
   upscale = functools.partial(_upscale, model)
+  scores = Scores(experiment=experiment, upscale=upscale)
   metric = experiment.train.metric or "psnr"
-
-  def evaluate(params: Params, batch: Batch, inputs: LossInputs) -> Metrics:
-    return _evaluate(experiment, upscale(params), batch)
-
-  def preview(
-    params: Params,
-    batch: Batch,
-    keys: Array,
-    *,
-    density: Any,
-    inputs: LossInputs,
-  ) -> Array:
-    return _preview(upscale(params), batch, data.factor)
-
   return Task(
     model=model,
     init=functools.partial(_init, model, resolution // data.factor),
     loss=Upscaling(model=model, config=experiment.loss),
-    evaluate=evaluate,
-    preview=preview,
+    evaluate=scores.evaluate,
+    preview=scores.preview,
     preview_rows=ROWS,
     upscale=upscale,
     check_data=functools.partial(_check_data, experiment),
@@ -145,34 +132,54 @@ def _bicubic(low: Array, factor: int) -> Array:
   return bicubic.resize(low, height, width)
 
 
-def _evaluate(
-  experiment: Experiment, upscale: UpscaleFn, batch: Batch
-) -> Metrics:
-  """The scores of the model, and those of bicubic interpolation."""
-  x, low = normalize(batch["image"]), normalize(batch[LOW])
-  factor = experiment.data.factor
-  scores, baseline = (
-    _scores(experiment, y, x) for y in (upscale(low), _bicubic(low, factor))
-  )
-  compared = {f"bicubic_{k}": baseline[k] for k in COMPARED if k in baseline}
-  return scores | compared
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Scores:
+  """Held-out scores and previews of an upscaler.
 
+  Attributes:
+    experiment: its config.
+    upscale: params -> UpscaleFn.
+  """
 
-def _scores(experiment: Experiment, images: Array, truth: Array) -> Metrics:
-  border = experiment.data.factor
-  scores = enlarged_similarity(images, truth, border=border)
-  if experiment.train.metric != LPIPS:
-    return scores
-  weights = experiment.loss.perceptual_weights or None
-  clipped = jnp.clip(images, -1, 1)
-  distance = perceptual_distance("lpips_alex", weights)(clipped, truth)
-  return scores | {LPIPS: distance, LIKENESS: 1 - distance}
+  experiment: Experiment
+  upscale: Callable[[Params], UpscaleFn]
 
+  def evaluate(
+    self, params: Params, batch: Batch, inputs: LossInputs
+  ) -> Metrics:
+    """The scores of the model, and those of bicubic interpolation."""
+    x, low = normalize(batch["image"]), normalize(batch[LOW])
+    smooth = _bicubic(low, self.experiment.data.factor)
+    scores = self._measure(self.upscale(params)(low), x)
+    baseline = self._measure(smooth, x)
+    compared = {f"bicubic_{k}": baseline[k] for k in COMPARED if k in baseline}
+    return scores | compared
 
-def _preview(upscale: UpscaleFn, batch: Batch, factor: int) -> Array:
-  x, low = normalize(batch["image"]), normalize(batch[LOW])
-  repeated = low.repeat(factor, axis=1).repeat(factor, axis=2)
-  return jnp.stack([repeated, _bicubic(low, factor), upscale(low), x])
+  def preview(
+    self,
+    params: Params,
+    batch: Batch,
+    keys: Array,
+    *,
+    density: Any,
+    inputs: LossInputs,
+  ) -> Array:
+    """The rows `ROWS` of held-out tiles."""
+    x, low = normalize(batch["image"]), normalize(batch[LOW])
+    factor = self.experiment.data.factor
+    repeated = low.repeat(factor, axis=1).repeat(factor, axis=2)
+    enlarged = _bicubic(low, factor), self.upscale(params)(low)
+    return jnp.stack([repeated, *enlarged, x])
+
+  def _measure(self, images: Array, truth: Array) -> Metrics:
+    config = self.experiment
+    scores = enlarged_similarity(images, truth, border=config.data.factor)
+    if config.train.metric != LPIPS:
+      return scores
+    weights = config.loss.perceptual_weights or None
+    clipped = jnp.clip(images, -1, 1)
+    distance = perceptual_distance("lpips_alex", weights)(clipped, truth)
+    return scores | {LPIPS: distance, LIKENESS: 1 - distance}
 
 
 def _check_data(

@@ -50,7 +50,7 @@ INTEGER_FLAGS = {
   "encode": ("batch",),
   "decode": ("batch", "seed", "steps"),
   "reconstruct": ("batch", "seed", "steps"),
-  "upscale": ("tile",),
+  "upscale": ("tile", "seed", "steps"),
   "interpolate": ("steps", "seed"),
   "edit": ("between", "corrections", "seed", "batch", "hint_noise"),
   "calibrate": ("gain", "black", "white", "resolutions", "num", "photons"),
@@ -96,6 +96,12 @@ LEANING = (  # configs of runs that lean on others or on hints, with a fault
   ("rocks_ect", "consistency.pretrain_images=1e9"),
   ("rocks_ect", "diffusion.uncertainty=True"),
   ("textures_ldm_ect", "latent.run=GONE"),
+  ("rocks_upscale", "data.degradation=pairs"),
+  ("rocks_upscale", "data.lows=GONE"),
+  ("rocks_upscale", "data.factor=0"),
+  ("photos_upscale_x4", "data.path=GONE"),
+  ("rocks_upscale_edm", "hint.factor=5"),
+  ("rocks_upscale_edm", "data.degradation=realistic"),
 )
 
 

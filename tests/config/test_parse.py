@@ -45,6 +45,8 @@ COMMON = {
   "data.key": (3,),
   "data.page": (-2, 1.5, True),
   "data.factor": (1, 2, 5, "2"),
+  "data.degradation": ("blur", "realistic", "pairs"),
+  "data.lows": (3, "lows"),
   "data.seamless": ("yes",),
   "data.num_tiles": (0,),
   "data.hflip": (1,),

@@ -31,9 +31,11 @@ def test_the_small_image_is_the_reduction_of_its_tile(factor):
     )
 
 
-def test_a_batch_has_the_tiles_that_are_read_alone():
+@pytest.mark.parametrize("degradation", ["bicubic", "realistic"])
+def test_a_batch_has_the_tiles_that_are_read_alone(degradation):
   """Also in another process, with and without random streams."""
-  tiles = pickle.loads(pickle.dumps(source(flips=True)))
+  made = source(flips=True, degradation=degradation)
+  tiles = pickle.loads(pickle.dumps(made))
   indices = np.asarray([3, 1, 7])
   for drawn in (False, True):
     batch = tiles.read_batch(indices, streams(0, 0, num=3) if drawn else None)
@@ -45,7 +47,8 @@ def test_a_batch_has_the_tiles_that_are_read_alone():
 
 
 def test_the_degradation_is_in_the_fingerprint():
-  assert len({source(f).fingerprint for f in (2, 3, 4)}) == 3
+  found = {source(f).fingerprint for f in (2, 3, 4)}
+  assert len({*found, source(2, degradation="realistic").fingerprint}) == 4
 
 
 def test_a_degradation_is_given_keys_of_its_own():

@@ -5,6 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 import pytest
+from support.configs import toy_denoiser
 from support.toy_upscaler import random_like, toy_upscaler
 
 from jaxgen import bicubic
@@ -15,6 +16,7 @@ from jaxgen.tasks import families
 from jaxgen.typing import LossInputs
 
 SIDE = 32
+PAIRS = {"source": "folder", "degradation": "pairs", "lows": "small"}
 
 
 @pytest.fixture(scope="module")
@@ -85,10 +87,21 @@ def test_the_preview_has_a_row_for_each_label(task, batch):
   [
     ({"factor": 1}, "data.factor=1"),
     ({"factor": 5}, "data.factor=5"),
+    ({"degradation": "pairs"}, "data.lows=''"),
+    ({"lows": "small"}, "data.lows='small'.*bicubic"),
+    ({"degradation": "pairs", "lows": "small"}, "data.source=textures"),
+    (PAIRS | {"crop_size": 64}, "data.crop_size=64"),
+    (PAIRS | {"crop": "whole"}, "data.crop=whole"),
+    ({"degradation": "realistic", "channels": 4}, "data.channels=4"),
   ],
 )
-def test_other_factors_are_refused(data, message):
+def test_other_data_are_refused(data, message):
   config = toy_upscaler()
   config.data.update(data)
   with pytest.raises(UserError, match=message):
     parse(config)
+
+
+def test_a_denoiser_has_no_degradation():
+  with pytest.raises(UserError, match="^data.degradation=realistic: "):
+    parse(toy_denoiser(data={"degradation": "realistic"}))

@@ -1,9 +1,10 @@
-"""A folder of images, optionally with classes, masks and hints.
+"""A folder of images, optionally with classes, masks, hints and small images.
 
     FOLDER/[images/][train|validation/][CLASS/]NAME.png
     FOLDER/index.csv          columns `file` and `label`, `class` or `..._class`
     MASKS/[...]NAME.png       `masks`: any folder, or one inside FOLDER
     HINTS/[...]NAME.jpg       `hints`: the same
+    LOWS/[...]NAME.jpg        `lows`: the same, smaller by `factor`
 
 Subfolders `train` and `validation` side by side (or their other names, see
 `folder_names`) are the splits; without them `split_by` applies. Every page of a
@@ -26,16 +27,17 @@ import numpy as np
 from jaxgen.config.data import DataConfig, Split
 from jaxgen.data import photos, resize, tiles
 from jaxgen.data.files import (
+  beside,
   checks,
   folder_labels,
   hints,
   listing,
+  lows,
   masks,
   pages,
-  partners,
   values,
 )
-from jaxgen.data.files.partners import Partners
+from jaxgen.data.files.beside import Beside
 from jaxgen.data.findings import Findings
 from jaxgen.data.source import Source
 from jaxgen.errors import UserError
@@ -45,7 +47,8 @@ from jaxgen.formats.image_files import ImageInfo
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class ImageFiles:
-  """A decoder of photograph i, its mask and its hint; picklable."""
+  """A decoder of photograph i, its mask, its hint and its small image;
+  picklable."""
 
   paths: tuple[str, ...]
   pages: tuple[int, ...]
@@ -54,6 +57,7 @@ class ImageFiles:
   hints: tuple[str, ...]
   hint_channels: int
   hint_bits: int
+  lows: tuple[str, ...]
   bits: int  # to which 8 bits are scaled; 0: values are kept
   channels: int
 
@@ -70,6 +74,9 @@ class ImageFiles:
     if self.hints:
       path, bits = self.hints[photo], self.hint_bits
       found.append(hints.read(path, self.hint_channels, bits))
+    if self.lows:
+      path = self.lows[photo]
+      found.append(lows.read(path, self.channels, bits=self.bits))
     return tuple(found)
 
 
@@ -80,31 +87,24 @@ def folder(options: DataConfig, split: Split, resolution: int) -> Source:
   ms per megapixel of JPEG on one core), so that damaged files are detected
   before training starts; see `checks`.
 
-  Options used: `path, masks, hints, hint_channels, channels, crop, crop_size,
-  upsample, split_by, validation_fraction, on_bad, value_range, page, cache_mb,
-  threads`.
+  Options used: `path, masks, hints, hint_channels, lows, factor, channels,
+  crop, crop_size, upsample, split_by, validation_fraction, on_bad, value_range,
+  page, cache_mb, threads`.
 
   Raises:
-    UserError: no images; files that are unreadable, too small or without a mask
-      or hint (they are counted); a mask or hint of several images; or a table
-      that cannot be understood or matches no image.
+    UserError: no images; files that are unreadable, too small or without a
+      mask, hint or small image (they are counted); one of these of several
+      images; or a table that cannot be understood or matches no image.
   """
   root = pathlib.Path(options.path)
   if not options.path or not root.is_dir():
     raise UserError(f"data.path={options.path!r}: expected a folder of images")
-  mask_folder = partners.find_folder(root, options.masks, masks.KIND)
-  hint_folder = partners.find_folder(root, options.hints, hints.KIND)
-  beside = [x for x in (mask_folder, hint_folder) if x is not None]
-  paths = listing.image_paths(root, beside)
+  folders = beside.find_folders(root, options)
+  paths = listing.image_paths(root, [*folders.values()])
   names = [path.relative_to(root).as_posix() for path in paths]
   checked = checks.check_files(root, paths, threads=options.threads)
-  found = hinted = None
-  if mask_folder is not None:
-    found = masks.open_masks(mask_folder, names, options)
-    checked = partners.fit_all(checked, found, masks.KIND)
-  if hint_folder is not None:
-    hinted = hints.open_hints(hint_folder, names, options)
-    checked = partners.fit_all(checked, hinted, hints.KIND)
+  found = beside.open_beside(folders, names, options)
+  checked = found.fit(checked)
   labels = folder_labels.read_labels(root, names)
   pictures = pages.expand(root, paths, checked, options=options)
   used = [x for x in pictures if isinstance(x.found, ImageInfo)]
@@ -118,11 +118,12 @@ def folder(options: DataConfig, split: Split, resolution: int) -> Source:
     load=ImageFiles(
       paths=tuple(str(paths[i]) for i in files),
       pages=tuple(x.page for x in used),
-      masks=tuple(str(found.paths[i]) for i in files) if found else (),
-      two_kinds=found is not None and found.two_kinds,
-      hints=tuple(str(hinted.paths[i]) for i in files) if hinted else (),
+      masks=beside.paths_of(found.masks, files),
+      two_kinds=found.masks is not None and found.masks.two_kinds,
+      hints=beside.paths_of(found.hints, files),
       hint_channels=options.hint_channels,
-      hint_bits=hints.most_bits(hinted),
+      hint_bits=hints.most_bits(found.hints),
+      lows=beside.paths_of(found.lows, files),
       bits=0
       if options.value_range
       else max((x.bits for x in infos), default=8),
@@ -132,17 +133,16 @@ def folder(options: DataConfig, split: Split, resolution: int) -> Source:
     label_names=labels.names,
     finish=_finish(infos, options),
     files=files,
-    mask_counts=[masks.label_counts(found, i) for i in files] if found else (),
+    mask_counts=found.mask_counts(files),
     problems=[
       f"{x.name}: {x.found}" for x in pictures if isinstance(x.found, str)
     ],
-    extra=_extra(found, hinted, options),
+    extra=found.fingerprint(),
     findings=_findings(
       pages.findings(root, pictures, options),
       labels,
       found,
-      hinted,
-      skipped=listing.passed_over(root, paths, beside),
+      skipped=listing.passed_over(root, paths, [*folders.values()]),
     ),
   )
   return tiles.cut(described, options, split=split, resolution=resolution)
@@ -159,37 +159,18 @@ def _finish(
   )
 
 
-def _extra(
-  found: masks.Masks | None, hinted: Partners | None, options: DataConfig
-) -> str:
-  """What else the tiles depend on, for the fingerprint."""
-  scale = str(options.value_range) if options.value_range else ""
-  told = hints.fingerprint(hinted, options.hint_channels) if hinted else ""
-  return (masks.fingerprint(found) if found else "") + scale + told
-
-
 def _findings(
   known: Findings,
   labels: folder_labels.Labels,
-  found: masks.Masks | None,
-  hinted: Partners | None,
+  found: Beside,
   *,
   skipped: Mapping[str, Sequence[str]],
 ) -> Findings:
-  """What is known of the images, with what the table, the masks and the hints
+  """What is known of the images, with what the table and the images beside them
   say."""
-  unused = {
-    "mask without an image": found.others if found else (),
-    "hint without an image": hinted.others if hinted else (),
-  }
-  unused = {reason: names for reason, names in unused.items() if names}
+  unused = found.unused()
   return dataclasses.replace(
     known,
     skipped={**skipped, **known.skipped, **labels.skipped, **unused},
-    warnings=(
-      *known.warnings,
-      *labels.warnings,
-      *(masks.warnings(found) if found else ()),
-      *(hints.warnings(hinted) if hinted else ()),
-    ),
+    warnings=(*known.warnings, *labels.warnings, *found.warnings()),
   )

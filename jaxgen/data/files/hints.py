@@ -24,13 +24,18 @@ def open_hints(
 ) -> Partners:
   """Find and check the hints of images; see `partners.open_partners`."""
   found = partners.open_partners(folder, names, options, KIND)
-  return dataclasses.replace(
-    found, checked=[_usable(x, options.hint_channels) for x in found.checked]
-  )
+  checked = [
+    usable(x, options.hint_channels, field="data.hint_channels")
+    for x in found.checked
+  ]
+  return dataclasses.replace(found, checked=checked)
 
 
-def _usable(found: ImageInfo | str, channels: int) -> ImageInfo | str:
-  """What is known of a hint, or why it cannot be used."""
+def usable(
+  found: ImageInfo | str, channels: int, *, field: str
+) -> ImageInfo | str:
+  """What is known of an image that is read with the channels of a field, or why
+  it cannot be used."""
   if isinstance(found, str):
     return found
   if found.bits not in (8, 16) or found.dtype not in ("uint8", "uint16"):
@@ -40,7 +45,7 @@ def _usable(found: ImageInfo | str, channels: int) -> ImageInfo | str:
   if not resize.converts(found.channels, channels):
     return (
       f"{found.channels} channels, which cannot be converted to"
-      f" data.hint_channels={channels}"
+      f" {field}={channels}"
     )
   return found
 

@@ -1,4 +1,5 @@
-"""Files beside a folder of images that belong to them by name: masks, hints."""
+"""Files beside a folder of images that belong to them by name: masks, hints,
+small images."""
 
 from __future__ import annotations
 
@@ -100,28 +101,39 @@ def open_partners(
 
 
 def fit(
-  image: ImageInfo | str, partner: ImageInfo | str, kind: Kind
+  image: ImageInfo | str,
+  partner: ImageInfo | str,
+  kind: Kind,
+  *,
+  factor: int = 1,
 ) -> ImageInfo | str:
-  """What is known of an image with a partner, or why it cannot be used."""
+  """What is known of an image with a partner, smaller by a factor, or why it
+  cannot be used."""
   if isinstance(image, str):
     return image
   noun = kind.noun
   if isinstance(partner, str):
     return partner if partner == _missing(kind) else f"{noun}: {partner}"
-  if (image.height, image.width) != (partner.height, partner.width):
+  expected = factor * partner.height, factor * partner.width
+  if (image.height, image.width) != expected:
+    times = "" if factor == 1 else f"{factor} times "
     return (
-      f"not of its {noun}'s size ({image.width} x {image.height}, but its"
-      f" {noun} is {partner.width} x {partner.height})"
+      f"not of {times}its {noun}'s size ({image.width} x {image.height}, but"
+      f" its {noun} is {partner.width} x {partner.height})"
     )
   return image
 
 
 def fit_all(
-  images: Sequence[ImageInfo | str], found: Partners, kind: Kind
+  images: Sequence[ImageInfo | str],
+  found: Partners,
+  kind: Kind,
+  *,
+  factor: int = 1,
 ) -> list[ImageInfo | str]:
   """`fit` of each image."""
   pairs = zip(images, found.checked, strict=True)
-  return [fit(image, partner, kind) for image, partner in pairs]
+  return [fit(image, partner, kind, factor=factor) for image, partner in pairs]
 
 
 def _missing(kind: Kind) -> str:
