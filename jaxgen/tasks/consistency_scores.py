@@ -24,8 +24,8 @@ from jaxgen.metrics import energy, spread
 from jaxgen.tasks.denoising_scores import (
   HINTS,
   TILES,
-  hints_of,
   hint_pictures,
+  hints_of,
 )
 from jaxgen.tasks.examples import conditions_of
 from jaxgen.tasks.hint import Hint

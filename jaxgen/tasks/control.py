@@ -13,7 +13,6 @@ from collections.abc import Mapping
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 
 from jaxgen.config.diffusion import DiffusionConfig
 from jaxgen.config.experiment import Experiment
