@@ -1,5 +1,5 @@
-r"""A ControlNet that steers a denoiser of the latents of rooms by masks of walls
-and furniture.
+r"""A ControlNet that steers a denoiser of the latents of rooms by masks of
+walls and furniture.
 
     python scripts/prepare_layouts.py --input=LAYOUTS --out=layouts
     jaxgen train --config=configs/layouts_ae.py:small --workdir=runs/layouts \

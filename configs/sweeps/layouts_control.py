@@ -1,11 +1,11 @@
-r"""From the latent of rooms to a ControlNet that draws them from their masks, in
-one sweep.
+r"""From the latent of rooms to a ControlNet that draws them from masks, in one
+sweep.
 
     python scripts/prepare_layouts.py --input=LAYOUTS --out=layouts
     jaxgen sweep --config=configs/sweeps/layouts_control.py:demo \
       --workdir=sweeps/layouts
-    jaxgen sample --workdir=sweeps/layouts/phase_2_2/steered --num=36 --out=new \
-      --hint=validation
+    jaxgen sample --workdir=sweeps/layouts/phase_2_2/steered --num=36 \
+      --out=new --hint=validation
 
 The rooms are in `layouts` in the current folder. 1.1: latent channels and width
 of the autoencoder; 1.2: the resolution of the latent (R1, R2, R3) at equal

@@ -35,7 +35,7 @@ SECTIONS = {
 }
 
 
-def base_config(model: str, **sections: dict[str, Any]) -> Any:
+def base_config(model: str, /, **sections: dict[str, Any]) -> Any:
   """The config of a denoiser."""
   config = toy_denoiser(**SECTIONS)
   config.model = {"unet": unet, "dit": dit}[model]()
@@ -43,7 +43,7 @@ def base_config(model: str, **sections: dict[str, Any]) -> Any:
   return _changed(config, sections)
 
 
-def control_config(model: str, **sections: dict[str, Any]) -> Any:
+def control_config(model: str, /, **sections: dict[str, Any]) -> Any:
   """The config of a ControlNet that is told masks."""
   config = toy_control(**SECTIONS)
   config.control.base = "runs/base"
@@ -60,7 +60,7 @@ def _changed(config: Any, sections: dict[str, dict[str, Any]]) -> Any:
 
 
 def base(
-  model: str, *, codec: Companion | None = None, **sections: dict[str, Any]
+  model: str, /, *, codec: Companion | None = None, **sections: dict[str, Any]
 ) -> Companion:
   """A denoiser with random weights."""
   config = base_config(model, **sections)
@@ -88,7 +88,11 @@ def leaning(base: Companion, codec: Companion | None = None) -> Companions:
 
 
 def control_task(
-  base: Companion, *, codec: Companion | None = None, **sections: dict[str, Any]
+  base: Companion,
+  /,
+  *,
+  codec: Companion | None = None,
+  **sections: dict[str, Any],
 ) -> Task:
   """The task of a ControlNet that steers a denoiser."""
   config = control_config(base.experiment.model.name, **sections)
