@@ -247,7 +247,7 @@ def test_latents_are_steered_by_hints_of_images():
   ("changes", "says"),
   [
     ({"model": {"width": 16}}, "model.width=16, but 8 there"),
-    ({"model": {"attention": (True, True)}}, "model.attention"),
+    ({"model": {"attention": (True,)}}, "model.attention"),
     ({"stages": {"resolution": (16,)}}, "stages.resolution=16, but 8 there"),
     ({"data": {"channels": 3}}, "data.channels=3, but 1 there"),
     ({"diffusion": {"sigma_data": 0.4}}, "diffusion.sigma_data=0.4"),
