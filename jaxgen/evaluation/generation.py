@@ -23,6 +23,7 @@ from jaxgen.evaluation.segmenter import (
   MaskAgreement,
   Segmented,
   mask_agreement,
+  train_judge,
 )
 from jaxgen.formats.atomic import write_json
 from jaxgen.formats.csv_cells import ENCODING, cell
@@ -32,6 +33,7 @@ from jaxgen.metrics.condition_accuracy import ConditionAccuracy
 from jaxgen.metrics.features import Features
 from jaxgen.metrics.memorization import Nearest
 from jaxgen.sample.denoiser import DenoiserRun
+from jaxgen.sample.hints import told_masks
 from jaxgen.sample.options import SamplingKeywords
 from jaxgen.sample.run import BATCH
 from jaxgen.typing import ConditionNames
@@ -162,11 +164,6 @@ def evaluate(
   )
 
 
-def told_masks(run: DenoiserRun) -> bool:
-  """Whether a run is told the classes of pixels."""
-  return run.experiment.hint.kind == "segments"
-
-
 def _mask_agreement(
   run: DenoiserRun, reference: Reference, images: np.ndarray
 ) -> MaskAgreement | None:
@@ -174,11 +171,14 @@ def _mask_agreement(
   if not told_masks(run):
     return None
   real, held_out = reference.tiles, run.tiles("validation", HELD_OUT)
-  return mask_agreement(
+  judge = train_judge(
     Segmented(real["image"], real["mask"]),
+    num_classes=run.experiment.hint.num_classes,
+  )
+  return mask_agreement(
+    judge,
     Segmented(as_uint8(held_out["image"]), held_out["mask"]),
     Segmented(images, reference.floor_tiles["mask"]),
-    num_classes=run.experiment.hint.num_classes,
   )
 
 

@@ -7,7 +7,7 @@ expected of perfect images.
 
 from __future__ import annotations
 
-import functools
+import dataclasses
 from typing import Any, NamedTuple
 
 import jax
@@ -50,22 +50,43 @@ class MaskAgreement(NamedTuple):
   new: float
 
 
-def mask_agreement(
-  training: Segmented,
-  held_out: Segmented,
-  new: Segmented,
-  *,
-  num_classes: int,
-  seed: int = 0,
-  steps: int = STEPS,
-) -> MaskAgreement:
-  """The agreement of generated images with masks, by a segmenter of real ones
-  trained for so many steps."""
+@dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
+class Judge:
+  """A trained segmenter."""
+
+  model: Segmenter
+  params: Params
+
+  def mean_iou(self, data: Segmented) -> float:
+    """The mean IoU of its predictions with masks."""
+
+    @jax.jit
+    def predict(images: Array) -> Array:
+      logits = self.model.apply({"params": self.params}, normalize(images))
+      return jnp.asarray(logits)
+
+    logits = map_batches(predict, data.images, BATCH, label="segmenting")
+    found = confusion(jnp.asarray(logits), jnp.asarray(data.masks))
+    return mean_iou(np.asarray(found).sum(0))
+
+
+def train_judge(
+  training: Segmented, *, num_classes: int, seed: int = 0, steps: int = STEPS
+) -> Judge:
+  """A segmenter of so many classes, trained for so many steps."""
   model = Segmenter(num_classes=num_classes)
   with progress.loop("training a segmenter"):
     params = _train(model, training, seed=seed, steps=steps)
-  score = functools.partial(_mean_iou, model, params)
-  return MaskAgreement(held_out=score(held_out), new=score(new))
+  return Judge(model=model, params=params)
+
+
+def mask_agreement(
+  judge: Judge, held_out: Segmented, new: Segmented
+) -> MaskAgreement:
+  """The agreement of generated images with masks, and that of real ones."""
+  return MaskAgreement(
+    held_out=judge.mean_iou(held_out), new=judge.mean_iou(new)
+  )
 
 
 def _train(
@@ -96,13 +117,3 @@ def _train(
   start = params, transform.init(params)
   run = jax.jit(lambda start: jax.lax.scan(step, start, jnp.arange(steps))[0])
   return run(start)[0]
-
-
-def _mean_iou(model: Segmenter, params: Params, data: Segmented) -> float:
-  @jax.jit
-  def predict(images: Array) -> Array:
-    return jnp.asarray(model.apply({"params": params}, normalize(images)))
-
-  logits = map_batches(predict, data.images, BATCH, label="segmenting")
-  found = confusion(jnp.asarray(logits), jnp.asarray(data.masks))
-  return mean_iou(np.asarray(found).sum(0))

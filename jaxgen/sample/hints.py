@@ -30,6 +30,11 @@ def is_control(run: LoadedRun) -> bool:
   return run.experiment.task == "control"
 
 
+def told_masks(run: LoadedRun) -> bool:
+  """Whether its hints are the classes of pixels."""
+  return run.experiment.hint.kind == "segments"
+
+
 def needs_hint(run: LoadedRun) -> bool:
   """Whether it makes no sense without one: it was given one for every image in
   training."""

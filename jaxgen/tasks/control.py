@@ -127,11 +127,13 @@ def _begin(params: Params, frozen: Frozen) -> Params:
 
 
 def _with_equals(params: Params, others: Params) -> Params:
-  return {
-    name: value
-    if name not in others
-    else _with_equals(value, others[name])
-    if isinstance(value, Mapping)
-    else others[name]
-    for name, value in params.items()
-  }
+  """Parameters with those of others where they have the same names."""
+
+  def equal(name: str, value: Any) -> Any:
+    if name not in others:
+      return value
+    if isinstance(value, Mapping):
+      return _with_equals(value, others[name])
+    return others[name]
+
+  return {name: equal(name, value) for name, value in params.items()}

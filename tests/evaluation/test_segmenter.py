@@ -3,7 +3,11 @@
 import numpy as np
 import pytest
 
-from jaxgen.evaluation.segmenter import Segmented, mask_agreement
+from jaxgen.evaluation.segmenter import (
+  Segmented,
+  mask_agreement,
+  train_judge,
+)
 from jaxgen.tasks.task import UNLABELED
 
 CLASSES, SIDE = 3, 16
@@ -37,9 +41,8 @@ def test_images_agree_with_the_masks_that_they_show(right):
   training, held_out, new = (pairs(64, seed) for seed in range(3))
   if not right:
     new = Segmented(new.images, masks(64, seed=9))
-  found = mask_agreement(
-    training, held_out, new, num_classes=CLASSES, steps=120
-  )
+  judge = train_judge(training, num_classes=CLASSES, steps=120)
+  found = mask_agreement(judge, held_out, new)
   assert found.held_out > 0.95
   assert (found.new > 0.95) == right
   if not right:
