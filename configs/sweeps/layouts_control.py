@@ -44,7 +44,7 @@ def get_sweep(variant: str = ""):
       channels(toy, images),
       resolution(toy, images),
       posterior(images),
-      weights(images),
+      weights(toy, images),
       denoiser(f"configs/layouts_ldm.py{ends[variant]}", toy),
       control(f"configs/layouts_control.py{variant and ':' + variant}", toy),
     ),
@@ -98,7 +98,7 @@ def posterior(images: int) -> Phase:
   )
 
 
-def weights(images: int) -> Phase:
+def weights(toy: bool, images: int) -> Phase:
   """Phase 1.4: weights of the loss, and whether the heads reduce quality."""
   no_heads = {
     "model.num_seg_classes": 0,
@@ -106,9 +106,10 @@ def weights(images: int) -> Phase:
     "loss.classification": 0.0,
     "loss.label": "",
   }
+  runs = {"heads": {}, "segmentation": {"loss.segmentation": 0.2}}
   return Phase(
     name="phase_1_4",
-    runs={"heads": {}, "more": {"loss.segmentation": 0.2}, "none": no_heads},
+    runs=runs if toy else runs | {"no_heads": no_heads},
     metric="mse",
     trade_offs=(),
     images=images,

@@ -15,7 +15,7 @@ from support.faults import (
   assert_same_run,
   command,
   interrupt,
-  saving,
+  saved,
 )
 from support.shared import shared_run
 
@@ -25,13 +25,16 @@ from jaxgen.errors import UserError
 from jaxgen.runs import companions as runs
 from jaxgen.workdir.sweep_choice import SWEEP
 
+FAST = {"optimizer.name": "adamw"}  # compiles faster
 QUICK: dict[str, Any] = {"sampler": "euler", "steps": 2}
 
 
 @pytest.fixture(scope="module")
 def origin(tmp_path_factory) -> pathlib.Path:
   """The workdir of a denoiser that may be moved."""
-  whole = shared_run(tmp_path_factory, "base", lambda w: command(w, DENOISER))
+  whole = shared_run(
+    tmp_path_factory, "base", lambda w: command(w, DENOISER, **FAST)
+  )
   folder = tmp_path_factory.mktemp("origin") / "base"
   return shutil.copytree(whole, folder)
 
@@ -46,7 +49,7 @@ def steered(origin, tmp_path_factory) -> pathlib.Path:
 
 def controlled(workdir, origin) -> list[str]:
   """The command that trains it."""
-  return command(workdir, CONTROL, **{"control.base": origin})
+  return command(workdir, CONTROL, **{"control.base": origin}, **FAST)
 
 
 def refused(argv: list[str], capsys) -> str:
@@ -89,7 +92,7 @@ def test_the_hint_gap_is_logged_from_the_first_step(steered):
 
 def test_it_resumes_when_the_base_is_gone(origin, steered, tmp_path):
   workdir, argv = tmp_path / "again", controlled(tmp_path / "again", origin)
-  thread = interrupt(saving(workdir, 3), signal.SIGTERM)
+  thread = interrupt(saved(workdir, 3), signal.SIGTERM)
   assert main(argv) == 128 + signal.SIGTERM
   thread.join()
   moved = origin.rename(tmp_path / "moved")
