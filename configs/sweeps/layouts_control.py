@@ -31,8 +31,8 @@ AUTOENCODER = Winner("phase_1_4")
 
 
 def get_sweep(variant: str = ""):
-  """The sweep at 256 pixels, for a GPU; `demo`: 64 pixels, for two CPU cores
-  (neither has been run yet); `smoke`: all phases with tiny models, minutes."""
+  """The sweep at 256 pixels, for a GPU; `demo`: 64 pixels, for two CPU cores;
+  `smoke`: all phases with tiny models. None has been completed yet."""
   check_variant(variant, ("demo", "smoke"))
   toy = variant == "smoke"
   images = {"": 200_000, "demo": 20_000, "smoke": 96}[variant]
