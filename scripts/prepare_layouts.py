@@ -5,8 +5,9 @@
 LAYOUTS holds `classes.json` and `rooms/` with `index.csv` (file, room_class,
 scene), `images/` and `labels/`. In the plans each use of a room has its own
 floor color. Here all floors get the same color, in images and masks, so that
-only walls and furniture (which keep their colors) distinguish the rooms. Whole
-scenes are held out.
+only walls and furniture (which keep their colors) distinguish the rooms. With
+--random_colors each room draws the colors of all its classes at random, so that
+a color tells nothing of the class. Whole scenes are held out.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import argparse
 import csv
 import json
 import pathlib
+import zlib
 
 import numpy as np
 from PIL import Image
@@ -29,6 +31,7 @@ ROOMS = (
   "study",
 )
 FLOOR = (236, 222, 200)  # color of all floors
+LEVELS = (40, 128, 216)  # of each channel, in colors drawn at random
 
 
 def main() -> None:
@@ -45,6 +48,11 @@ def main() -> None:
     type=int,
     default=6,
     help="hold out every n-th scene (default: 6)",
+  )
+  parser.add_argument(
+    "--random_colors",
+    action="store_true",
+    help="draw the colors of all classes at random in each room",
   )
   args = parser.parse_args()
   if args.held_out < 2:
@@ -65,6 +73,8 @@ def main() -> None:
     image = np.array(Image.open(rooms / "images" / name).convert("RGB"))
     labels = table[np.array(Image.open(rooms / "labels" / name))]
     image[labels == KEPT.index("floor")] = FLOOR
+    if args.random_colors:
+      image = with_random_colors(labels, row["file"])
     write_png(args.out / "images" / split / name, image)
     write_png(args.out / "masks" / split / name, labels)
     row["file"] = f"{split}/{row['file']}"
@@ -86,6 +96,16 @@ def label_table(classes: list[str], names: list[str]) -> np.ndarray:
   for index, name in enumerate(classes):
     table[index] = names.index("floor" if name in ROOMS else name)
   return table
+
+
+def with_random_colors(labels: np.ndarray, name: str) -> np.ndarray:
+  """An image uint8 `(h, w, 3)` of labels `(h, w)`: each class has a color of
+  its own, drawn for the name of the room; pixels without a label are black."""
+  colors = np.stack(np.meshgrid(LEVELS, LEVELS, LEVELS), -1).reshape(-1, 3)
+  rng = np.random.default_rng(zlib.crc32(name.encode()))
+  table = np.zeros((256, 3), np.uint8)
+  table[: len(colors)] = rng.permutation(colors)
+  return table[labels]
 
 
 def write_png(path: pathlib.Path, pixels: np.ndarray) -> None:

@@ -87,6 +87,12 @@ def print_generation(evaluation: Evaluation) -> None:
   _print_measures(evaluation)
   if evaluation.condition_accuracy:
     _print_conditions(evaluation)
+  if (found := evaluation.mask_agreement) is not None:
+    share = found.new / found.held_out
+    print(
+      f"mean IoU with the masks, by a segmenter of real images: {found.new:.3f}"
+      f" ({share:.0%} of the {found.held_out:.3f} of held-out real images)"
+    )
   memorized = int(evaluation.nearest.memorized.sum())
   print(
     f"{memorized} of {facts['images']} images are memorized, compared with "

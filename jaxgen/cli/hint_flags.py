@@ -19,7 +19,7 @@ if TYPE_CHECKING:
   from jaxgen.sample.options import SamplingKeywords
 
 Size = tuple[int, int]  # height, width
-HINTS = ("hint", "hint_noise")
+HINTS = ("hint", "hint_noise", "control_scale")
 HELD_OUT = "validation"
 
 
@@ -38,6 +38,11 @@ def add_hint_flags(group: Group) -> None:
     help="standard deviation of noise on hints, up to the run's hint.noise"
     " (default: 0)",
   )
+  group.add_argument(
+    "--control_scale",
+    type=float,
+    help="factor of what a ControlNet adds to its base, 0 to 2 (default: 1)",
+  )
 
 
 def add_to(
@@ -53,7 +58,7 @@ def add_to(
   Args:
     options: the options, which are changed.
     model: the run.
-    args: --hint and --hint_noise.
+    args: --hint, --hint_noise and --control_scale.
     num: number of images.
     drawn: whether the run draws hints itself if none are given.
 
@@ -65,8 +70,14 @@ def add_to(
     options["hint"] = read_hints(model, args, num)
   elif not drawn:
     _check_absent(model, args)
+  _add_numbers(options, args)
+
+
+def _add_numbers(options: SamplingKeywords, args: argparse.Namespace) -> None:
   if args.hint_noise is not None:
     options["hint_noise"] = args.hint_noise
+  if args.control_scale is not None:
+    options["control_scale"] = args.control_scale
 
 
 def add_sized(
@@ -84,8 +95,7 @@ def add_sized(
   _check_known(model, args)
   if args.hint is None:
     _check_absent(model, args)
-  if args.hint_noise is not None:
-    options["hint_noise"] = args.hint_noise
+  _add_numbers(options, args)
   return [] if args.hint is None else read_sized(model, args, sizes)
 
 
@@ -95,6 +105,11 @@ def _check_known(model: DenoiserRun, args: argparse.Namespace) -> None:
     value = getattr(args, flag)
     if value is not None and model.task.hint is None:
       raise UserError(f"--{flag}={value}: this run has no hint (hint.kind).")
+  if args.control_scale is not None and model.experiment.task != "control":
+    raise UserError(
+      f"--control_scale={args.control_scale}: expected a ControlNet"
+      " (task=control)."
+    )
 
 
 def read_hints(
@@ -137,8 +152,10 @@ def _check_absent(model: DenoiserRun, args: argparse.Namespace) -> None:
   """Raise a UserError if a run or a flag needs hints."""
   from jaxgen.sample.hints import needs_hint
 
-  if args.hint_noise is not None:
-    raise UserError(f"--hint_noise={args.hint_noise}: expected --hint, too.")
+  for flag in HINTS[1:]:
+    value = getattr(args, flag)
+    if value is not None:
+      raise UserError(f"--{flag}={value}: expected --hint, too.")
   if needs_hint(model):
     kind = model.experiment.hint.kind
     raise UserError(f"--hint: expected images for this run (hint.kind={kind}).")

@@ -14,12 +14,13 @@ from jaxgen.config.upscalers import UPSCALERS
 from jaxgen.errors import UserError
 
 LEAST_SIDE = 16  # of a small image, in pixels: of its SSIM
-OF_HINTS = ("hint", "hint_noise")  # names of what a network is told
+OF_HINTS = ("hint", "hint_noise", "control_scale")  # told to a network
+CONTROLLED = ("unet", "dit")  # models that have a ControlNet
 
 
 def check(experiment: Experiment) -> None:
   """Raise a UserError if sections of a config contradict each other."""
-  checks = (_hint, _residual, _latent, _few_steps, _upscale)
+  checks = (_hint, _residual, _latent, _few_steps, _control, _upscale)
   for problem in itertools.chain(*(each(experiment) for each in checks)):
     raise UserError(problem)
 
@@ -30,10 +31,10 @@ def _hint(experiment: Experiment) -> Iterator[str]:
     yield f"data.hints={experiment.data.hints}: expected hint.kind=image."
   if not kind:
     return
-  if experiment.latent.run:
+  if experiment.latent.run and experiment.task != "control":
     yield (
       f"hint.kind={kind}: expected no hint with latent.run="
-      f"{experiment.latent.run}."
+      f"{experiment.latent.run}, or task=control."
     )
   if config.noise_map:
     yield f"hint.kind={kind} and diffusion.noise_map: expected one of them."
@@ -108,6 +109,48 @@ def _few_steps(experiment: Experiment) -> Iterator[str]:
     yield (
       f"consistency.pretrain_images={few.pretrain_images}: expected less than"
       f" stages.images={experiment.ends[-1]}."
+    )
+
+
+def _control(experiment: Experiment) -> Iterator[str]:
+  if experiment.task != "control":
+    return
+  hint, model, diffusion = (
+    experiment.hint,
+    experiment.model,
+    experiment.diffusion,
+  )
+  if not experiment.control.base:
+    yield (
+      "control.base='': expected the workdir of a denoiser, with task=control."
+    )
+  if not hint.kind:
+    yield "hint.kind='': expected a hint with task=control."
+  if hint.drop_prob:
+    yield (
+      f"hint.drop_prob={hint.drop_prob}: expected 0 with task=control, which"
+      " is the base where there is no hint."
+    )
+  if diffusion.target != "image":
+    yield (
+      f"diffusion.target={diffusion.target}: expected image with task=control."
+    )
+  if model.name not in CONTROLLED:
+    yield (
+      f"model.name={model.name}: expected {' or '.join(CONTROLLED)} with"
+      " task=control."
+    )
+  if getattr(model, "scan_layers", False):
+    yield "model.scan_layers=True: expected False with task=control."
+  if experiment.latent.views:
+    yield (
+      f"latent.views={experiment.latent.views}: expected 0 with task=control,"
+      " since stored latents have no hints."
+    )
+  if len(experiment.stages) > 1:
+    yield (
+      "stages.resolution: expected a single stage with task=control, got"
+      f" {len(experiment.stages)}."
     )
 
 

@@ -33,6 +33,16 @@ def consistency(model: Any) -> Any:
   return config
 
 
+def control(model: Any) -> Any:
+  """The base config of a ControlNet with the model of the denoiser that it
+  steers, `unet()` or `dit()`: every image has a hint, since without one it is
+  that denoiser."""
+  config = _base("control", model)
+  config.hint.drop_prob = 0.0
+  config.optimizer.ema_sigma_rels = (0.05, 0.10)
+  return config
+
+
 def upscaler(model: Any = None) -> Any:
   """The base config of an upscaler, by default `compact()`."""
   return _base("upscale", compact() if model is None else model)

@@ -10,6 +10,7 @@ import itertools
 from typing import Any
 
 from jaxgen.config.consistency import ConsistencyConfig
+from jaxgen.config.control import ControlConfig
 from jaxgen.config.data import DataConfig
 from jaxgen.config.diffusion import DiffusionConfig
 from jaxgen.config.hint import HintConfig
@@ -32,6 +33,7 @@ TASK_SECTIONS = {
   "autoencoder": _sections("loss", "kl"),
   "diffusion": _sections("diffusion", "hint", "latent"),
   "consistency": _sections("diffusion", "hint", "latent", "consistency"),
+  "control": _sections("diffusion", "hint", "latent", "control"),
   "upscale": _sections("loss"),
 }
 
@@ -55,6 +57,7 @@ class Experiment:
     hint: a dense condition; denoisers only.
     latent: the latents that are denoised; denoisers only.
     consistency: method and curriculum; few-step models only.
+    control: the denoiser that is steered; ControlNets only.
   """
 
   task: str
@@ -71,6 +74,7 @@ class Experiment:
   hint: HintConfig = HintConfig()
   latent: LatentConfig = LatentConfig()
   consistency: ConsistencyConfig = ConsistencyConfig()
+  control: ControlConfig = ControlConfig()
 
   @property
   def lengths(self) -> list[int]:

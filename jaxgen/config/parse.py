@@ -8,6 +8,7 @@ from typing import Any
 
 from jaxgen.config import agreement, stages
 from jaxgen.config.consistency import ConsistencyConfig
+from jaxgen.config.control import ControlConfig
 from jaxgen.config.data import DataConfig
 from jaxgen.config.diffusion import DiffusionConfig
 from jaxgen.config.experiment import TASK_SECTIONS, Experiment
@@ -28,6 +29,7 @@ SECTIONS: dict[str, Any] = {  # all except `model` and `stages`
   "hint": HintConfig,
   "latent": LatentConfig,
   "consistency": ConsistencyConfig,
+  "control": ControlConfig,
   "optimizer": OptimizerConfig,
   "batch": BatchConfig,
   "train": TrainConfig,

@@ -14,6 +14,7 @@ from jaxgen.latents.density import Method
 from jaxgen.sample.autoencoder import AutoencoderRun
 from jaxgen.sample.denoiser import DenoiserRun
 from jaxgen.sample.few_steps import admits, default_sampler
+from jaxgen.sample.hints import told_masks
 from jaxgen.sample.options import (
   FEW_STEPS,
   PRESETS,
@@ -53,11 +54,14 @@ class Candidate:
     return before + self.run.network_calls(sampler=self.method)
 
   def _options(self, reference: Reference) -> dict[str, Any]:
-    """The options of sampling, with the conditions of real tiles if the run has
-    any."""
+    """The options of sampling, with the conditions and the masks of real tiles
+    if the run has any."""
     if isinstance(self.run, DenoiserRun):
       conditions = reference.conditions_for(self.run)
-      return {"sampler": self.method, "conditions": conditions}
+      options = {"sampler": self.method, "conditions": conditions}
+      if told_masks(self.run) and "mask" in reference.floor_tiles:
+        options["hint"] = reference.floor_tiles["mask"]
+      return options
     return {"method": self.method}
 
   def sampling_bytes(self, batch: int, reference: Reference) -> int:
@@ -67,6 +71,8 @@ class Candidate:
       first = {name: values[0] for name, values in each.items()}
       known = {k: v for k, v in first.items() if v is not None}
       options["conditions"] = known
+    if "hint" in options:
+      options["hint"] = options["hint"][:1]
     return self.run.sampling_bytes(batch, **options)
 
   def sample(

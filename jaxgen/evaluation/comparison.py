@@ -18,14 +18,17 @@ from jaxgen.evaluation.reconstructions import (
   painted_rows,
 )
 from jaxgen.evaluation.reference import OVERLAP, Measures, Reference
+from jaxgen.evaluation.segmenter import Judge, Segmented, train_judge
 from jaxgen.metrics.features import Features
 from jaxgen.runs import companions
+from jaxgen.sample.hints import told_masks
 from jaxgen.sample.painter import PainterRun
 from jaxgen.sample.run import LoadedRun
 from jaxgen.tasks import families
 from jaxgen.workdir import metrics_csv
 
 FLOOR = "real (floor)"
+MASK_IOU = "mask_iou"
 
 
 def check_comparable(runs: Sequence[Run]) -> list[str]:
@@ -63,9 +66,11 @@ def measure_candidate(
   batch: int,
   seed: int = 0,
   given_back: Reconstructions | None = None,
+  judge: Judge | None = None,
 ) -> tuple[Measures, np.ndarray]:
   """Quality and cost of `num` images, and the images; `given_back` are
-  reconstructions by the run's autoencoder, if it has one."""
+  reconstructions by the run's autoencoder, if it has one, and `judge` segments
+  images that are drawn from masks."""
   with progress.loop("compiling"):
     memory = candidate.sampling_bytes(batch, reference)
   if candidate.network_calls == 1:  # otherwise the first call is negligible
@@ -77,6 +82,10 @@ def measure_candidate(
   quality = reference.measure(images, features)
   if given_back is not None:
     quality |= given_back.beside(features, quality["frechet"])
+  if judge is not None and told_masks(candidate.run):
+    quality[MASK_IOU] = judge.mean_iou(
+      Segmented(images, reference.floor_tiles["mask"])
+    )
   return quality | {
     "images_per_second": num / seconds,
     "network_calls": candidate.network_calls,
@@ -115,6 +124,12 @@ def compare(
   if reference.overlap:
     log(OVERLAP)
   measures = {FLOOR: reference.measure_floor()}
+  judge = _judge([x.run for x in every], reference)
+  if judge is not None:
+    real = reference.floor_tiles
+    measures[FLOOR][MASK_IOU] = judge.mean_iou(
+      Segmented(real["image"], real["mask"])
+    )
   images = {FLOOR: reference.floor_tiles["image"]}
   given_back = _reconstructions([x.run for x in every], reference)
   for found in {id(x): x for x in given_back.values()}.values():
@@ -143,10 +158,21 @@ def compare(
           batch=batch,
           seed=seed,
           given_back=given_back.get(candidate.run.workdir),
+          judge=judge,
         )
       advance(candidate.network_calls * num)
       log(f"{name}: {time.monotonic() - start:.0f} s")
   return measures, images
+
+
+def _judge(runs: Sequence[Run], reference: Reference) -> Judge | None:
+  """A segmenter of the first set of real tiles; None if no run is told masks,
+  or the tiles have none."""
+  classes = [x.experiment.hint.num_classes for x in runs if told_masks(x)]
+  if not classes or "mask" not in reference.tiles:
+    return None
+  real = Segmented(reference.tiles["image"], reference.tiles["mask"])
+  return train_judge(real, num_classes=max(classes))
 
 
 def _reconstructions(

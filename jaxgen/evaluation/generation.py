@@ -19,6 +19,12 @@ from jaxgen.evaluation.reference import (
   Reference,
   condition_accuracies,
 )
+from jaxgen.evaluation.segmenter import (
+  MaskAgreement,
+  Segmented,
+  mask_agreement,
+  train_judge,
+)
 from jaxgen.formats.atomic import write_json
 from jaxgen.formats.csv_cells import ENCODING, cell
 from jaxgen.images import as_uint8
@@ -27,6 +33,7 @@ from jaxgen.metrics.condition_accuracy import ConditionAccuracy
 from jaxgen.metrics.features import Features
 from jaxgen.metrics.memorization import Nearest
 from jaxgen.sample.denoiser import DenoiserRun
+from jaxgen.sample.hints import told_masks
 from jaxgen.sample.options import SamplingKeywords
 from jaxgen.sample.run import BATCH
 from jaxgen.typing import ConditionNames
@@ -51,6 +58,7 @@ class Evaluation:
     measures: measures of `samples` and of `real (floor)`, see
       `Reference.measure`.
     condition_accuracy: accuracy by condition.
+    mask_agreement: of a run that is told masks, the agreement with them.
     nearest: nearest training tile of each image.
     training: the searched training tiles, `(n, h, w, c)`.
     images: the samples, `(n, h, w, c)`.
@@ -60,6 +68,7 @@ class Evaluation:
 
   measures: dict[str, Measures]
   condition_accuracy: dict[str, ConditionAccuracy]
+  mask_agreement: MaskAgreement | None
   nearest: Nearest
   training: np.ndarray
   images: np.ndarray
@@ -79,7 +88,11 @@ def affordable(
     UserError: the budget allows fewer than `MIN_IMAGES`.
   """
   conditions = {name: values[0] for name, values in run.conditions.items()}
-  calls = run.network_calls(**(options | {"conditions": conditions}))
+  keywords = options | {"conditions": conditions}
+  if told_masks(run):
+    side = run.resolution
+    keywords |= {"hint": np.zeros((1, side, side), np.int32)}
+  calls = run.network_calls(**keywords)
   images = min(num, budget // calls)
   if images < MIN_IMAGES:
     raise UserError(
@@ -103,7 +116,8 @@ def evaluate(
   """Generate images and compare them with real ones.
 
   Images of a conditional run use the conditions of real tiles, so that both
-  sets have the same mixture of conditions.
+  sets have the same mixture of conditions, and those of a run that is told
+  masks use their masks.
 
   Args:
     run: a run of a denoiser.
@@ -116,6 +130,8 @@ def evaluate(
   """
   reference = Reference.of(run, network, num)
   keywords = options | {"conditions": reference.conditions_for(run)}
+  if told_masks(run):
+    keywords |= {"hint": reference.floor_tiles["mask"]}
   start = time.monotonic()
   images = run.sample(num, seed=seed, batch=batch, **keywords)
   seconds = time.monotonic() - start
@@ -133,6 +149,7 @@ def evaluate(
     condition_accuracy=condition_accuracies(
       reference, run, requested=requested, features=features
     ),
+    mask_agreement=_mask_agreement(run, reference, images),
     nearest=_nearest(run, training, images),
     training=training,
     images=images,
@@ -144,6 +161,24 @@ def evaluate(
       "features": network.name,
       "frechet": network.frechet,
     },
+  )
+
+
+def _mask_agreement(
+  run: DenoiserRun, reference: Reference, images: np.ndarray
+) -> MaskAgreement | None:
+  """The agreement of images with the masks of the second set of real tiles."""
+  if not told_masks(run):
+    return None
+  real, held_out = reference.tiles, run.tiles("validation", HELD_OUT)
+  judge = train_judge(
+    Segmented(real["image"], real["mask"]),
+    num_classes=run.experiment.hint.num_classes,
+  )
+  return mask_agreement(
+    judge,
+    Segmented(as_uint8(held_out["image"]), held_out["mask"]),
+    Segmented(images, reference.floor_tiles["mask"]),
   )
 
 
@@ -175,6 +210,8 @@ def write_generation(
       for k, a in evaluation.condition_accuracy.items()
     },
   }
+  if evaluation.mask_agreement is not None:
+    summary["mask_agreement"] = evaluation.mask_agreement._asdict()
   write_json(folder / "metrics.json", summary)
   conditions = evaluation.condition_accuracy
   columns = [f"{k} {x}" for k in conditions for x in ("requested", "seen")]

@@ -18,6 +18,7 @@ from jaxgen.sample.autoencoder import AutoencoderRun
 from jaxgen.sample.load import load
 from jaxgen.sample.painter import PainterRun
 from jaxgen.sample.run import LoadedRun
+from jaxgen.tasks.companion import BASE
 
 PAINTS, AVERAGED = 16, 64  # paints of each tile that are averaged, and tiles
 
@@ -29,7 +30,7 @@ def autoencoder_of(run: LoadedRun) -> AutoencoderRun | None:
     return run
   if isinstance(run, PainterRun):
     return run.autoencoder
-  for name in run.companions.runs:
+  for name in set(run.companions.runs) - {BASE}:
     found: Any = load(run.workdir / FOLDER / name)
     return found
   return None

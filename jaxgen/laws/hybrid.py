@@ -85,6 +85,7 @@ def hybrid() -> PainterRun:
   autoencoder = _autoencoder()
   companion = Companion(
     task=autoencoder.task,
+    experiment=autoencoder.experiment,
     image_shape=autoencoder.image_shape,
     params=autoencoder.params,
     step=0,

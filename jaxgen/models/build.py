@@ -11,6 +11,7 @@ from jaxgen.config.models import ModelConfig
 from jaxgen.config.stages import Remat
 from jaxgen.diffusion.edm import SIGMA_DATA
 from jaxgen.models.conditioning import ConditionSizes, ImageConditions
+from jaxgen.models.control import ControlDiT, ControlNetwork, ControlUNet
 from jaxgen.models.conv_autoencoder import ConvAutoencoder
 from jaxgen.models.dit import DiT
 from jaxgen.models.mlp import MLPDenoiser
@@ -34,6 +35,10 @@ NETWORKS: dict[str, type[Network]] = {
   "edsr": EDSR,
   "rrdb": RRDB,
 }
+CONTROL_NETWORKS: dict[str, type[ControlNetwork]] = {
+  "unet": ControlUNet,
+  "dit": ControlDiT,
+}
 
 
 def compute_dtype(name: str) -> jnp.dtype:
@@ -53,6 +58,7 @@ def build(
   image_conditions: ImageConditions = (),
   num_classes: int = 0,
   factor: int = 0,
+  hint_factor: int = 0,
   sigma_data: float = SIGMA_DATA,
   remat: Remat = "none",
 ) -> Network:
@@ -66,6 +72,8 @@ def build(
     image_conditions: name and channels of image conditions (denoisers).
     num_classes: classes predicted from the latent (`conv_autoencoder`).
     factor: enlargement (networks that enlarge).
+    hint_factor: the side of hints over that of the features that they are added
+      to; other than 0: the ControlNet of the network.
     sigma_data: standard deviation of the images (`progressive_unet`).
     remat: activations recomputed in the backward pass.
   """
@@ -76,11 +84,13 @@ def build(
     "image_conditions": image_conditions,
     "num_classes": num_classes,
     "factor": factor,
+    "hint_factor": hint_factor,
     "sigma_data": sigma_data,
     "remat": remat,
     "dtype": compute_dtype(options.dtype),
   }
-  network: Any = NETWORKS[options.name]
+  networks: Any = CONTROL_NETWORKS if hint_factor else NETWORKS
+  network = networks[options.name]
   known = {x.name for x in dataclasses.fields(network)}
   known_inputs = {k: v for k, v in inputs.items() if k in known}
   return network(options=options, **known_inputs)

@@ -5,6 +5,7 @@ arXiv:2212.09748): nearly all of its operations are matrix products.
 from __future__ import annotations
 
 import functools
+from collections.abc import Sequence
 
 import flax.linen as nn
 import jax.numpy as jnp
@@ -73,10 +74,46 @@ class DiTBlock(nn.Module, kw_only=True):
     return x
 
 
-class DiT(DenoisingNetwork, kw_only=True):
-  """`(x (b, h, w, channels), c_noise (b,), cond)` to the shape of `x`."""
+class DiTBase(DenoisingNetwork, kw_only=True):
+  """A denoising network with the options of a transformer on patches."""
 
   options: DiTConfig
+
+  @property
+  def width(self) -> int:
+    """Features of a token."""
+    return self.options.width
+
+  def embed(
+    self, c_noise: Float[Array, " b"], cond: Cond, side: int
+  ) -> Float[Array, "b e"]:
+    """The embedding of noise level and conditions."""
+    return Conditioning(
+      width=self.width,
+      condition_sizes=self.condition_sizes,
+      highest=self.options.time_frequency,
+      name="conditioning",
+    )(c_noise, cond, side)
+
+  def tokens(self, x: Float[Array, "b h w c"]) -> Float[Array, "b n d"]:
+    """A token of each patch of an image, with its position."""
+    patch = self.options.patch_size
+    grid = x.shape[1] // patch, x.shape[2] // patch
+    x = patches.patchify(x, patch)
+    x = Dense(self.width, dtype=self.dtype, name="patch_in")(x)
+    base = self.resolution // patch
+    positions = sincos_positions(grid, width=self.width, base=base)
+    return x + positions[None].astype(x.dtype)
+
+  @property
+  def block(self) -> functools.partial[DiTBlock]:
+    """The maker of blocks, by their names."""
+    block = layers.remat(DiTBlock, self.remat, static=3)
+    return functools.partial(block, options=self.options, dtype=self.dtype)
+
+
+class DiT(DiTBase, kw_only=True):
+  """`(x (b, h, w, channels), c_noise (b,), cond)` to the shape of `x`."""
 
   def rules(self, old: DiT) -> TransferRules:
     """Rules for the parameters of a model of another resolution or patch size,
@@ -102,31 +139,32 @@ class DiT(DenoisingNetwork, kw_only=True):
     c_noise: Float[Array, " b"],
     cond: Cond = None,
     train: bool = False,
+    *,
+    controls: Sequence[Float[Array, "b n d"]] = (),
   ) -> Float[Array, "b h w c"]:
-    """The output of the network, float32."""
-    width, patch = self.options.width, self.options.patch_size
+    """The output of the network, float32; `controls` of a
+    `models.control.ControlDiT` are added to the outputs of the first blocks."""
+    patch = self.options.patch_size
     grid = x.shape[1] // patch, x.shape[2] // patch
-    embedding = Conditioning(
-      width=width,
-      condition_sizes=self.condition_sizes,
-      highest=self.options.time_frequency,
-      name="conditioning",
-    )(c_noise, cond, x.shape[1])
-    x = concat_images(x, cond, self.image_conditions)
-    x = patches.patchify(x, patch)
-    x = Dense(width, dtype=self.dtype, name="patch_in")(x)
-    base = self.resolution // patch
-    positions = sincos_positions(grid, width=width, base=base)
-    x = x + positions[None].astype(x.dtype)
-    x = self._blocks(x, embedding, train)
+    embedding = self.embed(c_noise, cond, x.shape[1])
+    x = self.tokens(concat_images(x, cond, self.image_conditions))
+    x = self._blocks(x, embedding, train, controls=controls)
     last = Dense(patch**2 * self.channels, kernel_init=ZEROS, name="patch_out")
     x = last(RMSNorm(name="norm_out")(x).astype(jnp.float32))
     return patches.unpatchify(x, patch, grid=grid)
 
   def _blocks(
-    self, x: Float[Array, "b n d"], embedding: Float[Array, "b e"], train: bool
+    self,
+    x: Float[Array, "b n d"],
+    embedding: Float[Array, "b e"],
+    train: bool,
+    *,
+    controls: Sequence[Float[Array, "b n d"]],
   ) -> Float[Array, "b n d"]:
-    block = layers.remat(DiTBlock, self.remat, static=3)
-    make = functools.partial(block, options=self.options, dtype=self.dtype)
-    run = layers.stack(make, self.options.depth, scan=self.options.scan_layers)
-    return run(x, embedding, train)
+    depth, scan = self.options.depth, self.options.scan_layers
+    if not controls:
+      return layers.stack(self.block, depth, scan=scan)(x, embedding, train)
+    for i in range(depth):
+      x = self.block(name=f"block_{i}")(x, embedding, train)
+      x = x + controls[i] if i < len(controls) else x
+    return x

@@ -11,7 +11,7 @@ run at every resolution divisible by 2^(levels - 1).
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import flax.linen as nn
 import jax.numpy as jnp
@@ -32,6 +32,7 @@ Images = Float[Array, "b h w c"]
 Features = Float[Array, "b h w d"]
 NewFeatures = Float[Array, "b new_h new_w new_d"]
 Skips = list[Float[Array, "b _ _ _"]]  # skip connections
+Block = Callable[..., NewFeatures]  # a residual block of a level, by its name
 
 
 class UNetBase(Convolutional, DenoisingNetwork, kw_only=True):
@@ -46,39 +47,17 @@ class UNetBase(Convolutional, DenoisingNetwork, kw_only=True):
     rule = functools.partial(add_inputs, num=self.new_channels(old))
     return {name: rule for name in ("conv_in/kernel", "core/conv_in/kernel")}
 
-
-class UNet(UNetBase, kw_only=True):
-  """`(x (b, h, w, channels), c_noise (b,), cond)` to the shape of `x`."""
-
-  def __call__(
-    self,
-    x: Images,
-    c_noise: Float[Array, " b"],
-    cond: Cond = None,
-    train: bool = False,
-  ) -> Images:
-    """The output of the network."""
-    return self.with_features(x, c_noise, cond, train)[0]
-
-  @nn.compact
-  def with_features(
-    self,
-    x: Images,
-    c_noise: Float[Array, " b"],
-    cond: Cond,
-    train: bool,
-    *,
-    extra: Float[Array, "b h w width"] | float = 0.0,
-  ) -> tuple[Images, Features]:
-    """The output, and the features from which it is projected; `extra` is
-    added to the features after the first convolution."""
+  def blocks(
+    self, c_noise: Float[Array, " b"], cond: Cond, side: int, train: bool
+  ) -> Block:
+    """The maker of blocks that are told noise level and conditions."""
     options = self.options
     embedding = Conditioning(
       width=4 * options.width,
       condition_sizes=self.condition_sizes,
       highest=options.time_frequency,
       name="conditioning",
-    )(c_noise, cond, x.shape[1])
+    )(c_noise, cond, side)
 
     def block(
       x: Features,
@@ -97,16 +76,10 @@ class UNet(UNetBase, kw_only=True):
       )
       return res_block(x, embedding, train)
 
-    x = concat_images(x, cond, self.image_conditions)
-    x = self.conv(options.width, "conv_in")(x) + extra
-    x = self._up(block, *self._down(block, x))
-    y = nn.silu(GroupNorm(name="norm_out")(x))
-    return self.conv(self.channels, "conv_out", zero_init=True)(y), x
+    return block
 
-  def _down(
-    self, block: Callable[..., NewFeatures], x: Features
-  ) -> tuple[NewFeatures, Skips]:
-    """The input of the bottom blocks, and the skip connections."""
+  def way_down(self, block: Block, x: Features) -> Skips:
+    """The skip connections, and last the output of the bottom blocks."""
     options, skips = self.options, [x]
     for level in reversed(range(len(options.multipliers))):
       if level < len(options.multipliers) - 1:
@@ -116,14 +89,51 @@ class UNet(UNetBase, kw_only=True):
         attention = options.attention[-1 - level]
         x = block(x, f"down_{i}", level=level, attention=attention)
         skips.append(x)
-    return x, skips
-
-  def _up(
-    self, block: Callable[..., NewFeatures], x: Features, skips: Skips
-  ) -> NewFeatures:
-    options = self.options
     x = block(x, "bottom_0", level=0, attention=True)
-    x = block(x, "bottom_1", level=0)
+    return [*skips, block(x, "bottom_1", level=0)]
+
+
+class UNet(UNetBase, kw_only=True):
+  """`(x (b, h, w, channels), c_noise (b,), cond)` to the shape of `x`."""
+
+  def __call__(
+    self,
+    x: Images,
+    c_noise: Float[Array, " b"],
+    cond: Cond = None,
+    train: bool = False,
+    *,
+    controls: Sequence[Float[Array, "b _ _ _"]] = (),
+  ) -> Images:
+    """The output of the network; `controls` of a `models.control.ControlUNet`
+    are added to the skip connections and the bottom."""
+    return self.with_features(x, c_noise, cond, train, controls=controls)[0]
+
+  @nn.compact
+  def with_features(
+    self,
+    x: Images,
+    c_noise: Float[Array, " b"],
+    cond: Cond,
+    train: bool,
+    *,
+    extra: Float[Array, "b h w width"] | float = 0.0,
+    controls: Sequence[Float[Array, "b _ _ _"]] = (),
+  ) -> tuple[Images, Features]:
+    """The output, and the features from which it is projected; `extra` is
+    added to the features after the first convolution."""
+    block = self.blocks(c_noise, cond, x.shape[1], train)
+    x = concat_images(x, cond, self.image_conditions)
+    x = self.conv(self.options.width, "conv_in")(x) + extra
+    features = self.way_down(block, x)
+    if controls:
+      features = [x + y for x, y in zip(features, controls, strict=True)]
+    x = self._up(block, features.pop(), features)
+    y = nn.silu(GroupNorm(name="norm_out")(x))
+    return self.conv(self.channels, "conv_out", zero_init=True)(y), x
+
+  def _up(self, block: Block, x: Features, skips: Skips) -> NewFeatures:
+    options = self.options
     for level in range(len(options.multipliers)):
       if level:
         x = block(x, "upsample", level=level - 1, resample="upsample")

@@ -33,6 +33,7 @@ from jaxgen.parallel.memory import program_bytes
 from jaxgen.planning import cost
 from jaxgen.planning.roofline import matrix_product, seconds
 from jaxgen.runs import companions
+from jaxgen.tasks.companion import with_base
 from jaxgen.tasks.space import tiles_encoder
 from jaxgen.train.programs import stage_programs
 from jaxgen.train.schedule import stage_schedule
@@ -195,7 +196,7 @@ def _denoiser(program: StageProgram, batch: Batch, repeats: int) -> Report:
   denoiser, space = program.task.denoiser, program.task.space
   assert denoiser is not None and space is not None
   state = program.fresh_state()
-  params = state.params
+  params = with_base(state.params, state.frozen)
   x = jax.jit(tiles_encoder(space))(state.frozen, batch["image"])
   n = len(x)
   call = jax.jit(lambda p, x: denoiser(p)(x, jnp.ones(n)))

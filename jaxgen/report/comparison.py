@@ -38,6 +38,7 @@ COLUMNS = {
   "frechet_to_reconstructions": Heading("distance to reconstructions", ".3f"),
   "recall_of_reconstructions": Heading("recall of reconstructions", ".3f"),
   "coverage_of_reconstructions": Heading("coverage of reconstructions", ".3f"),
+  "mask_iou": Heading("mean IoU with masks", ".3f"),
   "psnr": Heading("PSNR, dB", ".2f"),
   "psnr_change": Heading("PSNR over reconstruction, dB", "+.2f"),
   "color_shift": Heading("color shift, 1/255", ".2f"),

@@ -25,7 +25,7 @@ from jaxgen.formats.atomic import write_json
 from jaxgen.parallel.multihost import allgather, is_lead_host, run_on_all
 from jaxgen.parallel.sharding import Devices
 from jaxgen.runs.recorded import Recorded, Weights, read_folder, read_weights
-from jaxgen.tasks.companion import Companion, Companions
+from jaxgen.tasks.companion import BASE, Companion, Companions
 from jaxgen.trees import named
 from jaxgen.typing import Params
 from jaxgen.workdir import checkpoint_index, metrics_csv, run_config
@@ -34,12 +34,21 @@ from jaxgen.workdir.latents import read_cache, write_cache
 from jaxgen.workdir.sweep_choice import chosen_run
 
 FOLDER, RECORD = "companions", "companion.json"
-FIELDS = {"codec": "latent.run", "hint": "hint.run"}
+FIELDS = {"codec": "latent.run", "hint": "hint.run", BASE: "control.base"}
+FAMILIES = {  # the task of each, and what it is called
+  "codec": ("autoencoder", "autoencoder"),
+  "hint": ("autoencoder", "autoencoder"),
+  BASE: ("diffusion", "denoiser"),
+}
 
 
 def wanted(experiment: Experiment) -> dict[str, str]:
   """The runs that a config names, by what they are for."""
-  known = {"codec": experiment.latent.run, "hint": experiment.hint.run}
+  known = {
+    "codec": experiment.latent.run,
+    "hint": experiment.hint.run,
+    BASE: experiment.control.base,
+  }
   return {name: run for name, run in known.items() if run}
 
 
@@ -73,10 +82,18 @@ def open_run(
   Raises:
     UserError: there is no such run or checkpoint, or it is damaged.
   """
-  recorded = read_folder(workdir, devices)
-  found = find(recorded.experiment, workdir, devices=devices)
-  recorded = dataclasses.replace(recorded, companions=found)
+  recorded = with_companions(read_folder(workdir, devices), devices)
   return recorded, read_weights(recorded, checkpoint)
+
+
+def with_companions(recorded: Recorded, devices: Devices) -> Recorded:
+  """A run with its companions.
+
+  Raises:
+    UserError: one of them is damaged.
+  """
+  found = find(recorded.experiment, recorded.workdir, devices=devices)
+  return dataclasses.replace(recorded, companions=found)
 
 
 def adopt(
@@ -119,17 +136,18 @@ def _open(
   """A run that a config names."""
   try:
     recorded = read_folder(chosen_run(pathlib.Path(origin)), devices)
-    _check_autoencoder(recorded)
+    _check_family(name, recorded)
+    recorded = with_companions(recorded, devices)
     weights = read_weights(recorded)
   except UserError as e:
     raise UserError(f"{FIELDS[name]}={origin}: {e}") from e
   return _companion(recorded, weights, origin), recorded, weights
 
 
-def _check_autoencoder(recorded: Recorded) -> None:
-  task = recorded.experiment.task
-  if task != "autoencoder":
-    raise UserError(f"expected a finished autoencoder, got task={task}.")
+def _check_family(name: str, recorded: Recorded) -> None:
+  (expected, title), task = FAMILIES[name], recorded.experiment.task
+  if task != expected:
+    raise UserError(f"expected a finished {title}, got task={task}.")
 
 
 def _companion(recorded: Recorded, weights: Weights, origin: str) -> Companion:
@@ -137,11 +155,16 @@ def _companion(recorded: Recorded, weights: Weights, origin: str) -> Companion:
   side = recorded.experiment.stages[weights.stage].resolution
   return Companion(
     task=weights.task,
+    experiment=recorded.experiment,
     image_shape=(side, side, recorded.experiment.data.channels),
     params=params,
     step=weights.step,
     digest=digest(recorded.experiment, params),
     origin=origin,
+    names=recorded.names,
+    leans_on={
+      name: (x.digest, x.origin) for name, x in recorded.companions.runs.items()
+    },
   )
 
 
@@ -160,8 +183,7 @@ def _open_copy(copy: pathlib.Path, devices: Devices) -> Companion:
     f"restore it, or remove the folder to copy it again from {record['origin']}"
   )
   try:
-    recorded = read_folder(copy, devices)
-    weights = read_weights(recorded, str(record["step"]))
+    recorded, weights = open_run(copy, str(record["step"]), devices)
   except UserError as e:
     raise UserError(f"{copy} is damaged ({e}): {remedy}.") from e
   found = _companion(recorded, weights, record["origin"])
@@ -208,11 +230,23 @@ def _write_copy(
   if is_lead_host():
     run_config.save(copy, recorded.experiment, recorded.names)
     _copy_latents(recorded.workdir, copy, found)
+    _copy_companions(recorded, copy)
     cost = metrics_csv.training_time(metrics_csv.read(recorded.workdir))
     about = {"origin": found.origin, "step": found.step, "digest": found.digest}
     about |= {"training_seconds": cost[1]} if cost else {}
     write_json(copy / RECORD, about)
   allgather(0)
+
+
+def _copy_companions(recorded: Recorded, copy: pathlib.Path) -> None:
+  """Copy the companions of a run that is copied, and the numbers of its space,
+  so that the copy is whole too."""
+  if not recorded.companions.runs:
+    return
+  folder = recorded.workdir / FOLDER
+  if not folder.is_dir():
+    raise UserError(f"{folder} is missing: restore it.")
+  shutil.copytree(folder, copy / FOLDER)
 
 
 def _copy_latents(

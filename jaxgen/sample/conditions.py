@@ -10,6 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxgen.models.conditioning import HINT
+from jaxgen.tasks.control import SCALE
 from jaxgen.tasks.hint import Hint, add_noise
 from jaxgen.typing import Array, Conditions
 
@@ -28,15 +29,23 @@ class Tell(Protocol):
 
 
 def telling(
-  hint: Hint, images: Array, *, noise: Array | float, keys: Array
+  hint: Hint,
+  images: Array,
+  *,
+  noise: Array | float,
+  keys: Array,
+  scale: Array | float | None = None,
 ) -> Tell:
   """What a network is told of hints `(b, h, w, c)` with noise of a standard
-  deviation, each from its own key `(b,)`."""
+  deviation, each from its own key `(b,)`; a ControlNet also of its scale."""
   level = jnp.full(len(images), noise, jnp.float32)
   noisy = add_noise(images, level, keys) if hint.noise else images
 
   def tell(*, present: Array | None) -> Mapping[str, Array]:
-    return hint.tell(noisy, present=present, level=level)
+    told = hint.tell(noisy, present=present, level=level)
+    if scale is None:
+      return told
+    return told | {SCALE: jnp.full(len(images), scale, jnp.float32)}
 
   return tell
 

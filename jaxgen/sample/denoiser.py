@@ -12,6 +12,7 @@ from jaxgen.sample import (
   restoration,
 )
 from jaxgen.sample.run import LoadedRun
+from jaxgen.tasks.companion import with_base
 from jaxgen.typing import DenoiseFn
 
 
@@ -25,7 +26,7 @@ class DenoiserRun(LoadedRun):
   Its methods are functions of a run, documented where they are defined. They
   take and return uint8 images `(n, h, w, c)`, and take the fields of
   `SamplingOptions` as keywords: sampler, steps, conditions, guidance,
-  guidance_weights, interval, weak, eta, churn.
+  guidance_weights, interval, weak, eta, churn, hint, hint_noise, control_scale.
   """
 
   sample = generate.sample
@@ -43,4 +44,4 @@ class DenoiserRun(LoadedRun):
     """The denoiser with the run's weights, for noisy float images; clean ones
     are in [-1, 1]."""
     assert self.task.denoiser is not None  # guaranteed by `load`
-    return self.task.denoiser(self.params)
+    return self.task.denoiser(with_base(self.params, self.frozen))

@@ -147,6 +147,7 @@ def _arguments(
     weights=options.weights,
     interval=options.interval,
     hint_noise=options.hint_noise,
+    control_scale=options.control_scale,
   )
 
 

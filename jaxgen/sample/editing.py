@@ -28,6 +28,7 @@ from jaxgen.sample.program import denoiser_of, space_of
 from jaxgen.sample.program_spec import Inputs
 from jaxgen.sample.resolve import resolve
 from jaxgen.sample.run import BATCH, MAX_SIDE, LoadedRun
+from jaxgen.tasks.companion import with_base
 from jaxgen.typing import Array, Params
 
 INVERSION_STEPS = 40  # steps of Heun's method in each direction
@@ -133,7 +134,8 @@ def _inversion(run: LoadedRun) -> Callable[..., Array]:
     grid: tuple[float, ...],
   ) -> Array:
     states = space.codec(frozen, None).encode(images)
-    denoise = functools.partial(denoiser(params), cond=cond)
-    return inversion.invert(denoise, states, np.asarray(grid))
+    denoise = denoiser(with_base(params, frozen))
+    bound = functools.partial(denoise, cond=cond)
+    return inversion.invert(bound, states, np.asarray(grid))
 
   return jax.jit(invert, static_argnums=4)

@@ -25,9 +25,21 @@ def has_hint(run: LoadedRun) -> bool:
   return getattr(run.task, "hint", None) is not None
 
 
+def is_control(run: LoadedRun) -> bool:
+  """Whether it is a ControlNet, whose base needs no hints."""
+  return run.experiment.task == "control"
+
+
+def told_masks(run: LoadedRun) -> bool:
+  """Whether its hints are the classes of pixels."""
+  return run.experiment.hint.kind == "segments"
+
+
 def needs_hint(run: LoadedRun) -> bool:
-  """Whether it was given one for every image in training."""
-  return has_hint(run) and not run.experiment.hint.drop_prob
+  """Whether it makes no sense without one: it was given one for every image in
+  training."""
+  always = has_hint(run) and not run.experiment.hint.drop_prob
+  return always and not is_control(run)
 
 
 def make_hints(run: LoadedRun, given: np.ndarray) -> np.ndarray:
@@ -98,6 +110,7 @@ def check(
   if hint is None and options.hint_noise:
     raise UserError(f"hint_noise={options.hint_noise}: expected a hint, too.")
   _check_noise(run, options.hint_noise)
+  _check_scale(run, options.control_scale, hint=hint)
   weighted = HINT in (options.guidance_weights or {})
   if weighted and needs_hint(run):
     raise UserError(
@@ -114,6 +127,19 @@ def _check_noise(run: LoadedRun, noise: float) -> None:
       f"hint_noise={noise}: expected at most {most}, the hint.noise of"
       f" {run.workdir}."
     )
+
+
+def _check_scale(
+  run: LoadedRun, scale: float, *, hint: np.ndarray | None
+) -> None:
+  """Raise a UserError if there is nothing that a scale is of."""
+  if scale != 1 and not is_control(run):
+    raise UserError(
+      f"control_scale={scale}: expected a ControlNet (task=control), got"
+      f" {run.workdir}."
+    )
+  if scale != 1 and hint is None:
+    raise UserError(f"control_scale={scale}: expected a hint, too.")
 
 
 def _program(run: LoadedRun) -> Callable[[Frozen, Array], Array]:

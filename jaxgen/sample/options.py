@@ -25,6 +25,7 @@ from jaxgen.sample.run import LoadedRun
 # A value, or one per image; None: unspecified.
 ConditionValue = str | Sequence[str | None] | np.ndarray
 Weight = Annotated[float, Field(ge=-1000, le=1000)]
+ControlScale = Annotated[float, Field(ge=0, le=2)]
 STEPS = 18  # default, if neither a preset nor the user sets them
 
 
@@ -66,6 +67,7 @@ class SamplingKeywords(TypedDict, total=False):
   churn: float | None
   hint: np.ndarray | None
   hint_noise: float
+  control_scale: float
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -95,6 +97,8 @@ class SamplingOptions:
       hint.drop_prob=0.
     hint_noise: standard deviation of noise on the hints, up to the run's
       `hint.noise`; it lets a model depart from details of a doubtful hint.
+    control_scale: factor, 0 to 2, of what a ControlNet adds to its base: at 0
+      the hint changes nothing.
 
   Raises:
     UserError: values that are out of range or contradict each other.
@@ -111,6 +115,7 @@ class SamplingOptions:
   churn: float | None = None
   hint: np.ndarray | None = None
   hint_noise: float = 0.0
+  control_scale: float = 1.0
 
   def __post_init__(self):
     if self.sampler is not None:
@@ -126,6 +131,7 @@ class SamplingOptions:
     _check_interval(self.interval)
     _check_guidance(self)
     check_value("hint_noise", NonNegative, self.hint_noise)
+    check_value("control_scale", ControlScale, self.control_scale)
     self._check_own("eta", ClosedUnit, sampler="ddim")
     self._check_own("churn", NonNegative, sampler="edm_stochastic")
 

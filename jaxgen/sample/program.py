@@ -19,6 +19,7 @@ from jaxgen.sample.program_spec import (
   ProgramSpec,
 )
 from jaxgen.sample.run import LoadedRun
+from jaxgen.tasks.companion import with_base
 from jaxgen.tasks.examples import HINTS, folded
 from jaxgen.tasks.hint import Hint
 from jaxgen.tasks.space import Space
@@ -99,8 +100,13 @@ def _tell(hint: Hint | None, arguments: Arguments) -> conditions.Tell | None:
   images = arguments.inputs.hint
   if hint is None or images is None:
     return None
-  keys, noise = folded(arguments.keys, HINTS), arguments.hint_noise
-  return conditions.telling(hint, jnp.asarray(images), noise=noise, keys=keys)
+  return conditions.telling(
+    hint,
+    jnp.asarray(images),
+    noise=arguments.hint_noise,
+    keys=folded(arguments.keys, HINTS),
+    scale=arguments.control_scale,
+  )
 
 
 def _guided(
@@ -108,11 +114,11 @@ def _guided(
 ) -> DenoiseFn:
   """The denoiser with all requested options."""
   weights, interval = arguments.weights, arguments.interval
-  denoise = denoiser(arguments.params)
+  denoise = denoiser(with_base(arguments.params, arguments.frozen))
   if spec.weak is not None:
     denoise = guidance.autoguidance(
       denoise,
-      spec.weak(arguments.weak_params),
+      spec.weak(with_base(arguments.weak_params, arguments.frozen)),
       weight=weights[0],
       interval=interval,
     )

@@ -49,6 +49,7 @@ class Arguments(NamedTuple):
     weights: weights of the terms.
     interval: interval of sigma in which the weights apply.
     hint_noise: standard deviation of noise on the hints.
+    control_scale: factor of what a ControlNet adds; None: the run has none.
   """
 
   params: Params
@@ -61,6 +62,7 @@ class Arguments(NamedTuple):
   weights: tuple[float, ...]
   interval: tuple[float, float]
   hint_noise: float = 0.0
+  control_scale: float | None = None
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

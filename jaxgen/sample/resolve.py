@@ -38,6 +38,7 @@ class ResolvedOptions:
     weak: the weak run for autoguidance, if any.
     hint: hints `(n, h, w, c)`, one per image or a single one.
     hint_noise: standard deviation of noise on them.
+    control_scale: factor of what a ControlNet adds; None: the run has none.
   """
 
   sampler: Sampler
@@ -48,6 +49,7 @@ class ResolvedOptions:
   weak: LoadedRun | None = None
   hint: np.ndarray | None = None
   hint_noise: float = 0.0
+  control_scale: float | None = None
 
   def hints_of(self, shape: tuple[int, ...]) -> np.ndarray | None:
     """The hint of each image of a shape `(n, h, w, c)`."""
@@ -101,6 +103,7 @@ def resolve(
     weak=options.weak,
     hint=hint,
     hint_noise=options.hint_noise,
+    control_scale=options.control_scale if hints.is_control(run) else None,
   )
   plain = resolved.plain and options.weak is None
   few_steps.check(options, run, plain=plain)

@@ -13,7 +13,9 @@ from jaxgen.config.experiment import Experiment
 from jaxgen.errors import UserError
 from jaxgen.tasks.space import NUMBERS
 from jaxgen.tasks.task import Task
-from jaxgen.typing import Params
+from jaxgen.typing import ConditionNames, Params
+
+BASE = "base"  # the companion that a ControlNet steers
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
@@ -26,19 +28,27 @@ class Companion:
 
   Attributes:
     task: the run's task.
+    experiment: its config.
     image_shape: (height, width, channels) of its images.
     params: EMA weights, NumPy arrays on the host.
     step: finished updates of its checkpoint.
     digest: hash of its config and weights.
     origin: the run as the config names it.
+    names: value names of its conditions.
+    leans_on: digest and origin of each of its own companions, by name.
   """
 
   task: Task
+  experiment: Experiment
   image_shape: tuple[int, int, int]
   params: Params
   step: int
   digest: str
   origin: str
+  names: ConditionNames = dataclasses.field(default_factory=dict)
+  leans_on: Mapping[str, tuple[str, str]] = dataclasses.field(
+    default_factory=dict
+  )
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
@@ -62,6 +72,12 @@ class Companions:
 
 
 NONE = Companions()
+
+
+def with_base(params: Params, frozen: Mapping[str, Params]) -> Params:
+  """The parameters of a denoiser: those that are trained and, of a ControlNet,
+  those of its base."""
+  return {**params, BASE: frozen[BASE]} if BASE in frozen else params
 
 
 def check_images(

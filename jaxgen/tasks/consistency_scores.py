@@ -24,8 +24,8 @@ from jaxgen.metrics import energy, spread
 from jaxgen.tasks.denoising_scores import (
   HINTS,
   TILES,
+  hint_pictures,
   hints_of,
-  shows_hints,
 )
 from jaxgen.tasks.examples import conditions_of
 from jaxgen.tasks.hint import Hint
@@ -41,7 +41,7 @@ OWN_SAMPLER = {"ect": "consistency", "mean_flow": "flow_map"}
 
 def rows(space: Space, hint: Hint | None) -> tuple[str, ...]:
   """The labels of the rows of a preview."""
-  hints = (HINTS,) * shows_hints(space, hint)
+  hints = (HINTS,) * (hint is not None)
   new = (f"new images by {n} call{'s' * (n > 1)}" for n in CALLS)
   return (TILES, *hints, *new)
 
@@ -121,8 +121,8 @@ class Scores:
     decode = self.space.codec(frozen, hints).decode
     new = [decode(self._sample(denoise, cond, keys, n)) for n in CALLS]
     found = [images, *new]
-    if hints is not None and shows_hints(self.space, self.hint):
-      found.insert(1, hints)
+    if hints is not None:
+      found.insert(1, hint_pictures(hints, images.shape[-1]))
     return jnp.stack(found)
 
   def _sample(

@@ -10,6 +10,7 @@ from jaxgen.config.diffusion import DiffusionConfig
 from jaxgen.diffusion import edm, sigmas
 from jaxgen.models.conditioning import fourier_features
 from jaxgen.tasks import domains, noise_maps
+from jaxgen.tasks.companion import with_base
 from jaxgen.tasks.examples import Denoiser, Examples, error, folded
 from jaxgen.tasks.hint import Hint
 from jaxgen.tasks.space import Space
@@ -42,21 +43,22 @@ class Denoising:
   def __call__(
     self, params: Params, batch: Batch, keys: Array, inputs: LossInputs
   ) -> tuple[Array, Metrics]:
-    config = self.config
+    config, denoiser = self.config, self.denoiser
+    everything = with_base(params, inputs.frozen)
     example = self._examples(batch, keys, inputs.frozen)
     y, sigma, unit, cond = example
     x, levels = example.at(sigma), sigma
     if config.noise_map:
       x, levels, cond = noise_maps.draw(
         config,
-        self.denoiser(params),
+        denoiser(everything),
         y,
         sigma=sigma,
         unit=unit,
         cond=cond,
         keys=folded(keys, MAPS),
       )
-    d = self.denoiser(params, keys[0])(x, levels, cond)
+    d = denoiser(everything, keys[0])(x, levels, cond)
     mse = jnp.mean(error(d, y)) / 4  # of images on [0, 1]
     loss = _weighted(config, d, y, levels=levels)
     sums = domains.metrics(loss, batch, self.domains)

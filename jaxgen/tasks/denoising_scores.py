@@ -7,6 +7,7 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax.scipy.stats import norm
 
 from jaxgen.config.diffusion import DiffusionConfig
@@ -23,6 +24,7 @@ SHOWN_SIGMA = 0.5  # noise level of the denoised images in previews
 HINTS = "their hints"  # a row of previews
 OTHERS = "loss_of_others"  # the loss with the hint of another image
 TILES, NEW = "held-out tiles", "new images, sampled from noise"  # more
+GOLDEN = (5**0.5 - 1) / 2  # turns of the hue from a class to the next one
 DENOISED = "these with noise of standard deviation {sigma} ({unit}), denoised"
 
 
@@ -129,8 +131,8 @@ def preview(
   new = sampling.sample(samplers.heun, bound, start, grid)
   decode = space.codec(frozen, hints).decode
   found = [images, decode(denoised), decode(new)]
-  if hints is not None and shows_hints(space, hint):
-    found.insert(1, hints)
+  if hints is not None:
+    found.insert(1, hint_pictures(hints, images.shape[-1]))
   return jnp.stack(found)
 
 
@@ -139,9 +141,16 @@ def rows(space: Space, hint: Hint | None) -> tuple[str, ...]:
   scaled = "in normalized latents or residuals"
   unit = scaled if space.numbers else "black to white is 2"
   denoised = DENOISED.format(sigma=SHOWN_SIGMA, unit=unit)
-  return TILES, *(HINTS,) * shows_hints(space, hint), denoised, NEW
+  return TILES, *(HINTS,) * (hint is not None), denoised, NEW
 
 
-def shows_hints(space: Space, hint: Hint | None) -> bool:
-  """Whether hints look like images."""
-  return hint is not None and hint.channels == space.shape[2]
+def hint_pictures(hints: Array, channels: int) -> Array:
+  """Hints `(b, h, w, k)` as images of so many channels in [-1, 1]: classes have
+  a color each, a pixel without a class is gray."""
+  k = hints.shape[-1]
+  if k == channels:
+    return hints
+  if k == 1:
+    return jnp.repeat(hints, channels, -1)
+  turns = GOLDEN * np.arange(k)[:, None] + np.arange(channels) / channels
+  return hints @ jnp.asarray(np.cos(2 * np.pi * turns), hints.dtype)

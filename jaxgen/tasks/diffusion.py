@@ -14,8 +14,9 @@ from jaxgen.errors import UserError
 from jaxgen.models.build import build as build_model
 from jaxgen.models.conditioning import ConditionSizes
 from jaxgen.tasks import denoising_scores, domains, hint_images, noise_maps
-from jaxgen.tasks.companion import Companions
+from jaxgen.tasks.companion import Companions, with_base
 from jaxgen.tasks.denoising_loss import FEATURES, UNCERTAINTY, Denoising
+from jaxgen.tasks.examples import Denoiser
 from jaxgen.tasks.hint import Hint
 from jaxgen.tasks.latent_space import CODEC, latent
 from jaxgen.tasks.residual import residual
@@ -51,10 +52,9 @@ def build(
   """The task of a denoiser at one resolution; see `families.build`. `told` is
   what the network is told besides the conditions of the config."""
   config, channels = experiment.diffusion, experiment.data.channels
-  _check_conditions(config, names)
-  weighted = domains.adaptive_domains(experiment, names)
+  check_conditions(config, names)
   hint = hint_images.build(experiment, companions, resolution)
-  space = _space(experiment, companions, resolution, hint=hint)
+  space = space_of(experiment, companions, resolution, hint=hint)
   options = experiment.model_at(stage)
   options.check(space.shape[0])
   model: Any = build_model(
@@ -74,10 +74,32 @@ def build(
       *(hint.image_conditions if hint else ()),
     ),
   )
-  denoiser = functools.partial(_denoiser, model, config)
+  return assemble(
+    experiment,
+    names,
+    model=model,
+    denoiser=functools.partial(_denoiser, model, config),
+    space=space,
+    hint=hint,
+  )
+
+
+def assemble(
+  experiment: Experiment,
+  names: ConditionNames,
+  *,
+  model: Any,
+  denoiser: Denoiser,
+  space: Space,
+  hint: Hint | None,
+) -> Task:
+  """The task of a denoiser, given its network and preconditioned denoiser."""
+  config = experiment.diffusion
+  weighted = domains.adaptive_domains(experiment, names)
 
   def evaluate(params: Params, batch: Batch, inputs: LossInputs) -> Metrics:
-    denoise, frozen = denoiser(params), inputs.frozen
+    frozen = inputs.frozen
+    denoise = denoiser(with_base(params, frozen))
     return denoising_scores.evaluate(
       config, space, denoise, batch, hint=hint, frozen=frozen
     )
@@ -90,7 +112,8 @@ def build(
     density: Any,
     inputs: LossInputs,
   ) -> Array:
-    denoise, frozen = denoiser(params), inputs.frozen
+    frozen = inputs.frozen
+    denoise = denoiser(with_base(params, frozen))
     return denoising_scores.preview(
       config, space, denoise, batch, keys, hint=hint, frozen=frozen
     )
@@ -133,7 +156,7 @@ def _shown(space: Space, hint: Hint | None) -> tuple[str, ...]:
   return tuple(dict.fromkeys((*stored, *((hint.field,) if hint else ()))))
 
 
-def _space(
+def space_of(
   experiment: Experiment,
   companions: Companions,
   resolution: int,
@@ -150,7 +173,8 @@ def _space(
   return pixels(shape)
 
 
-def _check_conditions(config: DiffusionConfig, names: ConditionNames) -> None:
+def check_conditions(config: DiffusionConfig, names: ConditionNames) -> None:
+  """Raise a UserError for conditions that the data do not have."""
   for condition in config.conditions:
     known = ", ".join(names) or "none, the data have no labels"
     if condition not in names:

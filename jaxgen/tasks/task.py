@@ -9,7 +9,7 @@ from typing import Any, Protocol
 from jaxgen.data.findings import Findings
 from jaxgen.data.source import Element
 from jaxgen.tasks.hint import Hint
-from jaxgen.tasks.space import Space
+from jaxgen.tasks.space import Frozen, Space
 from jaxgen.typing import (
   Array,
   Batch,
@@ -140,6 +140,8 @@ class Task:
     check_data: elements -> None; raises a UserError if they lack fields that
       the loss needs.
     controller: controller of the loss weights; None: they are constant.
+    begin: (params, frozen parameters) -> the parameters before the first step;
+      None: those of `init`.
     set_fade: (params, fade) -> params with new blocks faded in by a fraction in
       [0, 1]; None: the model has no such blocks.
   """
@@ -164,4 +166,5 @@ class Task:
   summarize: Callable[[dict[str, Any]], dict[str, float]] = as_scores
   check_data: CheckData = accept_any
   controller: LossController | None = None
+  begin: Callable[[Params, Frozen], Params] | None = None
   set_fade: Callable[[Params, Array], Params] | None = None

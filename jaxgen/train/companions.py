@@ -9,8 +9,8 @@ from collections.abc import Sequence
 from jaxgen.config.experiment import Experiment
 from jaxgen.parallel.multihost import run_on_all
 from jaxgen.runs import numbers
-from jaxgen.runs.companions import FIELDS, wanted
-from jaxgen.tasks.companion import Companions
+from jaxgen.runs.companions import FIELDS, FOLDER, wanted
+from jaxgen.tasks.companion import BASE, Companions
 from jaxgen.tasks.space import tiles_encoder
 from jaxgen.train.opening import say
 from jaxgen.train.programs import check_stages
@@ -37,8 +37,8 @@ def with_numbers(
   initial: InitialWeights | None = None,
 ) -> list[StageProgram]:
   """Programs with the numbers of the first one's space, see `Space.numbers`; to
-  be called by all processes. Those of a few-step model are of the run that it
-  is tuned from, whose states it has to share.
+  be called by all processes. Those of a few-step model or a ControlNet are of
+  the run that it is tuned from or steers, whose states it has to share.
 
   Raises:
     UserError: the data do not fit, or the file of the numbers is damaged.
@@ -49,15 +49,25 @@ def with_numbers(
     return list(programs)
   run_on_all(lambda: check_stages(programs))
   cache = first.encoded_tiles(tiles_encoder(space), space.shape)
-  tuned = initial is not None and first.experiment.few_steps
   companions = numbers.obtain(
     workdir,
     first.task,
     first.companions,
     cache,
-    known=initial.companions.numbers if initial and tuned else {},
+    known=_known(first, workdir, initial),
   )
   for name, value in companions.numbers.items():
     if not value.ndim:
       say(f"{name}: {float(value):.4g}.")
   return [dataclasses.replace(x, companions=companions) for x in programs]
+
+
+def _known(
+  program: StageProgram, workdir: pathlib.Path, initial: InitialWeights | None
+) -> numbers.Numbers:
+  """The numbers that are not this run's to measure; empty if they are."""
+  if BASE in program.companions.runs:
+    return numbers.read_measured(workdir / FOLDER / BASE, program.task.space)
+  if initial is not None and program.experiment.few_steps:
+    return initial.companions.numbers
+  return {}

@@ -26,13 +26,14 @@ from jaxgen.latents.cache import (
 from jaxgen.parallel.sharding import Layout
 from jaxgen.tasks import families
 from jaxgen.tasks.companion import NONE, Companions
+from jaxgen.tasks.space import Frozen
 from jaxgen.tasks.task import Task
 from jaxgen.train import optimizer
 from jaxgen.train.evaluator import Evaluator
 from jaxgen.train.preview import PreviewPicture, previewer
 from jaxgen.train.state import TrainState, initial_state
 from jaxgen.train.step import UpdateFn, loss_inputs, make_update
-from jaxgen.typing import Batch, ConditionNames, LossInputs
+from jaxgen.typing import Batch, ConditionNames, LossInputs, Params
 
 _COMPILED = ("update", "evaluator", "latent_cache", "preview")
 
@@ -116,9 +117,12 @@ class StageProgram:
     s, n = self.stage, self.layout.mesh.size
     return -(-s.batch_size // s.accumulate // n) * n
 
-  def initial_state(self, key: jax.Array) -> TrainState:
-    """The state at step 0, as a pure function of a key."""
-    return initial_state(self.task, self.experiment.optimizer, key)
+  def initial_state(
+    self, key: jax.Array, frozen: Frozen | None = None
+  ) -> TrainState:
+    """The state at step 0, as a pure function of a key and of the frozen
+    parameters that it starts from, if any."""
+    return initial_state(self.task, self.experiment.optimizer, key, frozen)
 
   @functools.cached_property
   def trained_shapes(self) -> TrainState:
@@ -154,13 +158,16 @@ class StageProgram:
     """The state at step 0 for the experiment's seed, on the devices."""
     create = jax.jit(self.initial_state, out_shardings=self.trained_shardings)
     key = rng.stream(self.experiment.seed, "parameters")
-    return self.with_frozen(create(key))
+    frozen = self._frozen()
+    return dataclasses.replace(create(key, frozen), frozen=frozen)
 
   def with_frozen(self, state: TrainState) -> TrainState:
     """A state with the frozen parameters, on the devices."""
+    return dataclasses.replace(state, frozen=self._frozen())
+
+  def _frozen(self) -> dict[str, Params]:
     frozen = self.companions.frozen(self.task)
-    placed = jax.device_put(frozen, self.shardings.frozen)
-    return dataclasses.replace(state, frozen=placed)
+    return jax.device_put(frozen, self.shardings.frozen)
 
   @property
   def plain_update(self) -> UpdateFn:

@@ -10,6 +10,7 @@ import jax
 import jax.numpy as jnp
 
 from jaxgen.config.optimizer import OptimizerConfig
+from jaxgen.tasks.space import Frozen
 from jaxgen.tasks.task import Task
 from jaxgen.train import optimizer, plateau
 from jaxgen.typing import Array, Params
@@ -45,10 +46,13 @@ class TrainState:
 
 
 def initial_state(
-  task: Task, config: OptimizerConfig, key: Array
+  task: Task, config: OptimizerConfig, key: Array, frozen: Frozen | None = None
 ) -> TrainState:
-  """The state at step 0; all EMAs start from the parameters."""
+  """The state at step 0, without frozen parameters; all EMAs start from the
+  parameters, and these from frozen ones where the task says so."""
   params = task.init(key)
+  if task.begin is not None and frozen is not None:
+    params = task.begin(params, frozen)
   zero = jnp.zeros((), jnp.uint32)
   copy = lambda: jax.tree.map(jnp.copy, params)  # noqa: E731
   control = plateau.initial_control(config)

@@ -46,13 +46,17 @@ INTEGER_FLAGS = {
   "plan": ("memory",),
   "sample": (
     *("num", "resize", "batch", "seed", "resolution", "steps", "hint_noise"),
+    "control_scale",
   ),
   "encode": ("batch",),
   "decode": ("batch", "seed", "steps"),
   "reconstruct": ("batch", "seed", "steps"),
   "upscale": ("tile", "seed", "steps"),
   "interpolate": ("steps", "seed"),
-  "edit": ("between", "corrections", "seed", "batch", "hint_noise"),
+  "edit": (
+    *("between", "corrections", "seed", "batch", "hint_noise"),
+    "control_scale",
+  ),
   "calibrate": ("gain", "black", "white", "resolutions", "num", "photons"),
   "restore": (
     *("gain", "samples", "scale", "std_factor", "steps", "white"),
@@ -102,6 +106,14 @@ LEANING = (  # configs of runs that lean on others or on hints, with a fault
   ("photos_upscale_x4", "data.path=GONE"),
   ("rocks_upscale_edm", "hint.factor=5"),
   ("rocks_upscale_edm", "data.degradation=realistic"),
+  ("rocks_control", "control.base=GONE"),
+  ("rocks_control", "control.base="),
+  ("rocks_control", "hint.kind="),
+  ("rocks_control", "hint.drop_prob=0.1"),
+  ("rocks_control", "hint.num_classes=0"),
+  ("rocks_control", "diffusion.target=residual"),
+  ("layouts_control", "latent.run=GONE"),
+  ("layouts_control", "latent.views=4"),
 )
 
 

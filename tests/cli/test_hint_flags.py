@@ -15,7 +15,12 @@ from jaxgen.sample.options import SamplingKeywords
 
 def added(model, num=5, *, drawn=False, **flags) -> dict[str, Any]:
   """The options that flags add for `num` images."""
-  args = {"hint": None, "hint_noise": None, "upsample": False} | flags
+  args = {
+    "hint": None,
+    "hint_noise": None,
+    "control_scale": None,
+    "upsample": False,
+  } | flags
   options: SamplingKeywords = {}
   hint_flags.add_to(
     options, model, argparse.Namespace(**args), num=num, drawn=drawn
@@ -64,7 +69,7 @@ def test_hints_have_the_sizes_of_the_images_that_are_edited(folder):
   wide = np.tile(np.arange(16, dtype=np.uint8), (8, 1))
   Image.fromarray(wide).save(folder / "images/1.png")
   run, args = hinted_run(), {"hint": str(folder / "images"), "upsample": False}
-  args = argparse.Namespace(**args, hint_noise=None)
+  args = argparse.Namespace(**args, hint_noise=None, control_scale=None)
   small, large = hint_flags.add_sized({}, run, args, [(16, 16), (8, 16)])
   assert small.shape == (16, 16, 1) and (small == 60).all()
   np.testing.assert_array_equal(large[..., 0], wide)
@@ -86,6 +91,7 @@ def test_a_hint_may_be_absent_where_training_had_none():
     ({"kind": ""}, {"hint": "images"}, "--hint=images"),
     ({"kind": ""}, {"hint_noise": 0.1}, "--hint_noise=0.1"),
     ({}, {"hint_noise": 0.1}, "--hint_noise=0.1"),
+    ({}, {"control_scale": 0.5}, "--control_scale=0.5"),
     ({}, {"hint": "nowhere"}, "nowhere"),
     (
       {"kind": "segments", "num_classes": 2, "factor": 4},

@@ -3,8 +3,10 @@
 from typing import Any
 
 import pytest
+from support import controls
 from support.configs import toy, toy_denoiser, toy_few_steps
 
+from jaxgen.config import defaults
 from jaxgen.config.parse import parse
 from jaxgen.errors import UserError
 
@@ -138,6 +140,47 @@ def test_what_few_step_models_cannot_have_is_named(sections, culprit, remedy):
     parse(toy_few_steps(**sections))
   message = str(error.value)
   assert message.startswith(culprit) and remedy in message
+
+
+@pytest.mark.parametrize(
+  ("model", "sections", "culprit", "remedy"),
+  [
+    ("unet", {"control": {"base": ""}}, "control.base=''", "a denoiser"),
+    ("unet", {"hint": {"kind": ""}}, "hint.kind=''", "a hint"),
+    ("unet", {"hint": {"drop_prob": 0.1}}, "hint.drop_prob=0.1", "expected 0"),
+    (
+      "unet",
+      {
+        "diffusion": {"target": "residual"},
+        "hint": {"kind": "lowres", "factor": 2},
+      },
+      "diffusion.target=residual",
+      "image",
+    ),
+    ("dit", {"model": {"scan_layers": True}}, "model.scan_layers", "False"),
+    ("unet", {"latent": {"run": AE, "views": 2}}, "latent.views=2", "0"),
+    (
+      "unet",
+      {"stages": {"resolution": (8, 16), "images": (64, 64)}},
+      "stages.resolution",
+      "a single stage",
+    ),
+  ],
+)
+def test_what_controls_cannot_have_is_named(model, sections, culprit, remedy):
+  with pytest.raises(UserError) as error:
+    parse(controls.control_config(model, **sections))
+  message = str(error.value)
+  assert message.startswith(culprit) and remedy in message
+
+
+@pytest.mark.parametrize("model", ["unet", "dit"])
+def test_controls_have_hints_of_latents(model):
+  parse(controls.control_config(model, latent={"run": AE}))
+  other = controls.control_config(model)
+  other.model = defaults.mlp()
+  with pytest.raises(UserError, match="^model.name=mlp: expected unet or dit"):
+    parse(other)
 
 
 def test_only_few_step_models_have_a_method():

@@ -5,6 +5,7 @@ from support.configs import every_config
 
 from jaxgen.config import defaults
 from jaxgen.config.consistency import ConsistencyConfig
+from jaxgen.config.control import ControlConfig
 from jaxgen.config.experiment import TASK_SECTIONS
 from jaxgen.config.fields import field_defaults
 from jaxgen.config.files import load_config
@@ -52,4 +53,6 @@ def test_config_files_have_every_field_and_no_other(path):
   base = flatten(BASES[config.model.name].to_dict())
   if config.task == "consistency":
     base |= flatten({"consistency": field_defaults(ConsistencyConfig)})
+  if config.task == "control":
+    base |= flatten({"control": field_defaults(ControlConfig)})
   assert flatten(config.to_dict()).keys() == base.keys()

@@ -4,6 +4,7 @@ import dataclasses
 from typing import Any
 
 import pytest
+from support import controls
 from support.configs import (
   check,
   toy,
@@ -132,6 +133,8 @@ AUTOENCODER = {
 }
 OF_DENOISERS = ("diffusion", "hint", "latent")
 OF_FEW_STEPS = ("consistency",)
+OF_CONTROL = ("control",)
+CONTROL = {"control.base": (3, None, "")}
 FEW_STEPS = {
   "consistency.method": ("icm", None),
   "consistency.level_mean": (11.0, NAN),
@@ -254,6 +257,8 @@ def base(model: str):
     return toy_denoiser()
   if model == "few_steps":
     return toy_few_steps()
+  if model == "control":
+    return controls.control_config("dit")
   if model in UPSCALERS:
     return toy_upscaler(model)
   config = smoke(defaults.denoiser(getattr(defaults, model)()))
@@ -270,6 +275,8 @@ def tables():
     yield "dit", field, values
   for field, values in FEW_STEPS.items():
     yield "few_steps", field, values
+  for field, values in CONTROL.items():
+    yield "control", field, values
   for model, table in NETWORKS.items():
     for field, values in (NETWORK | table).items():
       yield model, field, values
@@ -299,6 +306,8 @@ def _base_of(section: str) -> str:
   """The toy whose sections are tried."""
   if section in OF_FEW_STEPS:
     return "few_steps"
+  if section in OF_CONTROL:
+    return "control"
   return "dit" if section in OF_DENOISERS else "patch_autoencoder"
 
 

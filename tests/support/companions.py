@@ -45,6 +45,7 @@ def companion(
   )
   return Companion(
     task=task,
+    experiment=parse(toy()),
     image_shape=image_shape,
     params=params,
     step=7,
@@ -111,10 +112,12 @@ def small_autoencoder(**model: Any) -> Companion:
   """A patch autoencoder of width 16 with random weights."""
   fields = {"width": 16, "patch_size": 4, "latent_dim": D} | model
   config = toy(model=fields, stages={"resolution": (SIDE,)})
-  task = families.build(parse(config), {})
+  experiment = parse(config)
+  task = families.build(experiment, {})
   params = jax.tree.map(np.asarray, jax.jit(task.init)(jax.random.key(0)))
   return Companion(
     task=task,
+    experiment=experiment,
     image_shape=SHAPE,
     params=params,
     step=7,

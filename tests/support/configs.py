@@ -8,6 +8,7 @@ import jax
 from jaxgen.config.defaults import (
   autoencoder,
   consistency,
+  control,
   conv_autoencoder,
   denoiser,
   dit,
@@ -36,6 +37,11 @@ def toy_denoiser(**sections: dict[str, Any]) -> Any:
 def toy_few_steps(**sections: dict[str, Any]) -> Any:
   """The same of a few-step model."""
   return _changed(smoke(consistency(dit())), sections)
+
+
+def toy_control(**sections: dict[str, Any]) -> Any:
+  """The same of a ControlNet, whose base is to be named."""
+  return _changed(smoke(control(dit())), sections)
 
 
 def toy_vae(**sections: dict[str, Any]) -> Any:

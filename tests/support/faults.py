@@ -19,6 +19,7 @@ from orbax.checkpoint import v1 as ocp
 ROOT = pathlib.Path(__file__).parents[2]
 AUTOENCODER = f"{ROOT}/configs/textures_patch_ae.py:smoke"
 DENOISER = f"{ROOT}/tests/support/toy_edm.py"
+CONTROL = f"{ROOT}/tests/support/toy_control.py"  # with control.base=...
 VAE = f"{ROOT}/configs/rocks_ae.py:smoke"
 LATENT = f"{ROOT}/configs/textures_ldm.py:smoke"  # with latent.run=...
 SLOW = 120  # seconds that anything here may take on a busy machine
@@ -26,6 +27,7 @@ LAST = 12  # updates of a run here, saved after each
 SMALL = {
   AUTOENCODER: {"model.encoder_depth": "1", "model.decoder_depth": "0"},
   DENOISER: {"model.width": "16", "diffusion.preview_steps": "2"},
+  CONTROL: {"model.width": "16", "diffusion.preview_steps": "2"},
   LATENT: {"diffusion.preview_steps": "2", "latent.views": "0"},
   VAE: {
     "stages.resolution": "(32,)",
