@@ -21,6 +21,8 @@ from jaxgen.errors import UserError
 if TYPE_CHECKING:
   from typing import Any
 
+  from jaxgen.sample.run import LoadedRun
+
 CARD, SAMPLES = "README.md", "samples.png"
 
 
@@ -83,18 +85,20 @@ def _draw_samples(model: Any, num: int, path: pathlib.Path) -> bool:
   does not."""
   from jaxgen.formats.png import write_png
   from jaxgen.images import image_grid
-  from jaxgen.sample.denoiser import DenoiserRun
+
+  if _needs_image(model):
+    return False
+  write_png(path, image_grid(model.sample(num, seed=0)))
+  return True
+
+
+def _needs_image(model: LoadedRun) -> bool:
+  """Whether a run draws of images only."""
   from jaxgen.sample.hints import needs_hint
   from jaxgen.sample.painter import PainterRun
   from jaxgen.sample.upscaler import UpscalerRun
 
-  needs_image = isinstance(model, UpscalerRun) or (
-    isinstance(model, DenoiserRun)
-    and not isinstance(model, PainterRun)
-    and needs_hint(model)
+  draws_hints = isinstance(model, PainterRun)
+  return isinstance(model, UpscalerRun) or (
+    not draws_hints and needs_hint(model)
   )
-  if needs_image:
-    return False
-  images = model.sample(num, seed=0)
-  write_png(path, image_grid(images))
-  return True
