@@ -103,7 +103,8 @@ def _train(
     logits = model.apply({"params": params}, x)
     return jnp.mean(cross_entropy(jnp.asarray(logits), labels))
 
-  def step(carry: Any, i: Array) -> tuple[Any, None]:
+  @jax.jit  # not a scan: convolutions in loops are slow on a CPU
+  def step(carry: Any, i: Array) -> Any:
     params, state = carry
     key = rng.stream(seed, "segmenter/train", i)
     pick = jax.random.choice(key, len(images), (BATCH,))
@@ -112,8 +113,9 @@ def _train(
     updates, state = transform.update(grads, state, params)
     rate = schedule.rate(OPTIMIZER, i + 0.5)
     params = jax.tree.map(lambda p, u: p + rate * u, params, updates)
-    return (params, state), None
+    return params, state
 
-  start = params, transform.init(params)
-  run = jax.jit(lambda start: jax.lax.scan(step, start, jnp.arange(steps))[0])
-  return run(start)[0]
+  carry = params, transform.init(params)
+  for i in range(steps):
+    carry = step(carry, jnp.asarray(i))
+  return carry[0]
