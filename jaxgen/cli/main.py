@@ -12,6 +12,7 @@ from jaxgen.cli import (
   benchmark,
   calibrate,
   compare,
+  configs,
   data,
   decode,
   doctor,
@@ -38,6 +39,7 @@ from jaxgen.parallel.compilation_cache import cache_compilations
 from jaxgen.parallel.signals import exit_now
 
 VERBS: dict[str, ModuleType] = {
+  "configs": configs,
   "data": data,
   "train": train,
   "monitor": monitor,

@@ -18,6 +18,7 @@ CONFIG = "textures_patch_ae:smoke"
 INTEGERS = ("", "x", "nan", "-1", "1.5", "1e9", "9" * 400, "9" * 5000, "\udcff")
 NUMBERS = ("", "x", "nan", "-1", "[]", "None", "9" * 400, "1e999", "\udcff")
 REQUIRED = {  # valid flags, of a run that does not exist
+  "configs": "",
   "train": f"--config={CONFIG} --workdir=W",
   "monitor": "--workdir=W",
   "plan": f"--config={CONFIG}",
@@ -40,6 +41,7 @@ REQUIRED = {  # valid flags, of a run that does not exist
   "doctor": "",
 }
 INTEGER_FLAGS = {
+  "configs": ("show", "copy"),
   "data": ("resolution",),
   "train": ("num_processes", "process_id", "memory"),
   "monitor": ("every",),
