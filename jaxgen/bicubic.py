@@ -10,15 +10,14 @@ from __future__ import annotations
 import functools
 from typing import TYPE_CHECKING, TypeVar
 
-import jax.numpy as jnp
 import numpy as np
-
-from jaxgen.typing import Array
 
 if TYPE_CHECKING:
   import scipy.sparse
 
-AnyArray = TypeVar("AnyArray", np.ndarray, Array)
+  from jaxgen.typing import Array
+
+AnyArray = TypeVar("AnyArray", np.ndarray, "Array")
 
 
 def keys(x: np.ndarray) -> np.ndarray:
@@ -59,6 +58,8 @@ def resize(x: AnyArray, height: int, width: int) -> AnyArray:
     across = columns @ x
     planes = rows @ np.moveaxis(across, -1, -3)
     return np.ascontiguousarray(np.moveaxis(planes, -3, -1))
+  import jax.numpy as jnp  # lazy: processes that read data have no JAX
+
   return jnp.einsum("ai,bj,...ijc->...abc", rows, columns, x)
 
 

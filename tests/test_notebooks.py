@@ -20,7 +20,7 @@ def test_a_notebook_runs_from_top_to_bottom(path, tmp_path, monkeypatch):
     assert not cell.get("outputs"), "committed without outputs"
   client = NotebookClient(
     notebook,
-    timeout=300,
+    timeout=900,  # a cell, on a busy machine
     kernel_name="python3",
     resources={"metadata": {"path": str(path.parent)}},
   )

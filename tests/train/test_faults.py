@@ -158,4 +158,4 @@ def test_a_signal_before_the_first_step_ends_at_once(
     f"error: stopped by {number.name} with nothing to save"
   )
   assert all("images" in line for line in progress)  # on a busy machine
-  assert seconds < 2
+  assert seconds < 20  # the others end after a minute
