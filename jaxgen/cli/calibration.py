@@ -30,8 +30,18 @@ def measure(args: argparse.Namespace) -> Measured:
   """Measure what the flags say.
 
   Raises:
-    UserError: files cannot be read or used.
+    UserError: files cannot be read or used, or the levels are of no camera.
   """
+  found = _measure(args)
+  known = found.calibration
+  if not known.white > known.black:
+    raise UserError(
+      f"white={known.white:g} DN: expected above black, {known.black:g} DN."
+    )
+  return found
+
+
+def _measure(args: argparse.Namespace) -> Measured:
   dark = _darks(args)
   if args.header:
     return calibration_header.measure(args, dark)

@@ -69,7 +69,8 @@ def _add_camera_flags(group: flags.Group) -> None:
     "--operator",
     default="none",
     help="what the camera does to the image: none (the default), downsample:2,"
-    " blur:1.5 (a Gaussian, in pixels), bayer:RGGB (four planes of a mosaic)",
+    " blur:1.5 (a Gaussian, in pixels), bayer:RGGB (the mosaic of a sensor,"
+    " whose planes are red, green, green, blue)",
   )
 
 

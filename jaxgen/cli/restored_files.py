@@ -86,6 +86,7 @@ def _restore(
     frames = read_frames(path)
   except UserError as e:
     raise UserError(f"--input={e}") from e
+  _check_mosaic(frames.pattern, path, operator=options["operator"])
   known = camera.for_file(path, frames)
   values, keywords = known.seen(frames.values)
   try:
@@ -118,6 +119,16 @@ def _restore(
   return File(
     images=images, facts=facts, calls=found.calls, seconds=found.seconds
   )
+
+
+def _check_mosaic(pattern: str, path: pathlib.Path, *, operator: str) -> None:
+  """Raise a UserError for the mosaic of another sensor than that of a raw
+  file."""
+  name, _, order = operator.partition(":")
+  if pattern and name == "bayer" and (order or "RGGB") != pattern:
+    raise UserError(
+      f"--operator={operator}: expected bayer:{pattern}, the mosaic of {path}."
+    )
 
 
 def _without_cells(file: File) -> File:

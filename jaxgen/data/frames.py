@@ -32,12 +32,15 @@ class Frames(NamedTuple):
     values: `(k, h, w, c)`, numbers of any type.
     black, white: levels that the file states, in DN; None: it does not.
     notes: what a user should know about the reading.
+    pattern: the colors of the first 2 x 2 pixels of a raw file's sensor, row by
+      row; empty: it is no raw file.
   """
 
   values: np.ndarray
   black: float | None = None
   white: float | None = None
   notes: tuple[str, ...] = ()
+  pattern: str = ""
 
 
 def list_frames(folder: pathlib.Path) -> list[pathlib.Path]:
@@ -46,8 +49,8 @@ def list_frames(folder: pathlib.Path) -> list[pathlib.Path]:
 
 
 def read_frames(path: pathlib.Path) -> Frames:
-  """The exposures of a file: an array `(h, w)`, `(k, h, w)` or, with at most
-  four channels, `(h, w, c)` or `(k, h, w, c)`; the pages of a TIFF; an image;
+  """The exposures of a file: an array `(h, w)`, `(k, h, w)`, `(k, h, w, c)` or,
+  with at most four channels, `(h, w, c)`; the pages of a TIFF; an image;
   the first image or cube of a FITS file, compressed by gzip or not; a camera
   raw file as the four channels of its mosaic, see `camera_raw`.
 
@@ -94,7 +97,9 @@ def open_frames(path: pathlib.Path) -> BinaryIO:
 def _of_raw(file: BinaryIO) -> Frames:
   mosaic = camera_raw.read(file, max_pixels=image_pixels.max_pixels())
   black = float(np.mean(mosaic.black))
-  return Frames(mosaic.values[None], black, mosaic.white)
+  return Frames(
+    mosaic.values[None], black, mosaic.white, pattern=mosaic.pattern
+  )
 
 
 def _of_fits(file: BinaryIO) -> Frames:
@@ -123,6 +128,6 @@ def _array(path: pathlib.Path) -> np.ndarray:
 
 def _four_axes(values: np.ndarray) -> np.ndarray:
   """An array as exposures `(k, h, w, c)`."""
-  has_channels = values.ndim > 2 and values.shape[-1] <= _CHANNELS
-  values = values if has_channels else values[..., None]
+  some = values.ndim == 3 and values.shape[-1] <= _CHANNELS
+  values = values if some or values.ndim == 4 else values[..., None]
   return values if values.ndim == 4 else values[None]

@@ -47,9 +47,12 @@ def noise_words(header: Header, *, gain: float | None = None) -> NoiseWords:
   if unit and not re.fullmatch(r"(?i)adu|dn|counts?", unit):
     notes = (*notes, f"BUNIT is {unit!r}: values are taken for DN")
   black, white = levels(header)
+  name, read_noise = _first(header, _READ_NOISES)
+  if read_noise is not None and read_noise < 0:
+    raise ValueError(f"{name}={read_noise:g}: expected 0 or more")
   return NoiseWords(
     gain=gain,
-    read_noise=_first(header, _READ_NOISES)[1],
+    read_noise=read_noise,
     black=black,
     white=white,
     notes=notes,

@@ -19,6 +19,8 @@ from jaxtyping import Bool, Float
 from jaxgen.restoration.noise import EXACT, GaussianNoise, Values
 from jaxgen.typing import Array, Images
 
+ORDERS = ("RGGB", "BGGR", "GRBG", "GBRG")  # of a mosaic, row by row
+
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Operator:
@@ -100,14 +102,22 @@ def blur(kernel: Float[np.ndarray, "k k"]) -> Operator:
 
 def bayer(order: str = "RGGB") -> Operator:
   """The mosaic of a color camera, packed: from red, green and blue `(b, h, w,
-  3)` to 4 channels `(b, h/2, w/2, 4)`.
+  3)` to 4 channels `(b, h/2, w/2, 4)`, red, green in the row of red, green in
+  the row of blue, blue, as `formats.camera_raw` packs raw files.
 
   Args:
     order: the color of each pixel of a 2 x 2 square, row by row.
   """
-  if sorted(order) != sorted("RGGB"):
-    raise ValueError(f"order: expected two G, one R and one B, got {order!r}")
-  sites = [(i // 2, i % 2, "RGB".index(color)) for i, color in enumerate(order)]
+  if order not in ORDERS:
+    names = ", ".join(ORDERS)
+    raise ValueError(f"order: expected one of {names}, got {order!r}")
+  row, column = divmod(order.index("R"), 2)
+  sites = [
+    (row, column, 0),
+    (row, 1 - column, 1),
+    (1 - row, column, 1),
+    (1 - row, 1 - column, 2),
+  ]
 
   def pack(x: Float[Array, "b h w 3"]) -> Float[Array, "b _ _ 4"]:
     return jnp.stack([x[:, i::2, j::2, c] for i, j, c in sites], -1)

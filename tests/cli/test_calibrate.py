@@ -103,6 +103,8 @@ def test_what_is_printed_has_units_and_warnings(files, capsys):
     ("--pairs=a.tif,b.tif --darks=darks --black=1", "--black"),
     ("--pairs=a.tif,b.tif --black=100 --white=50", "--white"),
     ("--pairs=a.tif,b.tif --flats=flats", "--flats"),
+    ("--pairs=a.tif,b.tif --black=70000", "white"),
+    ("--darks=darks --gain=2 --white=50", "white"),
     ("--darks=darks --gain=0", "--gain"),
     ("--header=gone.fits", "--header"),
   ],

@@ -7,9 +7,10 @@ import pytest
 import tifffile
 from PIL import Image
 from support.analytic_run import analytic_run
-from support.cameras import BLACK, GAIN, READ_NOISE, expose, scene
+from support.cameras import BLACK, GAIN, READ_NOISE, expose, scene, write_dng
 
 from jaxgen.cli.main import main
+from jaxgen.diffusion import analytic
 from jaxgen.sample import load
 
 CAMERA = f"--gain={GAIN} --read_noise={READ_NOISE} --black={BLACK}"
@@ -150,6 +151,27 @@ def test_maps_of_a_mosaic(files, monkeypatch):
   line = "--input=mosaic.npy --noise=camera --operator=bayer:RGGB"
   assert restore(line) == 0
   assert np.load("out/mean.npy").shape == (16, 16, 3)
+
+
+def test_the_colors_of_a_raw_file_are_in_their_places(
+  files, monkeypatch, capsys
+):
+  """Of a sensor that does not begin with red."""
+  pytest.importorskip("rawpy")
+  run = analytic_run(analytic.gaussian(0.0, 0.5), channels=3)
+  monkeypatch.setattr(load, "load", lambda *_: run)
+  rate = np.full((32, 32), 100.0)
+  rate[1::2, 1::2], rate[::2, ::2] = 400.0, 20.0  # red, blue
+  counts = expose(rate, 0, frames=1)[0] - BLACK + 512
+  write_dng(files / "a.dng", counts.astype(np.uint16), "BGGR")
+  line = f"--input=a.dng --scale=400 --gain={GAIN} --read_noise={READ_NOISE}"
+  assert restore(f"{line} --operator=bayer:RGGB") == 2
+  assert "bayer:BGGR" in capsys.readouterr().err
+  assert restore(f"{line} --operator=bayer:BGGR") == 0
+  found = (np.load("out/mean.npy") - 512) / GAIN
+  means = found[1::2, 1::2, 0], found[::2, 1::2, 1], found[::2, ::2, 2]
+  for mean, want in zip(means, (400, 100, 20), strict=True):
+    assert mean.mean() == pytest.approx(want, rel=0.15, abs=3)
 
 
 def test_metadata_of_a_tiff_are_kept(files):

@@ -22,6 +22,7 @@ VALUES = np.random.default_rng(0).integers(0, 4000, (5, 12, 16), np.uint16)
     ((5, 12, 16), (5, 12, 16, 1)),
     ((12, 16, 3), (1, 12, 16, 3)),
     ((5, 12, 16, 4), (5, 12, 16, 4)),
+    ((1, 12, 16, 9), (1, 12, 16, 9)),
   ],
 )
 def test_arrays_are_exposures(shape, expected, tmp_path):

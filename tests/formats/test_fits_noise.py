@@ -36,6 +36,11 @@ def test_no_camera_has_such_a_gain(value):
     words(GAIN=value)
 
 
+def test_no_camera_has_such_a_read_noise():
+  with pytest.raises(ValueError, match="RON"):
+    words(GAIN=2, RON=-1.0)
+
+
 def test_what_is_not_said_is_not_known():
   found = words(GAIN="high", BUNIT="electron/s")
   assert found[:4] == (None, None, None, None)

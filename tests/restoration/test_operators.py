@@ -5,6 +5,7 @@ import pytest
 from support.arrays import noise
 from support.operators import dense
 
+from jaxgen.formats import camera_raw
 from jaxgen.restoration import operators
 
 SHAPE = (3, 4, 16, 2)
@@ -39,16 +40,17 @@ def test_a_mask_keeps_what_is_seen():
   np.testing.assert_array_equal(kept, np.where(SEEN, x, 0.0))
 
 
-@pytest.mark.parametrize("order", ["RGGB", "GBRG", "BGGR", "GRBG"])
+@pytest.mark.parametrize("order", operators.ORDERS)
 def test_a_mosaic_and_its_adjoint(order):
+  """With the channels of raw files, whichever color the sensor has first."""
   x, y = noise((2, 4, 6, 3)), noise((2, 2, 3, 4), 1)
   mosaic = operators.bayer(order)
   packed, back = mosaic.apply(x), mosaic.adjoint(y)
   assert packed.shape == y.shape and back.shape == x.shape
   np.testing.assert_allclose(jnp.vdot(packed, y), jnp.vdot(x, back), rtol=1e-5)
-  rows, columns = np.divmod(np.arange(4), 2)
-  for k, color in enumerate(order):
-    want = x[:, rows[k] :: 2, columns[k] :: 2, "RGB".index(color)]
+  letters = np.array(list(order)).reshape(2, 2)
+  for k, (row, column) in enumerate(camera_raw.bayer_places(letters)):
+    want = x[:, row::2, column::2, "RGGB"[k] == np.array(list("RGB"))][..., 0]
     np.testing.assert_array_equal(packed[..., k], want)
 
 
@@ -83,5 +85,6 @@ def test_a_blur_is_a_convolution():
 def test_impossible_operators_are_refused():
   with pytest.raises(ValueError, match="kernel"):
     operators.blur(np.ones((4, 4)))
-  with pytest.raises(ValueError, match="order"):
-    operators.bayer("RGBB")
+  for order in ("RGBB", "RBGG"):
+    with pytest.raises(ValueError, match="order"):
+      operators.bayer(order)
