@@ -60,16 +60,13 @@ def run(args: argparse.Namespace, rest: list[str]) -> None:
     found = describe(_file(args.show, "show"))
     print(f"{found.about}\n\n{textwrap.fill(found.variants, WIDTH)}")
   else:
-    print("\n".join(_lines(names())))
+    print("\n".join(_lines(listed())))
 
 
-def names() -> list[str]:
-  """The names of all configs, then of all sweeps as `sweeps/NAME`."""
-  from jaxgen.config.files import CONFIGS
-
-  files = [*sorted(CONFIGS.glob("*.py")), *sorted(CONFIGS.glob("*/*.py"))]
-  found = [x.relative_to(CONFIGS).with_suffix("").as_posix() for x in files]
-  return [x for x in found if describe(_file(x, "show")).variants]
+def listed() -> dict[str, Described]:
+  """All configs by name, then all sweeps as `sweeps/NAME`."""
+  found = {name: describe(file) for name, file in _files().items()}
+  return {name: x for name, x in found.items() if x.variants}
 
 
 def describe(file: pathlib.Path) -> Described:
@@ -84,17 +81,24 @@ def describe(file: pathlib.Path) -> Described:
   return Described(ast.get_docstring(tree) or "", variants)
 
 
-def _lines(listed: list[str]) -> list[str]:
+def _lines(configs: dict[str, Described]) -> list[str]:
   """A name, what it is, and its variants, for each."""
   lines, indent = [], " " * 4
-  for name in listed:
-    found = describe(_file(name, "show"))
+  for name, found in configs.items():
     lines.append(name)
     for text in (found.title, found.variants):
       lines += textwrap.wrap(
         text, WIDTH, initial_indent=indent, subsequent_indent=indent
       )
   return lines
+
+
+def _files() -> dict[str, pathlib.Path]:
+  """The files beside the configs by name, those of sweeps last."""
+  from jaxgen.config.files import CONFIGS
+
+  files = [*sorted(CONFIGS.glob("*.py")), *sorted(CONFIGS.glob("*/*.py"))]
+  return {x.relative_to(CONFIGS).with_suffix("").as_posix(): x for x in files}
 
 
 def _file(name: str, flag: str) -> pathlib.Path:
@@ -104,19 +108,14 @@ def _file(name: str, flag: str) -> pathlib.Path:
     UserError: there is none.
   """
   from jaxgen.config.fields import near_miss
-  from jaxgen.config.files import CONFIGS
 
-  file = CONFIGS / f"{name}.py"
-  known = [
-    x.relative_to(CONFIGS).with_suffix("").as_posix()
-    for x in CONFIGS.rglob("*.py")
-  ]
-  if name not in known:
+  files = _files()
+  if name not in files:
     raise UserError(
       f"--{flag}={name}: expected a name that jaxgen configs"
-      f" lists.{near_miss(name, sorted(known))}"
+      f" lists.{near_miss(name, sorted(files))}"
     )
-  return file
+  return files[name]
 
 
 def _copy(name: str, out: pathlib.Path | None) -> None:

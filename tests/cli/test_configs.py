@@ -14,7 +14,7 @@ def test_every_config_is_listed_with_what_it_is(capsys):
   assert main(["configs"]) == 0
   lines = capsys.readouterr().out.splitlines()
   names = [x for x in lines if not x.startswith(" ")]
-  assert names == configs.names() and "sweeps/latent_design" in names
+  assert names == list(configs.listed()) and "sweeps/latent_design" in names
   known = {x.stem for x in files.CONFIGS.glob("*.py")} - {"reference_table"}
   assert set(names) >= known
   for name in names:

@@ -61,8 +61,8 @@ class Beside:
     """What is doubtful, in sentences."""
     return [
       *(masks.warnings(self.masks) if self.masks else ()),
-      *(hints.warnings(self.hints) if self.hints else ()),
-      *(lows.warnings(self.lows) if self.lows else ()),
+      *(partners.warnings(self.hints, hints.KIND) if self.hints else ()),
+      *(partners.warnings(self.lows, lows.KIND) if self.lows else ()),
     ]
 
   def fingerprint(self) -> str:

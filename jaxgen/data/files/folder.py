@@ -32,9 +32,9 @@ from jaxgen.data.files import (
   folder_labels,
   hints,
   listing,
-  lows,
   masks,
   pages,
+  partners,
   values,
 )
 from jaxgen.data.files.beside import Beside
@@ -73,10 +73,10 @@ class ImageFiles:
       found.append(masks.read_labels(path, two_kinds=two_kinds))
     if self.hints:
       path, bits = self.hints[photo], self.hint_bits
-      found.append(hints.read(path, self.hint_channels, bits))
+      found.append(partners.read(path, self.hint_channels, bits=bits))
     if self.lows:
       path = self.lows[photo]
-      found.append(lows.read(path, self.channels, bits=self.bits))
+      found.append(partners.read(path, self.channels, bits=self.bits))
     return tuple(found)
 
 

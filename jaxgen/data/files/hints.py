@@ -6,15 +6,12 @@ import dataclasses
 import pathlib
 from collections.abc import Sequence
 
-import numpy as np
-
 from jaxgen.config.data import DataConfig
 from jaxgen.data import resize
 from jaxgen.data.files import partners
 from jaxgen.data.files.partners import Kind, Partners
 from jaxgen.formats import image_files
 from jaxgen.formats.image_files import ImageInfo
-from jaxgen.formats.problems import listed
 
 KIND = Kind(noun="hint", field="data.hints", suffixes=image_files.SUFFIXES)
 
@@ -55,20 +52,6 @@ def most_bits(found: Partners | None) -> int:
   return max((x.bits for x in found.infos), default=8) if found else 8
 
 
-def read(path: str, channels: int, bits: int) -> np.ndarray:
-  """The pixels (h, w, channels) of a hint that has passed the check."""
-  pixels = image_files.read_pixels(path, bits=bits)
-  return resize.to_channels(pixels, channels)
-
-
 def fingerprint(found: Partners, channels: int) -> str:
   """The contents of hints and how they are read."""
   return " ".join((*(x.digest for x in found.infos), f"{channels} channels"))
-
-
-def warnings(found: Partners) -> list[str]:
-  """What is doubtful about hints, in sentences."""
-  others = found.others
-  return [f"{len(others):,} hints have no image: {listed(others)}"] * any(
-    others
-  )

@@ -8,7 +8,10 @@ import pathlib
 import unicodedata
 from collections.abc import Mapping, Sequence
 
+import numpy as np
+
 from jaxgen.config.data import DataConfig
+from jaxgen.data import resize
 from jaxgen.data.files import checks
 from jaxgen.errors import UserError
 from jaxgen.formats import image_files
@@ -134,6 +137,19 @@ def fit_all(
   """`fit` of each image."""
   pairs = zip(images, found.checked, strict=True)
   return [fit(image, partner, kind, factor=factor) for image, partner in pairs]
+
+
+def read(path: str, channels: int, *, bits: int) -> np.ndarray:
+  """The pixels (h, w, channels) of a partner that has passed the check."""
+  pixels = image_files.read_pixels(path, bits=bits)
+  return resize.to_channels(pixels, channels)
+
+
+def warnings(found: Partners, kind: Kind) -> list[str]:
+  """What is doubtful about partners, in sentences."""
+  others = found.others
+  said = f"{len(others):,} {kind.noun}s have no image: {listed(others)}"
+  return [said] * any(others)
 
 
 def _missing(kind: Kind) -> str:
