@@ -72,7 +72,7 @@ def run(args: argparse.Namespace, rest: list[str]) -> None:
   if (args.config is None) == (args.workdir is None):
     raise UserError("expected one of --config and --workdir.")
   if args.json:
-    outputs.make_folder(args.json.parent)
+    outputs.check_folder(args.json.parent)
   experiment = _experiment(args, rest)
   if args.restore:
     _restorations(args, experiment)

@@ -122,7 +122,7 @@ def run(args: argparse.Namespace, rest: list[str]) -> None:
   _check(args)
   from jaxgen.cli import calibration, calibration_files
 
-  outputs.make_folder(args.out)
+  outputs.check_folder(args.out)
   measured = calibration.measure(args)
   content = calibration_files.write(measured, args.out)
   if args.json:

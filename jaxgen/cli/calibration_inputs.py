@@ -183,7 +183,9 @@ def _exposures(flag: str, parts: Sequence[Frames]) -> Exposures:
     flag=flag,
     scenes=[x[..., i] for x in values for i in range(x.shape[-1])],
     rounded=rounded,
-    black=next((x.black for x in parts if x.black is not None), None),
+    black=next(
+      (float(np.mean(x.black)) for x in parts if x.black is not None), None
+    ),
     white=white,
     floor=float(np.iinfo(dtype).min) if dtype.kind in "iu" else -np.inf,
     notes=tuple(dict.fromkeys(notes)),

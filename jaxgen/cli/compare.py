@@ -71,7 +71,7 @@ def run(args: argparse.Namespace, rest: list[str]) -> None:
   from jaxgen.report import comparison as report
   from jaxgen.sample.load import load
 
-  outputs.make_folder(args.out)
+  outputs.check_folder(args.out)
   network = features(args.features, args.inception_weights)
   runs = [inputs.require_generator(load(x)) for x in args.workdir]
   samplers = tuple(filter(None, args.samplers.split(",")))

@@ -65,7 +65,7 @@ def run(args: argparse.Namespace, rest: list[str]) -> None:
   if args.input and rest:
     raise UserError(f"{rest[0]}: expected --config, not --input.")
   out = args.out or _default_folder(args.json)
-  outputs.make_folder(out)
+  outputs.check_folder(out)
   if not args.json:
     print("reading the data ...", flush=True)
   report = _report(args, rest)

@@ -67,7 +67,7 @@ class Given(NamedTuple):
   def facts(self) -> dict[str, Any]:
     """Entries of the report: of maps their means and names."""
     named = self._asdict()
-    maps = [k for k in MAPS if isinstance(named[k], np.ndarray)]
+    maps = [k for k in MAPS if np.shape(named[k])[:2] not in ((), (1, 1))]
     dead = named.pop("dead")
     found = {
       k: None if v is None else float(np.mean(v)) for k, v in named.items()

@@ -7,7 +7,7 @@ import dataclasses
 import pathlib
 from typing import TYPE_CHECKING, Any
 
-from jaxgen.cli.outputs import make_folder
+from jaxgen.cli.outputs import check_folder
 from jaxgen.errors import UserError
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ def open_run(
   from jaxgen.sample.load import load
 
   run = load(args.workdir, args.checkpoint)
-  make_folder(out or args.out)
+  check_folder(out or args.out)
   return run
 
 

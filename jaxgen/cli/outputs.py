@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import pathlib
 import tempfile
 from collections.abc import Iterable, Sequence
@@ -20,12 +21,14 @@ GRID = 64  # maximum number of images in grid.png
 SUMMARIES = ("grid", "compare")  # reserved names
 
 
-def make_folder(path: pathlib.Path) -> None:
-  """Create an output folder.
+def check_folder(path: pathlib.Path) -> None:
+  """Check that an output folder can be written to, before work for it; one that
+  does not exist is left so.
 
   Raises:
     UserError: the folder cannot be written to.
   """
+  new = [x for x in (path, *path.parents) if not x.exists()]
   try:
     path.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryFile(dir=path):
@@ -35,6 +38,10 @@ def make_folder(path: pathlib.Path) -> None:
     raise UserError(
       f"{path} cannot be written to ({reason}): choose another --out."
     ) from e
+  finally:
+    with contextlib.suppress(OSError):  # another process writes there
+      for folder in new:
+        folder.rmdir()
 
 
 def save_images(

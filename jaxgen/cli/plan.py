@@ -82,7 +82,7 @@ def run(args: argparse.Namespace, rest: list[str]) -> None:
   from jaxgen.train.transfer import check_transfers
 
   if args.json and args.json != STDOUT:
-    outputs.make_folder(args.json.parent)
+    outputs.check_folder(args.json.parent)
   experiment = load_experiment(args.config, rest)
   devices = _devices(args.devices)
   programs = stage_programs(

@@ -14,6 +14,7 @@ from jaxgen.cli.output_folder import replacing
 from jaxgen.cli.restored_report import PICTURE, PICTURED, File
 from jaxgen.data.frames import list_frames, read_frames
 from jaxgen.errors import UserError
+from jaxgen.formats import problems
 from jaxgen.formats.png import write_png
 from jaxgen.report import restoration_page
 from jaxgen.report.restoration_page import Restored
@@ -50,7 +51,8 @@ def restore(
   options: Mapping[str, Any],
   out: pathlib.Path,
 ) -> list[File]:
-  """Restore files one by one and write the results.
+  """Restore files one by one and write the results, also if some of them
+  cannot be restored.
 
   Args:
     run: the run.
@@ -58,17 +60,31 @@ def restore(
     camera: the camera.
     options: further keywords of `run.restore`.
     out: the output folder.
+
+  Raises:
+    UserError: files that cannot be restored; of several, after the others.
   """
-  files, num = [], 0
+  files, num, failed = [], 0, []
   with replacing(out, "restore") as folder:
     named = list(paths.items())
     for name, path in progress.each("restoring files", named, unit="files"):
-      file = _restore(
-        run, path, camera, options=options, folder=folder / name, first=num
-      )
+      try:
+        file = _restore(
+          run, path, camera, options=options, folder=folder / name, first=num
+        )
+      except UserError as e:
+        failed.append(str(e).rstrip("."))
+        continue
       num += len(file.images)
       files.append(_without_cells(file) if num > SHOWN else file)
+    if not files:
+      raise UserError(f"{problems.listed(list(dict.fromkeys(failed)), '; ')}.")
     restored_report.write_report(folder, files, run, options)
+  if failed:
+    raise UserError(
+      f"{len(failed)} of {len(paths)} files were not restored, the others are"
+      f" in {out}: {problems.listed(failed, '; ')}."
+    )
   return files
 
 

@@ -72,7 +72,7 @@ def run(args: argparse.Namespace, rest: list[str]) -> None:
   sampling_flags.check_values(args)
   model = inputs.load_enlarger(args.workdir, args.checkpoint)
   enlarge = _enlargement(model, args)
-  outputs.make_folder(args.out)
+  outputs.check_folder(args.out)
   images = inputs.read_images(model, args.input)
   if not isinstance(model, UpscalerRun):
     for image in images:

@@ -22,7 +22,8 @@ from jaxgen.formats.file_tree import files_below
 ARRAYS = (".npy", ".npz")
 SUFFIXES = (*ARRAYS, *image_files.SUFFIXES)
 _LOSSY = (".jpg", ".jpeg", ".jfif", ".jpe", ".webp")
-_CHANNELS = 4  # at most; a larger last axis is that of columns
+_CHANNELS = 4  # of a last axis that is always that of channels
+_MOST_CHANNELS = 16  # of one that is if both others are longer
 
 
 class Frames(NamedTuple):
@@ -30,14 +31,16 @@ class Frames(NamedTuple):
 
   Attributes:
     values: `(k, h, w, c)`, numbers of any type.
-    black, white: levels that the file states, in DN; None: it does not.
+    black: level that the file states, in DN, or those of the channels
+      (1, 1, c); None: it does not.
+    white: the same of saturated values.
     notes: what a user should know about the reading.
     pattern: the colors of the first 2 x 2 pixels of a raw file's sensor, row by
       row; empty: it is no raw file.
   """
 
   values: np.ndarray
-  black: float | None = None
+  black: float | np.ndarray | None = None
   white: float | None = None
   notes: tuple[str, ...] = ()
   pattern: str = ""
@@ -50,7 +53,8 @@ def list_frames(folder: pathlib.Path) -> list[pathlib.Path]:
 
 def read_frames(path: pathlib.Path) -> Frames:
   """The exposures of a file: an array `(h, w)`, `(k, h, w)`, `(k, h, w, c)` or,
-  with at most four channels, `(h, w, c)`; the pages of a TIFF; an image;
+  with at most 4 channels, or 16 and fewer than rows and columns, `(h, w, c)`;
+  the pages of a TIFF; an image;
   the first image or cube of a FITS file, compressed by gzip or not; a camera
   raw file as the four channels of its mosaic, see `camera_raw`.
 
@@ -96,9 +100,11 @@ def open_frames(path: pathlib.Path) -> BinaryIO:
 
 def _of_raw(file: BinaryIO) -> Frames:
   mosaic = camera_raw.read(file, max_pixels=image_pixels.max_pixels())
-  black = float(np.mean(mosaic.black))
   return Frames(
-    mosaic.values[None], black, mosaic.white, pattern=mosaic.pattern
+    mosaic.values[None],
+    np.array(mosaic.black)[None, None],
+    mosaic.white,
+    pattern=mosaic.pattern,
   )
 
 
@@ -128,6 +134,14 @@ def _array(path: pathlib.Path) -> np.ndarray:
 
 def _four_axes(values: np.ndarray) -> np.ndarray:
   """An array as exposures `(k, h, w, c)`."""
-  some = values.ndim == 3 and values.shape[-1] <= _CHANNELS
-  values = values if some or values.ndim == 4 else values[..., None]
+  values = values if _has_channels(values) else values[..., None]
   return values if values.ndim == 4 else values[None]
+
+
+def _has_channels(values: np.ndarray) -> bool:
+  """Whether the last axis of an array is that of channels."""
+  *others, last = values.shape
+  several = last <= min(_MOST_CHANNELS, *(n - 1 for n in others))
+  return values.ndim == 4 or (
+    values.ndim == 3 and (last <= _CHANNELS or several)
+  )

@@ -18,6 +18,7 @@ from jaxgen.sample.restoration_checks import Check
 from jaxgen.sample.restored import Restoration
 
 LEAST, SIDE = 160, 320  # longer side of an image in a picture
+UNKNOWN = (178, 24, 43)  # RGB of standard deviations that are not known
 DARK, BRIGHT = 0.001, 0.999  # quantiles of the mean shown as black and white
 
 
@@ -105,8 +106,8 @@ def cells(
   channels: Sequence[int] = (),
 ) -> dict[str, np.ndarray]:
   """Input, mean, standard deviation and a sample of image `index` as pictures:
-  all but the standard deviation with the same black and white; `channels` as in
-  `images.visible`."""
+  all but the standard deviation, which is red where it is not known, with the
+  same black and white; `channels` as in `images.visible`."""
   mean, std = restoration.mean[index], restoration.std
   low, high = np.quantile(visible(mean, channels), (DARK, BRIGHT))
   found = {"input": numbers[index], "mean": mean}
@@ -118,8 +119,19 @@ def cells(
     deviation = visible(std[index], channels)
     known = deviation[np.isfinite(deviation)]
     top = float(np.quantile(known, BRIGHT)) if known.size else 1.0
-    found["std (0 to largest)"] = _shown(deviation, 0, top)
+    found["std (0 to largest)"] = _marked(
+      _shown(deviation, 0, top), _shown(np.isnan(deviation), 0, 1)
+    )
   return found
+
+
+def _marked(shown: np.ndarray, unknown: np.ndarray) -> np.ndarray:
+  """A picture `(h, w, c)`, red where another one, of what is unknown in any
+  channel, is not black."""
+  where = unknown.max(-1, keepdims=True) > 0
+  if not where.any():
+    return shown
+  return np.where(where, np.uint8(UNKNOWN), shown)
 
 
 def _shown(x: np.ndarray, low: float, high: float) -> np.ndarray:

@@ -8,6 +8,7 @@ lower resolution and beyond the noise.
 
 from __future__ import annotations
 
+import math
 from typing import NamedTuple
 
 import numpy as np
@@ -18,6 +19,8 @@ from jaxgen.restoration import single_image
 
 Plane = Float[np.ndarray, "h w"]
 SIGNIFICANT = 3.0  # standard errors of noise's own energy
+OTHER_NOISE = 2.0  # ratio of variances that images do not have by chance
+SURE = 96  # pixels of a side; smaller images have to differ more
 BOX = 7  # side of the square whose mean stands for an unseen pixel
 
 
@@ -54,6 +57,44 @@ def noise_variance(image: Plane, *, white: float = np.inf) -> float:
   return float(
     np.average(tails, weights=weights) / single_image.even_roughness()
   )
+
+
+def mean_variance(planes: list[Plane]) -> float:
+  """`noise_variance`, averaged over images; NaN if too little is seen."""
+  try:
+    return float(np.mean([noise_variance(x) for x in planes]))
+  except ValueError:
+    return math.nan
+
+
+def over_expected(
+  variance: float, counts: np.ndarray, read_noise: np.ndarray
+) -> float:
+  """The variance of the noise of images over that of their camera; NaN if it is
+  not known.
+
+  Args:
+    variance: that of the images.
+    counts: electrons; NaN where nothing is seen.
+    read_noise: standard deviation in electrons.
+  """
+  mean = np.nanmean(counts) if np.isfinite(counts).any() else np.nan
+  expected = max(float(mean), 0.0) + float(np.mean(np.square(read_noise)))
+  return variance / expected if expected > 0 else math.nan
+
+
+def doubtful(ratio: float, num_pixels: int) -> bool:
+  """Whether the noise of an image, over that of its camera, is not that of the
+  camera. Small images, with few blocks at each level, show it less surely: in
+  tests on photographs and cells, the limits were passed by chance by at most 5
+  % of images of 48 pixels and more, and of up to 500 electrons.
+
+  Args:
+    ratio: of the variances; NaN: it is not known.
+    num_pixels: pixels of a channel.
+  """
+  limit = OTHER_NOISE * max(1.0, SURE / np.sqrt(num_pixels))
+  return bool(ratio > limit or ratio < 1 / limit)
 
 
 def detail(image: Plane, factor: int, *, noise: float) -> Detail:

@@ -15,6 +15,7 @@ import numpy as np
 from jaxgen.diffusion.tiling import WINDOWS
 from jaxgen.errors import UserError
 from jaxgen.parallel import device
+from jaxgen.restoration import image_noise
 from jaxgen.restoration.recommend import (
   Preference,
   Recommendation,
@@ -95,7 +96,7 @@ def choose(
   windows = _num_windows(known, shape)
   found = _recommended(_of_image(known, windows, calls), exposed, limits)
   planes = list(np.moveaxis(exposed.electrons, -1, 1).reshape(-1, *shape))
-  noise = doubts.noise(planes)
+  noise = image_noise.mean_variance(planes)
   detail = doubts.shares(planes, known.table, noise=noise)
   said = (*found.notes, *_about_table(known, run))
   said += doubts.about_noise(noise, exposed)

@@ -14,23 +14,13 @@ from jaxgen.sample.exposure import Exposure
 
 Plane = Float[np.ndarray, "h w"]
 MORE_DETAIL = 2.0  # times that of the tiles, which is said
-OTHER_NOISE = 1.5  # ratio of noise measured and expected, which is said
-
-
-def noise(planes: list[Plane]) -> float:
-  """The mean variance of the noise; NaN if too little is seen."""
-  try:
-    return float(np.mean([image_noise.noise_variance(x) for x in planes]))
-  except ValueError:
-    return math.nan
 
 
 def about_noise(found: float, exposed: Exposure) -> tuple[str, ...]:
   """A doubt if the noise of images is not that of the camera."""
-  read = float(np.mean(np.square(exposed.read_noise)))
-  expected = max(float(np.nanmean(exposed.electrons)), 0.0) + read
-  ratio = found / expected if expected > 0 else math.nan
-  if math.isnan(ratio) or 1 / OTHER_NOISE <= ratio <= OTHER_NOISE:
+  counts = exposed.electrons
+  ratio = image_noise.over_expected(found, counts, exposed.read_noise)
+  if not image_noise.doubtful(ratio, counts[0, ..., 0].size):
     return ()
   return (
     f"the noise of the image has {ratio:.2g} times the variance that the camera"

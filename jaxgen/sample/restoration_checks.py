@@ -9,11 +9,12 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxgen.config.diffusion import DiffusionConfig
-from jaxgen.restoration import agreement
+from jaxgen.restoration import agreement, image_noise
 from jaxgen.restoration.operators import Operator
 from jaxgen.sample.exposure import Exposure, Stack
 
 LOWEST, HIGHEST = 0.75, 1.33  # chi-squared that is not suspicious
+LOW, HIGH = 0.9, 1.15  # the same if the noise is not that of the camera
 UNEXPLAINED = 0.2  # correlation of the residuals of neighbors
 SATURATED = 1e-4  # share of the values
 BELOW, FEW_BELOW = 6.0, 1e-3  # standard deviations below black, and their share
@@ -36,6 +37,8 @@ class Check:
     chi_squared_samples: of single samples; None: there are none.
     autocorrelation: of the standardized residuals of the mean, between
       neighbors.
+    noise_ratio: variance of the noise, measured on the counts, over that of
+      the camera; NaN: too little is seen.
     warnings: what may be wrong, a sentence each.
   """
 
@@ -46,6 +49,7 @@ class Check:
   chi_squared_mean: float
   chi_squared_samples: float | None
   autocorrelation: float
+  noise_ratio: float
   warnings: tuple[str, ...] = ()
 
 
@@ -93,12 +97,18 @@ def check(
       chi_squared_mean=agreement.chi_squared(of_mean),
       chi_squared_samples=single,
       autocorrelation=agreement.autocorrelation(of_mean),
+      noise_ratio=_noise_ratio(counts, noise),
     )
     warnings = tuple(_warnings(known, exposed, i, config=config))
     if std is not None:
       warnings += tuple(_about_std(std[i]))
     found.append(dataclasses.replace(known, warnings=warnings))
   return tuple(found)
+
+
+def _noise_ratio(counts: np.ndarray, read_noise: np.ndarray) -> float:
+  found = image_noise.mean_variance(list(np.moveaxis(counts, -1, 0)))
+  return image_noise.over_expected(found, counts, read_noise)
 
 
 def _any(counts: np.ndarray) -> bool:
@@ -133,7 +143,8 @@ def _warnings(
       "the values are between 0 and 1: counts in DN are expected, since a"
       " scaled image has another gain"
     )
-  yield from _about_fit(known)
+  other = image_noise.doubtful(known.noise_ratio, counts[..., 0].size)
+  yield from _about_fit(known, other_noise=other)
 
 
 def _about_scale(
@@ -174,12 +185,17 @@ def _about_std(std: np.ndarray) -> Iterator[str]:
     )
 
 
-def _about_fit(known: Check) -> Iterator[str]:
+def _about_fit(known: Check, *, other_noise: bool) -> Iterator[str]:
   found = known.chi_squared_samples
   found = known.chi_squared_mean if found is None else found
-  if not LOWEST <= found <= HIGHEST:
+  low, high = (LOW, HIGH) if other_noise else (LOWEST, HIGHEST)
+  if not low <= found <= high:
+    noise = (
+      f" and the noise {known.noise_ratio:.2g} times as strong as expected"
+    )
     yield (
-      f"chi-squared of the residuals is {found:.3g}, expected about 1: gain"
+      f"chi-squared of the residuals is {found:.3g}, expected about 1"
+      f"{noise if other_noise else ''}: gain"
       " (DN per electron), read noise (electrons) or black (DN) are not those"
       " of this image, or the prior does not know such images"
     )

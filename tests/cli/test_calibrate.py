@@ -114,7 +114,7 @@ def test_bad_input_is_one_line_and_status_2(line, names, files, capsys):
   error = capsys.readouterr().err
   assert error.startswith("error: ") and names in error
   assert error.count("\n") == 1
-  assert not (files / "out/noise.json").exists()
+  assert not (files / "out").exists()
 
 
 def test_a_header_is_read(files, capsys):

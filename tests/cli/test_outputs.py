@@ -90,7 +90,8 @@ def test_a_folder_that_cannot_be_made_is_refused_at_once(tmp_path):
   (tmp_path / "file").write_text("mine")
   for path in (tmp_path / "file", tmp_path / "file" / "below"):
     with pytest.raises(UserError, match="--out"):
-      outputs.make_folder(path)
+      outputs.check_folder(path)
   assert (tmp_path / "file").read_text() == "mine"
-  outputs.make_folder(tmp_path / "new")
-  assert not any((tmp_path / "new").iterdir())
+  outputs.check_folder(tmp_path / "new")
+  outputs.check_folder(tmp_path / "new" / "below")
+  assert not (tmp_path / "new").exists()

@@ -9,7 +9,9 @@ from PIL import Image
 from support.analytic_run import analytic_run
 from support.cameras import BLACK, GAIN, READ_NOISE, expose, scene, write_dng
 
+from jaxgen.cli import restored_files
 from jaxgen.cli.main import main
+from jaxgen.data.frames import Frames
 from jaxgen.diffusion import analytic
 from jaxgen.sample import load
 
@@ -70,6 +72,30 @@ def test_results_of_a_folder_replace_those_before(files):
   assert found == {f"{x}/{name}" for x in "ab" for name in names}
   assert restore(f"--input=many --no_std {CAMERA}") == 0
   assert {x.name for x in files.glob("out/*/*")} == {*names[:3]}
+
+
+def test_one_bad_file_does_not_cost_the_others(files, capsys):
+  (files / "many/aa.tif").write_bytes(b"II*\0 damaged")
+  assert restore(f"--input=many {CAMERA}") == 2
+  error = capsys.readouterr().err
+  assert "1 of 3 files" in error and "aa.tif" in error
+  assert error.count("\n") == 1
+  assert (files / "out/a/mean.npy").exists()
+  assert len(json.loads((files / "out/report.json").read_text())["files"]) == 2
+
+
+def test_a_black_level_of_each_channel_is_used(files, monkeypatch):
+  """As raw files have it; an even image stays even."""
+  run = analytic_run(analytic.gaussian(0.0, 0.5), channels=4)
+  monkeypatch.setattr(load, "load", lambda *_: run)
+  black = np.array([400.0, 500, 600, 700])[None, None]
+  values = np.float32(200 * GAIN) + np.tile(black, (1, 8, 8, 1))
+  raw = Frames(values, black)
+  monkeypatch.setattr(restored_files, "read_frames", lambda _: raw)
+  line = f"--scale=400 --gain={GAIN} --read_noise={READ_NOISE} --input=gray.tif"
+  assert restore(line) == 0
+  found = (np.load("out/mean.npy") - black) / GAIN
+  assert np.ptp(found) < 0.01 * found.mean()
 
 
 def test_files_of_any_kind(files):

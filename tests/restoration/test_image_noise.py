@@ -55,6 +55,21 @@ def test_photon_noise_is_averaged_over_levels(seed):
   assert found == pytest.approx(rate.mean() + 1, rel=0.2)
 
 
+@pytest.mark.parametrize("side", [48, 160])
+def test_the_noise_of_another_camera_is_doubted(side):
+  """That of the right one is not, in large and small images; a gain of 1/3 in
+  place of 3 is, where each electron is counted as 9."""
+  rng = np.random.default_rng(3)
+  rate = 5 + 4 * edges()[:side, :side]
+  counts = rng.poisson(rate) + rng.normal(0, 1, rate.shape)
+  for factor in (1, 9):
+    found = image_noise.mean_variance([factor * counts])
+    ratio = image_noise.over_expected(found, factor * counts, np.ones(1))
+    assert image_noise.doubtful(ratio, counts.size) == (factor == 9)
+    assert image_noise.doubtful(1 / ratio, counts.size) == (factor == 9)
+  assert not image_noise.doubtful(np.nan, side**2)
+
+
 def test_unseen_pixels_are_left_out():
   rng = np.random.default_rng(2)
   image = edges() + rng.normal(0, 1.0, (SIDE, SIDE))

@@ -89,7 +89,7 @@ def test_what_the_image_says(run):
   found = choose(run, photons, counts(photons, detail=False))
   assert found.noise == pytest.approx(51, rel=0.4)
   assert not any("variance" in x for x in found.warnings)
-  other = choose(run, photons, 3 * counts(photons, detail=False))
+  other = choose(run, photons, 6 * counts(photons, detail=False))
   assert any("variance" in x for x in other.warnings)
   little = np.full((16, 16, 1), np.nan, np.float32)
   little[3, 4] = 50.0

@@ -8,7 +8,7 @@ from support.analytic_run import MEAN, STD, analytic_run
 
 from jaxgen.diffusion import analytic
 from jaxgen.errors import UserError
-from jaxgen.restoration import sensor_numbers
+from jaxgen.restoration import image_noise, sensor_numbers
 
 CAMERA: dict[str, Any] = {"gain": 2.0, "read_noise": 1.5, "black": 100.0}
 WHITE, SKY = 40.0, 1.0  # electrons
@@ -231,6 +231,8 @@ def test_a_wrong_unit_is_suspected():
   inverse = {**CAMERA, "gain": 0.5, "background": SKY}
   wrong = run.restore(counts, samples=4, scale=4 * WHITE, **inverse)
   assert any("chi-squared" in x for x in wrong.warnings)
+  assert not image_noise.doubtful(right.checks[0].noise_ratio, 16 * 16)
+  assert wrong.checks[0].noise_ratio == pytest.approx(4, rel=0.5)
   black = run.restore(counts, **{**SCALED, "black": 160.0})
   assert any("below black" in x for x in black.warnings)
 
