@@ -13,13 +13,11 @@ import numpy as np
 
 from jaxgen import rng
 from jaxgen.config.denoisers import DiTConfig, MLPConfig
-from jaxgen.config.optimizer import OptimizerConfig
 from jaxgen.diffusion import edm, samplers, sampling, sigmas
+from jaxgen.evaluation.small_training import Carry, SmallTraining
 from jaxgen.latents.gaussian import Whitening, fit_denoiser, fit_whitening
 from jaxgen.latents.statistics import Latents
 from jaxgen.models.build import build as build_model
-from jaxgen.train import optimizer
-from jaxgen.train.schedule import Schedule
 from jaxgen.typing import Array, DenoiseFn, Params
 
 STEPS, EPOCHS = 1_600, 50  # at most
@@ -27,9 +25,8 @@ BATCH, POSITIONS = 128, 512  # vectors in a batch, positions of grids
 LEAST = 8  # grids in a batch
 DRAWN, LEVELS = 18, (0.002, 20.0)  # steps and noise levels of new latents
 P_MEAN, P_STD = -1.2, 1.2  # of log sigma
-WARMUP = 16  # steps
 # At higher rates noise makes the features constant before they are of use.
-OPTIMIZER = OptimizerConfig(name="adamw", learning_rate=0.0003)
+RATE = 0.0003
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
@@ -75,7 +72,7 @@ class Probe:
       start = sampling.initial_noise(keys, state, sigma=high)
       return sampling.sample(samplers.heun, self.denoiser(params), start, grid)
 
-    keys = jax.random.split(rng.stream(seed, "probe/draw"), num)
+    keys = rng.per_sample(rng.stream(seed, "probe/draw"), jnp.arange(num))
     drawn = np.asarray(walk(self.params, keys))
     return self.whitening.unwhiten(drawn.reshape(num, *shape))
 
@@ -115,17 +112,11 @@ def train(probe: Probe, states: Array, *, seed: int, steps: int) -> Probe:
   """The probe after some steps of the optimizer on whitened latents."""
   size = min(_batch(math.prod(states.shape[1:3])), len(states))
   steps = min(steps, EPOCHS * len(states) // size)
-  transform = optimizer.build(OPTIMIZER)
-  schedule = Schedule(begin=0, planned=0, total=steps, warmup=WARMUP)
+  training = SmallTraining(learning_rate=RATE, steps=steps)
 
-  def step(carry: Any, i: Array) -> tuple[Any, None]:
-    params, state = carry
+  def step(carry: Carry, i: Array) -> tuple[Carry, None]:
     key = rng.stream(seed, "probe/train", i)
-    grads = jax.grad(loss)(params, key)
-    updates, state = transform.update(grads, state, params)
-    rate = schedule.rate(OPTIMIZER, i + 0.5)
-    params = jax.tree.map(lambda p, u: p + rate * u, params, updates)
-    return (params, state), None
+    return training.step(lambda params: loss(params, key), carry, i), None
 
   def loss(params: Params, key: Array) -> Array:
     pick, level, noise = jax.random.split(key, 3)
@@ -133,7 +124,7 @@ def train(probe: Probe, states: Array, *, seed: int, steps: int) -> Probe:
     sigma = sigmas.draw_log_normal(level, size, mean=P_MEAN, std=P_STD)
     return weighted_error(probe.denoiser(params), y, sigma, key=noise)
 
-  start = probe.params, transform.init(probe.params)
+  start = training.start(probe.params)
   run = jax.jit(lambda start: jax.lax.scan(step, start, jnp.arange(steps))[0])
   return dataclasses.replace(probe, params=run(start)[0])
 

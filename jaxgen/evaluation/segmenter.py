@@ -8,7 +8,7 @@ expected of perfect images.
 from __future__ import annotations
 
 import dataclasses
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -17,18 +17,15 @@ from jaxtyping import Int, Shaped
 
 from jaxgen import progress, rng
 from jaxgen.batching import map_batches
-from jaxgen.config.optimizer import OptimizerConfig
+from jaxgen.evaluation.small_training import Carry, SmallTraining
 from jaxgen.images import normalize
 from jaxgen.losses.labels import cross_entropy
 from jaxgen.metrics.segmentation import confusion, mean_iou
 from jaxgen.models.segmenter import Segmenter
-from jaxgen.train import optimizer
-from jaxgen.train.schedule import Schedule
 from jaxgen.typing import Array, Params
 
 STEPS, BATCH = 400, 32
-WARMUP = 16  # steps
-OPTIMIZER = OptimizerConfig(name="adamw", learning_rate=0.003)
+RATE = 0.003
 
 
 class Segmented(NamedTuple):
@@ -96,26 +93,20 @@ def _train(
   images, masks = map(jnp.asarray, data)
   key = rng.stream(seed, "segmenter/parameters")
   params = jax.jit(model.init)(key, normalize(images[:1]))["params"]
-  transform = optimizer.build(OPTIMIZER)
-  schedule = Schedule(begin=0, planned=0, total=steps, warmup=WARMUP)
+  training = SmallTraining(learning_rate=RATE, steps=steps)
 
   def loss(params: Params, x: Array, labels: Array) -> Array:
     logits = model.apply({"params": params}, x)
     return jnp.mean(cross_entropy(jnp.asarray(logits), labels))
 
   @jax.jit  # not a scan: convolutions in loops are slow on a CPU
-  def step(carry: Any, i: Array) -> Any:
-    params, state = carry
+  def step(carry: Carry, i: Array) -> Carry:
     key = rng.stream(seed, "segmenter/train", i)
     pick = jax.random.choice(key, len(images), (BATCH,))
     x, labels = normalize(images[pick]), masks[pick]
-    grads = jax.grad(loss)(params, x, labels)
-    updates, state = transform.update(grads, state, params)
-    rate = schedule.rate(OPTIMIZER, i + 0.5)
-    params = jax.tree.map(lambda p, u: p + rate * u, params, updates)
-    return params, state
+    return training.step(lambda params: loss(params, x, labels), carry, i)
 
-  carry = params, transform.init(params)
+  carry = training.start(params)
   for i in range(steps):
     carry = step(carry, jnp.asarray(i))
   return carry[0]

@@ -131,7 +131,7 @@ def _marked(shown: np.ndarray, unknown: np.ndarray) -> np.ndarray:
   where = unknown.max(-1, keepdims=True) > 0
   if not where.any():
     return shown
-  return np.where(where, np.uint8(UNKNOWN), shown)
+  return np.where(where, np.array(UNKNOWN, np.uint8), shown)
 
 
 def _shown(x: np.ndarray, low: float, high: float) -> np.ndarray:
