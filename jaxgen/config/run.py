@@ -56,6 +56,9 @@ class TrainConfig:
   """Shard parameters and optimizer state over the devices."""
   latent_cache_tiles: Annotated[Int, Field(ge=2, lt=LIMIT)] = 4_096
   """Training latents cached for fitting densities to sample from."""
+  loggers: tuple[Literal["wandb", "mlflow"], ...] = ()
+  """Services that metrics and previews are sent to as well (extras of their
+  names); a run goes on if one fails."""
   init_from: str = ""
   """Finished run or sweep (its winner) whose weights initialize this one."""
   advance: Literal["fixed", "adaptive"] = "fixed"

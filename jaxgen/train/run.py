@@ -33,6 +33,7 @@ from jaxgen.train.transfer import (
 )
 from jaxgen.workdir.checkpoint_recovery import restore_newest
 from jaxgen.workdir.checkpoints import Checkpoints
+from jaxgen.workdir.loggers import check_installed, open_loggers
 from jaxgen.workdir.logging import MetricLog
 from jaxgen.workdir.posthoc_ema import PosthocEMA
 from jaxgen.workdir.progress import Progress
@@ -175,6 +176,7 @@ def open_run(
   experiment = programs[0].experiment
   run_on_all(lambda: check_stages(programs))
   run_on_all(lambda: check_transfers(programs))
+  run_on_all(lambda: check_installed(experiment.train.loggers))
   if not all_equal(sources.fingerprint(experiment)):
     raise UserError(
       f"data.source={experiment.data.source}: expected the same data on all "
@@ -193,7 +195,7 @@ def open_run(
     lead, seen = is_lead_host(), int(state.images)
     if lead:
       PosthocEMA(workdir).remove_after(int(state.step))
-    log = MetricLog(workdir, step=int(state.step)) if lead else None
+    log = _log(experiment, workdir, int(state.step)) if lead else None
     terminal = Terminal(
       images=seen,
       total=experiment.ends[-1],
@@ -219,6 +221,12 @@ def open_run(
         stage=meta["stage"],
         progress=Progress.from_metadata(meta),
       )
+
+
+def _log(experiment: Experiment, workdir: pathlib.Path, step: int) -> MetricLog:
+  names = experiment.train.loggers
+  loggers = open_loggers(names, workdir, experiment.to_dict())
+  return MetricLog(workdir, step=step, loggers=loggers)
 
 
 def _restore(

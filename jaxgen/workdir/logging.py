@@ -1,4 +1,5 @@
-"""Writers of a run's metrics and pictures: `metrics.csv` and TensorBoard."""
+"""Writers of a run's metrics and pictures: `metrics.csv`, TensorBoard, and
+further loggers."""
 
 from __future__ import annotations
 
@@ -8,6 +9,7 @@ import io
 import pathlib
 import socket
 import time
+from collections.abc import Sequence
 
 import numpy as np
 from tensorboardX import summary
@@ -20,6 +22,7 @@ from tensorboardX.record_writer import RecordWriter
 from jaxgen.errors import writing
 from jaxgen.formats.atomic import replacing
 from jaxgen.workdir import metrics_csv
+from jaxgen.workdir.loggers import Guarded
 
 
 class EventLog:
@@ -66,7 +69,8 @@ class EventLog:
 
 
 class MetricLog:
-  """The log of a run: `metrics.csv`, one row per step, and TensorBoard.
+  """The log of a run: `metrics.csv`, one row per step, TensorBoard, and what
+  else it is given (`workdir.loggers`).
 
   On resume, rows past the restored step are dropped, so that every step has one
   row. A damaged file, of which more would be lost, is reported and kept as
@@ -74,7 +78,14 @@ class MetricLog:
   rewritten.
   """
 
-  def __init__(self, workdir: pathlib.Path, *, step: int):
+  def __init__(
+    self,
+    workdir: pathlib.Path,
+    *,
+    step: int,
+    loggers: Sequence[Guarded] = (),
+  ):
+    self._loggers = loggers
     self._path = workdir / metrics_csv.NAME
     if reason := metrics_csv.damage(self._path, step=step):
       _keep_damaged(self._path, reason)
@@ -104,18 +115,24 @@ class MetricLog:
       self._rows.append(row)
       self._rewrite() if new else self._append(row)
     self._events.scalars(step, values)
+    for logger in self._loggers:
+      logger.scalars(step, values)
 
   def _append(self, row: dict[str, str]) -> None:
     with writing(self._path), self._path.open("a", newline="") as file:
       csv.DictWriter(file, self._columns).writerow(row)
 
   def image(self, step: int, name: str, picture: np.ndarray) -> None:
-    """Write a uint8 `(h, w, c)` picture to TensorBoard."""
+    """Write a uint8 `(h, w, c)` picture to all but `metrics.csv`."""
     self._events.image(step, name, picture)
+    for logger in self._loggers:
+      logger.image(step, name, picture)
 
   def close(self) -> None:
     """Flush and close."""
     self._events.close()
+    for logger in self._loggers:
+      logger.close()
 
 
 def _keep_damaged(path: pathlib.Path, reason: str) -> None:

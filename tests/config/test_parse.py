@@ -94,6 +94,7 @@ COMMON = {
   "train.fsdp": (1,),
   "train.latent_cache_tiles": (0, 1),
   "train.init_from": (3,),
+  "train.loggers": (("comet",), ("wandb", 3)),
   "train.advance": ("soon",),
   "train.advance_window": (0,),
   "train.advance_tolerance": (-0.1,),
