@@ -17,7 +17,7 @@ from jaxgen.parallel.allocator import keep_freed_memory
 from jaxgen.parallel.preemption import Stop, watching
 from jaxgen.parallel.sharding import Devices
 from jaxgen.planning import autobatch
-from jaxgen.runs import exported
+from jaxgen.runs import exported, hub
 from jaxgen.sample.load import load
 from jaxgen.train.transfer import InitialWeights
 from jaxgen.workdir import checkpoint_index
@@ -102,7 +102,7 @@ def initial_weights(
   other = experiment.train.init_from
   if not other or checkpoint_index.list_checkpoints(workdir):
     return None
-  folder = chosen_run(pathlib.Path(other))
+  folder = chosen_run(hub.local(other))
   run = load(folder)
   return InitialWeights(
     model=run.task.model,

@@ -24,6 +24,7 @@ from jaxgen.errors import UserError
 from jaxgen.formats.atomic import write_json
 from jaxgen.parallel.multihost import allgather, is_lead_host, run_on_all
 from jaxgen.parallel.sharding import Devices
+from jaxgen.runs import hub
 from jaxgen.runs.recorded import Recorded, Weights, read_folder, read_weights
 from jaxgen.tasks.companion import BASE, Companion, Companions
 from jaxgen.trees import named
@@ -135,7 +136,7 @@ def _open(
 ) -> tuple[Companion, Recorded, Weights]:
   """A run that a config names."""
   try:
-    recorded = read_folder(chosen_run(pathlib.Path(origin)), devices)
+    recorded = read_folder(chosen_run(hub.local(origin)), devices)
     _check_family(name, recorded)
     recorded = with_companions(recorded, devices)
     weights = read_weights(recorded)

@@ -17,7 +17,7 @@ from typing import Any
 from jaxgen import progress
 from jaxgen.models.conditioning import HINT
 from jaxgen.parallel.sharding import Devices
-from jaxgen.runs import numbers
+from jaxgen.runs import hub, numbers
 from jaxgen.runs.companions import FOLDER, open_run
 from jaxgen.sample.autoencoder import AutoencoderRun
 from jaxgen.sample.denoiser import DenoiserRun
@@ -35,7 +35,7 @@ def load(
   or `UpscalerRun`, by its task.
 
   Args:
-    workdir: the run's folder.
+    workdir: the run's folder, that of an exported run, or `hf://OWNER/NAME`.
     checkpoint: `best` by the held-out metric, `latest`, or a step; or
       `ema-0.1`, the post-hoc EMA of that sigma_rel at the last step, or
       `ema-0.1@5000`, the same at the last snapshot up to that step (see
@@ -45,7 +45,7 @@ def load(
   Raises:
     UserError: there is no run, no such checkpoint, or it is damaged.
   """
-  folder = pathlib.Path(workdir)
+  folder = hub.local(workdir)
   with progress.loop(f"loading {workdir}"):
     recorded, weights = open_run(folder, str(checkpoint), devices)
   measured = numbers.read_measured(folder, weights.task.space)

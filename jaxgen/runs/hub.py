@@ -1,0 +1,48 @@
+"""Exported runs on the Hugging Face Hub: `hf://OWNER/NAME`, or
+`hf://OWNER/NAME@REVISION`."""
+
+from __future__ import annotations
+
+import pathlib
+import re
+
+from jaxgen import progress
+from jaxgen.errors import UserError
+from jaxgen.formats import extras
+
+PREFIX = "hf:/"  # a path has one slash less
+_NAME = r"[\w.-]+"
+_REFERENCE = re.compile(rf"hf:/{{1,2}}({_NAME}/{_NAME})(?:@([\w./-]+))?")
+_FILES = ("*.json", "*.safetensors", "*.npz", "*.npy")  # of a run
+
+
+def local(run: str | pathlib.Path) -> pathlib.Path:
+  """The folder of a run: that of a reference to the Hub, which is downloaded to
+  the cache of `huggingface_hub` if it is not there, or the path itself.
+
+  Raises:
+    UserError: no such repository, no network, or `huggingface_hub` is not
+      installed.
+  """
+  if not str(run).startswith(PREFIX):
+    return pathlib.Path(run)
+  found = _REFERENCE.fullmatch(str(run))
+  if found is None:
+    raise UserError(f"{run}: expected hf://OWNER/NAME or hf://OWNER/NAME@REV.")
+  name, revision = found.groups()
+  try:
+    return _download(name, revision)
+  except Exception as e:  # of its many kinds, and those of its libraries
+    lines = [x for x in map(str.strip, str(e).splitlines()) if x]
+    reason = " ".join(lines[:2]).rstrip(".") or type(e).__name__
+    raise UserError(f"hf://{name}: {reason}.") from e
+
+
+def _download(name: str, revision: str | None) -> pathlib.Path:
+  hub = extras.load("huggingface_hub", extra="hub")
+  extras.load("huggingface_hub.utils", extra="hub").disable_progress_bars()
+  with progress.loop(f"downloading hf://{name}"):
+    folder = hub.snapshot_download(
+      name, revision=revision, allow_patterns=list(_FILES)
+    )
+  return pathlib.Path(folder)
