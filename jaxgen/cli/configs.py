@@ -63,6 +63,11 @@ def run(args: argparse.Namespace, rest: list[str]) -> None:
     print("\n".join(_lines(listed())))
 
 
+def names() -> list[str]:
+  """The names of all configs and sweeps."""
+  return list(_files())
+
+
 def listed() -> dict[str, Described]:
   """All configs by name, then all sweeps as `sweeps/NAME`."""
   found = {name: describe(file) for name, file in _files().items()}

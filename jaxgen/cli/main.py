@@ -1,4 +1,5 @@
 """Train and sample generative models of image tiles with JAX."""
+# PYTHON_ARGCOMPLETE_OK
 
 from __future__ import annotations
 
@@ -12,6 +13,7 @@ from jaxgen.cli import (
   benchmark,
   calibrate,
   compare,
+  completion,
   configs,
   data,
   decode,
@@ -118,6 +120,7 @@ def main(argv: list[str] | None = None) -> int:
   Returns:
     The exit status, 2 for a user error.
   """
+  completion.complete(VERBS)
   messages.print_all_names()
   try:
     return _dispatch(sys.argv[1:] if argv is None else argv)
