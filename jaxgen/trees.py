@@ -13,3 +13,14 @@ def named(tree: Any) -> dict[str, Any]:
   leaves = jax.tree_util.tree_leaves_with_path(tree)
   name = lambda path: jax.tree_util.keystr(path, simple=True, separator="/")  # noqa: E731
   return {name(path): leaf for path, leaf in leaves}
+
+
+def overview(params: Any) -> str:
+  """A table of the parameters by layer, with shapes, types and sizes.
+
+  Args:
+    params: nested dicts of arrays, or of their shapes.
+  """
+  from clu import parameter_overview
+
+  return parameter_overview.get_parameter_overview(params, include_stats=False)

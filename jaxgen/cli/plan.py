@@ -54,6 +54,11 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
     help="operations per second of each device (default: measured)",
   )
   parser.add_argument(
+    "--parameters",
+    action="store_true",
+    help="also print the parameters by layer",
+  )
+  parser.add_argument(
     "--no_fit",
     action="store_true",
     help="describe the config without fitting it to the memory",
@@ -110,6 +115,8 @@ def run(args: argparse.Namespace, rest: list[str]) -> None:
   if args.json == STDOUT:
     print(json.dumps(plan, indent=2))
   else:
+    if args.parameters:
+      _print_parameters(programs)
     _print_stages(stages, title=args.config)
     print(f"{programs[0].layout.mesh.size} device(s); memory is per device.")
     _print_fits(programs, stages, fitted=fitted, memory=memory)
@@ -215,6 +222,14 @@ def _print_stages(stages: list[dict[str, Any]], *, title: str) -> None:
       if any(cells):
         table.add_row(name, *cells)
     Console().print(table)
+
+
+def _print_parameters(programs: Sequence[StageProgram]) -> None:
+  from jaxgen import trees
+
+  for program in programs:
+    print(f"stage {program.index + 1}, {program.stage.resolution} pixels")
+    print(trees.overview(program.state_shapes.params))
 
 
 def _print_fits(

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import pathlib
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import jax
 
+from jaxgen import trees
+from jaxgen.formats.atomic import replacing
 from jaxgen.parallel import device
 from jaxgen.parallel.multihost import is_lead_host
 from jaxgen.train.stage import StageProgram
@@ -16,6 +19,7 @@ from jaxgen.workdir.duration import duration
 if TYPE_CHECKING:
   from jaxgen.train.run import Run
 
+PARAMETERS = "parameters.txt"
 TIMED = 6  # steps after the first one that are timed
 WORTHWHILE = 10  # seconds of training for which an estimate is printed
 
@@ -37,6 +41,19 @@ def describe(programs: Sequence[StageProgram]) -> None:
     f"{experiment.task}: {parameters:,} parameters, {mib:,.3g} MiB with the"
     f" optimizer and averages, on {device.label()}; {_length(programs)}"
   )
+
+
+def write_parameters(
+  programs: Sequence[StageProgram], workdir: pathlib.Path
+) -> None:
+  """Write the parameters of each stage by layer to `parameters.txt`."""
+  tables = [
+    f"stage {x.index + 1}, {x.stage.resolution} pixels\n"
+    f"{trees.overview(x.state_shapes.params)}\n"
+    for x in programs
+  ]
+  with replacing(workdir / PARAMETERS) as file:
+    file.write("\n".join(tables).encode())
 
 
 def _length(programs: Sequence[StageProgram]) -> str:

@@ -20,7 +20,7 @@ from jaxgen.parallel.multihost import (
 from jaxgen.runs import numbers
 from jaxgen.train import plateau
 from jaxgen.train.data_report import new_report, save_report
-from jaxgen.train.opening import describe, say
+from jaxgen.train.opening import describe, say, write_parameters
 from jaxgen.train.programs import check_stages, free_programs
 from jaxgen.train.stage import StageProgram
 from jaxgen.train.state import TrainState, from_trees, to_trees
@@ -195,6 +195,7 @@ def open_run(
     lead, seen = is_lead_host(), int(state.images)
     if lead:
       PosthocEMA(workdir).remove_after(int(state.step))
+      write_parameters(programs, workdir)
     log = _log(experiment, workdir, int(state.step)) if lead else None
     terminal = Terminal(
       images=seen,

@@ -14,8 +14,10 @@ def test_the_verb(tmp_path, capsys):
   flags = [x for x in command(tmp_path, **TWO) if x.startswith("--config")]
   report = tmp_path / "plan.json"
   argv = ["plan", *flags, "--throughput=1e9", f"--json={report}"]
-  assert main([*argv, "--memory=1GiB"]) == 0
-  assert "stage 2 in 1.00 GiB: microbatch 32" in capsys.readouterr().out
+  assert main([*argv, "--memory=1GiB", "--parameters"]) == 0
+  said = capsys.readouterr().out
+  assert "stage 2 in 1.00 GiB: microbatch 32" in said
+  assert said.count("encoder/block_0/mlp/up/kernel") == 2
   found = json.loads(report.read_text())
   first, second = found["stages"]
   assert (first["patches"], second["resolution"]) == (16, 24)
