@@ -25,7 +25,7 @@ LAYERS = (  # rooms import rooms of earlier layers only
   ("train", "sample", "monitor"),
   ("planning", "evaluation"),
   ("api", "report"),
-  ("sweeps", "laws"),
+  ("sweeps", "laws", "explore"),
   ("cli",),
   ("__main__", "__init__"),
 )

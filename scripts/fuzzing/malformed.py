@@ -34,6 +34,7 @@ REQUIRED = {  # valid flags, of a run that does not exist
   "data": f"--config={CONFIG}",
   "evaluate": "--workdir=W",
   "ema": "--workdir=W --sigma_rel=0.1",
+  "explore": "--workdir=W --out=O",
   "export": "--workdir=W --out=O",
   "compare": "--workdir=W --out=O",
   "sweep": "--workdir=W",

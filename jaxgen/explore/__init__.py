@@ -1,0 +1,1 @@
+"""Interactive pages on a trained run, in the browser."""
