@@ -12,6 +12,7 @@ from jaxgen.errors import UserError
 from jaxgen.explore import session, space
 from jaxgen.explore.denoiser import tile_index
 from jaxgen.explore.session import Answer, Control, Figure, State
+from jaxgen.latents.density import Method
 from jaxgen.latents.interpolation import lerp
 from jaxgen.sample.autoencoder import AutoencoderRun
 from jaxgen.sample.latent_sampling import draw_latents
@@ -21,7 +22,7 @@ TRAY, LABELED, NEAREST = 24, 512, 6  # tiles
 SLOTS = ["A", "B", "C"]
 FAR = 4.0  # standard deviations of a slider
 UNUSUAL = 0.01
-METHODS = ("gmm", "gaussian")
+METHODS: tuple[Method, ...] = ("gmm", "gaussian")
 
 
 class AutoencoderSession:
@@ -117,8 +118,9 @@ class AutoencoderSession:
       return self._of_image(action, given)
     if action == "reset":
       return self._space.mean
-    if action in METHODS:
-      return self._drawn(action, int(session.number(given, "seed")))
+    for method in METHODS:
+      if action == method:
+        return self._drawn(method, int(session.number(given, "seed")))
     if action == "mix":
       a, b = self._slots(given, "AB")
       return np.asarray(lerp(a, b, session.number(given, "t")))
@@ -169,7 +171,7 @@ class AutoencoderSession:
       raise UserError(f"latent: expected {size} numbers.")
     return latent
 
-  def _drawn(self, method: str, seed: int) -> np.ndarray:
+  def _drawn(self, method: Method, seed: int) -> np.ndarray:
     latents = draw_latents(self._run, 1, seed=seed, method=method, batch=1)
     return latents.reshape(-1).astype(np.float64)
 

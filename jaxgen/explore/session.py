@@ -10,7 +10,7 @@ from __future__ import annotations
 import base64
 import io
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal, Protocol, TypedDict
+from typing import Any, Literal, NotRequired, Protocol, TypedDict
 
 import numpy as np
 from PIL import Image
@@ -50,16 +50,16 @@ class Figure(TypedDict):
   image: str
 
 
-class Answer(TypedDict, total=False):
+class Answer(TypedDict):
   """What changes on the page: figures, lines of text, values of controls, the
   latent or tile that the next action is about, and Python code for the same."""
 
   figures: list[Figure]
   notes: list[str]
-  values: dict[str, Any]
-  latent: list[float]
-  tile: str
-  code: str
+  values: NotRequired[dict[str, Any]]
+  latent: NotRequired[list[float]]
+  tile: NotRequired[str]
+  code: NotRequired[str]
 
 
 class State(TypedDict):

@@ -111,9 +111,9 @@ def _grid(known: space.LatentSpace, latent: np.ndarray) -> np.ndarray:
 
 def _between(latents: np.ndarray) -> list[np.ndarray]:
   """Latents on straight lines, from one to the next, two by two."""
-  t = np.linspace(0, 1, STEPS)[:, None]
+  t = np.linspace(0, 1, STEPS)
   pairs = zip(latents[::2], latents[1::2], strict=False)
-  return [np.asarray(lerp(a, b, t)) for a, b in pairs]
+  return [np.stack([lerp(a, b, x) for x in t]) for a, b in pairs]
 
 
 def _decoded(run: AutoencoderRun, latents: np.ndarray) -> np.ndarray:

@@ -67,6 +67,7 @@ INTEGER_FLAGS = {
   ),
   "evaluate": ("num", "budget", "seed"),
   "ema": ("sigma_rel",),
+  "explore": ("port",),
   "export": ("num",),
   "compare": ("num", "batch"),
   "sweep": ("parallel", "memory", "hours"),

@@ -25,7 +25,7 @@ needs_browser = pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium")
 class Echo:
   """A page of one slider, whose picture has its value as gray."""
 
-  def state(self):
+  def state(self) -> session.State:
     slider = session.slider("gray", "gray", "A group", value=9, low=0, high=255)
     tray = [session.small(np.full((4, 4, 1), x, np.uint8)) for x in (1, 2)]
     button = session.button("fill", "fill", "A group")
@@ -39,7 +39,7 @@ class Echo:
       "paints": False,
     }
 
-  def act(self, action, given):
+  def act(self, action, given) -> session.Answer:
     if action == "fill":
       raise UserError("fill: not now.")
     value = int(session.number(given, "gray"))

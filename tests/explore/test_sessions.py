@@ -142,7 +142,8 @@ def test_images_of_a_denoiser_are_those_of_sample(denoiser):
 def test_what_is_painted_is_filled_in(denoiser):
   run = jaxgen.load(denoiser)
   opened = DenoiserSession(run)
-  tile = opened.act("tile", request(opened.state(), index=0))["tile"]
+  chosen = opened.act("tile", request(opened.state(), index=0))
+  tile = chosen.get("tile")
   drawn = np.zeros((256, 256, 4), np.uint8)
   drawn[:128] = 255
   given = request(opened.state(), tile=tile, mask=session.embedded(drawn))

@@ -91,6 +91,9 @@ class Broken:
     if self.sent > 1:
       raise ConnectionError("no route to host\nand more")
 
+  def image(self, step, name, picture):
+    raise AssertionError("nothing is drawn here")
+
   def close(self):
     raise AssertionError("closed after its failure")
 
