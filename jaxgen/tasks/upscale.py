@@ -11,6 +11,7 @@ import functools
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import jax
 import jax.numpy as jnp
 
 from jaxgen import bicubic
@@ -25,10 +26,12 @@ from jaxgen.losses import composite
 from jaxgen.metrics.perceptual import perceptual_distance
 from jaxgen.metrics.upscaling import enlarged_similarity
 from jaxgen.models.build import build as build_model
+from jaxgen.models.build import build_discriminator
+from jaxgen.tasks import adversarial
 from jaxgen.tasks.autoencoder import loss_name
 from jaxgen.tasks.companion import Companions
 from jaxgen.tasks.space import identity_codec
-from jaxgen.tasks.task import NO_FINDINGS, Task, UpscaleFn
+from jaxgen.tasks.task import GENERATOR, NO_FINDINGS, Task, UpscaleFn
 from jaxgen.typing import (
   Array,
   Batch,
@@ -74,7 +77,7 @@ def build(
   upscale = functools.partial(_upscale, model)
   scores = Scores(experiment=experiment, upscale=upscale)
   metric = experiment.train.metric or "psnr"
-  return Task(
+  task = Task(
     model=model,
     init=functools.partial(_init, model, resolution // data.factor),
     loss=Upscaling(model=model, config=experiment.loss),
@@ -89,6 +92,46 @@ def build(
     loss_name=loss_name(experiment.loss, variational=False),
     latent_shape=shape,
     codec=functools.partial(identity_codec, shape),
+  )
+  if not experiment.adversarial.weight:
+    return task
+  size = experiment.stages[stage].batch_size
+  return _with_discriminator(task, experiment, shape=shape, batch_size=size)
+
+
+def _with_discriminator(
+  task: Task,
+  experiment: Experiment,
+  *,
+  shape: tuple[int, int, int],
+  batch_size: int,
+) -> Task:
+  """The task of an upscaler and a discriminator of its images."""
+  config = experiment.adversarial
+  discriminator = build_discriminator(
+    config.width, dtype=experiment.model.dtype
+  )
+
+  def init(key: Array) -> Params:
+    own = jax.random.fold_in(key, 1)
+    return adversarial.init(task.init(key), discriminator, shape, own)
+
+  loss = adversarial.Adversarial(
+    generator=task.loss,
+    discriminator=discriminator,
+    config=config,
+    batch_size=batch_size,
+  )
+  names = f"{task.loss_name}, adversarial terms"
+  return dataclasses.replace(
+    task,
+    init=init,
+    loss=loss,
+    loss_name=names,
+    rate_factors={
+      GENERATOR: 1.0,
+      adversarial.DISCRIMINATOR: config.rate_factor,
+    },
   )
 
 
@@ -110,11 +153,18 @@ class Upscaling:
   def __call__(
     self, params: Params, batch: Batch, keys: Array, inputs: LossInputs
   ) -> tuple[Array, Metrics]:
-    x, low = normalize(batch["image"]), normalize(batch[LOW])
-    y = self.model.apply({"params": params}, low, True)
-    each = {k: distance(y, x) for k, distance in self._distances.items()}
+    x = normalize(batch["image"])
+    return self.compare(self.enlarge(params, batch), x)
+
+  def enlarge(self, params: Params, batch: Batch) -> Array:
+    """The small images of a batch enlarged."""
+    return self.model.apply({"params": params}, normalize(batch[LOW]), True)
+
+  def compare(self, images: Array, truth: Array) -> tuple[Array, Metrics]:
+    """The loss of enlarged images, and metrics."""
+    each = {k: f(images, truth) for k, f in self._distances.items()}
     total, terms = composite.weighted_sum(each, self.config.weights)
-    metrics = {"mse": jnp.mean((y - x) ** 2) / 4}
+    metrics = {"mse": jnp.mean((images - truth) ** 2) / 4}
     return total, metrics | (terms if len(each) > 1 else {})
 
 
