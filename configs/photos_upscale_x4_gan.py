@@ -33,10 +33,10 @@ def get_config(variant: str = ""):
     l1=1.0,
   )
   config.adversarial.update(
-    weight=0.1,
+    weight=0.05,
     gamma=0.03,
-    penalty_every=4,
-    rate_factor=4.0,
+    penalty_every=2,
+    rate_factor=2.0,
   )
   config.stages.update(
     resolution=(192,),

@@ -1,4 +1,4 @@
-"""Loss of a generator and a discriminator, as one scalar with stopped gradients.
+"""Loss of a generator and its discriminator: one scalar, stopped gradients.
 
 The relativistic loss of pairs (Jolicoeur-Martineau 2018, arXiv:1807.00734) with
 the penalties R1 and R2 of gradients at real and at generated images (Mescheder

@@ -83,8 +83,6 @@ def test_the_penalty_of_a_linear_discriminator_is_its_squared_slope(height):
 
 def test_the_penalty_is_the_mean_of_both_kinds_of_images():
   quadratic = lambda scale, x: scale * (x**2).sum((1, 2, 3)) / 2  # noqa: E731
-  found = adversarial.penalty(
-    quadratic, jnp.float32(3.0), real=REAL, fake=FAKE
-  )
+  found = adversarial.penalty(quadratic, jnp.float32(3.0), real=REAL, fake=FAKE)
   squares = [float((x**2).sum()) / len(x) for x in (REAL, FAKE)]
   assert found == pytest.approx(9 * np.mean(squares), rel=1e-5)

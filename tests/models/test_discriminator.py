@@ -30,9 +30,7 @@ def test_an_untrained_one_has_no_opinion(params):
 
 
 @pytest.mark.parametrize("height, width", [(16, 24), (17, 30)])
-def test_there_is_a_logit_for_each_square_of_four_pixels(
-  params, height, width
-):
+def test_there_is_a_logit_for_each_square_of_four_pixels(params, height, width):
   logits = NET.apply({"params": params[1]}, image(height, width))
   assert logits.shape == (1, -(-height // 2), -(-width // 2))
   assert jnp.isfinite(logits).all()

@@ -33,6 +33,12 @@ def task():
 
 
 @pytest.fixture(scope="module")
+def params(task):
+  """Random ones of both players."""
+  return random_like(jax.eval_shape(task.init, KEY), scale=0.2)
+
+
+@pytest.fixture(scope="module")
 def batch():
   rng = np.random.default_rng(0)
   draw = lambda side: rng.integers(0, 256, (4, side, side, 1), np.uint8)  # noqa: E731
@@ -101,23 +107,26 @@ def test_without_a_penalty_it_circles():
   np.testing.assert_allclose(found, expected(1.0, 0.6), atol=1e-5)
 
 
-def test_all_terms_are_means_of_their_images(task, batch):
+def test_all_terms_are_means_of_their_images(task, params, batch):
   """So that microbatches change nothing."""
-  params = random_like(task.init(KEY), scale=0.2)
   keys = jax.random.split(KEY, 2)
-  terms = jax.jit(lambda b: task.loss(params, b, keys, LossInputs()))
-  both = [terms({k: v[s] for k, v in batch.items()}) for s in HALVES]
-  mean = jax.tree.map(lambda *x: float(np.mean(x)), *both)
-  whole = jax.jit(lambda b: task.loss(params, b, keys, LossInputs()))(batch)
-  total, metrics = jax.tree.map(float, whole)
-  assert (total, metrics) == pytest.approx(mean, rel=1e-4)
-  assert all(metrics.values()) and len(metrics) == 6
+
+  @jax.jit
+  def terms(part):
+    total, metrics = task.loss(params, part, keys, LossInputs())
+    return {"loss": total, **metrics}
+
+  halves = [terms({k: v[s] for k, v in batch.items()}) for s in HALVES]
+  found = jax.tree.map(float, terms(batch))
+  mean = jax.tree.map(lambda *x: float(np.mean(x)), *halves)
+  assert found == pytest.approx(mean, rel=1e-4)
+  assert all(found.values()) and len(found) == 7
 
 
 def test_an_untrained_discriminator_leaves_the_generator_to_its_own_loss(
   task, batch
 ):
-  params, plain = task.init(KEY), toy()
+  params, plain = jax.jit(task.init)(KEY), toy()
   keys = jax.random.split(KEY, 4)
 
   def slope(loss, place):
@@ -125,7 +134,9 @@ def test_an_untrained_discriminator_leaves_the_generator_to_its_own_loss(
     return jax.jit(jax.grad(total))(params[GENERATOR])
 
   jax.tree.map(
-    np.testing.assert_array_equal, params[GENERATOR], plain.init(KEY)
+    np.testing.assert_array_equal,
+    params[GENERATOR],
+    jax.jit(plain.init)(KEY),
   )
   jax.tree.map(
     lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-8),
@@ -134,17 +145,16 @@ def test_an_untrained_discriminator_leaves_the_generator_to_its_own_loss(
   )
 
 
-def test_without_a_weight_there_is_no_discriminator(batch):
+def test_without_a_weight_there_is_no_discriminator():
   """Whatever the other fields are."""
   plain, other = toy(), toy(gamma=9.0, penalty_every=7, rate_factor=3.0)
   assert not plain.rate_factors and plain.loss == other.loss
-  params = plain.init(KEY)
-  jax.tree.map(np.testing.assert_array_equal, params, other.init(KEY))
+  params = jax.jit(plain.init)(KEY)
+  jax.tree.map(np.testing.assert_array_equal, params, jax.jit(other.init)(KEY))
   assert plain.sampled(params) is params and GENERATOR not in params
 
 
-def test_samplers_and_evaluations_take_the_generator_alone(task, batch):
-  params = random_like(task.init(KEY))
+def test_samplers_and_evaluations_take_the_generator_alone(task, params, batch):
   sampled = task.sampled(params)
   scores = task.evaluate(sampled, batch, LossInputs())
   plain = toy().evaluate(sampled, batch, LossInputs())
