@@ -13,9 +13,11 @@ import jax
 import jax.numpy as jnp
 
 from jaxgen.config.adversarial import AdversarialConfig
+from jaxgen.config.experiment import Experiment
 from jaxgen.images import normalize
 from jaxgen.losses import adversarial
-from jaxgen.tasks.task import GENERATOR
+from jaxgen.models.build import build_discriminator
+from jaxgen.tasks.task import GENERATOR, Task
 from jaxgen.typing import Array, Batch, LossInputs, Metrics, Params
 
 DISCRIMINATOR = "discriminator"
@@ -78,10 +80,32 @@ class Adversarial:
     return jax.lax.cond(step % every == 0, weighted, lambda: jnp.zeros(()))
 
 
-def init(
-  generator: Params, discriminator: Any, shape: tuple[int, ...], key: Array
-) -> Params:
-  """The parameters of a generator, and new ones of a discriminator of images of
-  a shape `(h, w, c)`."""
-  new = discriminator.init(key, jnp.zeros((1, *shape)))["params"]
-  return {GENERATOR: generator, DISCRIMINATOR: new}
+def with_discriminator(
+  task: Task,
+  experiment: Experiment,
+  *,
+  shape: tuple[int, int, int],
+  batch_size: int,
+) -> Task:
+  """The task of an upscaler to images of a shape `(h, w, c)`, with a
+  discriminator of them."""
+  config, dtype = experiment.adversarial, experiment.model.dtype
+  network = build_discriminator(config.width, dtype=dtype)
+
+  def init(key: Array) -> Params:
+    own = jax.random.fold_in(key, 1)
+    new = network.init(own, jnp.zeros((1, *shape)))["params"]
+    return {GENERATOR: task.init(key), DISCRIMINATOR: new}
+
+  return dataclasses.replace(
+    task,
+    init=init,
+    loss=Adversarial(
+      generator=task.loss,
+      discriminator=network,
+      config=config,
+      batch_size=batch_size,
+    ),
+    loss_name=f"{task.loss_name}, adversarial terms",
+    rate_factors={GENERATOR: 1.0, DISCRIMINATOR: config.rate_factor},
+  )

@@ -11,7 +11,6 @@ import functools
 from collections.abc import Callable, Sequence
 from typing import Any
 
-import jax
 import jax.numpy as jnp
 
 from jaxgen import bicubic
@@ -26,12 +25,11 @@ from jaxgen.losses import composite
 from jaxgen.metrics.perceptual import perceptual_distance
 from jaxgen.metrics.upscaling import enlarged_similarity
 from jaxgen.models.build import build as build_model
-from jaxgen.models.build import build_discriminator
-from jaxgen.tasks import adversarial
+from jaxgen.tasks.adversarial import with_discriminator
 from jaxgen.tasks.autoencoder import loss_name
 from jaxgen.tasks.companion import Companions
 from jaxgen.tasks.space import identity_codec
-from jaxgen.tasks.task import GENERATOR, NO_FINDINGS, Task, UpscaleFn
+from jaxgen.tasks.task import NO_FINDINGS, Task, UpscaleFn
 from jaxgen.typing import (
   Array,
   Batch,
@@ -96,43 +94,7 @@ def build(
   if not experiment.adversarial.weight:
     return task
   size = experiment.stages[stage].batch_size
-  return _with_discriminator(task, experiment, shape=shape, batch_size=size)
-
-
-def _with_discriminator(
-  task: Task,
-  experiment: Experiment,
-  *,
-  shape: tuple[int, int, int],
-  batch_size: int,
-) -> Task:
-  """The task of an upscaler and a discriminator of its images."""
-  config = experiment.adversarial
-  discriminator = build_discriminator(
-    config.width, dtype=experiment.model.dtype
-  )
-
-  def init(key: Array) -> Params:
-    own = jax.random.fold_in(key, 1)
-    return adversarial.init(task.init(key), discriminator, shape, own)
-
-  loss = adversarial.Adversarial(
-    generator=task.loss,
-    discriminator=discriminator,
-    config=config,
-    batch_size=batch_size,
-  )
-  names = f"{task.loss_name}, adversarial terms"
-  return dataclasses.replace(
-    task,
-    init=init,
-    loss=loss,
-    loss_name=names,
-    rate_factors={
-      GENERATOR: 1.0,
-      adversarial.DISCRIMINATOR: config.rate_factor,
-    },
-  )
+  return with_discriminator(task, experiment, shape=shape, batch_size=size)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

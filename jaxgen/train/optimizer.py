@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 
 import jax
 import optax
@@ -54,7 +54,7 @@ def build(
   """
   if not rate_factors:
     return _build(config)
-  players = {
+  players: dict[Hashable, optax.GradientTransformation] = {
     name: optax.chain(_build(config), optax.scale(factor))
     for name, factor in rate_factors.items()
   }

@@ -1,6 +1,7 @@
 """Upscalers with a discriminator: dynamics, and what stays as it is."""
 
 import types
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -65,7 +66,7 @@ def dirac(**options):
   return loss, {"image": jnp.zeros(shape)}
 
 
-def eigenvalues(step, **options):
+def eigenvalues(step, **options) -> Any:
   """Of the flow down the gradient of the whole loss, at its fixed point; by
   differences, since derivatives of the flow do not pass stopped gradients. On
   either axis the flow is linear."""
