@@ -8,8 +8,12 @@ that was trained by L1, trained further against a discriminator.
       --workdir=runs/x4_gan
     jaxgen upscale --workdir=runs/x4_gan --input=small_photos --out=large
 
-Images are sharper and less exact than those of the first model: the checkpoint
-is selected by LPIPS.
+Images become sharper and less exact than those of the first model: the
+checkpoint is selected by LPIPS.
+
+Measured, `:demo`, stopped after 1,800 of its 6,000 tiles: LPIPS of Set5 .182
+(the first model .185) at 28.82 dB of RGB (28.92), see docs/upscaling.md. The
+EDSR has not been trained.
 """
 
 from jaxgen.config.defaults import compact, edsr, upscaler
