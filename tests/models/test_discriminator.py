@@ -1,5 +1,7 @@
 """The discriminator: sizes, and what a logit depends on."""
 
+from typing import Any
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -10,7 +12,7 @@ from jaxgen.models.build import build_discriminator
 from jaxgen.models.discriminator import unshuffle
 from jaxgen.models.upscaler import shuffle
 
-NET = build_discriminator(4, dtype="float32")
+NET: Any = build_discriminator(4, dtype="float32")
 
 
 @pytest.fixture(scope="module")
