@@ -8,7 +8,9 @@ The images should be sharp at their full size; `jaxgen data` warns of enlarged
 ones. Small images are made by bicubic reduction, or with
 `--config.data.degradation=realistic` also blurred, noisy and compressed.
 
-Only `:smoke` has been trained.
+Measured, `:demo`, 27,008 tiles: Set5 28.92 dB of RGB (bicubic 26.70), 40 images
+of CBSD68 25.81 dB (24.59), see docs/upscaling.md. The EDSR has not been
+trained.
 """
 
 from jaxgen.config.defaults import compact, edsr, upscaler

@@ -20,6 +20,7 @@ from jaxgen.config.stages import Stage
 BEFORE_STAGES = (
   "data",
   "loss",
+  "adversarial",
   "kl",
   "diffusion",
   "hint",

@@ -9,6 +9,7 @@ import dataclasses
 import itertools
 from typing import Any
 
+from jaxgen.config.adversarial import AdversarialConfig
 from jaxgen.config.consistency import ConsistencyConfig
 from jaxgen.config.control import ControlConfig
 from jaxgen.config.data import DataConfig
@@ -34,7 +35,7 @@ TASK_SECTIONS = {
   "diffusion": _sections("diffusion", "hint", "latent"),
   "consistency": _sections("diffusion", "hint", "latent", "consistency"),
   "control": _sections("diffusion", "hint", "latent", "control"),
-  "upscale": _sections("loss"),
+  "upscale": _sections("loss", "adversarial"),
 }
 
 
@@ -52,6 +53,7 @@ class Experiment:
     batch: how batches are fitted into memory.
     train: intervals and policies of the training loop.
     loss: terms of the loss; autoencoders and upscalers only.
+    adversarial: a discriminator of enlarged images; upscalers only.
     kl: weight of the KL divergence; autoencoders only.
     diffusion: noise levels and conditions; denoisers only.
     hint: a dense condition; denoisers only.
@@ -69,6 +71,7 @@ class Experiment:
   batch: BatchConfig
   train: TrainConfig
   loss: LossConfig = LossConfig()
+  adversarial: AdversarialConfig = AdversarialConfig()
   kl: KLConfig = KLConfig()
   diffusion: DiffusionConfig = DiffusionConfig()
   hint: HintConfig = HintConfig()

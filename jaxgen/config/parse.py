@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from jaxgen.config import agreement, stages
+from jaxgen.config.adversarial import AdversarialConfig
 from jaxgen.config.consistency import ConsistencyConfig
 from jaxgen.config.control import ControlConfig
 from jaxgen.config.data import DataConfig
@@ -24,6 +25,7 @@ from jaxgen.errors import UserError
 SECTIONS: dict[str, Any] = {  # all except `model` and `stages`
   "data": DataConfig,
   "loss": LossConfig,
+  "adversarial": AdversarialConfig,
   "kl": KLConfig,
   "diffusion": DiffusionConfig,
   "hint": HintConfig,

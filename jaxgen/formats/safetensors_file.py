@@ -27,7 +27,7 @@ class Contents(NamedTuple):
 
 def write(path: pathlib.Path, arrays: Arrays, about: Mapping[str, str]) -> None:
   """Write arrays, and texts about them, atomically."""
-  arrays = {name: np.ascontiguousarray(x) for name, x in arrays.items()}
+  arrays = {name: np.asarray(x, order="C") for name, x in arrays.items()}
   texts = {"format": "flax", **about, DIGEST: digest(arrays)}
   with replacing(path) as file:
     file.write(tensors.save(arrays, metadata=texts))

@@ -13,6 +13,7 @@ from jaxgen.diffusion.edm import SIGMA_DATA
 from jaxgen.models.conditioning import ConditionSizes, ImageConditions
 from jaxgen.models.control import ControlDiT, ControlNetwork, ControlUNet
 from jaxgen.models.conv_autoencoder import ConvAutoencoder
+from jaxgen.models.discriminator import Discriminator
 from jaxgen.models.dit import DiT
 from jaxgen.models.mlp import MLPDenoiser
 from jaxgen.models.multiscale_unet import MultiScaleUNet
@@ -94,3 +95,8 @@ def build(
   known = {x.name for x in dataclasses.fields(network)}
   known_inputs = {k: v for k, v in inputs.items() if k in known}
   return network(options=options, **known_inputs)
+
+
+def build_discriminator(width: int, *, dtype: str) -> Discriminator:
+  """Build a discriminator that computes in the type of a section `model`."""
+  return Discriminator(width=width, dtype=compute_dtype(dtype))

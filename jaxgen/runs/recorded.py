@@ -61,12 +61,12 @@ class Recorded:
     )
 
   def shapes(self, task: Task) -> Params:
-    """The shapes of a task's parameters, replicated."""
+    """The shapes of the parameters that samplers take, replicated."""
     return jax.tree.map(
       lambda x: jax.ShapeDtypeStruct(
         x.shape, x.dtype, sharding=self.layout.replicated
       ),
-      jax.eval_shape(task.init, jax.random.key(0)),
+      task.sampled(jax.eval_shape(task.init, jax.random.key(0))),
     )
 
 

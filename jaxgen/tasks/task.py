@@ -23,6 +23,7 @@ from jaxgen.typing import (
 
 ControlState = dict[str, Array]
 NO_FINDINGS = Findings()
+GENERATOR = "generator"  # the player whose images are wanted
 UNLABELED = 255  # in masks: a pixel without a label
 
 
@@ -142,6 +143,9 @@ class Task:
     controller: controller of the loss weights; None: they are constant.
     begin: (params, frozen parameters) -> the parameters before the first step;
       None: those of `init`.
+    rate_factors: factors of the learning rate of the players of an adversarial
+      loss, `GENERATOR` and others: the names of the trees in the parameters,
+      which have an optimizer each. Empty: there are no players.
     set_fade: (params, fade) -> params with new blocks faded in by a fraction in
       [0, 1]; None: the model has no such blocks.
   """
@@ -167,4 +171,14 @@ class Task:
   check_data: CheckData = accept_any
   controller: LossController | None = None
   begin: Callable[[Params, Frozen], Params] | None = None
+  rate_factors: Mapping[str, float] = dataclasses.field(default_factory=dict)
   set_fade: Callable[[Params, Array], Params] | None = None
+
+  def sampled(self, params: Params) -> Params:
+    """The parameters that samplers and evaluations take, and that EMAs are of:
+    all, or those of the generator."""
+    return params[GENERATOR] if self.rate_factors else params
+
+  def with_sampled(self, params: Params, sampled: Params) -> Params:
+    """Parameters with other ones in the place of `sampled(params)`."""
+    return {**params, GENERATOR: sampled} if self.rate_factors else sampled

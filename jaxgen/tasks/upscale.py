@@ -25,6 +25,7 @@ from jaxgen.losses import composite
 from jaxgen.metrics.perceptual import perceptual_distance
 from jaxgen.metrics.upscaling import enlarged_similarity
 from jaxgen.models.build import build as build_model
+from jaxgen.tasks.adversarial import with_discriminator
 from jaxgen.tasks.autoencoder import loss_name
 from jaxgen.tasks.companion import Companions
 from jaxgen.tasks.space import identity_codec
@@ -74,7 +75,7 @@ def build(
   upscale = functools.partial(_upscale, model)
   scores = Scores(experiment=experiment, upscale=upscale)
   metric = experiment.train.metric or "psnr"
-  return Task(
+  task = Task(
     model=model,
     init=functools.partial(_init, model, resolution // data.factor),
     loss=Upscaling(model=model, config=experiment.loss),
@@ -90,6 +91,10 @@ def build(
     latent_shape=shape,
     codec=functools.partial(identity_codec, shape),
   )
+  if not experiment.adversarial.weight:
+    return task
+  size = experiment.stages[stage].batch_size
+  return with_discriminator(task, experiment, shape=shape, batch_size=size)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -110,11 +115,18 @@ class Upscaling:
   def __call__(
     self, params: Params, batch: Batch, keys: Array, inputs: LossInputs
   ) -> tuple[Array, Metrics]:
-    x, low = normalize(batch["image"]), normalize(batch[LOW])
-    y = self.model.apply({"params": params}, low, True)
-    each = {k: distance(y, x) for k, distance in self._distances.items()}
+    x = normalize(batch["image"])
+    return self.compare(self.enlarge(params, batch), x)
+
+  def enlarge(self, params: Params, batch: Batch) -> Array:
+    """The small images of a batch enlarged."""
+    return self.model.apply({"params": params}, normalize(batch[LOW]), True)
+
+  def compare(self, images: Array, truth: Array) -> tuple[Array, Metrics]:
+    """The loss of enlarged images, and metrics."""
+    each = {k: f(images, truth) for k, f in self._distances.items()}
     total, terms = composite.weighted_sum(each, self.config.weights)
-    metrics = {"mse": jnp.mean((y - x) ** 2) / 4}
+    metrics = {"mse": jnp.mean((images - truth) ** 2) / 4}
     return total, metrics | (terms if len(each) > 1 else {})
 
 

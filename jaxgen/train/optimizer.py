@@ -6,6 +6,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable, Mapping
+
 import jax
 import optax
 
@@ -40,7 +42,26 @@ def _muon_axes(params: Params) -> Params:
   return jax.tree_util.tree_map_with_path(axes, params)
 
 
-def build(config: OptimizerConfig) -> optax.GradientTransformation:
+def build(
+  config: OptimizerConfig, rate_factors: Mapping[str, float] | None = None
+) -> optax.GradientTransformation:
+  """The optimizer of a config; of players, one for each.
+
+  Args:
+    config: options of the optimizer.
+    rate_factors: factors of the learning rate of the players, which are trees
+      at the top of the parameters: each has its own moments and clipping.
+  """
+  if not rate_factors:
+    return _build(config)
+  players: dict[Hashable, optax.GradientTransformation] = {
+    name: optax.chain(_build(config), optax.scale(factor))
+    for name, factor in rate_factors.items()
+  }
+  return optax.partition(players, {name: name for name in players})
+
+
+def _build(config: OptimizerConfig) -> optax.GradientTransformation:
   """Clipping, then Muon (arXiv:2502.16982; AdamW for other leaves) or AdamW.
 
   Updates have learning rate 1; weight decay applies to matrices only.

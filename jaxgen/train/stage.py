@@ -175,7 +175,7 @@ class StageProgram:
     return make_update(
       self.task,
       self.experiment.optimizer,
-      optimizer.build(self.experiment.optimizer),
+      optimizer.build(self.experiment.optimizer, self.task.rate_factors),
       stage=self.stage,
       fade_from=self.fade_from,
       key=rng.stream(self.experiment.seed, "train"),

@@ -26,7 +26,7 @@ class TrainState:
     images: uint32, images seen.
     skipped: uint32, updates skipped because they were not finite.
     params: parameters.
-    ema: exponential moving average of the parameters, used by samplers.
+    ema: exponential moving average of the parameters that samplers use.
     opt_state: state of the optimizer.
     ema_profiles: power-function EMAs, by their sigma_rel.
     control: state of the loss controller and of the plateau rule.
@@ -54,7 +54,7 @@ def initial_state(
   if task.begin is not None and frozen is not None:
     params = task.begin(params, frozen)
   zero = jnp.zeros((), jnp.uint32)
-  copy = lambda: jax.tree.map(jnp.copy, params)  # noqa: E731
+  copy = lambda: jax.tree.map(jnp.copy, task.sampled(params))  # noqa: E731
   control = plateau.initial_control(config)
   if task.controller:
     control["loss"] = task.controller.initial_state()
@@ -64,7 +64,7 @@ def initial_state(
     skipped=zero,
     params=params,
     ema=copy(),
-    opt_state=optimizer.build(config).init(params),
+    opt_state=optimizer.build(config, task.rate_factors).init(params),
     ema_profiles={str(x): copy() for x in config.ema_sigma_rels},
     control=control,
   )

@@ -123,7 +123,7 @@ def make_update(
       new = dataclasses.replace(new, params=params)
     control = _new_control(task, state, metrics, size)
     new = dataclasses.replace(
-      new, control=control, **_new_emas(config, new, size)
+      new, control=control, **_new_emas(task, config, new, size)
     )
     new = _keep_unless(_is_good(metrics), new, state)
     if task.controller is not None:
@@ -184,11 +184,13 @@ def _new_control(
 
 
 def _new_emas(
-  config: OptimizerConfig, state: TrainState, batch: int
+  task: Task, config: OptimizerConfig, state: TrainState, batch: int
 ) -> dict[str, Any]:
   """The EMA and the EMA profiles, updated towards the parameters."""
   seen = state.images.astype(jnp.float32)
-  towards = functools.partial(optax.incremental_update, state.params)
+  towards = functools.partial(
+    optax.incremental_update, task.sampled(state.params)
+  )
   profiles = {
     name: towards(old, 1.0 - ema_profiles.decay(float(name), batch, seen))
     for name, old in state.ema_profiles.items()

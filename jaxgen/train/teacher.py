@@ -1,4 +1,5 @@
-"""Checks that a few-step model fits the denoiser that it is tuned from."""
+"""Checks that a few-step model fits the denoiser that it is tuned from, and
+warnings of models that should be tuned and are not."""
 
 from __future__ import annotations
 
@@ -35,7 +36,13 @@ def check_teacher(program: StageProgram, initial: InitialWeights) -> None:
 
 
 def warn_of_scratch(experiment: Experiment) -> None:
-  """Print what is to be expected of a few-step model that is not tuned."""
+  """Print what is to be expected of a few-step model, or of an adversarial
+  loss, that does not start from a trained model."""
+  if experiment.adversarial.weight:
+    say(
+      "warning: no train.init_from: an adversarial loss is for an upscaler that"
+      " was trained without one. Set it to the run of one with the same model."
+    )
   if experiment.few_steps and not experiment.consistency.pretrain_images:
     say(
       "warning: no train.init_from: few-step models that are not tuned from a"

@@ -121,12 +121,12 @@ def _converter(
 
   def convert(state: TrainState, key: jax.Array) -> TrainState:
     fresh = new.initial_state(key)
-    transfer = lambda old: transfer_params(old, fresh.params, rules)  # noqa: E731
+    sampled = lambda old: transfer_params(old, fresh.ema, rules)  # noqa: E731
     return dataclasses.replace(
       state,
-      params=transfer(state.params),
-      ema=transfer(state.ema),
-      ema_profiles={k: transfer(v) for k, v in state.ema_profiles.items()},
+      params=transfer_params(state.params, fresh.params, rules),
+      ema=sampled(state.ema),
+      ema_profiles={k: sampled(v) for k, v in state.ema_profiles.items()},
       opt_state=_transfer_moments(state.opt_state, fresh.opt_state),
     )
 
@@ -146,7 +146,8 @@ def transfer_rules(old: Any, new: Any) -> TransferRules:
 
 
 def warm_start(program: StageProgram, initial: InitialWeights) -> TrainState:
-  """The state at step 0 with the weights of another run.
+  """The state at step 0 with the weights of another run; a discriminator starts
+  anew.
 
   Raises:
     UserError: the models are of different kinds, or leaves cannot be mapped.
@@ -157,8 +158,10 @@ def warm_start(program: StageProgram, initial: InitialWeights) -> TrainState:
 
   def begin(old: Params, key: jax.Array) -> TrainState:
     fresh = program.initial_state(key)
-    params = transfer_params(_needed(old, fresh.params), fresh.params, rules)
-    copy = lambda: jax.tree.map(jnp.copy, params)  # noqa: E731
+    own = program.task.sampled(fresh.params)
+    sampled = transfer_params(_needed(old, own), own, rules)
+    params = program.task.with_sampled(fresh.params, sampled)
+    copy = lambda: jax.tree.map(jnp.copy, sampled)  # noqa: E731
     profiles = {k: copy() for k in fresh.ema_profiles}
     return dataclasses.replace(
       fresh, params=params, ema=copy(), ema_profiles=profiles

@@ -135,6 +135,14 @@ AUTOENCODER = {
 OF_DENOISERS = ("diffusion", "hint", "latent")
 OF_FEW_STEPS = ("consistency",)
 OF_CONTROL = ("control",)
+OF_UPSCALERS = ("adversarial",)
+ADVERSARIAL = {
+  "adversarial.weight": (-0.1, NAN),
+  "adversarial.gamma": (0.0, -1.0, INF),
+  "adversarial.penalty_every": (0, 1.5),
+  "adversarial.rate_factor": (0.0, -1.0),
+  "adversarial.width": NOT_POSITIVE,
+}
 CONTROL = {"control.base": (3, None, "")}
 FEW_STEPS = {
   "consistency.method": ("icm", None),
@@ -278,6 +286,8 @@ def tables():
     yield "few_steps", field, values
   for field, values in CONTROL.items():
     yield "control", field, values
+  for field, values in ADVERSARIAL.items():
+    yield "compact", field, values
   for model, table in NETWORKS.items():
     for field, values in (NETWORK | table).items():
       yield model, field, values
@@ -309,6 +319,8 @@ def _base_of(section: str) -> str:
     return "few_steps"
   if section in OF_CONTROL:
     return "control"
+  if section in OF_UPSCALERS:
+    return "compact"
   return "dit" if section in OF_DENOISERS else "patch_autoencoder"
 
 

@@ -22,6 +22,7 @@ DENOISER = f"{ROOT}/tests/support/toy_edm.py"
 CONTROL = f"{ROOT}/tests/support/toy_control.py"  # with control.base=...
 VAE = f"{ROOT}/configs/rocks_ae.py:smoke"
 LATENT = f"{ROOT}/configs/textures_ldm.py:smoke"  # with latent.run=...
+UPSCALER = f"{ROOT}/configs/rocks_upscale.py:smoke"
 SLOW = 120  # seconds that anything here may take on a busy machine
 LAST = 12  # updates of a run here, saved after each
 SMALL = {
@@ -29,6 +30,7 @@ SMALL = {
   DENOISER: {"model.width": "16", "diffusion.preview_steps": "2"},
   CONTROL: {"model.width": "16", "diffusion.preview_steps": "2"},
   LATENT: {"diffusion.preview_steps": "2", "latent.views": "0"},
+  UPSCALER: {"adversarial.width": "4"},
   VAE: {
     "stages.resolution": "(32,)",
     "model.variational": "True",

@@ -71,3 +71,26 @@ def test_gradients_are_clipped_by_their_global_norm():
 def test_an_unknown_name_is_refused(field):
   with pytest.raises(UserError, match=f"optimizer.{field}='nonsense'"):
     with_(**{field: "nonsense"})
+
+
+@pytest.mark.parametrize("name", ["muon", "adamw"])
+def test_each_player_has_moments_clipping_and_a_rate_of_its_own(name):
+  """The updates of each are those of its tree alone, though the gradients of
+  one are a thousand times larger."""
+  config = with_(name=name, clip_norm=1.0, weight_decay=0.1)
+  alone = optimizer.build(config)
+  factors = {"generator": 1.0, "discriminator": 0.25}
+  both = optimizer.build(config, factors)
+  params = dict.fromkeys(factors, PARAMS)
+  grads = {
+    "generator": PARAMS,
+    "discriminator": jax.tree.map(lambda p: 1e3 * p, PARAMS),
+  }
+  state, own = both.init(params), {k: alone.init(PARAMS) for k in factors}
+  for _ in range(2):
+    updates: Any
+    updates, state = both.update(grads, state, params)
+    for player, factor in factors.items():
+      want, own[player] = alone.update(grads[player], own[player], PARAMS)
+      want = jax.tree.map(lambda x, f=factor: f * x, want)
+      jax.tree.map(np.testing.assert_array_equal, updates[player], want)
