@@ -90,6 +90,6 @@ def _write(model: LoadedRun, args: argparse.Namespace) -> None:
   from jaxgen.explore.snapshot import write_snapshot
   from jaxgen.sample.autoencoder import AutoencoderRun
 
-  inputs.require_kind(model, AutoencoderRun, "an autoencoder")
-  write_snapshot(args.out, model)
+  run = inputs.require_kind(model, AutoencoderRun, "an autoencoder")
+  write_snapshot(args.out, run)
   print(f"{args.out} shows the latents of {args.workdir}.")
