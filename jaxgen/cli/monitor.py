@@ -160,9 +160,11 @@ def _render_run(
 
   width = max(8, min(60, console.width - 40))
   rendered = Text(overflow="fold")
-  for label, words in text.labeled_lines(view, width, blocks=blocks):
+  lines = text.labeled_lines(view, width, blocks=blocks)
+  longest = max(len(label) for label, _ in lines)
+  for label, words in lines:
     style = COLORS[view.state] if label == "state" else ""
-    rendered.append(f"{label:13} ", style="dim")
+    rendered.append(f"{label:{longest}}  ", style="dim")
     rendered.append(f"{_printable(words, console)}\n", style=style)
   rendered.rstrip()
   return rendered

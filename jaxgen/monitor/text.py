@@ -168,7 +168,16 @@ def _checkpoints(view: RunView) -> str:
   return ", ".join(names)
 
 
-HEAD = ("run", "state", "stage", "images", "images/s", "left", "loss", "best")
+HEAD = (
+  "run",
+  "state, last write",
+  "stage",
+  "images",
+  "images/s",
+  "left",
+  "loss",
+  "best",
+)
 
 
 def table_row(view: RunView, width: int, *, blocks: str = BLOCKS) -> list[str]:
@@ -192,4 +201,4 @@ def table_row(view: RunView, width: int, *, blocks: str = BLOCKS) -> list[str]:
 def _short_state(view: RunView) -> str:
   if view.state == "finishing":
     return view.state
-  return f"{view.state} {duration(view.age)}"
+  return f"{view.state}, {duration(view.age)} ago"
