@@ -12,7 +12,8 @@ Two network calls an image; one with `--sampler=consistency-1`. Network, data
 and conditions are those of the denoiser. Its time frequency has to be 16: at
 1000 the features of two neighboring noise levels are unrelated.
 
-Measured, `:demo`: one-call samples have .96 of the spread of the data, see
+Measured, `:demo`: one-call samples have .96 of the spread of the data; Frechet
+distances are 54 and 52 by one and two calls, 40 by the 35 of the teacher, see
 docs/few_steps.md. The other variants have not been trained.
 """
 
