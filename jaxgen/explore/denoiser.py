@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from jaxgen.errors import UserError
-from jaxgen.explore import session
+from jaxgen.explore import controls, pictures
 from jaxgen.explore.session import Answer, Control, State
 from jaxgen.images import as_uint8
 from jaxgen.sample.denoiser import DenoiserRun
@@ -44,7 +44,7 @@ class DenoiserSession:
       "title": f"Images of {self._run.workdir.name}",
       "about": about,
       "controls": self._controls(),
-      "tray": [session.small(x) for x in self._tiles] if self._edits else [],
+      "tray": [pictures.small(x) for x in self._tiles] if self._edits else [],
       "slots": [],
       "uploads": self._edits,
       "paints": self._edits,
@@ -56,7 +56,7 @@ class DenoiserSession:
       return self._chosen(self._tiles[tile_index(given, len(self._tiles))])
     if action == "upload" and self._edits:
       side, _, channels = self._run.image_shape
-      return self._chosen(session.uploaded(given.get("image"), side, channels))
+      return self._chosen(pictures.uploaded(given.get("image"), side, channels))
     if action == "fill" and self._edits:
       return self._filled(given)
     if action in ("start", "draw", "change"):
@@ -76,7 +76,7 @@ class DenoiserSession:
       for name, values in self._run.conditions.items()
     ]
     few = self._run.experiment.few_steps
-    guidance = session.slider(
+    guidance = controls.slider(
       "guidance",
       "guidance",
       "Conditions",
@@ -84,7 +84,7 @@ class DenoiserSession:
       low=0.0,
       high=MOST_GUIDANCE,
     )
-    steps = session.slider(
+    steps = controls.slider(
       "steps",
       "steps",
       "Sampling",
@@ -101,13 +101,13 @@ class DenoiserSession:
       "values": NUMBERS,
       "value": "4",
     }
-    draw = session.button("draw", "draw", "Sampling")
-    fill = session.button("fill", "fill in what is painted", "Inpainting")
+    draw = controls.button("draw", "draw", "Sampling")
+    fill = controls.button("fill", "fill in what is painted", "Inpainting")
     return [
       *conditions,
       *([guidance] if conditions and not few else []),
       steps,
-      session.seed("Sampling"),
+      controls.seed("Sampling"),
       number,
       draw,
       *([fill] if self._edits else []),
@@ -118,7 +118,7 @@ class DenoiserSession:
     values = given.get("values") or {}
     asked = {x: values.get(f"condition {x}", ANY) for x in self._run.conditions}
     conditions = {k: v for k, v in asked.items() if v != ANY}
-    steps = int(np.clip(session.number(given, "steps"), 1, MOST_STEPS))
+    steps = int(np.clip(controls.number(given, "steps"), 1, MOST_STEPS))
     few = self._run.experiment.few_steps
     sampler = "heun"
     if few:
@@ -126,23 +126,23 @@ class DenoiserSession:
       sampler = "consistency" if method == "ect" else "flow_map"
     options = {"sampler": sampler, "steps": steps, "conditions": conditions}
     if conditions and not few:
-      options["guidance"] = session.number(given, "guidance")
+      options["guidance"] = controls.number(given, "guidance")
     return options
 
   def _drawn(self, given: Mapping[str, Any]) -> Answer:
-    num = int(session.number(given, "num"))
+    num = int(controls.number(given, "num"))
     if str(num) not in NUMBERS:
       raise UserError(f"num: expected one of {', '.join(NUMBERS)}.")
     options = self._options(given)
-    seed = int(session.number(given, "seed"))
+    seed = int(controls.number(given, "seed"))
     images = self._run.sample(num, seed=seed, batch=num, **options)
     channels = self._run.shown_channels
-    grid = _square([session.enlarged(x, channels) for x in images])
+    grid = _square([pictures.enlarged(x, channels) for x in images])
     calls = self._run.network_calls(**options)
     return {
-      "figures": [{"label": "new images", "image": session.small(grid)}],
+      "figures": [{"label": "new images", "image": pictures.small(grid)}],
       "notes": [f"{calls} network calls an image"],
-      "tile": session.small(images[0]) if self._edits else "",
+      "tile": pictures.small(images[0]) if self._edits else "",
       "code": self._code(num, seed, options),
     }
 
@@ -154,21 +154,21 @@ class DenoiserSession:
     )
 
   def _chosen(self, tile: np.ndarray) -> Answer:
-    figure = session.figure("paint on it", tile, self._run.shown_channels)
-    return {"figures": [figure], "notes": [], "tile": session.small(tile)}
+    figure = pictures.figure("paint on it", tile, self._run.shown_channels)
+    return {"figures": [figure], "notes": [], "tile": pictures.small(tile)}
 
   def _filled(self, given: Mapping[str, Any]) -> Answer:
     side, _, channels = self._run.image_shape
-    tile = session.uploaded(given.get("tile"), side, channels)
-    mask = session.mask(given.get("mask"), side)
-    seed, options = int(session.number(given, "seed")), self._options(given)
+    tile = pictures.uploaded(given.get("tile"), side, channels)
+    mask = pictures.mask(given.get("mask"), side)
+    seed, options = int(controls.number(given, "seed")), self._options(given)
     filled = self._run.inpaint(tile[None], mask, seed=seed, batch=1, **options)
     channels = self._run.shown_channels
     figures = [
-      session.figure("before", tile, channels),
-      session.figure("filled in", filled[0], channels),
+      pictures.figure("before", tile, channels),
+      pictures.figure("filled in", filled[0], channels),
     ]
-    return {"figures": figures, "notes": [], "tile": session.small(tile)}
+    return {"figures": figures, "notes": [], "tile": pictures.small(tile)}
 
 
 def check_hints(run: DenoiserRun) -> None:

@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 
 from jaxgen.errors import UserError
-from jaxgen.explore import session
+from jaxgen.explore import controls, pictures
 from jaxgen.explore.denoiser import check_hints, tile_index
-from jaxgen.explore.session import Answer, Control, State
+from jaxgen.explore.session import Answer, Control, Figure, State
 from jaxgen.images import as_uint8
 from jaxgen.sample.denoiser import DenoiserRun
 
@@ -37,7 +37,7 @@ class RestorationSession:
       " electrons at white. Held-out tiles, or your own image, with the noise"
       " of a camera.",
       "controls": self._controls(),
-      "tray": [session.small(x, self._channels) for x in self._tiles],
+      "tray": [pictures.small(x, self._channels) for x in self._tiles],
       "slots": [],
       "uploads": self._run.image_shape[2] in (1, 3),
       "paints": False,
@@ -59,7 +59,7 @@ class RestorationSession:
       "value": "0",
     }
     return [
-      session.slider(
+      controls.slider(
         "light",
         "log10 of electrons at white",
         light,
@@ -67,13 +67,13 @@ class RestorationSession:
         low=low,
         high=high,
       ),
-      session.slider(
+      controls.slider(
         "read_noise", "read noise, electrons", camera, value=1.5, low=0, high=20
       ),
-      session.slider(
+      controls.slider(
         "gain", "gain, DN per electron", camera, value=2, low=0.1, high=10
       ),
-      session.seed(camera),
+      controls.seed(camera),
       samples,
     ]
 
@@ -101,17 +101,17 @@ class RestorationSession:
 
   def _uploaded(self, url: Any) -> np.ndarray:
     side, _, channels = self._run.image_shape
-    return session.uploaded(url, side, channels)
+    return pictures.uploaded(url, side, channels)
 
   def _restored(self, tile: np.ndarray, given: Mapping[str, Any]) -> Answer:
     low, high = LOG_PHOTONS
-    photons = 10 ** float(np.clip(session.number(given, "light"), low, high))
-    gain = max(session.number(given, "gain"), 0.01)
-    noise = max(session.number(given, "read_noise"), 0.0)
-    samples = int(session.number(given, "samples"))
+    photons = 10 ** float(np.clip(controls.number(given, "light"), low, high))
+    gain = max(controls.number(given, "gain"), 0.01)
+    noise = max(controls.number(given, "read_noise"), 0.0)
+    samples = int(controls.number(given, "samples"))
     if str(samples) not in SAMPLES:
       raise UserError(f"samples: expected one of {', '.join(SAMPLES)}.")
-    rng = np.random.default_rng(int(session.number(given, "seed")) % 2**32)
+    rng = np.random.default_rng(int(controls.number(given, "seed")) % 2**32)
     truth = tile.astype(np.float64) / 255
     electrons = rng.poisson(photons * truth) + rng.normal(0, noise, tile.shape)
     found = self._run.restore(
@@ -132,7 +132,7 @@ class RestorationSession:
         f" restored {_psnr(mean, truth):.2f} dB",
         *found.warnings,
       ],
-      "tile": session.small(tile),
+      "tile": pictures.small(tile),
       "code": self._code(gain, noise, samples),
     }
 
@@ -143,7 +143,7 @@ class RestorationSession:
     found: Any,
     unit: float,
     truth: np.ndarray,
-  ) -> list[session.Figure]:
+  ) -> list[Figure]:
     """Pictures of the counts, the mean, a sample, the deviation, the truth;
     the deviation brightened to its largest value."""
     shown = {"camera": seen, "mean": mean}
@@ -155,7 +155,7 @@ class RestorationSession:
       shown[f"standard deviation, to {top:.2g} of white"] = deviation / top
     shown["truth"] = truth
     return [
-      session.figure(k, _as_uint8(x), self._channels) for k, x in shown.items()
+      pictures.figure(k, _as_uint8(x), self._channels) for k, x in shown.items()
     ]
 
   def _code(self, gain: float, noise: float, samples: int) -> str:

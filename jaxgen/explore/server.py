@@ -108,12 +108,13 @@ class _Handler(http.server.BaseHTTPRequestHandler):
 
   def _act(self, body: bytes) -> Any:
     try:
-      given = json.loads(body)
+      given = {"values": {}, "slots": {}} | json.loads(body)
       action = given["action"]
     except (ValueError, KeyError, TypeError) as e:
       raise UserError("expected JSON with an action.") from e
-    if not isinstance(given.get("values", {}), dict):
-      raise UserError("values: expected names and values.")
+    for name in ("values", "slots"):
+      if not isinstance(given[name], dict):
+        raise UserError(f"{name}: expected names and values.")
     return self.session.act(str(action), given)
 
   def _allowed(self) -> bool:

@@ -15,7 +15,7 @@ from support.browser import CHROMIUM, opened
 import jaxgen
 from jaxgen.cli.main import main
 from jaxgen.errors import UserError
-from jaxgen.explore import server, session
+from jaxgen.explore import controls, pictures, server, session
 from jaxgen.explore.autoencoder import AutoencoderSession
 from jaxgen.explore.server import MAX_REQUEST, Server
 
@@ -26,9 +26,11 @@ class Echo:
   """A page of one slider, whose picture has its value as gray."""
 
   def state(self) -> session.State:
-    slider = session.slider("gray", "gray", "A group", value=9, low=0, high=255)
-    tray = [session.small(np.full((4, 4, 1), x, np.uint8)) for x in (1, 2)]
-    button = session.button("fill", "fill", "A group")
+    slider = controls.slider(
+      "gray", "gray", "A group", value=9, low=0, high=255
+    )
+    tray = [pictures.small(np.full((4, 4, 1), x, np.uint8)) for x in (1, 2)]
+    button = controls.button("fill", "fill", "A group")
     return {
       "title": "<b>A page</b>",
       "about": "about it",
@@ -42,10 +44,10 @@ class Echo:
   def act(self, action, given) -> session.Answer:
     if action == "fill":
       raise UserError("fill: not now.")
-    value = int(session.number(given, "gray"))
+    value = int(controls.number(given, "gray"))
     image = np.full((8, 8, 1), value, np.uint8)
     return {
-      "figures": [session.figure(action, image)],
+      "figures": [pictures.figure(action, image)],
       "notes": [f"{action} {value} {given.get('index')}"],
       "latent": [1.0],
     }
@@ -132,7 +134,7 @@ def test_the_page_reacts(tmp_path):
     page.run("keepA.click(); fill.click()")
     page.wait('error.textContent == "fill: not now."')
     shown = "document.querySelector('#figures img').naturalWidth"
-    assert page.run(shown) == session.LEAST
+    assert page.run(shown) == pictures.LEAST
     (problem,) = page.problems  # the browser itself reports the status 400
     assert "400" in problem
 

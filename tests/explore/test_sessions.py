@@ -13,7 +13,7 @@ from support.hinted_run import hinted_run
 import jaxgen
 from jaxgen.diffusion import analytic
 from jaxgen.errors import UserError
-from jaxgen.explore import session
+from jaxgen.explore import pictures
 from jaxgen.explore.autoencoder import AutoencoderSession
 from jaxgen.explore.denoiser import DenoiserSession
 from jaxgen.explore.restoration import RestorationSession
@@ -78,7 +78,7 @@ def test_a_tile_is_encoded_and_a_slider_keeps_it(run, opened):
 
 def test_an_uploaded_image_is_a_tile(run, opened):
   tile = run.images("validation", 512)[3]
-  given = request(opened.state()) | {"image": session.small(tile)}
+  given = request(opened.state()) | {"image": pictures.small(tile)}
   found = opened.act("upload", given)["latent"]
   expected = opened.act("tile", given | {"index": 3})["latent"]
   np.testing.assert_allclose(found, expected, atol=1e-4)
@@ -146,7 +146,7 @@ def test_what_is_painted_is_filled_in(denoiser):
   tile = chosen.get("tile")
   drawn = np.zeros((256, 256, 4), np.uint8)
   drawn[:128] = 255
-  given = request(opened.state(), tile=tile, mask=session.embedded(drawn))
+  given = request(opened.state(), tile=tile, mask=pictures.embedded(drawn))
   given["values"]["steps"] = 2
   before, after = (
     pixels(x["image"]) for x in opened.act("fill", given)["figures"]
@@ -154,7 +154,7 @@ def test_what_is_painted_is_filled_in(denoiser):
   half = len(after) // 2
   np.testing.assert_array_equal(after[half:], before[half:])
   assert (after[:half] != before[:half]).any()
-  empty = session.embedded(np.zeros((256, 256, 4), np.uint8))
+  empty = pictures.embedded(np.zeros((256, 256, 4), np.uint8))
   for mask in (empty, "", None):
     with pytest.raises(UserError, match="paint"):
       opened.act("fill", given | {"mask": mask})
