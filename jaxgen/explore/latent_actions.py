@@ -32,9 +32,11 @@ class LatentActions:
 
   def __init__(self, run: AutoencoderRun):
     self._run = run
-    self.space = space.fit(run.training_latents)
+    self.space, self._names = space.fit(run.training_latents), {}
     try:
       self._tiles = run.tiles("validation", LABELED)
+      source = run.source("validation")
+      self._names = {"label": source.label_names, **source.attribute_names}
     except UserError:
       self._tiles = {"image": self.decode(self.space.bank[:TRAY])}
     self._known = self.encode(self._tiles["image"])
@@ -44,10 +46,10 @@ class LatentActions:
   def attributes(self) -> dict[str, np.ndarray]:
     """Directions of attributes of held-out tiles, by `attribute: value`."""
     found = {}
-    for name, values in self._run.names.items():
-      if name in self._tiles:
-        each = space.directions(self._known, self._tiles[name], values)
-        found |= {f"{name}: {value}": x for value, x in each.items()}
+    for name in self._names.keys() & self._tiles.keys():
+      values = self._names[name]
+      each = space.directions(self._known, self._tiles[name], values)
+      found |= {f"{name}: {value}": x for value, x in each.items()}
     return found
 
   def after(self, action: str, given: Mapping[str, Any]) -> np.ndarray:

@@ -97,6 +97,22 @@ def test_mixtures_and_arithmetic(opened):
   np.testing.assert_allclose(found, np.array(a) - b + c)
 
 
+def test_a_step_towards_an_attribute(run, opened):
+  """That of the photograph: the difference of means of held-out tiles."""
+  state = opened.state()
+  (listed,) = (x for x in state["controls"] if x["name"] == "attribute")
+  assert "label: brick" in listed["values"]
+  tiles = run.tiles("validation", 512)
+  latents = run.encode(tiles["image"]).reshape(len(tiles["label"]), -1)
+  brick = tiles["label"] == run.source("validation").label_names.index("brick")
+  toward = latents[brick].mean(0) - latents[~brick].mean(0)
+  mean = opened.act("reset", request(state))["latent"]
+  given = request(state, latent=mean)
+  given["values"] |= {"attribute": "label: brick", "amount": -1.5}
+  found = np.array(opened.act("go", given)["latent"]) - mean
+  np.testing.assert_allclose(found, -1.5 * toward, atol=1e-4)
+
+
 @pytest.mark.parametrize(
   ("action", "given"),
   [
