@@ -13,6 +13,9 @@ masks from the start:
 
     jaxgen train --config=configs/rocks_edm.py:demo --workdir=runs/direct \
       --config.hint.kind=segments --config.hint.num_classes=6
+
+Measured, `:demo`: the hint gap is .36 at the end, .92 of the direct way, which
+is better here; see docs/control.md.
 """
 
 from jaxgen.config.defaults import control, unet

@@ -107,5 +107,5 @@ def with_discriminator(
       batch_size=batch_size,
     ),
     loss_name=f"{task.loss_name}, adversarial terms",
-    rate_factors={GENERATOR: 1.0, DISCRIMINATOR: config.rate_factor},
+    rate_factors=((GENERATOR, 1.0), (DISCRIMINATOR, config.rate_factor)),
   )

@@ -143,9 +143,9 @@ class Task:
     controller: controller of the loss weights; None: they are constant.
     begin: (params, frozen parameters) -> the parameters before the first step;
       None: those of `init`.
-    rate_factors: factors of the learning rate of the players of an adversarial
-      loss, `GENERATOR` and others: the names of the trees in the parameters,
-      which have an optimizer each. Empty: there are no players.
+    rate_factors: of an adversarial loss the names of its players, `GENERATOR`
+      and others, and factors of their learning rates; the names are those of
+      trees in the parameters, which have an optimizer each.
     set_fade: (params, fade) -> params with new blocks faded in by a fraction in
       [0, 1]; None: the model has no such blocks.
   """
@@ -171,7 +171,7 @@ class Task:
   check_data: CheckData = accept_any
   controller: LossController | None = None
   begin: Callable[[Params, Frozen], Params] | None = None
-  rate_factors: Mapping[str, float] = dataclasses.field(default_factory=dict)
+  rate_factors: tuple[tuple[str, float], ...] = ()
   set_fade: Callable[[Params, Array], Params] | None = None
 
   def sampled(self, params: Params) -> Params:

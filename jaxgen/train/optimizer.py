@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping
+from collections.abc import Hashable, Sequence
 
 import jax
 import optax
@@ -43,20 +43,20 @@ def _muon_axes(params: Params) -> Params:
 
 
 def build(
-  config: OptimizerConfig, rate_factors: Mapping[str, float] | None = None
+  config: OptimizerConfig, rate_factors: Sequence[tuple[str, float]] = ()
 ) -> optax.GradientTransformation:
   """The optimizer of a config; of players, one for each.
 
   Args:
     config: options of the optimizer.
-    rate_factors: factors of the learning rate of the players, which are trees
+    rate_factors: names of the players and factors of their rate; they are trees
       at the top of the parameters: each has its own moments and clipping.
   """
   if not rate_factors:
     return _build(config)
   players: dict[Hashable, optax.GradientTransformation] = {
     name: optax.chain(_build(config), optax.scale(factor))
-    for name, factor in rate_factors.items()
+    for name, factor in rate_factors
   }
   return optax.partition(players, {name: name for name in players})
 

@@ -80,7 +80,7 @@ def test_each_player_has_moments_clipping_and_a_rate_of_its_own(name):
   config = with_(name=name, clip_norm=1.0, weight_decay=0.1)
   alone = optimizer.build(config)
   factors = {"generator": 1.0, "discriminator": 0.25}
-  both = optimizer.build(config, factors)
+  both = optimizer.build(config, tuple(factors.items()))
   params = dict.fromkeys(factors, PARAMS)
   grads = {
     "generator": PARAMS,
