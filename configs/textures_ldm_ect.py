@@ -13,9 +13,9 @@ Two network calls an image, and the decoder. With
 `--config.consistency.method=mean_flow` it learns average velocities instead,
 for `--sampler=flow-map-2` and more calls.
 
-Measured with 288,000 of the 512,000 latents of `:demo`, three seeds: one call is
-11 times as fast as the 35 of its teacher, and 8 % farther from real tiles, two
-calls 5 %; see docs/few_steps.md. The whole `:demo` has not been trained.
+Measured with 288,000 of the 512,000 latents of `:demo`, three seeds: one call
+is 11 times as fast as the 35 of its teacher, and 8 % farther from real tiles,
+two calls 5 %; see docs/few_steps.md. The whole `:demo` has not been trained.
 """
 
 from jaxgen.config.defaults import consistency, mlp
