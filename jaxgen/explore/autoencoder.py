@@ -77,14 +77,9 @@ class AutoencoderSession:
       return []
     group = "Attributes"
     values = list(self._latents.attributes)
-    chosen: Control = {
-      "name": "attribute",
-      "label": "toward",
-      "kind": "select",
-      "group": group,
-      "values": values,
-      "value": values[0],
-    }
+    chosen = controls.select(
+      "attribute", "toward", group, values, value=values[0]
+    )
     amount = controls.slider("amount", "by", group, value=1, low=-2, high=2)
     return [chosen, amount, controls.button("go", "go", group)]
 

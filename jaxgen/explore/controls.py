@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -31,6 +31,25 @@ def slider(
     "min": low,
     "max": high,
     "step": step,
+  }
+
+
+def select(
+  name: str,
+  label: str,
+  group: str,
+  values: Sequence[str],
+  *,
+  value: str,
+) -> Control:
+  """A list of values."""
+  return {
+    "name": name,
+    "label": label,
+    "kind": "select",
+    "group": group,
+    "values": values,
+    "value": value,
   }
 
 

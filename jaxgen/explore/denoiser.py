@@ -64,15 +64,10 @@ class DenoiserSession:
     raise UserError(f"{action}: no such action.")
 
   def _controls(self) -> list[Control]:
-    conditions: list[Control] = [
-      {
-        "name": f"condition {name}",
-        "label": name,
-        "kind": "select",
-        "group": "Conditions",
-        "values": [ANY, *values],
-        "value": ANY,
-      }
+    conditions = [
+      controls.select(
+        f"condition {name}", name, "Conditions", [ANY, *values], value=ANY
+      )
       for name, values in self._run.conditions.items()
     ]
     few = self._run.experiment.few_steps
@@ -93,14 +88,7 @@ class DenoiserSession:
       high=MOST_STEPS,
       step=1,
     )
-    number: Control = {
-      "name": "num",
-      "label": "images",
-      "kind": "select",
-      "group": "Sampling",
-      "values": NUMBERS,
-      "value": "4",
-    }
+    number = controls.select("num", "images", "Sampling", NUMBERS, value="4")
     draw = controls.button("draw", "draw", "Sampling")
     fill = controls.button("fill", "fill in what is painted", "Inpainting")
     return [
@@ -119,13 +107,8 @@ class DenoiserSession:
     asked = {x: values.get(f"condition {x}", ANY) for x in self._run.conditions}
     conditions = {k: v for k, v in asked.items() if v != ANY}
     steps = int(np.clip(controls.number(given, "steps"), 1, MOST_STEPS))
-    few = self._run.experiment.few_steps
-    sampler = "heun"
-    if few:
-      method = self._run.experiment.consistency.method
-      sampler = "consistency" if method == "ect" else "flow_map"
-    options = {"sampler": sampler, "steps": steps, "conditions": conditions}
-    if conditions and not few:
+    options: dict[str, Any] = {"steps": steps, "conditions": conditions}
+    if conditions and not self._run.experiment.few_steps:
       options["guidance"] = controls.number(given, "guidance")
     return options
 

@@ -50,14 +50,9 @@ class RestorationSession:
   def _controls(self) -> list[Control]:
     light, camera = "Light", "Camera"
     low, high = LOG_PHOTONS
-    samples: Control = {
-      "name": "samples",
-      "label": "samples (0: one call)",
-      "kind": "select",
-      "group": "Restoration",
-      "values": SAMPLES,
-      "value": "0",
-    }
+    samples = controls.select(
+      "samples", "samples (0: one call)", "Restoration", SAMPLES, value="0"
+    )
     return [
       controls.slider(
         "light",
