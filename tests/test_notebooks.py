@@ -13,6 +13,7 @@ NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda p: p.name)
 def test_a_notebook_runs_from_top_to_bottom(path, tmp_path, monkeypatch):
   monkeypatch.setenv("JAXGEN_VARIANT", "smoke")
+  monkeypatch.setenv("JAXGEN_STEPS", "2")
   monkeypatch.setenv("JAXGEN_WORKDIR", str(tmp_path / "run"))
   monkeypatch.setenv("JAX_NUM_CPU_DEVICES", "1")
   notebook = nbformat.read(path, as_version=4)

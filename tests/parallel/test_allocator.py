@@ -115,5 +115,5 @@ def test_free_memory_below_that_in_use_is_released(switch, least, monkeypatch):
     [sys.executable, "-c", RELEASE], capture_output=True, text=True
   )
   assert not done.returncode, done.stderr
-  released = int(done.stdout)
-  assert released >= least and (least or released < 100)
+  released = int(done.stdout)  # without the allocator a page more or less
+  assert released >= least if least else abs(released) < 100
