@@ -12,6 +12,7 @@ from jaxgen.config.experiment import Experiment
 from jaxgen.config.fields import PositiveInt, check_value
 from jaxgen.config.parse import parse
 from jaxgen.errors import Interrupted, UserError
+from jaxgen.formats import addresses
 from jaxgen.images import image_grid
 from jaxgen.parallel.allocator import keep_freed_memory
 from jaxgen.parallel.preemption import Stop, watching
@@ -79,6 +80,7 @@ def train_until(
   keep_freed_memory()  # before anything starts the backend
   experiment = config if isinstance(config, Experiment) else parse(config)
   workdir = pathlib.Path(workdir)
+  addresses.check_local(workdir, "workdir")
   if exported.is_exported(workdir):
     raise UserError(
       f"workdir={workdir}: an exported run, which has no state of the training;"

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import argparse
 import pathlib
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from jaxgen.cli import flags, outputs
 from jaxgen.cli.sampling_flags import refuse
@@ -26,6 +26,15 @@ if TYPE_CHECKING:
   from jaxgen.typing import ConditionNames
 
 REPEATS = 10  # default
+UNITS = {  # by the ending of a number's name
+  "_images_per_second": "images/s",
+  "_calls_per_second": "calls/s",
+  "_gflops_per_second": "Gflop/s",
+  "_gflops": "Gflop/s",
+  "_gflop": "Gflop",
+  "_seconds": "s",
+  "_mib": "MiB",
+}
 OF_RESTORE = ("resolutions", "batches", "steps")
 
 
@@ -104,11 +113,23 @@ def _training(args: argparse.Namespace, experiment: Experiment) -> None:
   results = benchmark(experiment, repeats=args.repeats or REPEATS)
   table = Table(title=str(args.config or args.workdir), show_header=False)
   for name, value in results.items():
-    text = f"{value:,.4g}" if isinstance(value, float) else f"{value}"
-    table.add_row(name.replace("_", " "), text)
+    table.add_row(*row(name, value))
   Console().print(table)
   if args.json:
     write_json(args.json, results)
+
+
+def row(name: str, value: Any) -> tuple[str, str]:
+  """The words of a measured number's name, and the number with the unit that
+  ends its name."""
+  text = f"{value}"
+  if isinstance(value, int | float):
+    text = f"{value:,.4g}" if abs(value) < 1000 else f"{value:,.0f}"
+  for ending, unit in UNITS.items():
+    if name.endswith(ending):
+      name, text = name.removesuffix(ending), f"{text} {unit}"
+      break
+  return name.replace("_", " "), text
 
 
 def _restorations(args: argparse.Namespace, experiment: Experiment) -> None:

@@ -18,7 +18,7 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from jaxgen import progress
-from jaxgen.cli import flags
+from jaxgen.cli import evaluation_tables, flags
 from jaxgen.errors import UserError
 
 
@@ -83,7 +83,8 @@ def _print(rows: Sequence[Row]) -> None:
 
   table = Table("checkpoint", "step", "profile error")
   for metric in rows[0].scores:
-    table.add_column(f"held-out {metric}", justify="right")
+    unit = evaluation_tables.UNITS.get(metric, metric)
+    table.add_column(f"held-out {unit}", justify="right")
   for name, step, error, scores in rows:
     cells = (f"{x:.4f}" for x in scores.values())
     table.add_row(name, str(step), error, *cells)

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import argparse
 import difflib
+import pathlib
 from collections.abc import Sequence
 from typing import NoReturn
 
 from jaxgen.errors import UserError
+from jaxgen.formats import addresses
 
 FIELDS = "--config."  # flags that set fields of the config
 Parsed = tuple[argparse.Namespace, list[str]]
@@ -31,7 +33,8 @@ class Parser(argparse.ArgumentParser):
     """The values of flags, and the arguments that set fields or conditions.
 
     Raises:
-      UserError: an unknown flag is named before one that is missing.
+      UserError: an unknown flag, which is named before one that is missing; or
+        a path of an object store.
     """
     try:
       args, rest = self.parse_known_args(argv)
@@ -40,6 +43,9 @@ class Parser(argparse.ArgumentParser):
       raise
     if not self.get_default("takes_more"):
       self._check_known(rest)
+    for name, value in vars(args).items():
+      if isinstance(value, pathlib.Path):
+        addresses.check_local(value, f"--{name}")
     return args, rest
 
   def _check_known(self, arguments: Sequence[str]) -> None:

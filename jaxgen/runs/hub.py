@@ -8,7 +8,7 @@ import re
 
 from jaxgen import progress
 from jaxgen.errors import UserError
-from jaxgen.formats import extras
+from jaxgen.formats import addresses, extras
 
 PREFIX = "hf:/"  # a path has one slash less
 _NAME = r"[\w.-]+"
@@ -22,9 +22,10 @@ def local(run: str | pathlib.Path) -> pathlib.Path:
 
   Raises:
     UserError: no such repository, no network, or `huggingface_hub` is not
-      installed.
+      installed; or another kind of address.
   """
   if not str(run).startswith(PREFIX):
+    addresses.check_local(run, "run")
     return pathlib.Path(run)
   found = _REFERENCE.fullmatch(str(run))
   if found is None:

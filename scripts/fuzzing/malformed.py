@@ -163,6 +163,9 @@ def _fields(rng: random.Random) -> Iterator[list[str]]:
       yield [verb, *given, f"--config.{field}={value}"]
     yield [verb, *given, f"--config.model.{rng.randrange(100)}=1"]
     yield [verb, *given, "--config.stages.images=(64,)", "--config.model=3"]
+  for verb in ("train", "sample"):
+    given = REQUIRED[verb].replace("--workdir=W", "--workdir=gs://bucket/W")
+    yield [verb, *given.split()]
   for config, fault in LEANING:
     config = f"--config={config}:smoke"
     yield ["train", config, "--workdir=W", f"--config.{fault}"]

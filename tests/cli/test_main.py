@@ -9,6 +9,7 @@ import pytest
 from PIL import Image
 from support.pictures import read
 
+from jaxgen.cli import benchmark
 from jaxgen.cli.main import VERBS, main
 
 
@@ -275,6 +276,22 @@ def test_benchmark_reports_what_it_promises(tmp_path):
     "step_peak_mib",
   ):
     assert found[name] > 0
+
+
+@pytest.mark.parametrize(
+  ("name", "value", "words", "text"),
+  [
+    ("train_images_per_second", 10312.4, "train", "10,312 images/s"),
+    ("step_gflops_per_second", 3.14159, "step", "3.142 Gflop/s"),
+    ("data_first_batch_seconds", 0.25, "data first batch", "0.25 s"),
+    ("step_peak_mib", 999.96, "step peak", "1,000 MiB"),
+    ("batch_size", 32, "batch size", "32"),
+    ("parameters", 1_369_889, "parameters", "1,369,889"),
+    ("devices", "1 x cpu", "devices", "1 x cpu"),
+  ],
+)
+def test_numbers_of_the_benchmark_have_units(name, value, words, text):
+  assert benchmark.row(name, value) == (words, text)
 
 
 @pytest.mark.slow
