@@ -72,6 +72,11 @@ def conv_autoencoder() -> Any:
   return ConfigDict(field_defaults(models.ConvAutoencoderConfig))
 
 
+def kl_autoencoder() -> Any:
+  """The autoencoder of latent diffusion; diffusers' AutoencoderKL."""
+  return ConfigDict(field_defaults(models.KLAutoencoderConfig))
+
+
 def unet() -> Any:
   """The U-Net of EDM and DDPM++."""
   return ConfigDict(field_defaults(denoisers.UNetConfig))

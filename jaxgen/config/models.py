@@ -23,6 +23,7 @@ from jaxgen.config.fields import (
   UnitInterval,
   section,
 )
+from jaxgen.config.kl_autoencoder import KLAutoencoderConfig
 from jaxgen.config.networks import DType, Padding, check_patches
 from jaxgen.config.upscalers import UPSCALERS, UpscalerConfig
 from jaxgen.errors import UserError
@@ -184,6 +185,7 @@ class ConvAutoencoderConfig:
 ModelConfig = (
   PatchAutoencoderConfig
   | ConvAutoencoderConfig
+  | KLAutoencoderConfig
   | UNetConfig
   | ProgressiveUNetConfig
   | MultiScaleUNetConfig
@@ -194,6 +196,7 @@ ModelConfig = (
 MODELS: dict[str, type[ModelConfig]] = {
   "patch_autoencoder": PatchAutoencoderConfig,
   "conv_autoencoder": ConvAutoencoderConfig,
+  "kl_autoencoder": KLAutoencoderConfig,
   "unet": UNetConfig,
   "progressive_unet": ProgressiveUNetConfig,
   "multiscale_unet": MultiScaleUNetConfig,
