@@ -92,6 +92,11 @@ def multiscale_unet() -> Any:
   return ConfigDict(field_defaults(denoisers.MultiScaleUNetConfig))
 
 
+def ddpm_unet() -> Any:
+  """The U-Net of DDPM; diffusers' UNet2DModel."""
+  return ConfigDict(field_defaults(models.DDPMUNetConfig))
+
+
 def dit() -> Any:
   """A transformer on patches."""
   return ConfigDict(field_defaults(denoisers.DiTConfig))

@@ -10,6 +10,7 @@ from __future__ import annotations
 import itertools
 from typing import Any, ClassVar, Literal
 
+from jaxgen.config.ddpm_unet import DDPMUNetConfig
 from jaxgen.config.denoisers import (
   DiTConfig,
   MLPConfig,
@@ -189,6 +190,7 @@ ModelConfig = (
   | UNetConfig
   | ProgressiveUNetConfig
   | MultiScaleUNetConfig
+  | DDPMUNetConfig
   | DiTConfig
   | MLPConfig
   | UpscalerConfig
@@ -200,6 +202,7 @@ MODELS: dict[str, type[ModelConfig]] = {
   "unet": UNetConfig,
   "progressive_unet": ProgressiveUNetConfig,
   "multiscale_unet": MultiScaleUNetConfig,
+  "ddpm_unet": DDPMUNetConfig,
   "dit": DiTConfig,
   "mlp": MLPConfig,
   **UPSCALERS,

@@ -13,6 +13,7 @@ from jaxgen.diffusion.edm import SIGMA_DATA
 from jaxgen.models.conditioning import ConditionSizes, ImageConditions
 from jaxgen.models.control import ControlDiT, ControlNetwork, ControlUNet
 from jaxgen.models.conv_autoencoder import ConvAutoencoder
+from jaxgen.models.ddpm_unet import DDPMUNet
 from jaxgen.models.discriminator import Discriminator
 from jaxgen.models.dit import DiT
 from jaxgen.models.kl_autoencoder import KLAutoencoder
@@ -32,6 +33,7 @@ NETWORKS: dict[str, type[Network]] = {
   "unet": UNet,
   "progressive_unet": ProgressiveUNet,
   "multiscale_unet": MultiScaleUNet,
+  "ddpm_unet": DDPMUNet,
   "dit": DiT,
   "mlp": MLPDenoiser,
   "compact": Compact,
