@@ -17,11 +17,13 @@ import pathlib
 import subprocess
 import sys
 import tempfile
+from typing import Any
 
 import jax
 import numpy as np
 
 import jaxgen
+from jaxgen.diffusion import vp
 from jaxgen.interop import diffusers, imported
 
 SCRIPTS = pathlib.Path(__file__).parent
@@ -70,17 +72,44 @@ def compare(folder: pathlib.Path) -> list[float]:
 
 def differences(run, reference: dict[str, np.ndarray]) -> dict[str, float]:
   """The largest difference of each output of a loaded run from those of
-  diffusers: of an autoencoder without the normalization of latents."""
+  diffusers."""
+  of = _denoiser if run.task.denoiser else _autoencoder
+  outputs = of(run, reference)
+  return {k: _difference(x, reference[k]) for k, x in outputs.items()}
+
+
+def _difference(x: Any, expected: np.ndarray) -> float:
+  """The largest difference of an image from that of diffusers, relative to the
+  largest value of that image if this is more than 1."""
+  axes = tuple(range(1, x.ndim))
+  scale = np.maximum(np.abs(expected).max(axes), 1)
+  return (np.abs(x - expected).max(axes) / scale).max()
+
+
+def _denoiser(run, reference: dict[str, np.ndarray]) -> dict[str, Any]:
+  """The noise, and the clean images by the denoiser of noisy images that are
+  not scaled."""
+  z, time = reference["z"], reference["time"]
+  predict = jax.jit(run.task.model.apply)
+  sigma = vp.SIGMAS[time].astype(np.float32)
+  x = z * np.sqrt(1 + sigma**2)[:, None, None, None]
+  return {
+    "noise": predict({"params": run.params}, z, time.astype(np.float32)),
+    "clean": jax.jit(run.task.denoiser(run.params))(x, sigma),
+  }
+
+
+def _autoencoder(run, reference: dict[str, np.ndarray]) -> dict[str, Any]:
+  """Latents without their normalization, and decoded images."""
   codec = run.task.codec(run.params)
   mean, std = (np.asarray(x) for x in run.task.model.moments)
   found, log_variance = jax.jit(codec.posterior)(reference["images"])
   decode = jax.jit(codec.decode)
-  outputs = {
+  return {
     "mean": found * std + mean,
     "log_variance": log_variance + 2 * np.log(std),
     "decoded": decode((reference["latents"] - mean) / std),
   }
-  return {k: np.abs(x - reference[k]).max() for k, x in outputs.items()}
 
 
 if __name__ == "__main__":

@@ -23,6 +23,8 @@ WEIGHTS = (  # the first that is there is read
   "diffusion_pytorch_model.fp16.safetensors",
   "diffusion_pytorch_model.bin",
 )
+SCHEDULER = "scheduler_config.json"
+SIGMA_MIN, SIGMA_MAX = 0.01, 157.0  # of DDPM's first and last step
 PIPELINE = "model_index.json"
 LARGEST = 256  # default side of images: the textures have no larger tiles
 
@@ -50,6 +52,8 @@ def read(
   content = configs.read(config)
   try:
     described = configs.describe(content)
+    if described.task == "diffusion":
+      _check_scheduler(folder)
     experiment = _experiment(described, resolution, data)
     sizes = describe(experiment, {})
   except UserError as e:
@@ -78,7 +82,8 @@ def _files(path: pathlib.Path) -> tuple[pathlib.Path, pathlib.Path]:
     return path.parent, path
   if not path.is_dir():
     raise UserError(f"{path}: no such file or folder.")
-  if (path / PIPELINE).is_file():
+  config = path / configs.CONFIG
+  if (path / PIPELINE).is_file() and not config.is_file():
     parts = [x.parent.name for x in sorted(path.glob(f"*/{configs.CONFIG}"))]
     raise UserError(
       f"{path} is a pipeline of several models: expected --subfolder=NAME, one"
@@ -98,11 +103,28 @@ def _experiment(
   config["data"] = vars_of(options) | {"channels": described.channels}
   config["model"] |= described.model
   config["stages"]["resolution"] = (side,)
+  if described.task == "diffusion":
+    config["diffusion"] |= {"sigma_min": SIGMA_MIN, "sigma_max": SIGMA_MAX}
   return parse(config)
+
+
+def _check_scheduler(folder: pathlib.Path) -> None:
+  """Raise a UserError unless the scheduler beside a model, if there is one, is
+  that of DDPM."""
+  for path in (folder, folder.parent / "scheduler"):
+    if (path / SCHEDULER).is_file():
+      try:
+        configs.check_scheduler(configs.read(path / SCHEDULER))
+      except UserError as e:
+        raise UserError(f"{path / SCHEDULER}: {e}") from e
+
+
+def _denoiser() -> Any:
+  return defaults.denoiser(defaults.ddpm_unet())
 
 
 def _autoencoder() -> Any:
   return defaults.autoencoder(defaults.kl_autoencoder())
 
 
-_BASES = {"autoencoder": _autoencoder}
+_BASES = {"autoencoder": _autoencoder, "diffusion": _denoiser}

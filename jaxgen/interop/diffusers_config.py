@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import pathlib
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from jaxgen.config.fields import Finite, PositiveInt, check_value
 from jaxgen.errors import UserError
@@ -32,6 +32,45 @@ KL_DEFAULTS: dict[str, Any] = {  # of AutoencoderKL, in diffusers 0.42
 }
 
 
+UNET_DEFAULTS: dict[str, Any] = {  # of UNet2DModel
+  "sample_size": None,
+  "in_channels": 3,
+  "out_channels": 3,
+  "center_input_sample": False,
+  "time_embedding_type": "positional",
+  "time_embedding_dim": None,
+  "freq_shift": 0,
+  "flip_sin_to_cos": True,
+  "down_block_types": ("DownBlock2D", *("AttnDownBlock2D",) * 3),
+  "mid_block_type": "UNetMidBlock2D",
+  "up_block_types": (*("AttnUpBlock2D",) * 3, "UpBlock2D"),
+  "block_out_channels": (224, 448, 672, 896),
+  "layers_per_block": 2,
+  "mid_block_scale_factor": 1,
+  "downsample_padding": 1,
+  "downsample_type": "conv",
+  "upsample_type": "conv",
+  "dropout": 0.0,
+  "act_fn": "silu",
+  "attention_head_dim": 8,
+  "norm_num_groups": 32,
+  "attn_norm_num_groups": None,
+  "norm_eps": 1e-5,
+  "resnet_time_scale_shift": "default",
+  "add_attention": True,
+  "class_embed_type": None,
+  "num_class_embeds": None,
+}
+SCHEDULER: dict[str, Any] = {  # the process of `diffusion.vp`
+  "num_train_timesteps": 1000,
+  "beta_start": 1e-4,
+  "beta_end": 0.02,
+  "beta_schedule": "linear",
+  "trained_betas": None,
+  "prediction_type": "epsilon",
+}
+
+
 class Described(NamedTuple):
   """A model of diffusers in the terms of a config of ours.
 
@@ -49,10 +88,10 @@ class Described(NamedTuple):
 
 
 def read(path: pathlib.Path) -> Mapping[str, Any]:
-  """A `config.json`.
+  """A `config.json` of a model, or of a scheduler.
 
   Raises:
-    UserError: there is none, it is damaged, or it is not of a model.
+    UserError: there is none, it is damaged, or it is of neither.
   """
   if not path.is_file():
     raise UserError(f"{path}: no such file; expected a model of diffusers.")
@@ -100,6 +139,75 @@ def _kl_autoencoder(config: Mapping[str, Any]) -> Described:
     "latent_std": std,
   }
   return Described("autoencoder", model, c["in_channels"], _side(c))
+
+
+def _ddpm_unet(config: Mapping[str, Any]) -> Described:
+  c = UNET_DEFAULTS | dict(config)
+  _expect(c, "out_channels", c["in_channels"])
+  for field in _FIXED:
+    _expect(c, field, UNET_DEFAULTS[field])
+  _expect(c, "act_fn", "silu")
+  attention = _attention(
+    c, "down_block_types", "DownBlock2D", "AttnDownBlock2D"
+  )
+  up = _attention(c, "up_block_types", "UpBlock2D", "AttnUpBlock2D")
+  if attention != up[::-1]:
+    raise UserError(
+      "up_block_types: expected attention at the levels of down_block_types."
+    )
+  widths = _items(c, "block_out_channels")
+  if c["time_embedding_dim"] is not None:
+    _expect(c, "time_embedding_dim", 4 * widths[0])
+  check_value("downsample_padding", Literal[0, 1], c["downsample_padding"])
+  model = {
+    "name": "ddpm_unet",
+    "widths": widths,
+    "num_res_blocks": c["layers_per_block"],
+    "attention": attention,
+    "middle_attention": c["add_attention"],
+    "head_dim": c["attention_head_dim"] or 0,
+    "norm_groups": c["norm_num_groups"],
+    "norm_epsilon": c["norm_eps"],
+    "asymmetric_padding": c["downsample_padding"] == 0,
+    "cosines_first": c["flip_sin_to_cos"],
+    "frequency_shift": c["freq_shift"],
+    "dropout": c["dropout"],
+  }
+  return Described("diffusion", model, c["in_channels"], _side(c))
+
+
+def _attention(
+  c: Mapping[str, Any], field: str, plain: str, attentive: str
+) -> tuple[bool, ...]:
+  """Whether each block has attention."""
+  blocks = _items(c, field)
+  if any(x not in (plain, attentive) for x in blocks):
+    raise UserError(
+      f"{field}={c[field]!r}: expected a list of {plain} and {attentive}."
+    )
+  return tuple(x == attentive for x in blocks)
+
+
+_FIXED = (  # fields of UNet2DModel with a single value here
+  "center_input_sample",
+  "time_embedding_type",
+  "mid_block_type",
+  "mid_block_scale_factor",
+  "downsample_type",
+  "upsample_type",
+  "attn_norm_num_groups",
+  "resnet_time_scale_shift",
+  "class_embed_type",
+  "num_class_embeds",
+)
+
+
+def check_scheduler(config: Mapping[str, Any]) -> None:
+  """Raise a UserError unless a scheduler has the noise levels of DDPM, and a
+  network that predicts the noise."""
+  c = SCHEDULER | dict(config)
+  for field, value in SCHEDULER.items():
+    _expect(c, field, value)
 
 
 def _moments(
@@ -160,4 +268,4 @@ def _expect_all(c: Mapping[str, Any], field: str, value: str) -> None:
     raise UserError(f"{field}={c[field]!r}: expected {levels} times {value!r}.")
 
 
-_CLASSES = {"AutoencoderKL": _kl_autoencoder}
+_CLASSES = {"AutoencoderKL": _kl_autoencoder, "UNet2DModel": _ddpm_unet}

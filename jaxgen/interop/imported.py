@@ -77,12 +77,14 @@ def summary(imported: Imported) -> str:
   """The sizes of a model in words."""
   experiment = imported.experiment
   side = experiment.stages[-1].resolution
-  latent = " x ".join(map(str, imported.latent_shape))
-  return (
+  text = (
     f"{experiment.model.name}, {imported.num_parameters:,} parameters, images"
-    f" of {side} x {side} pixels with {experiment.data.channels} channels,"
-    f" latents of {latent} (1/{_compression(imported):.3g} of the image)."
+    f" of {side} x {side} pixels with {experiment.data.channels} channels"
   )
+  if experiment.task != "autoencoder":
+    return f"{text}."
+  latent = " x ".join(map(str, imported.latent_shape))
+  return f"{text}, latents of {latent} (1/{_compression(imported):.3g})."
 
 
 def _compression(imported: Imported) -> float:

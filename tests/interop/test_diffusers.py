@@ -1,10 +1,6 @@
-"""Models of diffusers: their outputs, as diffusers has computed them, and what
-is refused.
+"""An autoencoder of diffusers: its outputs, as diffusers has computed them, and
+what is refused."""
 
-`data/` was written by `scripts/compare_diffusers.py`.
-"""
-
-import json
 import pathlib
 import re
 import shutil
@@ -16,6 +12,7 @@ import numpy as np
 import pytest
 from compare_diffusers import REFERENCE, TOLERANCE, differences
 from safetensors.numpy import load_file, save_file
+from support.diffusers_folders import CONFIG, DATA, change
 
 import jaxgen
 from jaxgen.cli.main import main
@@ -25,8 +22,7 @@ from jaxgen.models import ddpm_blocks, kl_autoencoder
 from jaxgen.models.attention import attend
 from jaxgen.models.ddpm_blocks import Downsample
 
-DATA = pathlib.Path(__file__).parent / "data"
-WEIGHTS, CONFIG = diffusers.WEIGHTS[0], "config.json"
+WEIGHTS = diffusers.WEIGHTS[0]
 
 MOMENTS = {
   "latents_mean": [0.1, -0.2, 0.3, 0.0],
@@ -60,14 +56,6 @@ def expected():
 def copy(tmp_path):
   """The model of diffusers, to be damaged."""
   return shutil.copytree(DATA / "kl", tmp_path / "kl")
-
-
-def change(folder: pathlib.Path, **fields: Any) -> None:
-  """Change fields of a config; those that are `...` are removed."""
-  path = folder / CONFIG
-  config = json.loads(path.read_text()) | fields
-  kept = {k: v for k, v in config.items() if v is not ...}
-  path.write_text(json.dumps(kept))
 
 
 def rename(folder: pathlib.Path, name) -> None:
@@ -209,6 +197,14 @@ def cut(folder):
   path.write_bytes(path.read_bytes()[:-100])
 
 
+def as_pipeline(folder):
+  files = list(folder.iterdir())
+  (folder / "vae").mkdir()
+  for path in files:
+    path.rename(folder / "vae" / path.name)
+  (folder / diffusers.PIPELINE).write_text("{}")
+
+
 def set_to(**fields):
   return lambda folder: change(folder, **fields)
 
@@ -240,10 +236,7 @@ REFUSED = {
   "scaling_factor=.1.: expected a number": set_to(scaling_factor=[1]),
   "latent_channels='4': expected an integer": set_to(latent_channels="4"),
   "block_out_channels=8: expected a list": set_to(block_out_channels=8),
-  "--subfolder=NAME, one of kl": lambda x: shutil.move(
-    shutil.copytree(x, x.with_name("part")),
-    (x / "model_index.json").write_text("{}") and x / "kl",
-  ),
+  "--subfolder=NAME, one of vae": as_pipeline,
 }
 
 

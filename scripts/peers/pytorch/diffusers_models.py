@@ -54,19 +54,53 @@ AUTOENCODERS: dict[str, dict[str, Any]] = {
   },
 }
 
+UNET: dict[str, Any] = {
+  "block_out_channels": (4, 8),
+  "down_block_types": ("DownBlock2D", "AttnDownBlock2D"),
+  "up_block_types": ("AttnUpBlock2D", "UpBlock2D"),
+  "layers_per_block": 1,
+  "norm_num_groups": 2,
+  "attention_head_dim": 4,
+  "sample_size": SIDE,
+}
+UNETS: dict[str, dict[str, Any]] = {
+  "unet": UNET
+  | {  # as ddpm-cifar10-32
+    "attention_head_dim": None,
+    "downsample_padding": 0,
+    "flip_sin_to_cos": False,
+    "freq_shift": 1,
+    "norm_eps": 1e-6,
+  },
+  "unet_heads": UNET,
+  "unet_deep": UNET
+  | {
+    "block_out_channels": (4, 4, 8),
+    "down_block_types": ("AttnDownBlock2D", "DownBlock2D", "DownBlock2D"),
+    "up_block_types": ("UpBlock2D", "UpBlock2D", "AttnUpBlock2D"),
+    "layers_per_block": 2,
+    "add_attention": False,
+    "flip_sin_to_cos": False,
+  },
+}
+
 
 def main(out: pathlib.Path) -> None:
   """Write all cases, and print the versions."""
   for name, options in AUTOENCODERS.items():
-    model = random(diffusers.AutoencoderKL(**options))
+    model = random(diffusers.AutoencoderKL, options)
     save(model, out / name, autoencoder_reference(model))
+  for name, options in UNETS.items():
+    model = random(diffusers.UNet2DModel, options)
+    save(model, out / name, unet_reference(model))
   print(f"torch {torch.__version__}, diffusers {diffusers.__version__}")
 
 
-def random(model: torch.nn.Module) -> torch.nn.Module:
+def random(kind: Any, options: dict[str, Any]) -> torch.nn.Module:
   """A model with random weights, none of which is 0 or 1 as at its start; the
   first features are small, so that the epsilon of group norms counts."""
-  generator = torch.Generator().manual_seed(SEED)
+  generator = torch.manual_seed(SEED)
+  model = kind(**options)
   with torch.no_grad():
     for name, weight in model.named_parameters():
       noise = torch.randn(weight.shape, generator=generator)
@@ -98,13 +132,32 @@ def autoencoder_reference(model: Any) -> dict[str, torch.Tensor]:
   }
 
 
+def unet_reference(model: Any) -> dict[str, torch.Tensor]:
+  """Noisy images, their times, and the noise that is predicted; and what
+  diffusers' DDPM takes the clean image to be."""
+  z, t = images(3, 3, SIDE, SIDE), torch.tensor([0, 500, 999])
+  scheduler = diffusers.DDPMScheduler(clip_sample=False)
+  with torch.no_grad():
+    noise = model(z, t).sample
+    steps = [
+      scheduler.step(noise[i : i + 1], t[i], z[i : i + 1]) for i in range(3)
+    ]
+  clean = torch.cat([x.pred_original_sample for x in steps])
+  return {"z": z, "time": t, "noise": noise, "clean": clean}
+
+
 def save(
   model: Any, folder: pathlib.Path, arrays: dict[str, torch.Tensor]
 ) -> None:
   """Write a model, and its inputs and outputs."""
   model.save_pretrained(folder)
-  last = {k: np.moveaxis(x.numpy(), 1, -1) for k, x in arrays.items()}
+  last = {k: channels_last(x.numpy()) for k, x in arrays.items()}
   np.savez_compressed(folder / "reference.npz", **last)  # pyright: ignore
+
+
+def channels_last(x: np.ndarray) -> np.ndarray:
+  """Images in JAX's order of axes; other arrays as they are."""
+  return np.moveaxis(x, 1, -1) if x.ndim == 4 else x
 
 
 if __name__ == "__main__":
