@@ -5,9 +5,10 @@
   jaxgen import --from=weights.npz --config=C.py --out=mine
 
 Without --config the model is one of diffusers, as `save_pretrained` writes it:
-an AutoencoderKL. With it weights have the names of the model's parameters,
-which `jaxgen plan --config=C.py --parameters` lists. The folder is a run: all
-verbs and `jaxgen.load` take it.
+an AutoencoderKL, or a UNet2DModel that predicts the noise of DDPM. With it
+weights have the names of the model's parameters, which `jaxgen plan
+--config=C.py --parameters` lists. The folder is a run: all verbs and
+`jaxgen.load` take it.
 """
 
 from __future__ import annotations

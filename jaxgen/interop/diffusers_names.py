@@ -1,5 +1,5 @@
 """Names and axes of weights in `diffusers` for the networks that have its
-names of layers: `models.kl_autoencoder`.
+names of layers: `models.kl_autoencoder` and `models.ddpm_unet`.
 
     encoder/down_blocks_0_resnets_1/norm1/scale
     encoder.down_blocks.0.resnets.1.norm1.weight
