@@ -15,7 +15,7 @@ from jaxgen.errors import UserError
 from jaxgen.interop import diffusers_config as configs
 from jaxgen.interop import diffusers_names, weights_file
 from jaxgen.interop.diffusers_config import Described
-from jaxgen.interop.imported import Imported, describe
+from jaxgen.interop.imported import Imported, sizes_of
 from jaxgen.interop.names import placed
 
 WEIGHTS = (  # the first that is there is read
@@ -55,7 +55,7 @@ def read(
     if described.task == "diffusion":
       _check_scheduler(folder)
     experiment = _experiment(described, resolution, data)
-    sizes = describe(experiment, {})
+    sizes = sizes_of(experiment, {})
   except UserError as e:
     raise UserError(f"{config}: {str(e).rstrip('.')}.") from e
   try:

@@ -42,14 +42,14 @@ class Imported:
     return sum(x.size for x in self.arrays.values())
 
 
-class Described(NamedTuple):
+class Sizes(NamedTuple):
   """The parameters of a model, and the shape of one latent."""
 
   shapes: dict[str, tuple[int, ...]]
   latent_shape: tuple[int, ...]
 
 
-def describe(experiment: Experiment, names: ConditionNames) -> Described:
+def sizes_of(experiment: Experiment, names: ConditionNames) -> Sizes:
   """The shapes of the parameters that samplers take, by name, of the last
   stage of an experiment.
 
@@ -59,7 +59,7 @@ def describe(experiment: Experiment, names: ConditionNames) -> Described:
   task = families.build(experiment, names)
   params = task.sampled(jax.eval_shape(task.init, jax.random.key(0)))
   shapes = {name: x.shape for name, x in named(params).items()}
-  return Described(shapes, task.latent_shape)
+  return Sizes(shapes, task.latent_shape)
 
 
 def write(out: pathlib.Path, imported: Imported) -> None:

@@ -11,7 +11,7 @@ import numpy as np
 from jaxgen.config.experiment import Experiment
 from jaxgen.errors import UserError
 from jaxgen.interop import weights_file
-from jaxgen.interop.imported import Imported, describe
+from jaxgen.interop.imported import Imported, sizes_of
 from jaxgen.interop.names import placed
 from jaxgen.runs import companions, exported
 from jaxgen.tasks import families
@@ -37,7 +37,7 @@ def read(path: pathlib.Path, experiment: Experiment) -> Imported:
       " the runs that they lean on."
     )
   names = families.condition_values(experiment)
-  sizes = describe(experiment, names)
+  sizes = sizes_of(experiment, names)
   file = path / exported.WEIGHTS if path.is_dir() else path
   arrays = _named(weights_file.read(file))
   try:

@@ -16,11 +16,18 @@ from support.diffusers_folders import CONFIG, DATA, change
 
 import jaxgen
 from jaxgen.cli.main import main
+from jaxgen.config import defaults
+from jaxgen.config.parse import parse
+from jaxgen.config.variants import smoke
 from jaxgen.errors import UserError
+from jaxgen.formats.png import write_png
 from jaxgen.interop import diffusers, diffusers_names
 from jaxgen.models import ddpm_blocks, kl_autoencoder
 from jaxgen.models.attention import attend
 from jaxgen.models.ddpm_blocks import Downsample
+from jaxgen.runs import companions
+from jaxgen.tasks import families
+from jaxgen.typing import LossInputs
 
 WEIGHTS = diffusers.WEIGHTS[0]
 
@@ -107,6 +114,44 @@ def test_latents_are_those_that_pipelines_denoise(copy, moments, scaling):
   z = np.random.default_rng(0).normal(size=(3, 4))
   ours = (z - np.array(model.latent_mean)) / np.array(model.latent_std)
   np.testing.assert_allclose(ours, (z - mean) * scaling / std)
+
+
+def test_a_denoiser_of_its_latents_trains(run):
+  """Of the program only the shapes are computed."""
+  config = smoke(defaults.denoiser(defaults.unet()))
+  config.latent.run = str(run.workdir)
+  config.stages.resolution = (16,)
+  experiment = parse(config)
+  found = companions.find(experiment)
+  task = families.build(experiment, {}, companions=found)
+  assert task.latent_shape == (8, 8, 4) and task.space.cell == 2
+  inputs = LossInputs(frozen=found.frozen(task))
+  keys = jax.random.split(jax.random.key(0), 2)
+  params = jax.eval_shape(task.init, keys[0])
+  batch = {"image": np.zeros((2, 16, 16, 3), np.uint8)}
+  loss, metrics = jax.eval_shape(task.loss, params, batch, keys, inputs)
+  assert loss.shape == () and "mse" in metrics
+
+
+def test_the_data_are_those_that_it_is_used_with(copy, tmp_path):
+  photos = tmp_path / "photos"
+  photos.mkdir()
+  for i in range(6):
+    write_png(photos / f"{i}.png", np.full((32, 32, 1), 40 * i, np.uint8))
+  data = diffusers.read(copy, data=photos).experiment.data
+  assert (data.source, data.path, data.channels) == ("folder", str(photos), 3)
+  with pytest.raises(UserError, match="gone"):
+    diffusers.read(copy, data=tmp_path / "gone")
+
+
+@pytest.mark.parametrize(
+  ("side", "expected"),
+  [(64, 64), (1024, 256), (None, 256), ([32, 32], 32), ([32, 64], 256)],
+)
+def test_images_have_the_side_of_the_training_at_most_256(copy, side, expected):
+  change(copy, sample_size=side)
+  stages = diffusers.read(copy).experiment.stages
+  assert [x.resolution for x in stages] == [expected]
 
 
 def former(name: str) -> str:

@@ -17,7 +17,7 @@ EXPERIMENT = parse(toy_vae(model=TINY))
 
 @pytest.fixture(scope="module")
 def arrays():
-  shapes = imported.describe(EXPERIMENT, {}).shapes
+  shapes = imported.sizes_of(EXPERIMENT, {}).shapes
   rng = np.random.default_rng(0)
   return {k: rng.normal(size=x).astype(np.float32) for k, x in shapes.items()}
 
