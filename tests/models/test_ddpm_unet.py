@@ -1,6 +1,8 @@
 """DDPM's U-Net: its size, its times, and its blocks; `tests/interop` compares
 it with diffusers."""
 
+from typing import Any
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -40,7 +42,7 @@ def test_zeros_are_at_the_right_and_bottom_or_on_all_sides(asymmetric, place):
   kernel = jnp.zeros((3, 3, 1, 1)).at[place, place].set(1.0)
   params = {"conv": {"kernel": kernel, "bias": jnp.zeros(1)}}
   model = Downsample(asymmetric=asymmetric, dtype=jnp.float32)
-  y = model.apply({"params": params}, x)
+  y: Any = model.apply({"params": params}, x)
   before = 0 if asymmetric else 1
   padded = np.pad(x, ((0, 0), (before, 1), (before, 1), (0, 0)))
   picked = padded[:, place::2, place::2][:, :3, :3]
