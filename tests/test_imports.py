@@ -22,7 +22,7 @@ LAYERS = (  # rooms import rooms of earlier layers only
   ("tasks",),
   ("workdir",),
   ("runs",),
-  ("train", "sample", "monitor"),
+  ("train", "sample", "monitor", "interop"),
   ("planning", "evaluation"),
   ("api", "report"),
   ("sweeps", "laws", "explore"),

@@ -43,7 +43,7 @@ def run(args: argparse.Namespace, rest: list[str]) -> None:
   from jaxgen.sample.export import export
   from jaxgen.sample.load import load
 
-  _check_new(args.out)
+  check_new(args.out)
   model = load(args.workdir, args.checkpoint)
   with output_folder.replacing(args.out, "export") as part:
     export(model, part)
@@ -62,7 +62,7 @@ def run(args: argparse.Namespace, rest: list[str]) -> None:
   )
 
 
-def _check_new(out: pathlib.Path) -> None:
+def check_new(out: pathlib.Path) -> None:
   """Raise a UserError if the output folder is a run, or has other files."""
   if out.exists() and (not out.is_dir() or any(out.iterdir())):
     raise UserError(f"--out={out}: expected a new or an empty folder.")

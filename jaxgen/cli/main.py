@@ -25,6 +25,7 @@ from jaxgen.cli import (
   explore,
   export,
   flags,
+  import_weights,
   interpolate,
   messages,
   monitor,
@@ -62,6 +63,7 @@ VERBS: dict[str, ModuleType] = {
   "sweep": sweep,
   "explore": explore,
   "export": export,
+  "import": import_weights,
   "benchmark": benchmark,
   "doctor": doctor,
 }

@@ -15,12 +15,13 @@ from jaxgen.errors import UserError
 
 LEAST_SIDE = 16  # of a small image, in pixels: of its SSIM
 OF_HINTS = ("hint", "hint_noise", "control_scale")  # told to a network
+PREDICTS_NOISE = "ddpm_unet"  # it is told nothing but the time
 CONTROLLED = ("unet", "dit")  # models that have a ControlNet
 
 
 def check(experiment: Experiment) -> None:
   """Raise a UserError if sections of a config contradict each other."""
-  checks = (_hint, _residual, _latent, _few_steps, _control, _upscale)
+  checks = (_hint, _residual, _latent, _few_steps, _control, _ddpm, _upscale)
   for problem in itertools.chain(*(each(experiment) for each in checks)):
     raise UserError(problem)
 
@@ -152,6 +153,19 @@ def _control(experiment: Experiment) -> Iterator[str]:
       "stages.resolution: expected a single stage with task=control, got"
       f" {len(experiment.stages)}."
     )
+
+
+def _ddpm(experiment: Experiment) -> Iterator[str]:
+  if experiment.model.name != PREDICTS_NOISE:
+    return
+  label = f"model.name={PREDICTS_NOISE}"
+  if experiment.task != "diffusion":
+    yield f"{label}: expected task=diffusion, got task={experiment.task}."
+  if experiment.hint.kind:
+    yield f"hint.kind={experiment.hint.kind}: expected none with {label}."
+  for name in ("conditions", "noise_map", "uncertainty"):
+    if value := getattr(experiment.diffusion, name):
+      yield f"diffusion.{name}={value}: expected none with {label}."
 
 
 def _upscale(experiment: Experiment) -> Iterator[str]:

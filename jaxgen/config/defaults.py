@@ -72,6 +72,11 @@ def conv_autoencoder() -> Any:
   return ConfigDict(field_defaults(models.ConvAutoencoderConfig))
 
 
+def kl_autoencoder() -> Any:
+  """The autoencoder of latent diffusion; diffusers' AutoencoderKL."""
+  return ConfigDict(field_defaults(models.KLAutoencoderConfig))
+
+
 def unet() -> Any:
   """The U-Net of EDM and DDPM++."""
   return ConfigDict(field_defaults(denoisers.UNetConfig))
@@ -85,6 +90,11 @@ def progressive_unet() -> Any:
 def multiscale_unet() -> Any:
   """A U-Net that sees the image at several sizes at once."""
   return ConfigDict(field_defaults(denoisers.MultiScaleUNetConfig))
+
+
+def ddpm_unet() -> Any:
+  """The U-Net of DDPM; diffusers' UNet2DModel."""
+  return ConfigDict(field_defaults(models.DDPMUNetConfig))
 
 
 def dit() -> Any:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import itertools
 from typing import Any, ClassVar, Literal
 
+from jaxgen.config.ddpm_unet import DDPMUNetConfig
 from jaxgen.config.denoisers import (
   DiTConfig,
   MLPConfig,
@@ -23,6 +24,7 @@ from jaxgen.config.fields import (
   UnitInterval,
   section,
 )
+from jaxgen.config.kl_autoencoder import KLAutoencoderConfig
 from jaxgen.config.networks import DType, Padding, check_patches
 from jaxgen.config.upscalers import UPSCALERS, UpscalerConfig
 from jaxgen.errors import UserError
@@ -184,9 +186,11 @@ class ConvAutoencoderConfig:
 ModelConfig = (
   PatchAutoencoderConfig
   | ConvAutoencoderConfig
+  | KLAutoencoderConfig
   | UNetConfig
   | ProgressiveUNetConfig
   | MultiScaleUNetConfig
+  | DDPMUNetConfig
   | DiTConfig
   | MLPConfig
   | UpscalerConfig
@@ -194,9 +198,11 @@ ModelConfig = (
 MODELS: dict[str, type[ModelConfig]] = {
   "patch_autoencoder": PatchAutoencoderConfig,
   "conv_autoencoder": ConvAutoencoderConfig,
+  "kl_autoencoder": KLAutoencoderConfig,
   "unet": UNetConfig,
   "progressive_unet": ProgressiveUNetConfig,
   "multiscale_unet": MultiScaleUNetConfig,
+  "ddpm_unet": DDPMUNetConfig,
   "dit": DiTConfig,
   "mlp": MLPConfig,
   **UPSCALERS,

@@ -40,6 +40,19 @@ def read(path: pathlib.Path) -> Contents:
     ValueError: it is damaged, another file, or one without a digest.
     OSError: it cannot be read.
   """
+  arrays, about = read_any(path)
+  if about.get(DIGEST) != digest(arrays):
+    raise ValueError("its values are not those that were written")
+  return Contents(arrays, about)
+
+
+def read_any(path: pathlib.Path) -> Contents:
+  """The contents of a file of any library.
+
+  Raises:
+    ValueError: it is damaged, or another file.
+    OSError: it cannot be read.
+  """
   try:
     opened: Any = safetensors.safe_open(path, framework="np")
     with opened as file:
@@ -48,8 +61,6 @@ def read(path: pathlib.Path) -> Contents:
   except (SafetensorError, TypeError, ValueError, AttributeError) as e:
     reason = str(e).splitlines()[0][:100]
     raise ValueError(f"not a safetensors file ({reason})") from e
-  if about.get(DIGEST) != digest(arrays):
-    raise ValueError("its values are not those that were written")
   return Contents(arrays, about)
 
 

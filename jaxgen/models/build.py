@@ -13,8 +13,10 @@ from jaxgen.diffusion.edm import SIGMA_DATA
 from jaxgen.models.conditioning import ConditionSizes, ImageConditions
 from jaxgen.models.control import ControlDiT, ControlNetwork, ControlUNet
 from jaxgen.models.conv_autoencoder import ConvAutoencoder
+from jaxgen.models.ddpm_unet import DDPMUNet
 from jaxgen.models.discriminator import Discriminator
 from jaxgen.models.dit import DiT
+from jaxgen.models.kl_autoencoder import KLAutoencoder
 from jaxgen.models.mlp import MLPDenoiser
 from jaxgen.models.multiscale_unet import MultiScaleUNet
 from jaxgen.models.network import Network
@@ -27,9 +29,11 @@ from jaxgen.parallel import device
 NETWORKS: dict[str, type[Network]] = {
   "patch_autoencoder": PatchAutoencoder,
   "conv_autoencoder": ConvAutoencoder,
+  "kl_autoencoder": KLAutoencoder,
   "unet": UNet,
   "progressive_unet": ProgressiveUNet,
   "multiscale_unet": MultiScaleUNet,
+  "ddpm_unet": DDPMUNet,
   "dit": DiT,
   "mlp": MLPDenoiser,
   "compact": Compact,

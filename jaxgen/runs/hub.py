@@ -16,9 +16,10 @@ _REFERENCE = re.compile(rf"hf:/{{1,2}}({_NAME}/{_NAME})(?:@([\w./-]+))?")
 _FILES = ("*.json", "*.safetensors", "*.npz", "*.npy")  # of a run
 
 
-def local(run: str | pathlib.Path) -> pathlib.Path:
+def local(run: str | pathlib.Path, subfolder: str = "") -> pathlib.Path:
   """The folder of a run: that of a reference to the Hub, which is downloaded to
-  the cache of `huggingface_hub` if it is not there, or the path itself.
+  the cache of `huggingface_hub` if it is not there, or the path itself; or a
+  folder below it, of which alone the files are downloaded.
 
   Raises:
     UserError: no such repository, no network, or `huggingface_hub` is not
@@ -26,24 +27,25 @@ def local(run: str | pathlib.Path) -> pathlib.Path:
   """
   if not str(run).startswith(PREFIX):
     addresses.check_local(run, "run")
-    return pathlib.Path(run)
+    return pathlib.Path(run) / subfolder
   found = _REFERENCE.fullmatch(str(run))
   if found is None:
     raise UserError(f"{run}: expected hf://OWNER/NAME or hf://OWNER/NAME@REV.")
   name, revision = found.groups()
   try:
-    return _download(name, revision)
+    return _download(name, revision, subfolder)
   except Exception as e:  # of its many kinds, and those of its libraries
     lines = [x for x in map(str.strip, str(e).splitlines()) if x]
     reason = " ".join(lines[:2]).rstrip(".") or type(e).__name__
     raise UserError(f"hf://{name}: {reason}.") from e
 
 
-def _download(name: str, revision: str | None) -> pathlib.Path:
+def _download(name: str, revision: str | None, subfolder: str) -> pathlib.Path:
   hub = extras.load("huggingface_hub", extra="hub")
   extras.load("huggingface_hub.utils", extra="hub").disable_progress_bars()
+  patterns = [str(pathlib.PurePosixPath(subfolder, x)) for x in _FILES]
   with progress.loop(f"downloading hf://{name}"):
     folder = hub.snapshot_download(
-      name, revision=revision, allow_patterns=list(_FILES)
+      name, revision=revision, allow_patterns=patterns
     )
-  return pathlib.Path(folder)
+  return pathlib.Path(folder) / subfolder

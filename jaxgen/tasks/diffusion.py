@@ -9,7 +9,7 @@ import jax.numpy as jnp
 
 from jaxgen.config.diffusion import DiffusionConfig
 from jaxgen.config.experiment import Experiment
-from jaxgen.diffusion import edm
+from jaxgen.diffusion import edm, vp
 from jaxgen.errors import UserError
 from jaxgen.models.build import build as build_model
 from jaxgen.models.conditioning import ConditionSizes
@@ -195,13 +195,16 @@ def _init(
 def _denoiser(
   model: Any, config: DiffusionConfig, params: Params, key: Array | None = None
 ) -> DenoiseFn:
-  """The preconditioned network; `key` enables dropout, in training."""
+  """The preconditioned network, or one that predicts the noise as DDPM's
+  process has it; `key` enables dropout, in training."""
 
   def network(x: Array, c_noise: Array, cond: Any) -> Array:
     rngs = {} if key is None else {"dropout": key}
     variables, train = {"params": params}, key is not None
     return model.apply(variables, x, c_noise, cond, train, rngs=rngs)
 
+  if getattr(model, "predicts_noise", False):
+    return vp.from_epsilon(network)
   return edm.precondition(
     network, config.sigma_data, noise_map=config.noise_map
   )

@@ -186,3 +186,35 @@ def test_controls_have_hints_of_latents(model):
 def test_only_few_step_models_have_a_method():
   assert parse(toy_few_steps()).few_steps == "ect"
   assert parse(toy_denoiser()).few_steps == parse(toy()).few_steps == ""
+
+
+@pytest.mark.parametrize(
+  ("section", "values", "culprit"),
+  [
+    ("hint", {"kind": "edges"}, "hint.kind=edges"),
+    ("diffusion", {"conditions": ("label",)}, "diffusion.conditions"),
+    ("diffusion", {"noise_map": True}, "diffusion.noise_map=True"),
+    ("diffusion", {"uncertainty": True}, "diffusion.uncertainty=True"),
+    ("diffusion", {}, ""),
+  ],
+)
+def test_a_network_that_predicts_noise_is_told_nothing_but_the_time(
+  section, values, culprit
+):
+  config = defaults.denoiser(defaults.ddpm_unet())
+  config.stages.resolution = (32,)
+  config[section].update(values)
+  if not culprit:
+    parse(config)
+    return
+  with pytest.raises(UserError, match=f"{culprit}.*model.name=ddpm_unet"):
+    parse(config)
+
+
+@pytest.mark.parametrize("task", ["consistency", "control"])
+def test_a_network_that_predicts_noise_is_of_no_other_family(task):
+  config = getattr(defaults, task)(defaults.ddpm_unet())
+  if task == "control":
+    config.hint.kind, config.control.base = "edges", "runs/base"
+  with pytest.raises(UserError, match=f"model.name=ddpm_unet.*task={task}"):
+    parse(config)

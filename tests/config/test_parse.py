@@ -234,6 +234,17 @@ NETWORKS = {
     "model.num_seg_classes": (-1, 3),
     "model.padding": ("mirror",),
   },
+  "kl_autoencoder": {
+    "model.widths": ((), (0, 8), (6, 8), 8),
+    "model.num_res_blocks": NOT_POSITIVE,
+    "model.latent_channels": NOT_POSITIVE,
+    "model.norm_groups": (*NOT_POSITIVE, 3),
+    "model.attention": (1,),
+    "model.quant_conv": (1,),
+    "model.post_quant_conv": (1,),
+    "model.latent_mean": ((0.0,), (NAN,) * 4, 0.0),
+    "model.latent_std": ((1.0,), (0.0,) * 4, (INF,) * 4),
+  },
   "unet": UNET,
   "progressive_unet": UNET
   | {
@@ -243,6 +254,18 @@ NETWORKS = {
   },
   "multiscale_unet": UNET
   | {"model.scales": ((0,), 32, (1.5,)), "model.scale_width": (0,)},
+  "ddpm_unet": {
+    "model.widths": ((), (0, 8), (6, 8), (8, 10), 8),
+    "model.num_res_blocks": NOT_POSITIVE,
+    "model.attention": ((True,), (1, 0)),
+    "model.middle_attention": (1,),
+    "model.head_dim": (-1, 3),
+    "model.norm_groups": (*NOT_POSITIVE, 3),
+    "model.norm_epsilon": (0.0, -1.0, INF),
+    "model.asymmetric_padding": (0,),
+    "model.cosines_first": (1,),
+    "model.frequency_shift": (2, 0.5),
+  },
   "dit": PATCHES | {"model.depth": (0,), "model.time_frequency": (0.0, NAN)},
   "mlp": {
     "model.width": (*NOT_POSITIVE, 33),
@@ -262,6 +285,8 @@ def base(model: str):
     return toy()
   if model == "conv_autoencoder":
     return toy_vae()
+  if model == "kl_autoencoder":
+    return smoke(defaults.autoencoder(defaults.kl_autoencoder()))
   if model == "dit":
     return toy_denoiser()
   if model == "few_steps":

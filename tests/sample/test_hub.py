@@ -85,3 +85,16 @@ def test_a_missing_package_is_named(monkeypatch):
   monkeypatch.setattr(extras.importlib, "import_module", missing)
   with pytest.raises(UserError, match=r"jaxgen\[hub\]"):
     hub.local("hf://me/tiles")
+
+
+def test_of_a_pipeline_only_one_model_is_downloaded(tmp_path, connect):
+  for name in ("vae", "unet"):
+    (tmp_path / "repository" / name).mkdir(parents=True)
+    (tmp_path / "repository" / name / "config.json").write_text(name)
+  (tmp_path / "repository" / "model_index.json").write_text("{}")
+  with serving(tmp_path / "repository", "me/pipeline") as address:
+    connect(address)
+    folder = hub.local("hf://me/pipeline", "vae")
+  found = [x for x in folder.parent.rglob("*") if x.is_file()]
+  assert found == [folder / "config.json"]
+  assert found[0].read_text() == "vae"

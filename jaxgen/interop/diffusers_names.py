@@ -1,0 +1,60 @@
+"""Names and axes of weights in `diffusers` for the networks that have its
+names of layers: `models.kl_autoencoder` and `models.ddpm_unet`.
+
+    encoder/down_blocks_0_resnets_1/norm1/scale
+    encoder.down_blocks.0.resnets.1.norm1.weight
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+
+import numpy as np
+
+from jaxgen.errors import UserError
+
+_LIST = re.compile(
+  r"(blocks|resnets|attentions|downsamplers|upsamplers)_(\d+)_?"
+)
+_LEAVES = {"kernel": "weight", "scale": "weight", "bias": "bias"}
+FORMER = {  # names of attention before diffusers 0.17
+  "query": "to_q",
+  "key": "to_k",
+  "value": "to_v",
+  "proj_attn": "to_out.0",
+}
+
+
+def partner(name: str) -> str:
+  """The name in diffusers of a parameter."""
+  *modules, leaf = name.split("/")
+  path = ".".join(modules).replace("mid_block_", "mid_block.")
+  path = _LIST.sub(r"\1.\2.", path).replace("..", ".").rstrip(".")
+  path = re.sub(r"\bto_out$", "to_out.0", path)
+  return f"{path}.{_LEAVES[leaf]}"
+
+
+def current(arrays: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+  """The arrays with today's names of layers.
+
+  Raises:
+    UserError: two arrays have the same name.
+  """
+  found = {}
+  for name, x in arrays.items():
+    today = ".".join(FORMER.get(part, part) for part in name.split("."))
+    if today in found:
+      raise UserError(f"{name} and {today}: expected one of them.")
+    found[today] = x
+  return found
+
+
+def convert(x: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
+  """An array with its axes as flax has them: outputs last. Layers on single
+  positions are matrices, stored as such or as 1 x 1 convolutions."""
+  if x.ndim == 4:
+    x = x.transpose(2, 3, 1, 0)  # of outputs, inputs, rows, columns
+    is_single = x.shape[:2] == (1, 1) and len(shape) == 2
+    return x[0, 0] if is_single else x
+  return x.T if x.ndim == 2 else x

@@ -1,0 +1,61 @@
+"""Weights of other libraries in the place of a model's own, by a map of
+names."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+import numpy as np
+
+from jaxgen.errors import UserError
+
+Shapes = Mapping[str, tuple[int, ...]]
+Arrays = Mapping[str, np.ndarray]
+Convert = Callable[[np.ndarray, tuple[int, ...]], np.ndarray]
+
+
+def placed(
+  shapes: Shapes,
+  arrays: Arrays,
+  *,
+  partner: Callable[[str], str],
+  convert: Convert = lambda x, shape: x,
+) -> dict[str, np.ndarray]:
+  """The arrays by the names of a model's parameters.
+
+  Args:
+    shapes: the shapes of the parameters by name.
+    arrays: the arrays by their names in the file.
+    partner: name of a parameter -> its name in the file.
+    convert: (array, shape of its parameter) -> the array in the order of axes
+      of the parameter.
+
+  Raises:
+    UserError: names without a partner, all of which are listed, or arrays of
+      other shapes.
+  """
+  partners = {name: partner(name) for name in shapes}
+  _check_names(partners, arrays)
+  found = {}
+  for name, shape in shapes.items():
+    found[name] = convert(arrays[partners[name]], shape)
+    if found[name].shape != shape:
+      raise UserError(
+        f"{partners[name]}: expected {shape} for {name}, got"
+        f" {found[name].shape}."
+      )
+  return found
+
+
+def _check_names(partners: Mapping[str, str], arrays: Arrays) -> None:
+  """Raise a UserError that lists all names without a partner."""
+  wanted = {other: name for name, other in partners.items()}
+  missing = [x for x in wanted if x not in arrays]
+  extra = sorted(x for x in arrays if x not in wanted)
+  parts = [f"missing: {', '.join(missing)}"] if missing else []
+  parts += [f"not in the model: {', '.join(extra)}"] if extra else []
+  if parts:
+    raise UserError(
+      f"{len(missing)} parameters are missing and {len(extra)} are not in the"
+      f" model; {'; '.join(parts)}."
+    )
