@@ -29,10 +29,7 @@ AS_USERS = os.environ.get("JAXGEN_TEST_XLA") == "default"
 if not AS_USERS:
   os.environ.setdefault("JAX_NUMPY_RANK_PROMOTION", "raise")
   # Most of the time goes into compiling toys: do not optimize them.
-  flags = (
-    "--xla_backend_optimization_level=0 --xla_cpu_use_fusion_emitters=false"
-  )
-  os.environ.setdefault("XLA_FLAGS", flags)
+  os.environ.setdefault("XLA_FLAGS", "--xla_backend_optimization_level=0")
 
 import jax  # noqa: E402
 import pytest  # noqa: E402

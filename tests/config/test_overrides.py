@@ -15,7 +15,7 @@ def test_differences_name_the_field_and_both_values():
     "optimizer.learning_rate",
     "stages.images",
   ]
-  assert found[0].endswith("0.02 -> 0.0003")
+  assert found[0].endswith("0.002 -> 0.0003")
   assert differences(old.to_dict(), old.to_dict()) == []
 
 

@@ -64,6 +64,7 @@ def test_memory_traffic_counts_every_turn_of_a_loop():
   whole."""
   deep = {"model.encoder_depth": 4}
   deep |= {"stages.batch_size": (32,), "model.width": 64}
+  deep |= {"optimizer.name": "muon"}
   flat, looped, parts = (
     cost.need(program(1, **deep, **more)).traffic
     for more in (

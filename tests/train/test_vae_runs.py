@@ -62,7 +62,7 @@ def test_the_rate_shrinks_where_nothing_gets_better(whole):
   first, which has nothing to compare with."""
   found = [float(r["learning_rate"]) for r in rows(whole) if r["learning_rate"]]
   np.testing.assert_allclose(
-    found, 0.01 * 0.5 ** np.repeat([0, 0, 1, 2], 3), rtol=1e-5
+    found, 0.002 * 0.5 ** np.repeat([0, 0, 1, 2], 3), rtol=1e-5
   )
 
 

@@ -30,7 +30,7 @@ def test_another_config_is_refused_with_the_keys_that_differ(tmp_path):
     take(tmp_path, "seed=3", "optimizer.learning_rate=0.5")
   found = str(refused.value)
   assert "seed: 0 -> 3" in found
-  assert "optimizer.learning_rate: 0.02 -> 0.5" in found
+  assert "optimizer.learning_rate: 0.002 -> 0.5" in found
   assert found.count("->") == 2
   take(tmp_path)  # and nothing has changed
 
