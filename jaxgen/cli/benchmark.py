@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import argparse
 import pathlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from jaxgen.cli import flags, outputs
 from jaxgen.cli.sampling_flags import refuse
@@ -119,7 +119,7 @@ def _training(args: argparse.Namespace, experiment: Experiment) -> None:
     write_json(args.json, results)
 
 
-def row(name: str, value: Any) -> tuple[str, str]:
+def row(name: str, value: float | str) -> tuple[str, str]:
   """The words of a measured number's name, and the number with the unit that
   ends its name."""
   text = f"{value}"

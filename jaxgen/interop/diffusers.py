@@ -13,8 +13,8 @@ from jaxgen.config.parse import parse
 from jaxgen.data.guess import guess
 from jaxgen.errors import UserError
 from jaxgen.interop import diffusers_config as configs
-from jaxgen.interop import diffusers_names, weights_file
-from jaxgen.interop.diffusers_config import Described
+from jaxgen.interop import diffusers_names, diffusers_unet, weights_file
+from jaxgen.interop.diffusers_fields import Described
 from jaxgen.interop.imported import Imported, sizes_of
 from jaxgen.interop.names import placed
 
@@ -114,7 +114,7 @@ def _check_scheduler(folder: pathlib.Path) -> None:
   for path in (folder, folder.parent / "scheduler"):
     if (path / SCHEDULER).is_file():
       try:
-        configs.check_scheduler(configs.read(path / SCHEDULER))
+        diffusers_unet.check_scheduler(configs.read(path / SCHEDULER))
       except UserError as e:
         raise UserError(f"{path / SCHEDULER}: {e}") from e
 
