@@ -11,6 +11,10 @@ hybrid, tuned to paint in one or two calls by easy consistency tuning (ECT).
       --out=repainted
 
 The autoencoder is that of the hybrid.
+
+Measured, `:demo`, one run: repainted held-out tiles are at a Frechet distance
+of 13.7 and 13.6 by one and two calls, and 13.7 by the 35 of the teacher; the
+spread is .90 of the data's, see docs/few_steps.md.
 """
 
 from jaxgen.config.defaults import consistency, unet
