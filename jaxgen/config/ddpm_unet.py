@@ -11,7 +11,7 @@ from jaxgen.config.fields import (
   UnitInterval,
   section,
 )
-from jaxgen.config.networks import DType
+from jaxgen.config.networks import DType, check_divides, check_halvings
 from jaxgen.errors import UserError
 
 
@@ -70,14 +70,6 @@ class DDPMUNetConfig:
 
   def check(self, resolution: int) -> None:
     """Raise a UserError if the sizes do not fit the resolution."""
-    if resolution % 2 ** (len(self.widths) - 1):
-      raise UserError(
-        f"model.widths={self.widths}: the resolution {resolution} cannot be"
-        f" halved {len(self.widths) - 1} times."
-      )
+    check_halvings(self.widths, resolution)
     for name in ("norm_groups", "head_dim"):
-      value = getattr(self, name)
-      if value and any(width % value for width in self.widths):
-        raise UserError(
-          f"model.{name}={value} does not divide model.widths={self.widths}."
-        )
+      check_divides(name, getattr(self, name), self.widths)

@@ -6,7 +6,7 @@ from __future__ import annotations
 from typing import Any, ClassVar, Literal
 
 from jaxgen.config.fields import Finite, Positive, PositiveInt, section
-from jaxgen.config.networks import DType
+from jaxgen.config.networks import DType, check_divides, check_halvings
 from jaxgen.errors import UserError
 
 
@@ -57,13 +57,5 @@ class KLAutoencoderConfig:
 
   def check(self, resolution: int) -> None:
     """Raise a UserError if the sizes do not fit the resolution."""
-    if resolution % 2 ** (len(self.widths) - 1):
-      raise UserError(
-        f"model.widths={self.widths}: the resolution {resolution} cannot be"
-        f" halved {len(self.widths) - 1} times."
-      )
-    if any(width % self.norm_groups for width in self.widths):
-      raise UserError(
-        f"model.norm_groups={self.norm_groups} does not divide"
-        f" model.widths={self.widths}."
-      )
+    check_halvings(self.widths, resolution)
+    check_divides("norm_groups", self.norm_groups, self.widths)

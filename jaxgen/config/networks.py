@@ -10,6 +10,24 @@ DType = Literal["auto", "float32", "bfloat16"]
 Padding = Literal["zeros", "circular"]
 
 
+def check_halvings(widths: tuple[int, ...], resolution: int) -> None:
+  """Raise a UserError if images cannot be halved from level to level."""
+  if resolution % 2 ** (len(widths) - 1):
+    raise UserError(
+      f"model.widths={widths}: the resolution {resolution} cannot be halved"
+      f" {len(widths) - 1} times."
+    )
+
+
+def check_divides(name: str, value: int, widths: tuple[int, ...]) -> None:
+  """Raise a UserError if a field, unless 0, does not divide the channels of
+  every level."""
+  if value and any(width % value for width in widths):
+    raise UserError(
+      f"model.{name}={value} does not divide model.widths={widths}."
+    )
+
+
 def check_patches(patch_size: int, resolution: int) -> None:
   """Raise a UserError unless patches tile the image."""
   if resolution % patch_size:
