@@ -21,7 +21,7 @@ from jaxtyping import Float
 from jaxgen.config.models import ConvAutoencoderConfig
 from jaxgen.models.conv import Convolutional, GroupNorm
 from jaxgen.models.layers import Dense
-from jaxgen.models.network import Network
+from jaxgen.models.network import PosteriorNetwork
 from jaxgen.models.resampling import (
   TransferRules,
   resize_input_kernel,
@@ -106,7 +106,7 @@ class Decoder(Levels, kw_only=True):
     return outputs
 
 
-class ConvAutoencoder(Network, kw_only=True):
+class ConvAutoencoder(PosteriorNetwork, kw_only=True):
   """Images `(b, resolution, resolution, channels)` to latents and back."""
 
   options: ConvAutoencoderConfig
@@ -183,17 +183,3 @@ class ConvAutoencoder(Network, kw_only=True):
     x = nn.silu(self.class_in(latents))
     x = x if self.options.latent_dim else x.mean((1, 2))
     return self.class_out(x)
-
-  def encode(self, images: Images, train: bool = False) -> Latents:
-    """The posterior's mean."""
-    return self.posterior(images, train)[0]
-
-  def decode(self, latents: Latents, train: bool = False) -> Images:
-    """The image only."""
-    return self.outputs(latents, train)["image"]
-
-  def __call__(
-    self, images: Images, train: bool = False
-  ) -> dict[str, Float[Array, "b ..."]]:
-    """`outputs(encode(images))`."""
-    return self.outputs(self.encode(images, train), train)

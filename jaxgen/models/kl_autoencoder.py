@@ -22,7 +22,7 @@ from jaxgen.models import ddpm_blocks as blocks
 from jaxgen.models import layers
 from jaxgen.models.conv_autoencoder import LOG_VARIANCE
 from jaxgen.models.layers import Dense
-from jaxgen.models.network import Network
+from jaxgen.models.network import PosteriorNetwork
 from jaxgen.typing import Array
 
 EPSILON = 1e-6  # of group norms
@@ -111,7 +111,7 @@ class Decoder(Levels, kw_only=True):
     return self.head(x, self.channels)
 
 
-class KLAutoencoder(Network, kw_only=True):
+class KLAutoencoder(PosteriorNetwork, kw_only=True):
   """Images `(b, h, w, channels)` to latents and back."""
 
   options: KLAutoencoderConfig
@@ -159,17 +159,3 @@ class KLAutoencoder(Network, kw_only=True):
     if self.options.post_quant_conv:
       x = self.post_quant_conv(x)
     return {"image": self.decoder(x, train).astype(jnp.float32)}
-
-  def encode(self, images: Images, train: bool = False) -> Latents:
-    """The posterior's mean."""
-    return self.posterior(images, train)[0]
-
-  def decode(self, latents: Latents, train: bool = False) -> Images:
-    """The image."""
-    return self.outputs(latents, train)["image"]
-
-  def __call__(
-    self, images: Images, train: bool = False
-  ) -> dict[str, Float[Array, "b ..."]]:
-    """`outputs(encode(images))`."""
-    return self.outputs(self.encode(images, train), train)

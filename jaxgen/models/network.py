@@ -8,11 +8,16 @@ from __future__ import annotations
 
 import flax.linen as nn
 from jax.typing import DTypeLike
+from jaxtyping import Float
 
 from jaxgen.config.models import ModelConfig
 from jaxgen.config.stages import Remat
 from jaxgen.models.conditioning import ConditionSizes, ImageConditions
 from jaxgen.models.resampling import TransferRules
+from jaxgen.typing import Array
+
+Images = Float[Array, "b h w c"]
+Latents = Float[Array, "b *latent"]
 
 
 class Network(nn.Module, kw_only=True):
@@ -36,6 +41,37 @@ class Network(nn.Module, kw_only=True):
     """Rules for transferring parameters from `old`, the same network at another
     resolution; empty if all shapes are equal."""
     return {}
+
+
+class PosteriorNetwork(Network, kw_only=True):
+  """An autoencoder with a posterior over the latents of an image."""
+
+  def posterior(
+    self, images: Images, train: bool = False
+  ) -> tuple[Latents, Latents | None]:
+    """Mean and log variance of the latents, float32, for images in [-1, 1];
+    the log variance is None without one."""
+    raise NotImplementedError
+
+  def outputs(
+    self, latents: Latents, train: bool = False
+  ) -> dict[str, Float[Array, "b ..."]]:
+    """The float32 `image`, and what else is predicted from latents."""
+    raise NotImplementedError
+
+  def encode(self, images: Images, train: bool = False) -> Latents:
+    """The posterior's mean."""
+    return self.posterior(images, train)[0]
+
+  def decode(self, latents: Latents, train: bool = False) -> Images:
+    """The image only."""
+    return self.outputs(latents, train)["image"]
+
+  def __call__(
+    self, images: Images, train: bool = False
+  ) -> dict[str, Float[Array, "b ..."]]:
+    """`outputs(encode(images))`."""
+    return self.outputs(self.encode(images, train), train)
 
 
 class DenoisingNetwork(Network, kw_only=True):
