@@ -36,13 +36,14 @@ def get_sweep(variant: str = ""):
   `smoke`: all phases with tiny models. None has been completed yet."""
   check_variant(variant, ("demo", "smoke"))
   toy = variant == "smoke"
-  images = {"": 200_000, "demo": 20_000, "smoke": 96}[variant]
+  images = {"": 200_000, "demo": 6_000, "smoke": 96}[variant]
+  widths = {"": (16, 32), "demo": (8, 16), "smoke": (8,)}[variant]
   ends = {"": "", "demo": ":small", "smoke": ":smoke"}
   return Sweep(
     base=f"configs/layouts_ae.py{ends[variant]}",
     overrides=QUICK if toy else {},
     phases=(
-      channels(toy, images),
+      channels(widths, images),
       resolution(toy, images),
       posterior(images),
       weights(toy, images),
@@ -52,11 +53,11 @@ def get_sweep(variant: str = ""):
   )
 
 
-def channels(toy: bool, images: int) -> Phase:
+def channels(widths: tuple[int, ...], images: int) -> Phase:
   """Phase 1.1: channels of the latent, and base channels of the network."""
   values = {
     "model.latent_channels": (4, 8),
-    "model.base_channels": (8,) if toy else (16, 32),
+    "model.base_channels": widths,
   }
   return Phase(
     name="phase_1_1",

@@ -2,10 +2,12 @@
 
   jaxgen import --from=hf://OWNER/NAME --subfolder=vae --out=vae
   jaxgen train --config=configs/rocks_ldm.py --config.latent.run=vae ...
+  jaxgen import --from=edm-cifar10-32x32-uncond-vp.pkl --out=edm
   jaxgen import --from=weights.npz --config=C.py --out=mine
 
 Without --config the model is one of diffusers, as `save_pretrained` writes it:
-an AutoencoderKL, or a UNet2DModel that predicts the noise of DDPM. With it
+an AutoencoderKL, or a UNet2DModel that predicts the noise of DDPM; or an
+unconditional `ddpmpp` of EDM in a pickle, no code of which is run. With it
 weights have the names of the model's parameters, which `jaxgen plan
 --config=C.py --parameters` lists. The folder is a run: all verbs and
 `jaxgen.load` take it.
@@ -24,7 +26,7 @@ from jaxgen.errors import UserError
 if TYPE_CHECKING:
   from jaxgen.interop.imported import Imported
 
-OF_DIFFUSERS = ("subfolder", "resolution", "data")
+OF_LIBRARIES = ("subfolder", "resolution", "data")
 
 
 def add_flags(parser: argparse.ArgumentParser) -> None:
@@ -63,20 +65,24 @@ def run(args: argparse.Namespace, rest: list[str]) -> None:
   from jaxgen.interop.imported import summary, write
 
   check_new(args.out)
-  imported = _from_config(args, rest) if args.config else _diffusers(args, rest)
+  imported = _from_config(args, rest) if args.config else _library(args, rest)
   with output_folder.replacing(args.out, "import") as part:
     write(part, imported)
   print(f"{vars(args)['from']} is in {args.out}: {summary(imported)}")
 
 
-def _diffusers(args: argparse.Namespace, rest: list[str]) -> Imported:
-  from jaxgen.interop import diffusers
+def _library(args: argparse.Namespace, rest: list[str]) -> Imported:
+  from jaxgen.interop import diffusers, edm
   from jaxgen.runs import hub
 
   if rest:
     raise UserError(f"{rest[0]}: expected with --config only.")
-  folder = hub.local(vars(args)["from"], args.subfolder or "")
-  return diffusers.read(folder, resolution=args.resolution, data=args.data)
+  path = hub.local(vars(args)["from"], args.subfolder or "")
+  if path.suffix == edm.SUFFIX:
+    if args.resolution:
+      raise UserError(f"--resolution: expected none with {path.name}.")
+    return edm.read(path, data=args.data)
+  return diffusers.read(path, resolution=args.resolution, data=args.data)
 
 
 def _from_config(args: argparse.Namespace, rest: list[str]) -> Imported:
@@ -84,7 +90,7 @@ def _from_config(args: argparse.Namespace, rest: list[str]) -> Imported:
   from jaxgen.interop import own_names
   from jaxgen.runs import hub
 
-  for name in OF_DIFFUSERS:
+  for name in OF_LIBRARIES:
     if getattr(args, name) is not None:
       raise UserError(f"--{name}={getattr(args, name)}: expected no --config.")
   experiment = load_experiment(args.config, rest)

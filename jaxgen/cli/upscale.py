@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 
 COMPARED = 8  # number of images in compare.png
 SIDE = 160  # side of their centers in pixels
+ALL = slice(None), slice(None)
 
 
 def add_flags(parser: argparse.ArgumentParser) -> None:
@@ -143,19 +144,25 @@ def _write(path: pathlib.Path, large: np.ndarray, image: InputImage) -> None:
       tiff.write(path.with_suffix(".tif"), large[None], alpha=has_alpha)
 
 
-def _bicubic(image: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
-  """An image of integers at the size of another."""
+def _bicubic(
+  image: np.ndarray, shape: tuple[int, ...], place: tuple[slice, slice] = ALL
+) -> np.ndarray:
+  """An image of integers at the size of another, or its part at a place."""
   import numpy as np
 
   from jaxgen import bicubic
 
   rows, columns = (
-    bicubic.bands(old, new)
-    for old, new in zip(image.shape[:2], shape[:2], strict=True)
+    bicubic.bands(old, new)[part]
+    for old, new, part in zip(image.shape[:2], shape[:2], place, strict=True)
   )
-  planes = [(columns @ (rows @ x).T).T for x in np.moveaxis(image, -1, 0)]
   top = np.iinfo(image.dtype).max
-  return np.clip(np.rint(np.stack(planes, -1)), 0, top).astype(image.dtype)
+
+  def plane(x: np.ndarray) -> np.ndarray:
+    large = (columns @ (rows @ x).T).T
+    return np.clip(np.rint(large), 0, top).astype(image.dtype)
+
+  return np.stack([plane(x) for x in np.moveaxis(image, -1, 0)], axis=-1)
 
 
 def _centers(low: np.ndarray, large: np.ndarray) -> list[np.ndarray]:
@@ -164,4 +171,4 @@ def _centers(low: np.ndarray, large: np.ndarray) -> list[np.ndarray]:
 
   top, left = (max(0, (n - SIDE) // 2) for n in large.shape[:2])
   place = slice(top, top + SIDE), slice(left, left + SIDE)
-  return [visible(x[place]) for x in (_bicubic(low, large.shape), large)]
+  return [visible(x) for x in (_bicubic(low, large.shape, place), large[place])]

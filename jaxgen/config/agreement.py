@@ -15,13 +15,21 @@ from jaxgen.errors import UserError
 
 LEAST_SIDE = 16  # of a small image, in pixels: of its SSIM
 OF_HINTS = ("hint", "hint_noise", "control_scale")  # told to a network
-PREDICTS_NOISE = "ddpm_unet"  # it is told nothing but the time
+UNCONDITIONAL = ("ddpm_unet", "song_unet")  # told nothing but the noise level
 CONTROLLED = ("unet", "dit")  # models that have a ControlNet
 
 
 def check(experiment: Experiment) -> None:
   """Raise a UserError if sections of a config contradict each other."""
-  checks = (_hint, _residual, _latent, _few_steps, _control, _ddpm, _upscale)
+  checks = (
+    _hint,
+    _residual,
+    _latent,
+    _few_steps,
+    _control,
+    _unconditional,
+    _upscale,
+  )
   for problem in itertools.chain(*(each(experiment) for each in checks)):
     raise UserError(problem)
 
@@ -155,10 +163,10 @@ def _control(experiment: Experiment) -> Iterator[str]:
     )
 
 
-def _ddpm(experiment: Experiment) -> Iterator[str]:
-  if experiment.model.name != PREDICTS_NOISE:
+def _unconditional(experiment: Experiment) -> Iterator[str]:
+  if experiment.model.name not in UNCONDITIONAL:
     return
-  label = f"model.name={PREDICTS_NOISE}"
+  label = f"model.name={experiment.model.name}"
   if experiment.task != "diffusion":
     yield f"{label}: expected task=diffusion, got task={experiment.task}."
   if experiment.hint.kind:

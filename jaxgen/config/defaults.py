@@ -97,6 +97,11 @@ def ddpm_unet() -> Any:
   return ConfigDict(field_defaults(models.DDPMUNetConfig))
 
 
+def song_unet() -> Any:
+  """The U-Net `ddpmpp` of EDM's pickles."""
+  return ConfigDict(field_defaults(models.SongUNetConfig))
+
+
 def dit() -> Any:
   """A transformer on patches."""
   return ConfigDict(field_defaults(denoisers.DiTConfig))

@@ -26,6 +26,7 @@ from jaxgen.config.fields import (
 )
 from jaxgen.config.kl_autoencoder import KLAutoencoderConfig
 from jaxgen.config.networks import DType, Padding, check_patches
+from jaxgen.config.song_unet import SongUNetConfig
 from jaxgen.config.upscalers import UPSCALERS, UpscalerConfig
 from jaxgen.errors import UserError
 
@@ -191,6 +192,7 @@ ModelConfig = (
   | ProgressiveUNetConfig
   | MultiScaleUNetConfig
   | DDPMUNetConfig
+  | SongUNetConfig
   | DiTConfig
   | MLPConfig
   | UpscalerConfig
@@ -203,6 +205,7 @@ MODELS: dict[str, type[ModelConfig]] = {
   "progressive_unet": ProgressiveUNetConfig,
   "multiscale_unet": MultiScaleUNetConfig,
   "ddpm_unet": DDPMUNetConfig,
+  "song_unet": SongUNetConfig,
   "dit": DiTConfig,
   "mlp": MLPConfig,
   **UPSCALERS,

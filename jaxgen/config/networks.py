@@ -10,11 +10,13 @@ DType = Literal["auto", "float32", "bfloat16"]
 Padding = Literal["zeros", "circular"]
 
 
-def check_halvings(widths: tuple[int, ...], resolution: int) -> None:
+def check_halvings(
+  widths: tuple[int, ...], resolution: int, *, name: str = "widths"
+) -> None:
   """Raise a UserError if images cannot be halved from level to level."""
   if resolution % 2 ** (len(widths) - 1):
     raise UserError(
-      f"model.widths={widths}: the resolution {resolution} cannot be halved"
+      f"model.{name}={widths}: the resolution {resolution} cannot be halved"
       f" {len(widths) - 1} times."
     )
 

@@ -39,8 +39,8 @@ def load(file: BinaryIO) -> Any:
   Raises:
     Exception: the file is damaged, refused or larger than memory.
   """
-  size = os.fstat(file.fileno()).st_size
-  check_fits(size, "the file")
+  check_fits(file.seek(0, os.SEEK_END), "the file")
+  file.seek(0)
   _plain(_next_pickle(file))  # the magic number
   if _plain(_next_pickle(file)) != _VERSION:
     raise ValueError("an unknown version")

@@ -16,7 +16,7 @@ from jaxgen.interop import diffusers_config as configs
 from jaxgen.interop import diffusers_names, diffusers_unet, weights_file
 from jaxgen.interop.diffusers_fields import Described
 from jaxgen.interop.imported import Imported, sizes_of
-from jaxgen.interop.names import placed
+from jaxgen.interop.names import of_torch, placed
 
 WEIGHTS = (  # the first that is there is read
   "diffusion_pytorch_model.safetensors",
@@ -63,7 +63,7 @@ def read(
       sizes.shapes,
       diffusers_names.current(weights_file.read(file)),
       partner=diffusers_names.partner,
-      convert=diffusers_names.convert,
+      convert=of_torch,
     )
   except UserError as e:
     label = "" if str(e).startswith(str(file)) else f"{file}: "

@@ -59,3 +59,13 @@ def _check_names(partners: Mapping[str, str], arrays: Arrays) -> None:
       f"{len(missing)} parameters are missing and {len(extra)} are not in the"
       f" model; {'; '.join(parts)}."
     )
+
+
+def of_torch(x: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
+  """An array with its axes as flax has them: outputs last. Layers on single
+  positions are matrices, stored as such or as 1 x 1 convolutions."""
+  if x.ndim == 4:
+    x = x.transpose(2, 3, 1, 0)  # of outputs, inputs, rows, columns
+    is_single = x.shape[:2] == (1, 1) and len(shape) == 2
+    return x[0, 0] if is_single else x
+  return x.T if x.ndim == 2 else x

@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import pathlib
 from collections.abc import Callable, Mapping
-from typing import Any
 
 import jax.numpy as jnp
 import numpy as np
@@ -37,7 +36,7 @@ def read(path: pathlib.Path) -> dict[str, np.ndarray]:
   except Exception as e:  # numpy and zipfile raise many types
     reason = " ".join(str(e).split()) or type(e).__name__
     raise UserError(f"{path} is damaged: {reason}.") from e
-  return {name: _as_float32(path, name, x) for name, x in arrays.items()}
+  return {name: as_float32(x, f"{path}: {name}") for name, x in arrays.items()}
 
 
 def _safetensors(path: pathlib.Path) -> Arrays:
@@ -64,12 +63,16 @@ _READERS: dict[str, Callable[[pathlib.Path], Arrays]] = {
 }
 
 
-def _as_float32(path: pathlib.Path, name: str, x: Any) -> np.ndarray:
+def as_float32(x: np.ndarray, label: str) -> np.ndarray:
+  """An array in float32.
+
+  Raises:
+    UserError: its values, of what the label says, are no finite floating-point
+      numbers.
+  """
   if not jnp.issubdtype(x.dtype, jnp.floating):
-    raise UserError(
-      f"{path}: {name}: expected floating-point numbers, got {x.dtype}."
-    )
+    raise UserError(f"{label}: expected floating-point numbers, got {x.dtype}.")
   values = np.asarray(x, np.float32)
   if not np.isfinite(values).all():
-    raise UserError(f"{path}: {name}: expected finite numbers.")
+    raise UserError(f"{label}: expected finite numbers.")
   return values

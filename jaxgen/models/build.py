@@ -22,6 +22,7 @@ from jaxgen.models.multiscale_unet import MultiScaleUNet
 from jaxgen.models.network import Network
 from jaxgen.models.patch_autoencoder import PatchAutoencoder
 from jaxgen.models.progressive_unet import ProgressiveUNet
+from jaxgen.models.song_unet import SongUNet
 from jaxgen.models.unet import UNet
 from jaxgen.models.upscaler import EDSR, RRDB, Compact
 from jaxgen.parallel import device
@@ -34,6 +35,7 @@ NETWORKS: dict[str, type[Network]] = {
   "progressive_unet": ProgressiveUNet,
   "multiscale_unet": MultiScaleUNet,
   "ddpm_unet": DDPMUNet,
+  "song_unet": SongUNet,
   "dit": DiT,
   "mlp": MLPDenoiser,
   "compact": Compact,

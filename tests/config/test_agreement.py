@@ -188,6 +188,7 @@ def test_only_few_step_models_have_a_method():
   assert parse(toy_denoiser()).few_steps == parse(toy()).few_steps == ""
 
 
+@pytest.mark.parametrize("model", ["ddpm_unet", "song_unet"])
 @pytest.mark.parametrize(
   ("section", "values", "culprit"),
   [
@@ -198,23 +199,24 @@ def test_only_few_step_models_have_a_method():
     ("diffusion", {}, ""),
   ],
 )
-def test_a_network_that_predicts_noise_is_told_nothing_but_the_time(
-  section, values, culprit
+def test_networks_of_others_are_told_nothing_but_the_noise_level(
+  section, values, culprit, model
 ):
-  config = defaults.denoiser(defaults.ddpm_unet())
+  config = defaults.denoiser(getattr(defaults, model)())
   config.stages.resolution = (32,)
   config[section].update(values)
   if not culprit:
     parse(config)
     return
-  with pytest.raises(UserError, match=f"{culprit}.*model.name=ddpm_unet"):
+  with pytest.raises(UserError, match=f"{culprit}.*model.name={model}"):
     parse(config)
 
 
+@pytest.mark.parametrize("model", ["ddpm_unet", "song_unet"])
 @pytest.mark.parametrize("task", ["consistency", "control"])
-def test_a_network_that_predicts_noise_is_of_no_other_family(task):
-  config = getattr(defaults, task)(defaults.ddpm_unet())
+def test_networks_of_others_are_of_no_other_family(task, model):
+  config = getattr(defaults, task)(getattr(defaults, model)())
   if task == "control":
     config.hint.kind, config.control.base = "edges", "runs/base"
-  with pytest.raises(UserError, match=f"model.name=ddpm_unet.*task={task}"):
+  with pytest.raises(UserError, match=f"model.name={model}.*task={task}"):
     parse(config)

@@ -266,6 +266,12 @@ NETWORKS = {
     "model.cosines_first": (1,),
     "model.frequency_shift": (2, 0.5),
   },
+  "song_unet": {
+    "model.width": (*NOT_POSITIVE, 6, 66),
+    "model.multipliers": ((), (0, 1), 2),
+    "model.num_res_blocks": NOT_POSITIVE,
+    "model.attention": ((True,), (1, 0)),
+  },
   "dit": PATCHES | {"model.depth": (0,), "model.time_frequency": (0.0, NAN)},
   "mlp": {
     "model.width": (*NOT_POSITIVE, 33),

@@ -1,140 +1,35 @@
-"""Reading of torch.save's files, without torch.
-
-The writer below imitates torch.save: stand-ins for its classes give a pickle
-with the same globals and persistent ids.
-"""
+"""Reading of torch.save's files, without torch; see `support.torch_writing`."""
 
 import collections
-import io
 import os
-import pickle
 import re
-import sys
-import types
 import zipfile
 from typing import Any
 
 import numpy as np
 import pytest
 from support.sources import skipped
+from support.torch_writing import (
+  STORAGES,
+  Parameter,
+  Runs,
+  Storage,
+  Tensor,
+  dense,
+  stand_in_torch,
+  write,
+  write_legacy,
+)
 
 from jaxgen.config.data import DataConfig
 from jaxgen.data.files.arrays import arrays
 from jaxgen.errors import UserError
 from jaxgen.formats.torch_files import read_torch
 
-STORAGES = {
-  "float32": "FloatStorage",
-  "float64": "DoubleStorage",
-  "float16": "HalfStorage",
-  "uint8": "ByteStorage",
-  "int8": "CharStorage",
-  "int16": "ShortStorage",
-  "int32": "IntStorage",
-  "int64": "LongStorage",
-  "bool": "BoolStorage",
-  "bfloat16": "BFloat16Storage",
-  "complex64": "ComplexFloatStorage",
-}
-
-
-class Storage:
-  def __init__(self, values, kind=""):
-    self.values = values
-    self.kind = kind or STORAGES[values.dtype.name]
-
-
-class Tensor:
-  """A strided view of a storage, pickled by a call of torch._utils.`call`."""
-
-  def __init__(
-    self, storage, size, stride, offset=0, call="tensor_v2", bits=None
-  ):
-    hooks = collections.OrderedDict()
-    self.arguments = (storage, offset, size, stride, False, hooks)
-    self.arguments += () if bits is None else (bits,)
-    self.call = getattr(sys.modules["torch._utils"], f"_rebuild_{call}")
-
-  def __reduce__(self):
-    return self.call, self.arguments
-
-
-class Parameter:
-  def __init__(self, tensor):
-    self.tensor = tensor
-
-  def __reduce__(self):
-    call = sys.modules["torch._utils"]._rebuild_parameter
-    return call, (self.tensor, True, collections.OrderedDict())
-
 
 @pytest.fixture(autouse=True)
 def torch(monkeypatch):
-  torch, utils = types.ModuleType("torch"), types.ModuleType("torch._utils")
-  for name in STORAGES.values():
-    setattr(torch, name, type(name, (), {"__module__": "torch"}))
-  for name in ("_rebuild_tensor_v2", "_rebuild_parameter"):
-    call = eval("lambda *a: pytest.fail('called')", {"pytest": pytest})
-    call.__module__, call.__qualname__ = "torch._utils", name
-    call.__name__ = name
-    setattr(utils, name, call)
-  monkeypatch.setitem(sys.modules, "torch", torch)
-  monkeypatch.setitem(sys.modules, "torch._utils", utils)
-  return torch
-
-
-class StoragePickler(pickle.Pickler):
-  """Replaces storages by references with a device and more, and keeps them."""
-
-  def __init__(self, file, protocol, device, *rest):
-    super().__init__(file, protocol=protocol)
-    self.storages, self.device, self.rest = [], device, rest
-
-  def persistent_id(self, obj):
-    if not isinstance(obj, Storage):
-      return None
-    if obj not in self.storages:
-      self.storages.append(obj)
-    kind = getattr(sys.modules["torch"], obj.kind)
-    key = str(self.storages.index(obj))
-    return ("storage", kind, key, self.device, obj.values.size, *self.rest)
-
-
-def write(path, content, protocol=2, order="little", name="archive"):
-  """torch.save, as far as it is needed here."""
-  file = io.BytesIO()
-  pickler = StoragePickler(file, protocol, "cuda:0")
-  pickler.dump(content)
-  with zipfile.ZipFile(path, "w") as archive:
-    archive.writestr(f"{name}/data.pkl", file.getvalue())
-    archive.writestr(f"{name}/byteorder", order)
-    for key, storage in enumerate(pickler.storages):
-      stored = storage.values.astype(storage.values.dtype.newbyteorder(order))
-      archive.writestr(f"{name}/data/{key}", stored.tobytes())
-    archive.writestr(f"{name}/version", "3\n")
-
-
-def write_legacy(path, content, order="little", count=None):
-  """torch.save without its zip archives."""
-  with path.open("wb") as file:
-    machine = {"protocol_version": 1001, "little_endian": order == "little"}
-    for plain in (0x1950A86A20F9469CFC6C, 1001, machine):
-      pickle.dump(plain, file, protocol=2)
-    pickler = StoragePickler(file, 2, "cpu", None)
-    pickler.dump(content)
-    storages = pickler.storages
-    pickle.dump([str(i) for i in range(len(storages))], file, protocol=2)
-    for storage in storages:
-      size = storage.values.size if count is None else count
-      file.write(size.to_bytes(8, order, signed=True))
-      stored = storage.values.astype(storage.values.dtype.newbyteorder(order))
-      file.write(stored.tobytes())
-
-
-def dense(values):
-  values = np.ascontiguousarray(values)
-  strides = tuple(x // values.itemsize for x in values.strides)
-  return Tensor(Storage(values.reshape(-1)), values.shape, strides)
+  return stand_in_torch(monkeypatch)
 
 
 def numbers(dtype, shape=(3, 4, 5)):
@@ -245,14 +140,6 @@ def test_plain_containers_come_back(tmp_path):
   np.testing.assert_array_equal(
     read_torch(tmp_path / "a.pt"), numbers("float32")
   )
-
-
-class Runs:
-  def __init__(self, call, *arguments):
-    self.call, self.arguments = call, arguments
-
-  def __reduce__(self):
-    return self.call, self.arguments
 
 
 @pytest.mark.parametrize("protocol", [0, 2, 4])

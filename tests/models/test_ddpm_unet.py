@@ -1,5 +1,5 @@
-"""DDPM's U-Net: its size, its times, and its blocks; `tests/interop` compares
-it with diffusers."""
+"""The U-Nets of DDPM and EDM: their sizes, times, and blocks; `tests/interop`
+compares them with the originals."""
 
 from typing import Any
 
@@ -9,16 +9,21 @@ import numpy as np
 import pytest
 
 from jaxgen.config.ddpm_unet import DDPMUNetConfig
+from jaxgen.config.song_unet import SongUNetConfig
 from jaxgen.models.build import build
 from jaxgen.models.ddpm_blocks import Downsample
 from jaxgen.models.ddpm_unet import time_features
 
 
-def test_the_default_has_the_size_of_ddpm_s_for_cifar10():
-  model = build(DDPMUNetConfig(), resolution=32, channels=3)
+@pytest.mark.parametrize(
+  ("options", "size"),
+  [(DDPMUNetConfig(), 35_746_307), (SongUNetConfig(), 55_732_739)],
+)
+def test_the_default_has_the_size_of_the_original_for_cifar10(options, size):
+  model = build(options, resolution=32, channels=3)
   inputs = jnp.zeros((1, 32, 32, 3)), jnp.zeros(1)
   params = jax.eval_shape(model.init, jax.random.key(0), *inputs)
-  assert sum(x.size for x in jax.tree.leaves(params)) == 35_746_307
+  assert sum(x.size for x in jax.tree.leaves(params)) == size
 
 
 @pytest.mark.parametrize(("shift", "lowest"), [(1, 1e-4), (0, 1e-3)])
