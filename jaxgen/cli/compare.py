@@ -9,11 +9,11 @@ Candidates are two densities for an autoencoder, and for a denoiser DDPM with
 conditions of real tiles; for one of latents, and for a hybrid (with latents of
 the mixture, and of each run of latent diffusion), Heun with 18. Beside them are
 the autoencoders' reconstructions of real tiles, plain and with Gaussian noise
-of the spectrum that they lack: a bound for all that is decoded; and tiles that
-a hybrid has repainted, once and 16 times on average. Measures Frechet distance
-and KID with bootstrap intervals, precision, recall, diversity, spectra,
-images/s, network calls and memory, also for a second set of real tiles, on the
-data of the first run.
+of the spectrum that they lack, a bound for all that is decoded; those by PCA
+with as many dimensions; and tiles that a hybrid has repainted, once and 16
+times on average. Measures Frechet distance and KID with bootstrap intervals,
+precision, recall, diversity, spectra, images/s, network calls and memory, also
+for a second set of real tiles, on the data of the first run.
 Writes comparison.csv and comparison.html.
 """
 
@@ -60,6 +60,13 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
   flags.add_batch_flag(parser)
   flags.add_deterministic_flag(parser)
   flags.add_seed_flag(parser, help="seed of the images (default: 0)")
+  parser.add_argument(
+    "--seeds",
+    type=flags.integer(1),
+    default=1,
+    help="sets of images of each candidate, from --seed on, each with a row"
+    " (default: 1)",
+  )
 
 
 def run(args: argparse.Namespace, rest: list[str]) -> None:
@@ -69,6 +76,7 @@ def run(args: argparse.Namespace, rest: list[str]) -> None:
   from jaxgen.images import image_grid
   from jaxgen.metrics.features import features
   from jaxgen.report import comparison as report
+  from jaxgen.report.origin import origin
   from jaxgen.sample.load import load
 
   outputs.check_folder(args.out)
@@ -77,10 +85,15 @@ def run(args: argparse.Namespace, rest: list[str]) -> None:
   samplers = tuple(filter(None, args.samplers.split(",")))
   notes = comparison.check_comparable(runs)
   every = candidates(runs, samplers)
-  total = sum(x.network_calls for x in every) * args.num
+  total = sum(x.network_calls for x in every) * args.num * args.seeds
   print(f"{total:,} network calls in total (images times calls)", flush=True)
   rows, images = comparison.compare(
-    every, args.num, network=network, batch=args.batch, seed=args.seed
+    every,
+    args.num,
+    network=network,
+    batch=args.batch,
+    seed=args.seed,
+    seeds=args.seeds,
   )
   notes.append(NOTE.format(num=args.num, features=network.name))
   names = report.titles(network.frechet, rows)
@@ -92,6 +105,7 @@ def run(args: argparse.Namespace, rest: list[str]) -> None:
       pictures={k: image_grid(v[: outputs.GRID]) for k, v in images.items()},
       names=names,
       notes=notes,
+      facts=origin(args.command, runs),
     )
   _print(rows, names)
   for note in notes:

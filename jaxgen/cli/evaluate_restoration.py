@@ -52,6 +52,7 @@ def evaluate(
   from jaxgen.cli.restoration_tables import print_restoration
   from jaxgen.evaluation import restoration_summary
   from jaxgen.formats.atomic import write_json
+  from jaxgen.report.origin import origin
   from jaxgen.report.restoration import write_restoration_page
 
   sensors = sensor_flags.sensors(args)
@@ -65,7 +66,11 @@ def evaluate(
   }
   write_json(out / "restoration.json", facts | measures)
   write_restoration_page(
-    out / "restoration.html", measures, pictures=_pictures(found), notes=notes
+    out / "restoration.html",
+    measures,
+    pictures=_pictures(found),
+    notes=notes,
+    facts=origin(args.command, [run]),
   )
   print_restoration(measures)
   for note in notes[1:]:

@@ -88,8 +88,9 @@ def _session(model: LoadedRun) -> Session:
 def _write(model: LoadedRun, args: argparse.Namespace) -> None:
   from jaxgen.cli import inputs
   from jaxgen.explore.snapshot import write_snapshot
+  from jaxgen.report.origin import origin
   from jaxgen.sample.autoencoder import AutoencoderRun
 
   run = inputs.require_kind(model, AutoencoderRun, "an autoencoder")
-  write_snapshot(args.out, run)
+  write_snapshot(args.out, run, facts=origin(args.command, [run]))
   print(f"{args.out} shows the latents of {args.workdir}.")

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import difflib
 import errno
+import shlex
 import sys
 from types import ModuleType
 
@@ -101,6 +102,7 @@ def _dispatch(argv: list[str]) -> int:
   module.add_flags(parser)
   flags.add_verbose_flag(parser)
   args, rest = parser.parse(argv[1:])
+  args.command = shlex.join(["jaxgen", *argv])
   cache_compilations()
   messages.set_messages(verbose=args.verbose)
   if getattr(args, "deterministic", False):  # before a device is used

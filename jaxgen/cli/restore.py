@@ -50,7 +50,12 @@ def run(args: argparse.Namespace, rest: list[str]) -> None:
   model = inputs.open_denoiser(args)
   options["conditions"] = sampling_flags.requested_conditions(model, rest)
   files = restored_files.restore(
-    model, paths, camera, options=options, out=args.out
+    model,
+    paths,
+    camera,
+    options=options,
+    out=args.out,
+    command=args.command,
   )
   _print(files)
   print(f"Results, report.html and restored.png are in {args.out}.")

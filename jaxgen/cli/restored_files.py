@@ -50,6 +50,7 @@ def restore(
   *,
   options: Mapping[str, Any],
   out: pathlib.Path,
+  command: str,
 ) -> list[File]:
   """Restore files one by one and write the results, also if some of them
   cannot be restored.
@@ -60,6 +61,7 @@ def restore(
     camera: the camera.
     options: further keywords of `run.restore`.
     out: the output folder.
+    command: what the report says of how it was made.
 
   Raises:
     UserError: files that cannot be restored; of several, after the others.
@@ -79,7 +81,9 @@ def restore(
       files.append(_without_cells(file) if num > SHOWN else file)
     if not files:
       raise UserError(f"{problems.listed(list(dict.fromkeys(failed)), '; ')}.")
-    restored_report.write_report(folder, files, run, options)
+    restored_report.write_report(
+      folder, files, run, options=options, command=command
+    )
   if failed:
     raise UserError(
       f"{len(failed)} of {len(paths)} files were not restored, the others are"

@@ -13,6 +13,7 @@ from jaxgen.cli import chosen_resolution
 from jaxgen.formats.atomic import write_json
 from jaxgen.formats.png import write_png
 from jaxgen.report import restoration_page
+from jaxgen.report.origin import now
 from jaxgen.report.restoration_page import Restored
 from jaxgen.restoration.camera import GAIN_UNIT
 from jaxgen.sample.denoiser import DenoiserRun
@@ -58,11 +59,15 @@ def write_report(
   folder: pathlib.Path,
   files: Sequence[File],
   run: DenoiserRun,
+  *,
   options: Mapping[str, Any],
+  command: str,
 ) -> None:
   """Write report.json, the page and the picture of the first images."""
   images = [x for file in files for x in file.images]
   content = {
+    "date": now(),
+    "command": command,
     "workdir": str(run.workdir),
     "step": run.step,
     "unit": UNIT,
@@ -108,6 +113,8 @@ def _page_facts(content: Mapping[str, Any]) -> dict[str, str]:
   chosen = chosen_resolution.text(first)
   maps = ", ".join(camera.get("maps", ()))
   return {
+    "date": content["date"],
+    "command": content["command"],
     "run": f"{content['workdir']}, step {content['step']:,}",
     "camera": f"gain {camera['gain']:.4g} {GAIN_UNIT}, read noise"
     f" {camera['read_noise']:.4g} electrons, "

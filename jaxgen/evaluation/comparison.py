@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import pathlib
 import time
 from collections.abc import Callable, Sequence
@@ -11,6 +12,7 @@ import numpy as np
 from jaxgen import progress
 from jaxgen.data import sources
 from jaxgen.errors import UserError
+from jaxgen.evaluation import reconstruction
 from jaxgen.evaluation.candidates import Candidate, Run
 from jaxgen.evaluation.reconstructions import (
   Reconstructions,
@@ -113,9 +115,20 @@ def compare(
   network: Features,
   batch: int,
   seed: int = 0,
+  seeds: int = 1,
   log: Callable[[str], None] = print,
 ) -> tuple[dict[str, Measures], dict[str, np.ndarray]]:
   """Measure all candidates against real tiles of the first one's data.
+
+  Args:
+    every: the candidates.
+    num: images of each.
+    network: the features.
+    batch: images per batch.
+    seed: of the images.
+    seeds: how many sets of images of each candidate, with seeds from `seed` on,
+      each of which has a row.
+    log: function that prints a line.
 
   Returns:
     Measures and images by name; real ones (the floor) come first.
@@ -133,7 +146,8 @@ def compare(
   images = {FLOOR: reference.floor_tiles["image"]}
   given_back = _reconstructions([x.run for x in every], reference)
   for found in {id(x): x for x in given_back.values()}.values():
-    for name, row in found.rows().items():
+    linear = found.pca_rows(reconstruction.training_tiles(every[0].run))
+    for name, row in (found.rows() | linear).items():
       measures[name], images[name] = row
   for run in {x.run.workdir: x.run for x in every}.values():
     if isinstance(run, PainterRun):
@@ -146,17 +160,18 @@ def compare(
       )
       for name, row in rows.items():
         measures[name], images[name] = row
-  calls = sum(candidate.network_calls for candidate in every) * num
+  calls = sum(x.network_calls for x in every) * num * seeds
   with progress.loop("comparing", calls, unit="network calls") as advance:
-    for candidate in every:
+    for candidate, i in itertools.product(every, range(seeds)):
       start, name = time.monotonic(), candidate.name
+      name += f", seed {seed + i}" if seeds > 1 else ""
       with progress.loop(name):
         measures[name], images[name] = measure_candidate(
           candidate,
           reference,
           num,
           batch=batch,
-          seed=seed,
+          seed=seed + i,
           given_back=given_back.get(candidate.run.workdir),
           judge=judge,
         )

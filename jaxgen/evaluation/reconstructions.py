@@ -4,14 +4,16 @@ decoded from latents are measured."""
 from __future__ import annotations
 
 import dataclasses
+import math
 from typing import Any
 
 import numpy as np
+from jaxtyping import Float
 
 from jaxgen.evaluation.reference import Measures, Reference
 from jaxgen.evaluation.residual_noise import gaussian_residuals
 from jaxgen.images import normalize, to_uint8
-from jaxgen.metrics import distribution
+from jaxgen.metrics import baselines, distribution
 from jaxgen.metrics.images import similarity
 from jaxgen.runs.companions import FOLDER
 from jaxgen.sample.autoencoder import AutoencoderRun
@@ -47,6 +49,7 @@ class Reconstructions:
     features: features of those of the first set, `(n, d)`.
     own_features: features of `images`.
     residuals: what those of the first set lack, `(n, h, w, c)` in [-2, 2].
+    latent_size: numbers in a latent.
   """
 
   name: str
@@ -55,6 +58,7 @@ class Reconstructions:
   features: np.ndarray
   own_features: np.ndarray
   residuals: np.ndarray
+  latent_size: int
 
   @classmethod
   def of(cls, run: AutoencoderRun, reference: Reference) -> Reconstructions:
@@ -71,6 +75,7 @@ class Reconstructions:
       features=extract(first),
       own_features=extract(second),
       residuals=np.asarray(normalize(tiles) - normalize(first)),
+      latent_size=math.prod(run.task.latent_shape),
     )
 
   def rows(self) -> dict[str, tuple[Measures, np.ndarray]]:
@@ -86,6 +91,20 @@ class Reconstructions:
         noisy,
       ),
     }
+
+  def pca_rows(
+    self, training: Float[np.ndarray, "n h w c"]
+  ) -> dict[str, tuple[Measures, np.ndarray]]:
+    """Measures and images of reconstructions by PCA with as many dimensions, or
+    as many as training tiles in [-1, 1] give."""
+    dimensions = baselines.max_components(training, self.latent_size)
+    tiles = np.asarray(normalize(self.reference.floor_tiles["image"]))
+    linear = baselines.pca(training, dimensions)(tiles)
+    images = np.asarray(to_uint8(linear))
+    features = self.reference.network.extract(images)
+    measures = self.reference.measure(images, features)
+    row = measures | self.fidelity(images), images
+    return {f"PCA reconstructions, {dimensions} dimensions": row}
 
   def measure(self, images: np.ndarray, features: np.ndarray) -> Measures:
     """Measures of images that belong to the second set: also their PSNR, its

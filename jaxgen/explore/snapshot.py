@@ -4,7 +4,7 @@ advance, to be stepped through."""
 from __future__ import annotations
 
 import pathlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from jaxtyping import Float
@@ -41,9 +41,11 @@ for (const box of document.querySelectorAll(".stepper")) {
 """
 
 
-def write_snapshot(path: pathlib.Path, run: AutoencoderRun) -> None:
-  """Write the page: a slider for each principal component, a map of the first
-  two, and ways from one held-out tile to another."""
+def write_snapshot(
+  path: pathlib.Path, run: AutoencoderRun, *, facts: Mapping[str, str]
+) -> None:
+  """Write the page: facts, a slider for each principal component, a map of the
+  first two, and ways from one held-out tile to another."""
   known = space.fit(run.training_latents)
   with progress.loop("decoding latents"):
     latents = _held_out(run, known)
@@ -55,7 +57,7 @@ def write_snapshot(path: pathlib.Path, run: AutoencoderRun) -> None:
   rows = cells.reshape(MAP, MAP, *cells.shape[1:])
   parts = [
     html.paragraph(
-      f"step {run.step:,}. A held-out tile along the principal components of"
+      "A held-out tile along the principal components of"
       f" the latents of training tiles, from -{FAR:g} to {FAR:g} standard"
       " deviations, with their share of the variance; decoded in advance.",
       "soft",
@@ -70,7 +72,7 @@ def write_snapshot(path: pathlib.Path, run: AutoencoderRun) -> None:
     _steppers(ways, pairs),
     SCRIPT,
   ]
-  html.write_page(path, f"Latents of {run.workdir.name}", parts)
+  html.write_page(path, f"Latents of {run.workdir.name}", parts, facts=facts)
 
 
 def _held_out(

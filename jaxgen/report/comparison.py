@@ -108,6 +108,7 @@ def write_comparison_page(
   pictures: Mapping[str, np.ndarray],
   names: Mapping[str, str],
   notes: Sequence[str],
+  facts: Mapping[str, str],
   title: str = "Comparison",
 ) -> None:
   """Write a page with a sortable table and a picture of each candidate.
@@ -118,6 +119,7 @@ def write_comparison_page(
     pictures: pictures of the candidates, `(h, w, 3)`, by name.
     names: titles of the measures, see `titles`.
     notes: paragraphs below the table.
+    facts: what the page was made of, see `origin.origin`.
     title: title of the page.
   """
   cells = [
@@ -129,7 +131,7 @@ def write_comparison_page(
     *(html.paragraph(note, "soft") for note in notes),
     *(html.figure(picture, name) for name, picture in pictures.items()),
   ]
-  html.write_page(path, title, parts)
+  html.write_page(path, title, parts, facts=facts)
 
 
 def _cell(measures: Measures, name: str) -> html.Cell:

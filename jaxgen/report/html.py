@@ -10,7 +10,7 @@ import dataclasses
 import html
 import io
 import pathlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 from PIL import Image
@@ -128,13 +128,25 @@ def embedded(picture: np.ndarray) -> str:
   return "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode()
 
 
-def write_page(path: pathlib.Path, title: str, parts: Iterable[str]) -> None:
-  """Write a page as a single file."""
+def write_page(
+  path: pathlib.Path,
+  title: str,
+  parts: Iterable[str],
+  *,
+  facts: Mapping[str, str],
+) -> None:
+  """Write a page as a single file; the facts, by their names, are below its
+  title."""
+  known = "".join(
+    f"<dt>{text(name)}</dt><dd>{text(value)}</dd>"
+    for name, value in facts.items()
+  )
   page = (
     "<!doctype html>\n<html lang='en'><meta charset='utf-8'>"
     "<meta name='viewport' content='width=device-width'>"
     f"<title>{text(title)}</title><link rel='icon' href='data:,'>"
-    f"<style>{STYLE}</style>\n<h1>{text(title)}</h1>\n{''.join(parts)}"
+    f"<style>{STYLE}</style>\n<h1>{text(title)}</h1>\n"
+    f"<dl>{known}</dl>\n{''.join(parts)}"
     f"<script>{SCRIPT}</script></html>\n"
   )
   with replacing(path) as file:

@@ -37,6 +37,7 @@ class PhaseReport:
   Attributes:
     name: name of the phase.
     folder: folder of the phase, with a folder for each run.
+    facts: what the page was made of, by name.
     summary: a line that describes the comparison.
     metric: measure that selects the best run.
     columns: measures of runs, by name, the metric first.
@@ -52,6 +53,7 @@ class PhaseReport:
 
   name: str
   folder: pathlib.Path
+  facts: Mapping[str, str]
   summary: str
   metric: str
   columns: Mapping[str, Column]

@@ -36,7 +36,8 @@ def write_phase_report(report: PhaseReport) -> None:
     *latents_section(report.rows, report.numbers),
     html.paragraph(NOTE, "soft"),
   ]
-  html.write_page(report.folder / "report.html", report.name, parts)
+  path = report.folder / "report.html"
+  html.write_page(path, report.name, parts, facts=report.facts)
 
 
 def _recommendation(report: PhaseReport) -> str:

@@ -17,8 +17,10 @@ def write_restoration_page(
   *,
   pictures: Mapping[str, np.ndarray],
   notes: Sequence[str],
+  facts: Mapping[str, str],
 ) -> None:
-  """Write the page: notes, tables, charts and pictures, by their captions."""
+  """Write the page: facts, notes, tables, charts and pictures, by their
+  captions."""
   parts = [html.paragraph(note, "soft") for note in notes]
   parts += [_chart(measures)]
   for table in tables(measures):
@@ -31,7 +33,7 @@ def write_restoration_page(
     ]
   parts += [html.heading("Tiles")] if pictures else []
   parts += [html.figure(x, caption) for caption, x in pictures.items()]
-  html.write_page(path, "Restoration", parts)
+  html.write_page(path, "Restoration", parts, facts=facts)
 
 
 def _chart(measures: Measures) -> str:

@@ -78,9 +78,7 @@ def write_page(
     facts: what holds for all of them, by name.
   """
   head = ["image", *(x.title for x in COLUMNS.values())]
-  known = [[Cell(text=k), Cell(text=v)] for k, v in facts.items()]
   parts = [
-    html.table(["", ""], known),
     html.heading("Agreement with the counts"),
     html.paragraph(EXPLANATION, "soft"),
     html.table(head, [_row(x) for x in restored], sorts=True),
@@ -88,7 +86,7 @@ def write_page(
     html.heading("Images"),
     *(html.figure(picture([x]), x.name) for x in restored if x.cells),
   ]
-  html.write_page(path, "Restoration", parts)
+  html.write_page(path, "Restoration", parts, facts=facts)
 
 
 def picture(restored: Sequence[Restored]) -> np.ndarray:

@@ -7,6 +7,10 @@ body { font: 15px/1.5 system-ui, sans-serif; color: #1d1d1b; margin: 2em auto;
 h1 { font-size: 1.6em; margin: 0 0 0.2em; }
 h2 { font-size: 1.15em; margin: 2.2em 0 0.5em; }
 p { margin: 0.3em 0; max-width: 60em; }
+dl { display: grid; grid-template-columns: max-content 1fr; gap: 0.1em 1em;
+  margin: 0.5em 0 1.2em; color: var(--soft); font-size: 0.87em; }
+dd { margin: 0; overflow-wrap: anywhere; }
+svg { max-width: 100%; height: auto; }
 .box { overflow-x: auto; border: 1px solid var(--line); border-radius: 6px; }
 .lead { background: #eef5ee; border: 1px solid #bcd6bc; border-radius: 6px;
   padding: 0.7em 1em; margin: 1em 0; max-width: none; }

@@ -30,6 +30,7 @@ def phase_report(
   rows: Results,
   errors: Mapping[str, str],
   choice: Choice | None,
+  facts: Mapping[str, str],
 ) -> PhaseReport:
   """The report of a phase.
 
@@ -39,11 +40,13 @@ def phase_report(
     rows: measures of the finished runs, by name.
     errors: errors of the failed runs, by name.
     choice: the winner; None: no run is selected yet.
+    facts: what the page was made of, by name.
   """
   ordered = {run: rows[run] for run in ranked(phase, rows)}
   return PhaseReport(
     name=phase.name,
     folder=folder,
+    facts=facts,
     summary=_summary(phase, rows, errors),
     metric=phase.metric,
     columns=_columns(phase, rows),

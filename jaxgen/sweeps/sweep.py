@@ -7,7 +7,9 @@ import pathlib
 from collections.abc import Callable, Mapping
 
 from jaxgen.config.overrides import differences
+from jaxgen.config.parse import parse
 from jaxgen.errors import Interrupted, RunError, UserError
+from jaxgen.report import origin
 from jaxgen.report.phase_page import write_phase_report
 from jaxgen.sweeps import configs, runner
 from jaxgen.sweeps import folder as folders
@@ -172,9 +174,15 @@ def decide(sweep_run: SweepRun, phase: Phase) -> Choice:
     choice = _choose(sweep_run, phase, results=results)
   except RunError as e:
     problem = e
-  write_phase_report(
-    phase_report(folder, phase, rows=results, errors=errors, choice=choice)
+  report = phase_report(
+    folder,
+    phase,
+    rows=results,
+    errors=errors,
+    choice=choice,
+    facts=_facts(sweep_run, runs),
   )
+  write_phase_report(report)
   if choice is None:
     assert problem is not None
     raise problem
@@ -185,6 +193,18 @@ def decide(sweep_run: SweepRun, phase: Phase) -> Choice:
   sweep_run.log(f"{phase.name}: selected {choice.run}. {choice.reason}")
   sweep_run.log(f"{phase.name}: see {folder / 'report.html'}")
   return choice
+
+
+def _facts(
+  sweep_run: SweepRun, runs: Mapping[str, RunFolder]
+) -> dict[str, str]:
+  """The facts of a phase's page."""
+  configs_ = [parse(x.config) for x in runs.values()]
+  return {
+    "date": origin.now(),
+    "command": f"jaxgen sweep --workdir={sweep_run.workdir}",
+    "data": "; ".join(dict.fromkeys(map(origin.data, configs_))),
+  }
 
 
 def _choose(sweep_run: SweepRun, phase: Phase, *, results: Results) -> Choice:

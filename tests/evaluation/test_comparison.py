@@ -31,17 +31,22 @@ def test_runs_are_compared(denoiser, trained, tmp_path, capsys):
   assert f"{other}: expected images of" in capsys.readouterr().err
   assert main([*command, runs, "--samplers=magic"]) == 2
   assert "sampler='magic'" in capsys.readouterr().err
-  assert main([*command, runs, "--samplers=ddim-25,heun-18"]) == 0
-  assert "960 network calls" in capsys.readouterr().out
+  both = "--samplers=ddim-25,heun-18"
+  assert main([*command, runs, both, "--seeds=2", "--seed=3"]) == 0
+  assert "1,920 network calls" in capsys.readouterr().out
   with (tmp_path / "comparison.csv").open() as file:
     rows = {row["candidate"]: row for row in csv.DictReader(file)}
   name = denoiser.name
-  assert list(rows) == ["real (floor)", f"{name} ddim-25", f"{name} heun-18"]
-  heun = rows[f"{name} heun-18"]
+  own = [f"{name} {x}, seed" for x in ("ddim-25", "heun-18")]
+  expected = [f"{x} {seed}" for x in own for seed in (3, 4)]
+  assert list(rows) == ["real (floor)", *expected]
+  heun, other = (rows[x] for x in expected[2:])
+  assert heun["frechet"] != other["frechet"]
   assert heun["network_calls"] == "35" and heun["training_images"] == "960"
   assert all(float(heun[k]) > 0 for k in ("memory_mib", "training_seconds"))
   page = (tmp_path / "comparison.html").read_text()
-  assert page.count("data:image/png;base64,") == 3 and "http" not in page
+  assert "jaxgen compare" in page and f"{denoiser}, step" in page
+  assert page.count("data:image/png;base64,") == 5 and "http" not in page
 
 
 def test_a_run_without_a_log_is_compared_all_the_same(run, tmp_path):

@@ -1,5 +1,7 @@
 """Measures beside reconstructions, of a toy autoencoder."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 
@@ -11,6 +13,7 @@ from jaxgen.evaluation.reconstructions import (
   painted_rows,
 )
 from jaxgen.evaluation.reference import Reference
+from jaxgen.images import normalize
 from jaxgen.laws import hybrid
 from jaxgen.metrics.features import Features
 
@@ -40,6 +43,23 @@ def test_reconstructions_are_beside_themselves(found):
   assert plain["reconstruction_frechet"] == plain["frechet"]
   assert noisy["psnr_change"] < -1 and noisy["psnr"] < plain["psnr"]
   assert list(rows)[0].endswith("reconstructions")
+
+
+def test_pca_is_the_best_that_is_linear(found):
+  """With all dimensions of the tiles it gives them back; and it has no more
+  than the latents."""
+  tiles = np.asarray(normalize(found.reference.floor_tiles["image"]))
+  every = dataclasses.replace(found, latent_size=len(tiles))
+  ((name, (measures, images)),) = every.pca_rows(tiles).items()
+  assert name.endswith(f"{len(tiles) - 1} dimensions")
+  np.testing.assert_array_equal(images, found.reference.floor_tiles["image"])
+  floor = found.reference.measure_floor()
+  assert measures["frechet"] == pytest.approx(floor["frechet"])
+  few = dataclasses.replace(found, latent_size=4)
+  ((name, (measures, images)),) = few.pca_rows(tiles).items()
+  assert name == "PCA reconstructions, 4 dimensions"
+  shift = images - found.images.astype(float)
+  assert measures["psnr_change"] != 0 and np.abs(shift).max() > 0
 
 
 def test_reconstructions_of_the_first_set_are_the_nearest(found):

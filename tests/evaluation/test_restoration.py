@@ -115,7 +115,9 @@ def test_classes_are_measured_alone(rows):
 def test_a_page_and_tables_show_all(found, measures, tmp_path, capsys):
   json.loads(json.dumps(measures, allow_nan=False))
   path = tmp_path / "restoration.html"
-  write_restoration_page(path, measures, pictures={}, notes=["a <note>"])
+  write_restoration_page(
+    path, measures, pictures={}, notes=["a <note>"], facts={"data": "<x>"}
+  )
   page = path.read_text()
   assert "a &lt;note&gt;" in page and "DiffPIR" in page
   restoration_tables.print_restoration(measures)

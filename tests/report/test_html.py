@@ -16,7 +16,7 @@ def test_a_page_escapes_what_it_is_given(tmp_path):
     html.figure(picture, HOSTILE),
   ]
   path = tmp_path / "page.html"
-  html.write_page(path, HOSTILE, parts)
+  html.write_page(path, HOSTILE, parts, facts={HOSTILE: HOSTILE})
   found = path.read_text()
   assert found.count("<script") == 1 and "alert('x')" not in found
   assert found.count("data:image/png;base64,") == 1

@@ -102,7 +102,14 @@ def page(tmp_path_factory):
   phase = Phase(name="phase <b>", runs={x: {} for x in [*rows, *errors]})
   choice = choose(phase, rows)
   write_phase_report(
-    phase_report(folder, phase, rows=rows, errors=errors, choice=choice)
+    phase_report(
+      folder,
+      phase,
+      rows=rows,
+      errors=errors,
+      choice=choice,
+      facts={"command": f"jaxgen sweep {HOSTILE}" + 200 * "x"},
+    )
   )
   return folder / "report.html"
 
@@ -143,7 +150,7 @@ def test_comparisons_sort_and_do_not_overflow(tmp_path):
   path = tmp_path / "comparison.html"
   images = {x: np.zeros((8, 8, 3), np.uint8) for x in rows}
   comparison.write_comparison_page(
-    path, rows, pictures=images, names=names, notes=["a note"]
+    path, rows, pictures=images, names=names, notes=["a note"], facts={}
   )
   seen, complaints = look(path, tmp_path)
   assert not complaints and seen["before"] == [
