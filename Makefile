@@ -3,7 +3,8 @@
 #   make test   lint, types, tests
 #   make check  lint, types, and the tests that are not slow
 #   make fuzz   malformed input and kills at random, at most 15 minutes
-#   make docs   the documentation site, in site/
+#   make docs   the documentation site, in site/; with EXECUTE=1 its notebooks
+#               are run, which takes minutes each
 #   make env    only the environment, in .venv; the newest versions, tested with
 #               Python 3.13, in .venv-newest by:
 #               make env LOCK=requirements-newest.lock PYTHON=python3.13
@@ -53,7 +54,7 @@ fuzz: $(VENV)/ready
 	JAX_PLATFORMS=cpu timeout --signal=KILL 900 $(BIN)/python scripts/fuzz.py
 
 docs: $(VENV)/ready
-	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
+	EXECUTE=$(EXECUTE) NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 
 lock: $(VENV)/ready
 	$(COMPILE) --python-version 3.11 -o requirements.lock
