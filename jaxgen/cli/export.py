@@ -4,9 +4,10 @@
   jaxgen sample --workdir=rocks --num=36 --out=new
 
 The folder has the weights of one checkpoint (EMA) as safetensors, the config,
-the runs that it leans on, a model card (README.md) with the held-out metrics
-and some samples. All verbs and `jaxgen.load` take it as a run; with
---config.train.init_from=FOLDER training starts from it.
+the runs that it leans on, a model card (README.md) with some samples and the
+held-out metrics; if `jaxgen evaluate` has measured these weights, what it found
+is in metrics.json and on the card. All verbs and `jaxgen.load` take it as a
+run; with --config.train.init_from=FOLDER training starts from it.
 """
 
 from __future__ import annotations
@@ -19,11 +20,12 @@ from jaxgen.cli import flags, output_folder
 from jaxgen.errors import UserError
 
 if TYPE_CHECKING:
+  from collections.abc import Mapping
   from typing import Any
 
   from jaxgen.sample.run import LoadedRun
 
-CARD, SAMPLES = "README.md", "samples.png"
+CARD, SAMPLES, METRICS = "README.md", "samples.png", "metrics.json"
 
 
 def add_flags(parser: argparse.ArgumentParser) -> None:
@@ -39,6 +41,7 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace, rest: list[str]) -> None:
   """Export, and draw samples for the card."""
+  from jaxgen.formats.atomic import write_json
   from jaxgen.report.model_card import model_card
   from jaxgen.sample.export import export
   from jaxgen.sample.load import load
@@ -47,11 +50,15 @@ def run(args: argparse.Namespace, rest: list[str]) -> None:
   model = load(args.workdir, args.checkpoint)
   with output_folder.replacing(args.out, "export") as part:
     export(model, part)
+    evaluation = _evaluation(args.workdir, model.step)
+    if evaluation:
+      write_json(part / METRICS, evaluation)
     shown = bool(args.num) and _draw_samples(model, args.num, part / SAMPLES)
     card = model_card(
       model,
       name=args.out.resolve().name,
       metrics=_metrics(args.workdir, model.step),
+      evaluation=evaluation,
       picture=SAMPLES if shown else "",
     )
     (part / CARD).write_text(card)
@@ -78,6 +85,14 @@ def _metrics(workdir: pathlib.Path, step: int) -> dict[str, float]:
     for name, value in found.items()
     if name.startswith(metrics_csv.HELDOUT)
   }
+
+
+def _evaluation(workdir: pathlib.Path, step: int) -> Mapping[str, Any]:
+  """What `jaxgen evaluate` has written of a step; empty if it has not."""
+  from jaxgen.formats.json_file import read_json
+
+  found = read_json(workdir / "evaluation" / METRICS)
+  return found if found.get("step") == step else {}
 
 
 def _draw_samples(model: Any, num: int, path: pathlib.Path) -> bool:

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+  from typing import Any
+
   from jaxgen.sample.run import LoadedRun
 
 CARD = """\
@@ -33,6 +35,7 @@ its training; `--config.train.init_from={name}` starts from its weights.
 ## Measured
 
 {metrics}
+{evaluation}
 
 ## Data and license
 
@@ -47,7 +50,12 @@ USES = {
 
 
 def model_card(
-  run: LoadedRun, *, name: str, metrics: Mapping[str, float], picture: str
+  run: LoadedRun,
+  *,
+  name: str,
+  metrics: Mapping[str, float],
+  evaluation: Mapping[str, Any],
+  picture: str,
 ) -> str:
   """The card of an exported run.
 
@@ -55,6 +63,7 @@ def model_card(
     run: the run.
     name: name of its folder.
     metrics: held-out metrics of its weights by name; may be empty.
+    evaluation: what `jaxgen evaluate` has written of them; may be empty.
     picture: name of a picture of samples in the folder; may be empty.
   """
   from jaxgen import __version__
@@ -67,7 +76,8 @@ def model_card(
     picture=f"\n![samples]({picture})\n" if picture else "",
     use=USES.get(task, "images = run.sample(16, seed=0)"),
     version=__version__,
-    metrics=_table(metrics),
+    metrics=_table(metrics, "Held-out tiles, at this step of the training"),
+    evaluation=_evaluation(evaluation),
   )
 
 
@@ -84,14 +94,23 @@ def _about(run: LoadedRun) -> str:
   return text
 
 
-def _table(metrics: Mapping[str, float]) -> str:
+def _table(metrics: Mapping[str, float], title: str) -> str:
   if not metrics:
     return "Not measured at this step."
   rows = [f"| {name} | {value:.4g} |" for name, value in metrics.items()]
-  head = [
-    "Held-out tiles, at this step of the training:",
-    "",
-    "| | |",
-    "|---|---|",
-  ]
-  return "\n".join(head + rows)
+  return "\n".join([f"{title}:", "", "| | |", "|---|---|", *rows])
+
+
+def _evaluation(content: Mapping[str, Any]) -> str:
+  """The measures of an evaluation, which have the names of a way in front if
+  it has several."""
+  measures = {}
+  for name, x in content.get("metrics", {}).items():
+    inner = x.items() if isinstance(x, Mapping) else [("", x)]
+    for key, value in inner:
+      if isinstance(value, int | float):
+        measures[f"{name} {key}".strip()] = value
+  if not measures:
+    return ""
+  title = f"`jaxgen evaluate`, {content['images']:,} images"
+  return "\n" + _table(measures, title) + "\n"

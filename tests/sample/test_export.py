@@ -67,6 +67,31 @@ def test_the_verb_writes_a_denoiser_with_its_conditions_and_card(
   assert "expected a new or an empty folder" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("step", ["its", "another"])
+def test_what_evaluate_has_measured_of_the_weights_is_exported(
+  run, tmp_path, step
+):
+  workdir = shutil.copytree(run.workdir, tmp_path / "run")
+  found = {
+    "step": run.step + (step == "another"),
+    "images": 1234,
+    "metrics": {"pca": {"psnr": 21.25}, "recall": 0.125, "kept": [1, 2]},
+  }
+  (workdir / "evaluation").mkdir(exist_ok=True)
+  (workdir / "evaluation" / "metrics.json").write_text(json.dumps(found))
+  out = tmp_path / "out"
+  argv = ["export", f"--workdir={workdir}", f"--out={out}", "--num=0"]
+  assert main(argv) == 0
+  card = (out / "README.md").read_text()
+  rows = "| pca psnr | 21.25 |", "| recall | 0.125 |", "1,234 images"
+  if step == "its":
+    assert json.loads((out / "metrics.json").read_text()) == found
+    assert all(x in card for x in rows) and "kept" not in card
+  else:
+    assert not (out / "metrics.json").exists()
+    assert not any(x in card for x in rows)
+
+
 def test_training_starts_from_an_exported_run_but_not_in_it(folder, run):
   config = jaxgen.config("textures_patch_ae:smoke")
   with pytest.raises(UserError, match="train.init_from=.*to start from it"):
