@@ -190,7 +190,8 @@ def test_pypi_gets_absolute_addresses():
   with mock.patch.dict(sys.modules, setuptools=setuptools):
     runpy.run_path(str(ROOT / "setup.py"))
   text = setuptools.setup.call_args.kwargs["long_description"]
-  tag = f"jaxgen/jaxgen/v{jaxgen.__version__}/docs/images/demo.png"
+  picture = "docs/images/gallery/textures_patch_ae.jpg"
+  tag = f"jaxgen/jaxgen/v{jaxgen.__version__}/{picture}"
   assert f"(https://raw.githubusercontent.com/{tag})" in text
   assert f"/blob/v{jaxgen.__version__}/docs/data.md)" in text
   assert not markdown.links(text)
