@@ -51,7 +51,7 @@ def run(args: argparse.Namespace, rest: list[str]) -> None:
     card = model_card(
       model,
       name=args.out.resolve().name,
-      metrics=_metrics(args.workdir, model.step),
+      metrics=_metrics(model.workdir, model.step),
       picture=SAMPLES if shown else "",
     )
     (part / CARD).write_text(card)
