@@ -54,8 +54,12 @@ def mirrored(address: str | pathlib.Path, stop: Stop) -> Iterator[pathlib.Path]:
     except StoreError as e:
       raise UserError(f"{store.address}: {e}.") from e
     sender = Sender(store, folder, current)
-    with sender.running():
-      yield folder
+    try:
+      with sender.running():
+        yield folder
+    except UserError as e:  # names the run as the user does
+      message = str(e).replace(str(folder), store.address)
+      raise UserError(message) from e
     sender.finish()
 
 
