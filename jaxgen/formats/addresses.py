@@ -34,6 +34,6 @@ def check_local(path: str | pathlib.Path, name: str) -> None:
   """
   if store := store_of(path):
     raise UserError(
-      f"{name}={canonical(path)}: {store}:// is for runs alone; use a folder of"
-      " this machine here."
+      f"{name}={canonical(path)}: {store}:// is only for runs, to train and to"
+      " read; use a folder of this machine here."
     )

@@ -56,29 +56,32 @@ def local(address: str | pathlib.Path) -> pathlib.Path:
   Raises:
     UserError: the store cannot be reached, or holds no run there.
   """
-  store, folder = Store(address), folder_of(address)
+  return _read(Store(address))[0]
+
+
+def _read(store: Store) -> tuple[pathlib.Path, bool]:
+  """The folder of a run, and whether this machine trains it."""
+  folder = folder_of(store.address)
   if lock.is_held(folder, name=TRAINING):
-    return folder
+    return folder, True
   with lock.hold(folder, name=FETCHING, patience=PATIENCE):
     try:
       fetch(store, folder, found=True)
     except StoreError as e:
       raise UserError(f"{store.address}: {e}.") from e
-  return folder
+  return folder, False
 
 
-def watched(address: str | pathlib.Path) -> tuple[pathlib.Path, bool | None]:
+def watched(address: str | pathlib.Path) -> tuple[pathlib.Path, bool]:
   """The same folder, and whether a living process trains the run.
 
   Raises:
     UserError: the store cannot be reached, or holds no run there.
   """
-  folder = local(address)
-  if lock.is_held(folder, name=TRAINING):
-    return folder, True
   store = Store(address)
+  folder, here = _read(store)
   try:
-    return folder, lease.is_held(store)
+    return folder, here or lease.is_held(store)
   except StoreError as e:
     raise UserError(f"{store.address}: {e}.") from e
 

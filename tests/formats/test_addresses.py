@@ -33,7 +33,7 @@ def test_only_runs_lie_in_stores(capsys, tmp_path, monkeypatch):
   ):
     assert main(argv) == 2
     said = capsys.readouterr().err
-    assert "=gs://b/x: gs:// is for runs" in said
+    assert "=gs://b/x: gs:// is only for runs" in said
     assert len(said.splitlines()) == 1
   assert not list(tmp_path.iterdir())
 

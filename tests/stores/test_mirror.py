@@ -3,12 +3,15 @@
 import pathlib
 import time
 
+import jax
 import pytest
 from support.stored_run import begin, contents, remove, save
 
+import jaxgen
+from jaxgen.api import train_until
 from jaxgen.errors import UserError
 from jaxgen.parallel.preemption import Stop
-from jaxgen.stores import lease, mirror, training
+from jaxgen.stores import lease, mirror, sender, training
 from jaxgen.stores.store import Store, StoreError
 from jaxgen.workdir import lock
 
@@ -31,7 +34,7 @@ def machine(tmp_path, monkeypatch):
 
 @pytest.fixture(autouse=True)
 def fast(monkeypatch):
-  monkeypatch.setattr(training, "PAUSE", 0.0)
+  monkeypatch.setattr(sender, "PAUSE", 0.0)
 
 
 def train(store, *actions, stop=None):
@@ -127,7 +130,7 @@ def test_what_could_not_be_sent_is_sent_by_the_next_start(
   with monkeypatch.context() as m, pytest.raises(UserError) as error:
     train(store, lambda x: save(x, 6), lambda x: fail(m, "write", "upload"))
   assert "no network" in str(error.value) and str(folder) in str(error.value)
-  assert capsys.readouterr().out.count("cannot be reached") == 1
+  assert capsys.readouterr().out.count("cannot be written") == 1
   assert stored(store) == whole
   assert mirror.local(store.address) == folder
   assert (folder / "checksums/6.json").is_file()
@@ -145,6 +148,32 @@ def test_wherever_sending_ends_readers_see_the_last_whole_checkpoint(
   assert len(store.list()) >= len(before) + count
   machine("b")
   assert contents(mirror.local(store.address)) == before
+
+
+def test_a_store_that_is_away_for_a_while_gets_all_when_it_is_back(
+  store, monkeypatch, capsys
+):
+  monkeypatch.setattr(sender, "LOOK", 0.01)
+  monkeypatch.setattr(sender, "OFTEN", 0.01)
+  said = []
+
+  def heard(text):
+    end = time.monotonic() + 10
+    while text not in "".join(said) and time.monotonic() < end:
+      said.append(capsys.readouterr().out)
+      time.sleep(0.01)
+    assert text in "".join(said)
+
+  def away(folder):
+    with monkeypatch.context() as m:
+      fail(m, "upload")
+      save(folder, 5)
+      heard("cannot be written (no network)")
+      assert not any("checksums" in x for x in store.list())
+    heard("can be written again")
+    assert "checksums/5.json" in store.list()
+
+  train(store, begin, away)
 
 
 def fail_after(monkeypatch, count):
@@ -201,6 +230,13 @@ def test_a_folder_in_use_is_read_as_it_is(store, monkeypatch):
         train(store)
 
   train(store, begin, read)
+
+
+def test_several_processes_are_refused(monkeypatch, machine):
+  monkeypatch.setattr(jax.distributed, "is_initialized", lambda: True)
+  monkeypatch.setattr(jax, "process_count", lambda: 2)
+  with pytest.raises(UserError, match="^workdir=gs://b/x: several processes"):
+    train_until(Stop(), jaxgen.config("textures_patch_ae:smoke"), "gs://b/x")
 
 
 def test_other_files_are_left_alone(store, machine):

@@ -32,8 +32,8 @@ COPIED = f"gs://{bucket.NAME}/runs/copied"
 PROGRAM = """
 import sys
 from jaxgen.cli.main import main
-from jaxgen.stores import training
-training.LOOK = 0.01
+from jaxgen.stores import sender
+sender.LOOK = 0.01
 sys.exit(main(sys.argv[1:]))
 """
 
@@ -150,7 +150,7 @@ def test_a_flipped_byte_in_the_bucket_is_found(copied):
   name = next(
     x for x in store.list() if x.startswith(f"checkpoints/{LAST}/ema/d/")
   )
-  content = store.read(name)
+  content = store.read(name) or b""
   store.write(name, bytes([content[0] ^ 1]) + content[1:])
   with pytest.raises(UserError, match="does not match its checksum"):
     jaxgen.load(copied, LAST)
