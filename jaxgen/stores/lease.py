@@ -25,6 +25,7 @@ from jaxgen.workdir import lock
 
 BEAT = 20.0  # seconds between two signs of life
 SILENCE = 120.0  # seconds without one, after which a holder is considered dead
+PAUSE = 0.5  # seconds to look again at one that cannot be read
 ATTEMPTS = 5  # to take a lock that others take and release meanwhile
 _NAME = re.compile(r"\.lock-(\d+)")
 
@@ -90,8 +91,15 @@ def is_held(store: Store) -> bool:
 
 def _holder(store: Store, number: int) -> Holder | None:
   """The holder of a lock, dead or alive; None if there is none."""
-  content = store.read(f".lock-{number}") if number else None
-  return None if content is None else Holder.of(content)
+  for pause in (PAUSE, 0.0):
+    content = store.read(f".lock-{number}") if number else None
+    if content is None:
+      return None
+    holder = Holder.of(content)
+    if holder.folder:
+      return holder
+    time.sleep(pause)  # it may be in the middle of being written
+  return holder
 
 
 def _numbers(store: Store) -> list[int]:
@@ -149,7 +157,10 @@ def acquire(store: Store, folder: str) -> Lease:
   for _ in range(ATTEMPTS):
     numbers = _numbers(store)
     last = numbers[-1] if numbers else 0
-    if holder := _holder(store, last):
+    holder = _holder(store, last)
+    if last and holder is None:  # just released: others may be faster
+      continue
+    if holder is not None:
       _check_dead(store, holder, folder)
     number = last + 1
     if _create(store, f".lock-{number}", _this(folder).to_json()):

@@ -61,6 +61,29 @@ def test_a_silent_holder_is_taken_over_and_learns_it(
   assert locks(store) == [".lock-2"] and new.check()
 
 
+def test_only_its_own_lock_is_released(store):
+  old = lease.acquire(store, "a")
+  store.write(".lock-1", lease.Holder(folder="b").to_json())
+  old.beat()
+  old.release()
+  assert old.lost and b'"b"' in (store.read(".lock-1") or b"")
+
+
+def test_one_that_is_released_meanwhile_is_asked_for_again(store, monkeypatch):
+  lease.acquire(store, "a")
+  read, asked = store.read, []
+
+  def released(name):
+    asked.append(name)
+    if len(asked) == 1:
+      store.delete([name])
+    return read(name)
+
+  monkeypatch.setattr(store, "read", released)
+  lease.acquire(store, "b")
+  assert locks(store) == [".lock-1"]
+
+
 def test_a_beat_is_a_sign_of_life(store, monkeypatch):
   held, now = lease.acquire(store, "a"), time.time()
   monkeypatch.setattr(lease.time, "time", lambda: now + lease.SILENCE + 1)

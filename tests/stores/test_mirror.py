@@ -213,7 +213,8 @@ def test_a_holder_that_lost_its_lock_sends_nothing_and_stops(
     before.append(stored(store))
     store.write(".lock-1", lease.Holder(folder="other").to_json())
     save(folder, 6)
-    while stop.signal is None:
+    end = time.monotonic() + 10
+    while stop.signal is None and time.monotonic() < end:
       time.sleep(0.01)
 
   with pytest.raises(UserError, match="taken this run over"):

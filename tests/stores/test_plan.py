@@ -124,3 +124,17 @@ def test_between_checkpoints_the_newer_side_of_a_file_is_taken():
   lacking = remote(("config.json", *FIVE))
   pull = plan.plan_pull(lacking, local((*RUN, *FIVE, "mine.txt")), known)
   assert set(pull.remove) == {*RUN[1:]} and not pull.download
+
+
+def test_a_file_that_both_sides_have_changed_stays():
+  known, mine = synced((*RUN, *FIVE)), local(["metrics.csv"], time=2)
+  there = remote((*RUN, *FIVE)) | remote(["metrics.csv"], "b")
+  assert plan.plan_pull(there, local((*RUN, *FIVE)) | mine, known)[:2] == (
+    (),
+    (),
+  )
+  there.pop("metrics.csv")
+  assert plan.plan_pull(there, local((*RUN, *FIVE)) | mine, known)[:2] == (
+    (),
+    (),
+  )
