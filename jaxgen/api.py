@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import pathlib
 from typing import Any
 
+import jax
 import numpy as np
 from PIL import Image
 
@@ -20,6 +22,7 @@ from jaxgen.parallel.sharding import Devices
 from jaxgen.planning import autobatch
 from jaxgen.runs import exported, hub
 from jaxgen.sample.load import load
+from jaxgen.stores import training
 from jaxgen.train.transfer import InitialWeights
 from jaxgen.workdir import checkpoint_index
 from jaxgen.workdir.sweep_choice import chosen_run
@@ -38,7 +41,8 @@ def train(
 
   Args:
     config: a ConfigDict, or an `Experiment`.
-    workdir: the run's folder; shared by all processes.
+    workdir: the run's folder, shared by all processes; or, for one process,
+      the address of an object store, such as `gs://BUCKET/NAME`.
     allow_config_change: resume even if the config or the data changed.
     devices: devices to train on; by default all devices of all processes.
 
@@ -79,8 +83,39 @@ def train_until(
   stop.at_once = True
   keep_freed_memory()  # before anything starts the backend
   experiment = config if isinstance(config, Experiment) else parse(config)
-  workdir = pathlib.Path(workdir)
-  addresses.check_local(workdir, "workdir")
+  if addresses.store_of(workdir):
+    _check_single(workdir)
+    mirrored = training.mirrored(workdir, stop)
+  else:
+    mirrored = contextlib.nullcontext(pathlib.Path(workdir))
+  with mirrored as folder:
+    return _train_in_folder(
+      stop,
+      experiment,
+      folder,
+      allow_config_change=allow_config_change,
+      devices=devices,
+    )
+
+
+def _check_single(address: str | pathlib.Path) -> None:
+  """Raise a UserError if there are several processes: each would need the
+  store's files in a folder that all of them see."""
+  if jax.distributed.is_initialized() and jax.process_count() > 1:
+    raise UserError(
+      f"workdir={addresses.canonical(address)}: several processes cannot train"
+      " in a store; use a folder that all of them see."
+    )
+
+
+def _train_in_folder(
+  stop: Stop,
+  experiment: Experiment,
+  workdir: pathlib.Path,
+  *,
+  allow_config_change: bool,
+  devices: Devices,
+) -> bool:
   if exported.is_exported(workdir):
     raise UserError(
       f"workdir={workdir}: an exported run, which has no state of the training;"

@@ -21,6 +21,7 @@ LAYERS = (  # rooms import rooms of earlier layers only
   ("latents",),
   ("tasks",),
   ("workdir",),
+  ("stores",),
   ("runs",),
   ("train", "sample", "monitor", "interop"),
   ("planning", "evaluation"),

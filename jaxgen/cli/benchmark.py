@@ -42,7 +42,7 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
   """Add the flags of this verb."""
   flags.add_config_flag(parser)
   parser.add_argument(
-    "--workdir", type=pathlib.Path, help="a run, whose config is taken"
+    "--workdir", type=flags.run_folder, help="a run, whose config is taken"
   )
   parser.add_argument(
     "--repeats",
@@ -94,13 +94,14 @@ def run(args: argparse.Namespace, rest: list[str]) -> None:
 
 def _experiment(args: argparse.Namespace, rest: list[str]) -> Experiment:
   from jaxgen.config.files import load_experiment
+  from jaxgen.runs import hub
   from jaxgen.workdir.run_config import read_experiment
 
   if args.workdir is None:
     return load_experiment(args.config, rest)
   if rest:
     raise UserError(f"{rest[0]}: expected --config, not --workdir.")
-  return read_experiment(args.workdir)
+  return read_experiment(hub.local(args.workdir))
 
 
 def _training(args: argparse.Namespace, experiment: Experiment) -> None:
@@ -152,11 +153,12 @@ def _restorations(args: argparse.Namespace, experiment: Experiment) -> None:
 def _condition_names(
   args: argparse.Namespace, experiment: Experiment
 ) -> ConditionNames:
+  from jaxgen.runs import hub
   from jaxgen.tasks import families
   from jaxgen.workdir.run_config import read_condition_names
 
   if args.workdir is not None:
-    return read_condition_names(args.workdir)
+    return read_condition_names(hub.local(args.workdir))
   return families.condition_values(experiment)
 
 

@@ -41,7 +41,7 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
     "--workdir",
     required=True,
     action="append",
-    type=pathlib.Path,
+    type=flags.run_folder,
     help="folder of a run; repeatable",
   )
   parser.add_argument(

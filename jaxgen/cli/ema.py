@@ -13,7 +13,6 @@ that step.
 from __future__ import annotations
 
 import argparse
-import pathlib
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
@@ -34,7 +33,7 @@ class Row(NamedTuple):
 def add_flags(parser: argparse.ArgumentParser) -> None:
   """Add the flags of this verb."""
   parser.add_argument(
-    "--workdir", required=True, type=pathlib.Path, help="the run's folder"
+    "--workdir", required=True, type=flags.run_folder, help="the run's folder"
   )
   parser.add_argument(
     "--sigma_rel",
@@ -58,7 +57,7 @@ def run(args: argparse.Namespace, rest: list[str]) -> None:
   for sigma_rel in sigma_rels:
     check_value("--sigma_rel", SigmaRel, sigma_rel)
   model = load(args.workdir, "latest")
-  snapshots = PosthocEMA(args.workdir)
+  snapshots = PosthocEMA(model.workdir)
   reported = progress.each("combining snapshots", sigma_rels, unit="EMAs")
   emas = [snapshots.reconstruct(x, model.params) for x in reported]
   programs = stage_programs(

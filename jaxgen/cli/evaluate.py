@@ -106,6 +106,13 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
   )
 
 
+def _folder(workdir: str | pathlib.Path) -> pathlib.Path:
+  """The run's folder, where results go without --out."""
+  if isinstance(workdir, str):
+    raise UserError(f"--workdir={workdir}: --out is needed with a store.")
+  return workdir
+
+
 def run(args: argparse.Namespace, rest: list[str]) -> None:
   """Evaluate, print and write."""
   from jaxgen.sample.denoiser import DenoiserRun
@@ -114,7 +121,7 @@ def run(args: argparse.Namespace, rest: list[str]) -> None:
   if not args.restore:
     sampling_flags.refuse(args, evaluate_restoration.FLAGS, owner="--restore")
   sampling_flags.check_values(args)
-  out = args.out or args.workdir / "evaluation"
+  out = args.out or _folder(args.workdir) / "evaluation"
   model = inputs.open_run(args, out)
   if args.data is not None:
     model = model.with_data(args.data)

@@ -50,14 +50,14 @@ def run(args: argparse.Namespace, rest: list[str]) -> None:
   model = load(args.workdir, args.checkpoint)
   with output_folder.replacing(args.out, "export") as part:
     export(model, part)
-    evaluation = _evaluation(args.workdir, model.step)
+    evaluation = _evaluation(model.workdir, model.step)
     if evaluation:
       write_json(part / METRICS, evaluation)
     shown = bool(args.num) and _draw_samples(model, args.num, part / SAMPLES)
     card = model_card(
       model,
       name=args.out.resolve().name,
-      metrics=_metrics(args.workdir, model.step),
+      metrics=_metrics(model.workdir, model.step),
       evaluation=evaluation,
       picture=SAMPLES if shown else "",
     )

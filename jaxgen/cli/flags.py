@@ -11,6 +11,8 @@ import reprlib
 from collections.abc import Callable
 from typing import TYPE_CHECKING, TypeVar
 
+from jaxgen.formats import addresses
+
 if TYPE_CHECKING:
   Group = argparse._ActionsContainer  # a parser, or a group of its flags
 
@@ -99,6 +101,16 @@ def as_flags(message: str, args: argparse.Namespace) -> str:
   return " and ".join(f"--{name}" for name in names) + colon + rest
 
 
+def run_folder(text: str) -> str | pathlib.Path:
+  """The type of a flag for a run: its folder, or an address of an object store
+  as it is."""
+  return (
+    addresses.canonical(text)
+    if addresses.store_of(text)
+    else pathlib.Path(text)
+  )
+
+
 def add_run_flags(
   parser: argparse.ArgumentParser,
   *,
@@ -107,7 +119,7 @@ def add_run_flags(
 ) -> None:
   """Add the flags that specify a run and the output."""
   parser.add_argument(
-    "--workdir", required=True, type=pathlib.Path, help="the run's folder"
+    "--workdir", required=True, type=run_folder, help="the run's folder"
   )
   parser.add_argument(
     "--checkpoint",

@@ -16,6 +16,7 @@ import argparse
 import dataclasses
 import pathlib
 import time
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from jaxgen.cli import flags
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 
   from jaxgen.monitor.view import RunView
 
+  Workdir = str | pathlib.Path  # a folder, or an address
   Result = RunView | UserError  # result of reading a folder
 
 COLORS = {
@@ -43,7 +45,7 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
     "--workdir",
     required=True,
     action="append",
-    type=pathlib.Path,
+    type=flags.run_folder,
     help="folder of a run; repeatable, for a table of several runs",
   )
   parser.add_argument(
@@ -77,18 +79,16 @@ def run(args: argparse.Namespace, rest: list[str]) -> int:
   return 0
 
 
-def _read_all(workdirs: list[pathlib.Path]) -> list[Result]:
+def _read_all(workdirs: Sequence[Workdir]) -> list[Result]:
   """The view of each folder, or the error of reading it.
 
   Raises:
     UserError: none of the folders can be read.
   """
-  from jaxgen.monitor.view import read_run
-
   results: list[Result] = []
   for workdir in workdirs:
     try:
-      results.append(read_run(workdir))
+      results.append(_read(workdir))
     except UserError as e:
       results.append(e)
   if all(isinstance(x, UserError) for x in results):
@@ -96,12 +96,24 @@ def _read_all(workdirs: list[pathlib.Path]) -> list[Result]:
   return results
 
 
+def _read(workdir: Workdir) -> RunView:
+  """The view of a run; one in a store is downloaded as far as it is new."""
+  from jaxgen.monitor.view import read_run
+
+  if isinstance(workdir, pathlib.Path):
+    return read_run(workdir)
+  from jaxgen.stores import mirror
+
+  folder, alive = mirror.watched(workdir)
+  return read_run(folder, address=workdir, alive=alive)
+
+
 def _all_finished(results: list[Result]) -> bool:
   return all(isinstance(x, UserError) or x.state == "finished" for x in results)
 
 
 def _follow_live(
-  workdirs: list[pathlib.Path], every: int, *, console: Console
+  workdirs: Sequence[Workdir], every: int, *, console: Console
 ) -> None:
   from rich.live import Live
 
@@ -115,7 +127,7 @@ def _follow_live(
 
 
 def _follow_plainly(
-  workdirs: list[pathlib.Path], every: int, *, console: Console
+  workdirs: Sequence[Workdir], every: int, *, console: Console
 ) -> None:
   """Print the runs whenever anything other than their age has changed."""
   last = None

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from jaxgen.cli import flags
 from jaxgen.errors import UserError
+from jaxgen.formats import addresses
 
 if TYPE_CHECKING:
   from jaxgen.cli.flags import Group
@@ -138,7 +139,7 @@ def _no_condition(argument: str, name: str, known: Sequence[str]) -> str:
 def _weak(args: argparse.Namespace) -> LoadedRun:
   from jaxgen.sample.load import load
 
-  if pathlib.Path(args.weak).is_dir():
+  if addresses.store_of(args.weak) or pathlib.Path(args.weak).is_dir():
     return load(args.weak)
   return load(args.workdir, args.weak)
 

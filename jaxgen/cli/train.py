@@ -26,7 +26,10 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
   """Add the flags of this verb."""
   flags.add_config_flag(parser, required=True)
   parser.add_argument(
-    "--workdir", required=True, type=pathlib.Path, help="folder of the run"
+    "--workdir",
+    required=True,
+    type=flags.run_folder,
+    help="folder of the run, or an address such as gs://BUCKET/NAME",
   )
   parser.add_argument(
     "--allow_config_change",
@@ -77,7 +80,7 @@ def run(args: argparse.Namespace, rest: list[str]) -> int:
   from jaxgen.parallel.preemption import watching
 
   keep_freed_memory()  # before anything starts the backend
-  folder = args.workdir / profiling.FOLDER
+  folder = _folder(args.workdir) / profiling.FOLDER
   try:
     with (
       watching(exit_status) as stop,
@@ -98,6 +101,15 @@ def run(args: argparse.Namespace, rest: list[str]) -> int:
       "another process of this run has ended, see its output; the same command "
       "resumes from the newest checkpoint."
     ) from error
+
+
+def _folder(workdir: str | pathlib.Path) -> pathlib.Path:
+  """The run's folder on this machine."""
+  from jaxgen.stores import mirror
+
+  if isinstance(workdir, str):
+    return mirror.folder_of(workdir)
+  return workdir
 
 
 def _initialize_distributed(args: argparse.Namespace) -> None:

@@ -46,7 +46,7 @@ class RunView:
   """The view of a run; unknown values are 0, empty or None.
 
   Attributes:
-    workdir: the run's folder.
+    workdir: the run's folder or address.
     state: `silent`: the process has not written for a long time; `finishing`:
       only the last files are missing.
     age: seconds since the last write.
@@ -70,7 +70,7 @@ class RunView:
     notes: files that could not be read, and doubts about the run.
   """
 
-  workdir: pathlib.Path
+  workdir: pathlib.Path | str
   state: State
   age: float
   task: str = ""
@@ -93,19 +93,30 @@ class RunView:
   notes: tuple[str, ...] = ()
 
 
-def read_run(workdir: pathlib.Path, now: float | None = None) -> RunView:
+def read_run(
+  workdir: pathlib.Path,
+  now: float | None = None,
+  *,
+  address: str = "",
+  alive: bool | None = None,
+) -> RunView:
   """The view of a run's folder, which is not modified.
 
   Args:
     workdir: the run's folder.
     now: seconds since the epoch; None: the current time.
+    address: that of the run whose copy the folder is, if of any.
+    alive: whether its process is alive; None: the folder's lock says it.
 
   Raises:
     UserError: the folder is missing, has no run, or cannot be read.
   """
   try:
     if workdir.is_dir():
-      return _read_run(workdir, time.time() if now is None else now)
+      alive = lock.is_held(workdir) if alive is None else alive
+      now = time.time() if now is None else now
+      view = _read_run(workdir, now, alive)
+      return dataclasses.replace(view, workdir=address or workdir)
   except OSError as e:
     reason = e.strerror or type(e).__name__
     raise UserError(f"--workdir={workdir} cannot be read ({reason}).") from e
@@ -113,8 +124,7 @@ def read_run(workdir: pathlib.Path, now: float | None = None) -> RunView:
   raise UserError(f"--workdir={workdir}: {found}; expected that of a run.")
 
 
-def _read_run(workdir: pathlib.Path, now: float) -> RunView:
-  alive = lock.is_held(workdir)
+def _read_run(workdir: pathlib.Path, now: float, alive: bool | None) -> RunView:
   experiment, notes = _read_experiment(workdir)
   rows = metrics_csv.read_rows(workdir / metrics_csv.NAME)
   checkpoints = checkpoint_index.list_checkpoints(workdir)

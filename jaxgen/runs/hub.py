@@ -1,4 +1,5 @@
-"""Exported runs on the Hugging Face Hub: `hf://OWNER/NAME`, or
+"""Runs that are not on this machine: in object stores, `gs://BUCKET/NAME` and
+the like, and exported ones on the Hugging Face Hub, `hf://OWNER/NAME`, or
 `hf://OWNER/NAME@REVISION`."""
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ import re
 from jaxgen import progress
 from jaxgen.errors import UserError
 from jaxgen.formats import addresses, extras
+from jaxgen.stores import mirror
 
 PREFIX = "hf:/"  # a path has one slash less
 _NAME = r"[\w.-]+"
@@ -18,15 +20,17 @@ _FILES = ("*.json", "*.safetensors", "*.npz", "*.npy")  # of a run
 
 def local(run: str | pathlib.Path, subfolder: str = "") -> pathlib.Path:
   """The folder of a run: that of a reference to the Hub, which is downloaded to
-  the cache of `huggingface_hub` if it is not there, or the path itself; or a
-  folder below it, of which alone the files are downloaded.
+  the cache of `huggingface_hub` if it is not there, that of an address of a
+  store (see `stores.mirror`), or the path itself; or a folder below it, of
+  which alone the files are downloaded from the Hub.
 
   Raises:
-    UserError: no such repository, no network, or `huggingface_hub` is not
-      installed; or another kind of address.
+    UserError: no such repository or run, no network, or a package is not
+      installed.
   """
+  if addresses.store_of(run):
+    return mirror.local(run) / subfolder
   if not str(run).startswith(PREFIX):
-    addresses.check_local(run, "run")
     return pathlib.Path(run) / subfolder
   found = _REFERENCE.fullmatch(str(run))
   if found is None:

@@ -35,7 +35,8 @@ def load(
   or `UpscalerRun`, by its task.
 
   Args:
-    workdir: the run's folder, that of an exported run, or `hf://OWNER/NAME`.
+    workdir: the run's folder, that of an exported run, `hf://OWNER/NAME`, or
+      an address of an object store, such as `gs://BUCKET/NAME`.
     checkpoint: `best` by the held-out metric, `latest`, or a step; or
       `ema-0.1`, the post-hoc EMA of that sigma_rel at the last step, or
       `ema-0.1@5000`, the same at the last snapshot up to that step (see

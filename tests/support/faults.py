@@ -61,7 +61,7 @@ FLAGS = {
 
 
 def command(
-  workdir: pathlib.Path, config: str = AUTOENCODER, /, **changes: object
+  workdir: pathlib.Path | str, config: str = AUTOENCODER, /, **changes: object
 ) -> list[str]:
   """Arguments of `jaxgen` that train a toy for `LAST` updates."""
   flags = FLAGS | SMALL[config] | changes
