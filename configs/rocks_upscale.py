@@ -6,8 +6,8 @@ r"""An upscaler of procedural rock tiles by a factor of 2.
 
 Tiles have 64 pixels: at 128 they are smooth, and have no detail to learn.
 
-Measured, `:demo`: 30.67 dB on held-out tiles, bicubic interpolation 26.85, after
-27,008 tiles in 38 minutes on a CPU core shared with other work.
+Measured, `:demo`: 30.67 dB on held-out tiles, bicubic interpolation 26.85,
+after 27,008 tiles in 38 minutes on a CPU core shared with other work.
 """
 
 from jaxgen.config.defaults import compact, edsr, upscaler
