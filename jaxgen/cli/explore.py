@@ -50,6 +50,8 @@ def run(args: argparse.Namespace, rest: list[str]) -> None:
   """Serve or write the page."""
   from jaxgen.sample.load import load
 
+  if args.out and not args.out.parent.is_dir():
+    raise UserError(f"--out={args.out}: no folder {args.out.parent}.")
   model = load(args.workdir, args.checkpoint)
   if args.out:
     _write(model, args)

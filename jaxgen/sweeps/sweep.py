@@ -93,7 +93,7 @@ def run_phases(
   for phase in sweep_run.sweep.phases:
     runs = run_folders(sweep_run, phase)
     todo = prepare(sweep_run, phase, runs=runs, retry_failed=retry_failed)
-    sweep_run.log(f"{phase.name}: {len(runs)} runs, {len(todo)} to do")
+    sweep_run.log(f"{phase.name}: {_runs(len(runs))}, {len(todo)} to do")
     stopped_by = runner.run_all(
       sweep_run.workdir,
       {f"{phase.name}/{run}": folder for run, folder in todo.items()},
@@ -104,6 +104,10 @@ def run_phases(
       sweep_run.log("stopped: the same command resumes.")
       raise Interrupted(stopped_by)
     decide(sweep_run, phase)
+
+
+def _runs(num: int) -> str:
+  return "1 run" if num == 1 else f"{num} runs"
 
 
 def prepare(

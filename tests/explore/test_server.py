@@ -173,4 +173,7 @@ def test_other_runs_are_refused(denoiser, tmp_path, capsys):
   out = tmp_path / "page.html"
   assert main(["explore", f"--workdir={denoiser}", f"--out={out}"]) == 2
   assert "expected a run of an autoencoder" in capsys.readouterr().err
+  far = tmp_path / "none" / "page.html"
+  assert main(["explore", "--workdir=nowhere", f"--out={far}"]) == 2
+  assert f"no folder {far.parent}" in capsys.readouterr().err
   assert not pathlib.Path(out).exists()

@@ -144,7 +144,7 @@ def test_one_sweep_trains_on_top_of_its_own_winner(tmp_path, capsys):
     f"the weights of {chosen.resolve()} at" in (more / "log.txt").read_text()
   )
   assert run(workdir, f"--config={TOY}") == 0
-  assert "two: 1 runs, 0 to do" in capsys.readouterr().out
+  assert "two: 1 run, 0 to do" in capsys.readouterr().out
   other = ({"slow", "fast"} - {chosen.name}).pop()
   assert run(workdir, f"--choose=one={other}") == 0
   assert recorded(more) == str((workdir / "one" / other).resolve())

@@ -98,4 +98,4 @@ def test_a_stop_reaches_the_runs_and_all_failures_are_reported(tmp_path):
   assert said.splitlines()[-1].startswith("error: one:")
   sweep = start(workdir)
   again, _ = sweep.communicate(timeout=60)
-  assert sweep.returncode == 1 and "one: 1 runs, 0 to do" in again
+  assert sweep.returncode == 1 and "one: 1 run, 0 to do" in again

@@ -119,7 +119,7 @@ def test_what_is_finished_is_not_run_again(swept, capsys):
   before = {p: p.stat().st_mtime_ns for p in swept.rglob("outcome.json")}
   assert sweep(swept, f"--config={TOY}") == 0
   said = capsys.readouterr().out
-  assert "one: 3 runs, 0 to do" in said and "two: 1 runs, 0 to do" in said
+  assert "one: 3 runs, 0 to do" in said and "two: 1 run, 0 to do" in said
   assert "started" not in said
   after = {p: p.stat().st_mtime_ns for p in swept.rglob("outcome.json")}
   assert after == before
