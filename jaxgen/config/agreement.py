@@ -15,7 +15,10 @@ from jaxgen.errors import UserError
 
 LEAST_SIDE = 16  # of a small image, in pixels: of its SSIM
 OF_HINTS = ("hint", "hint_noise", "control_scale")  # told to a network
-UNCONDITIONAL = ("ddpm_unet", "song_unet")  # told nothing but the noise level
+UNCONDITIONAL = {  # told nothing but the noise level; and their tasks
+  "ddpm_unet": ("diffusion",),
+  "song_unet": ("diffusion", "consistency"),
+}
 CONTROLLED = ("unet", "dit")  # models that have a ControlNet
 
 
@@ -164,11 +167,15 @@ def _control(experiment: Experiment) -> Iterator[str]:
 
 
 def _unconditional(experiment: Experiment) -> Iterator[str]:
-  if experiment.model.name not in UNCONDITIONAL:
+  tasks = UNCONDITIONAL.get(experiment.model.name)
+  if tasks is None:
     return
   label = f"model.name={experiment.model.name}"
-  if experiment.task != "diffusion":
-    yield f"{label}: expected task=diffusion, got task={experiment.task}."
+  if experiment.task not in tasks:
+    expected = " or ".join(tasks)
+    yield f"{label}: expected task={expected}, got task={experiment.task}."
+  if experiment.few_steps == "mean_flow":
+    yield f"consistency.method=mean_flow: expected ect with {label}."
   if experiment.hint.kind:
     yield f"hint.kind={experiment.hint.kind}: expected none with {label}."
   for name in ("conditions", "noise_map", "uncertainty"):

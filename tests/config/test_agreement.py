@@ -212,11 +212,26 @@ def test_networks_of_others_are_told_nothing_but_the_noise_level(
     parse(config)
 
 
-@pytest.mark.parametrize("model", ["ddpm_unet", "song_unet"])
-@pytest.mark.parametrize("task", ["consistency", "control"])
+@pytest.mark.parametrize(
+  ("model", "task"),
+  [
+    ("ddpm_unet", "consistency"),
+    ("ddpm_unet", "control"),
+    ("song_unet", "control"),
+  ],
+)
 def test_networks_of_others_are_of_no_other_family(task, model):
   config = getattr(defaults, task)(getattr(defaults, model)())
   if task == "control":
     config.hint.kind, config.control.base = "edges", "runs/base"
   with pytest.raises(UserError, match=f"model.name={model}.*task={task}"):
+    parse(config)
+
+
+def test_the_network_of_edm_is_tuned_to_few_steps_by_ect_alone():
+  config = defaults.consistency(defaults.song_unet())
+  config.stages.resolution = (32,)
+  parse(config)
+  config.consistency.method = "mean_flow"
+  with pytest.raises(UserError, match="method=mean_flow: expected ect"):
     parse(config)
