@@ -46,7 +46,7 @@ def get_sweep(variant: str = ""):
       channels(widths, images),
       resolution(toy, images),
       posterior(images),
-      weights(toy, images),
+      weights(bool(variant), images),
       denoiser(f"configs/layouts_ldm.py{ends[variant]}", toy),
       control(f"configs/layouts_control.py{variant and ':' + variant}", toy),
     ),
@@ -100,7 +100,7 @@ def posterior(images: int) -> Phase:
   )
 
 
-def weights(toy: bool, images: int) -> Phase:
+def weights(few: bool, images: int) -> Phase:
   """Phase 1.4: weights of the loss, and whether the heads reduce quality."""
   no_heads = {
     "model.num_seg_classes": 0,
@@ -111,7 +111,7 @@ def weights(toy: bool, images: int) -> Phase:
   runs = {"heads": {}, "segmentation": {"loss.segmentation": 0.2}}
   return Phase(
     name="phase_1_4",
-    runs=runs if toy else runs | {"no_heads": no_heads},
+    runs=runs if few else runs | {"no_heads": no_heads},
     metric="mse",
     trade_offs=(),
     images=images,
