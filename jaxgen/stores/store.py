@@ -4,6 +4,7 @@ stores by the packages that fsspec names."""
 from __future__ import annotations
 
 import contextlib
+import inspect
 import logging
 import os
 import pathlib
@@ -11,6 +12,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import fsspec
+from fsspec import AbstractFileSystem
+from fsspec.implementations.local import LocalFileSystem
 
 from jaxgen.errors import UserError
 from jaxgen.formats import addresses
@@ -98,14 +101,29 @@ class Store:
     """Write an object unless there is one; returns whether it was written.
 
     Raises:
-      NotImplementedError: the store cannot tell.
+      NotImplementedError: the store cannot decide that for all processes.
     """
     with self._reaching():
       try:
-        self._fs.pipe_file(self._name(name), content, mode="create")
+        self._create(self._name(name), content)
       except FileExistsError:
         return False
     return True
+
+  def _create(self, path: str, content: bytes) -> None:
+    if isinstance(self._fs, LocalFileSystem):
+      pathlib.Path(path).parent.mkdir(parents=True, exist_ok=True)
+      with open(path, "xb") as file:
+        file.write(content)
+      return
+    kind = type(self._fs)
+    method = getattr(kind, "_pipe_file", kind.pipe_file)
+    known = "mode" in inspect.signature(method).parameters
+    if (
+      method is AbstractFileSystem.pipe_file or not known
+    ):  # looks, then writes
+      raise NotImplementedError
+    self._fs.pipe_file(path, content, mode="create")
 
   def upload(self, path: pathlib.Path, name: str) -> None:
     """Write a file as an object; one that grows meanwhile is written as it was

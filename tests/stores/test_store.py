@@ -3,7 +3,9 @@
 import random
 import types
 
+import fsspec
 import pytest
+from fsspec.implementations.dirfs import DirFileSystem
 
 from jaxgen.errors import UserError
 from jaxgen.formats import addresses
@@ -49,6 +51,12 @@ def test_an_object_is_created_once(store):
   assert store.read("lock") == b"mine"
   store.delete(["lock", "lock"])
   assert store.read("lock") is None and store.create("lock", b"yours")
+
+
+def test_a_store_that_looks_before_it_writes_does_not_create(store):
+  store._fs = DirFileSystem("/", fsspec.filesystem("memory"))
+  with pytest.raises(NotImplementedError):
+    store.create("lock", b"")
 
 
 def test_what_is_gone_is_said_and_leaves_nothing(store, tmp_path):

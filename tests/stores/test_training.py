@@ -4,6 +4,7 @@ import re
 import signal
 import subprocess
 import sys
+import time
 
 import numpy as np
 import pytest
@@ -86,7 +87,7 @@ def test_a_run_moves_between_machines_and_changes_nothing(
     text=True,
   )
   try:
-    wait_for(lambda: bool(saved()), process)
+    wait_for(lambda: time.sleep(0.2) or bool(saved()), process)
   finally:
     process.kill()
     process.communicate()
