@@ -228,7 +228,7 @@ def test_all_halve_the_batch_that_does_not_fit_on_one(tmp_path):
   script = [ROOT / "tests/support/scarce_peer.py", "train"]
   peers, logs = start_two(tmp_path, FLAGS | BRIEF, script)
   try:
-    ends = [peer.wait(180) for peer in peers]
+    ends = [peer.wait(600) for peer in peers]
   finally:
     for peer in peers:
       peer.kill()
