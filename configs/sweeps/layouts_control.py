@@ -38,6 +38,7 @@ def get_sweep(variant: str = ""):
   toy = variant == "smoke"
   images = {"": 200_000, "demo": 6_000, "smoke": 96}[variant]
   widths = {"": (16, 32), "demo": (8, 16), "smoke": (8,)}[variant]
+  latents = {"": 0, "demo": 24_000, "smoke": 0}[variant]  # 0: as in the config
   ends = {"": "", "demo": ":small", "smoke": ":smoke"}
   return Sweep(
     base=f"configs/layouts_ae.py{ends[variant]}",
@@ -47,8 +48,12 @@ def get_sweep(variant: str = ""):
       resolution(toy, images),
       posterior(images),
       weights(bool(variant), images),
-      denoiser(f"configs/layouts_ldm.py{ends[variant]}", toy),
-      control(f"configs/layouts_control.py{variant and ':' + variant}", toy),
+      denoiser(f"configs/layouts_ldm.py{ends[variant]}", toy, latents),
+      control(
+        f"configs/layouts_control.py{variant and ':' + variant}",
+        toy,
+        latents // 2,
+      ),
     ),
   )
 
@@ -118,7 +123,7 @@ def weights(few: bool, images: int) -> Phase:
   )
 
 
-def denoiser(base: str, toy: bool) -> Phase:
+def denoiser(base: str, toy: bool, images: int) -> Phase:
   """Phase 2.1: a denoiser of the latents of the winner."""
   return Phase(
     name="phase_2_1",
@@ -128,10 +133,11 @@ def denoiser(base: str, toy: bool) -> Phase:
     metric="validation/loss",
     direction="min",
     trade_offs=(),
+    images=images,
   )
 
 
-def control(base: str, toy: bool) -> Phase:
+def control(base: str, toy: bool, images: int) -> Phase:
   """Phase 2.2: a ControlNet that steers this denoiser by masks."""
   quick = {**QUICK, "train.preview_images": 320} if toy else {}
   leans_on = {"latent.run": AUTOENCODER, "control.base": Winner("phase_2_1")}
@@ -143,4 +149,5 @@ def control(base: str, toy: bool) -> Phase:
     metric="validation/hint_gap",
     direction="max",
     trade_offs=(),
+    images=images,
   )
