@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import pathlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 from jaxgen.config.overrides import differences
 from jaxgen.config.parse import parse
@@ -184,7 +184,7 @@ def decide(sweep_run: SweepRun, phase: Phase) -> Choice:
     rows=results,
     errors=errors,
     choice=choice,
-    facts=_facts(sweep_run, runs),
+    facts=_facts(sweep_run, [runs[name] for name in results]),
   )
   write_phase_report(report)
   if choice is None:
@@ -200,10 +200,10 @@ def decide(sweep_run: SweepRun, phase: Phase) -> Choice:
 
 
 def _facts(
-  sweep_run: SweepRun, runs: Mapping[str, RunFolder]
+  sweep_run: SweepRun, finished: Sequence[RunFolder]
 ) -> dict[str, str]:
-  """The facts of a phase's page."""
-  configs_ = [parse(x.config) for x in runs.values()]
+  """The facts of a phase's page; runs that failed may have no valid config."""
+  configs_ = [parse(x.config) for x in finished]
   return {
     "date": origin.now(),
     "command": f"jaxgen sweep --workdir={sweep_run.workdir}",
