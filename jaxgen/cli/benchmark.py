@@ -82,9 +82,10 @@ def run(args: argparse.Namespace, rest: list[str]) -> None:
     raise UserError("expected one of --config and --workdir.")
   if args.json:
     outputs.check_folder(args.json.parent)
-  experiment = _experiment(args, rest)
+  folder = _folder(args)
+  experiment = _experiment(args, rest, folder)
   if args.restore:
-    _restorations(args, experiment)
+    _restorations(args, experiment, folder)
   else:
     refuse(args, OF_RESTORE, owner="restorations (--restore)")
     _training(args, experiment)
@@ -92,16 +93,24 @@ def run(args: argparse.Namespace, rest: list[str]) -> None:
     print(f"Wrote {args.json}.")
 
 
-def _experiment(args: argparse.Namespace, rest: list[str]) -> Experiment:
-  from jaxgen.config.files import load_experiment
+def _folder(args: argparse.Namespace) -> pathlib.Path | None:
+  """The folder of the run; None with a config."""
   from jaxgen.runs import hub
+
+  return None if args.workdir is None else hub.local(args.workdir)
+
+
+def _experiment(
+  args: argparse.Namespace, rest: list[str], folder: pathlib.Path | None
+) -> Experiment:
+  from jaxgen.config.files import load_experiment
   from jaxgen.workdir.run_config import read_experiment
 
-  if args.workdir is None:
+  if folder is None:
     return load_experiment(args.config, rest)
   if rest:
     raise UserError(f"{rest[0]}: expected --config, not --workdir.")
-  return read_experiment(hub.local(args.workdir))
+  return read_experiment(folder)
 
 
 def _training(args: argparse.Namespace, experiment: Experiment) -> None:
@@ -133,7 +142,11 @@ def row(name: str, value: float | str) -> tuple[str, str]:
   return name.replace("_", " "), text
 
 
-def _restorations(args: argparse.Namespace, experiment: Experiment) -> None:
+def _restorations(
+  args: argparse.Namespace,
+  experiment: Experiment,
+  folder: pathlib.Path | None,
+) -> None:
   import dataclasses
 
   from jaxgen.formats.atomic import write_json
@@ -142,7 +155,7 @@ def _restorations(args: argparse.Namespace, experiment: Experiment) -> None:
 
   names = ("resolutions", "batches", "steps", "repeats")
   given = {k: getattr(args, k) for k in names if getattr(args, k) is not None}
-  conditions = _condition_names(args, experiment)
+  conditions = _condition_names(folder, experiment)
   costs = list(restoration_benchmark.measure(experiment, conditions, **given))
   _print(costs, device.label())
   if args.json:
@@ -151,14 +164,13 @@ def _restorations(args: argparse.Namespace, experiment: Experiment) -> None:
 
 
 def _condition_names(
-  args: argparse.Namespace, experiment: Experiment
+  folder: pathlib.Path | None, experiment: Experiment
 ) -> ConditionNames:
-  from jaxgen.runs import hub
   from jaxgen.tasks import families
   from jaxgen.workdir.run_config import read_condition_names
 
-  if args.workdir is not None:
-    return read_condition_names(hub.local(args.workdir))
+  if folder is not None:
+    return read_condition_names(folder)
   return families.condition_values(experiment)
 
 

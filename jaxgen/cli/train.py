@@ -105,11 +105,11 @@ def run(args: argparse.Namespace, rest: list[str]) -> int:
 
 def _folder(workdir: str | pathlib.Path) -> pathlib.Path:
   """The run's folder on this machine."""
+  if isinstance(workdir, pathlib.Path):
+    return workdir
   from jaxgen.stores import mirror
 
-  if isinstance(workdir, str):
-    return mirror.folder_of(workdir)
-  return workdir
+  return mirror.folder_of(workdir)
 
 
 def _initialize_distributed(args: argparse.Namespace) -> None:

@@ -11,7 +11,12 @@ from jaxgen.config.fields import (
   UnitInterval,
   section,
 )
-from jaxgen.config.networks import DType, check_divides, check_halvings
+from jaxgen.config.networks import (
+  DType,
+  check_attention,
+  check_divides,
+  check_halvings,
+)
 from jaxgen.errors import UserError
 
 
@@ -56,13 +61,7 @@ class DDPMUNetConfig:
   """Type of the computation; auto: bfloat16 where in hardware."""
 
   def __post_init__(self):
-    if not self.widths:
-      raise UserError("model.widths=(): expected at least one entry.")
-    if len(self.attention) != len(self.widths):
-      raise UserError(
-        f"model.attention={self.attention}: expected {len(self.widths)}"
-        " entries, one for each of model.widths."
-      )
+    check_attention(self.attention, self.widths)
     if self.widths[0] < 4 or self.widths[0] % 2:
       raise UserError(
         f"model.widths={self.widths}: expected an even first number >= 4."

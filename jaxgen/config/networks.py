@@ -10,6 +10,19 @@ DType = Literal["auto", "float32", "bfloat16"]
 Padding = Literal["zeros", "circular"]
 
 
+def check_attention(
+  attention: tuple[bool, ...], levels: tuple[int, ...], *, name: str = "widths"
+) -> None:
+  """Raise a UserError unless there are levels, each with its attention."""
+  if not levels:
+    raise UserError(f"model.{name}=(): expected at least one entry.")
+  if len(attention) != len(levels):
+    raise UserError(
+      f"model.attention={attention}: expected {len(levels)} entries, one for"
+      f" each of model.{name}."
+    )
+
+
 def check_halvings(
   widths: tuple[int, ...], resolution: int, *, name: str = "widths"
 ) -> None:

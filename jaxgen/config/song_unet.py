@@ -7,7 +7,7 @@ from typing import Annotated, Any, ClassVar, Literal
 from pydantic import Field
 
 from jaxgen.config.fields import PositiveInt, UnitInterval, section
-from jaxgen.config.networks import DType, check_halvings
+from jaxgen.config.networks import DType, check_attention, check_halvings
 from jaxgen.errors import UserError
 
 
@@ -44,13 +44,7 @@ class SongUNetConfig:
   """Type of the computation; auto: bfloat16 where in hardware."""
 
   def __post_init__(self):
-    if not self.multipliers:
-      raise UserError("model.multipliers=(): expected at least one entry.")
-    if len(self.attention) != len(self.multipliers):
-      raise UserError(
-        f"model.attention={self.attention}: expected {len(self.multipliers)}"
-        " entries, one for each of model.multipliers."
-      )
+    check_attention(self.attention, self.multipliers, name="multipliers")
     if self.width % 32 and 2 * self.width * max(self.multipliers) > 128:
       raise UserError(
         f"model.width={self.width}: expected a multiple of 32, the number of"

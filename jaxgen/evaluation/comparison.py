@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import pathlib
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 import numpy as np
 
@@ -145,10 +145,8 @@ def compare(
     )
   images = {FLOOR: reference.floor_tiles["image"]}
   given_back = _reconstructions([x.run for x in every], reference)
-  for found in {id(x): x for x in given_back.values()}.values():
-    linear = found.pca_rows(reconstruction.training_tiles(every[0].run))
-    for name, row in (found.rows() | linear).items():
-      measures[name], images[name] = row
+  for name, row in _decoded_rows(given_back.values(), every[0].run).items():
+    measures[name], images[name] = row
   for run in {x.run.workdir: x.run for x in every}.values():
     if isinstance(run, PainterRun):
       rows = painted_rows(
@@ -205,3 +203,16 @@ def _reconstructions(
       )
       found[run.workdir] = known[name]
   return found
+
+
+def _decoded_rows(
+  every: Iterable[Reconstructions], run: Run
+) -> dict[str, tuple[Measures, np.ndarray]]:
+  """Measures and images of reconstructions, and of PCA that is fitted to the
+  training tiles of a run."""
+  rows, unique = {}, {id(x): x for x in every}.values()
+  if unique:
+    training = reconstruction.training_tiles(run)
+    for x in unique:
+      rows |= x.rows() | x.pca_rows(training)
+  return rows

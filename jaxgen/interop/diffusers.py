@@ -7,15 +7,13 @@ import pathlib
 from typing import Any
 
 from jaxgen.config import defaults
-from jaxgen.config.data import DataConfig
-from jaxgen.config.experiment import Experiment, vars_of
+from jaxgen.config.experiment import Experiment
 from jaxgen.config.parse import parse
-from jaxgen.data.guess import guess
 from jaxgen.errors import UserError
 from jaxgen.interop import diffusers_config as configs
 from jaxgen.interop import diffusers_names, diffusers_unet, weights_file
 from jaxgen.interop.diffusers_fields import Described
-from jaxgen.interop.imported import Imported, sizes_of
+from jaxgen.interop.imported import Imported, data_section, sizes_of
 from jaxgen.interop.names import of_torch, placed
 
 WEIGHTS = (  # the first that is there is read
@@ -99,8 +97,7 @@ def _experiment(
   """The config of a model."""
   config = _BASES[described.task]().to_dict()
   side = resolution or min(described.side or LARGEST, LARGEST)
-  options = guess(data, resolution=side).options if data else DataConfig()
-  config["data"] = vars_of(options) | {"channels": described.channels}
+  config["data"] = data_section(data, side, described.channels)
   config["model"] |= described.model
   config["stages"]["resolution"] = (side,)
   if described.task == "diffusion":

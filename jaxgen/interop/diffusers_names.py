@@ -13,11 +13,11 @@ from collections.abc import Mapping
 import numpy as np
 
 from jaxgen.errors import UserError
+from jaxgen.interop.names import TORCH_LEAVES
 
 _LIST = re.compile(
   r"(blocks|resnets|attentions|downsamplers|upsamplers)_(\d+)_?"
 )
-_LEAVES = {"kernel": "weight", "scale": "weight", "bias": "bias"}
 FORMER = {  # names of attention before diffusers 0.17
   "query": "to_q",
   "key": "to_k",
@@ -32,7 +32,7 @@ def partner(name: str) -> str:
   path = ".".join(modules).replace("mid_block_", "mid_block.")
   path = _LIST.sub(r"\1.\2.", path).replace("..", ".").rstrip(".")
   path = re.sub(r"\bto_out$", "to_out.0", path)
-  return f"{path}.{_LEAVES[leaf]}"
+  return f"{path}.{TORCH_LEAVES[leaf]}"
 
 
 def current(arrays: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:

@@ -9,16 +9,14 @@ from collections.abc import Mapping
 from typing import Any
 
 from jaxgen.config import defaults
-from jaxgen.config.data import DataConfig
-from jaxgen.config.experiment import Experiment, vars_of
+from jaxgen.config.experiment import Experiment
 from jaxgen.config.fields import PositiveInt, check_value
 from jaxgen.config.parse import parse
-from jaxgen.data.guess import guess
 from jaxgen.errors import UserError
 from jaxgen.interop import edm_pickle
 from jaxgen.interop.diffusers_fields import expect, items
-from jaxgen.interop.imported import Imported, sizes_of
-from jaxgen.interop.names import of_torch, placed
+from jaxgen.interop.imported import Imported, data_section, sizes_of
+from jaxgen.interop.names import TORCH_LEAVES, of_torch, placed
 from jaxgen.interop.weights_file import as_float32
 
 SUFFIX = ".pkl"
@@ -56,7 +54,6 @@ _ONLY = (  # options of SongUNet with a single value here
   "resample_filter",
 )
 _LEVEL = re.compile(r"^(enc|dec)_(\d+)_")
-_LEAVES = {"kernel": "weight", "scale": "weight", "bias": "bias"}
 
 
 def read(path: pathlib.Path, *, data: pathlib.Path | None = None) -> Imported:
@@ -106,7 +103,7 @@ def partner(name: str, side: int) -> str:
     return f"{match[1]}.{pixels}x{pixels}_"
 
   *modules, leaf = name.split("/")
-  return f"{_LEVEL.sub(level, '.'.join(modules))}.{_LEAVES[leaf]}"
+  return f"{_LEVEL.sub(level, '.'.join(modules))}.{TORCH_LEAVES[leaf]}"
 
 
 def _arguments(module: edm_pickle.Stored, kind: str) -> dict[str, Any]:
@@ -138,8 +135,7 @@ def _experiment(
   levels = range(len(items(inner, "channel_mult")))
   places = items(inner, "attn_resolutions")
   config = defaults.denoiser(defaults.song_unet()).to_dict()
-  options = guess(data, resolution=side).options if data else DataConfig()
-  config["data"] = vars_of(options) | {"channels": outer["img_channels"]}
+  config["data"] = data_section(data, side, outer["img_channels"])
   config["model"] |= {
     "width": inner["model_channels"],
     "multipliers": items(inner, "channel_mult"),

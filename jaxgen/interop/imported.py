@@ -6,12 +6,14 @@ from __future__ import annotations
 import dataclasses
 import math
 import pathlib
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import numpy as np
 
-from jaxgen.config.experiment import Experiment
+from jaxgen.config.data import DataConfig
+from jaxgen.config.experiment import Experiment, vars_of
+from jaxgen.data.guess import guess
 from jaxgen.runs import exported
 from jaxgen.runs.exported import Exported
 from jaxgen.tasks import families
@@ -47,6 +49,19 @@ class Sizes(NamedTuple):
 
   shapes: dict[str, tuple[int, ...]]
   latent_shape: tuple[int, ...]
+
+
+def data_section(
+  data: pathlib.Path | None, resolution: int, channels: int
+) -> dict[str, Any]:
+  """The section `data` of a model: of the images that it is used with, by
+  default the built-in textures.
+
+  Raises:
+    UserError: the images cannot be read.
+  """
+  options = guess(data, resolution=resolution).options if data else DataConfig()
+  return vars_of(options) | {"channels": channels}
 
 
 def sizes_of(experiment: Experiment, names: ConditionNames) -> Sizes:

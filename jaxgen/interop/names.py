@@ -9,6 +9,7 @@ import numpy as np
 
 from jaxgen.errors import UserError
 
+TORCH_LEAVES = {"kernel": "weight", "scale": "weight", "bias": "bias"}
 Shapes = Mapping[str, tuple[int, ...]]
 Arrays = Mapping[str, np.ndarray]
 Convert = Callable[[np.ndarray, tuple[int, ...]], np.ndarray]
